@@ -1,5 +1,14 @@
 //! The library that pipeban's tools share, in the order in which a record meets it.
 
+pub mod cli; // arguments in, a run, an exit status out
+pub mod complain; // the one way to complain: `tool: where: what`
+
+pub mod input; // the one way in: lines of the operands or of standard input
+pub mod output; // the one way out: flushed before a wait
+
 pub mod address; // an address or network and its canonical text
-pub mod firewall; // the kernel's firewall: one trait, a file for each backend
+pub mod record; // a line that begins with an address, then `key=value`
+
 pub mod time; // moments, durations, at(1) times, the time stamps of logs
+
+pub mod firewall; // the kernel's firewall: one trait, a file for each backend

@@ -1,0 +1,275 @@
+//! The record: a line that begins with an address, then TAB-separated `key=value` fields.
+
+use memchr::memchr;
+
+use crate::address::Address;
+
+/// An address and what is known of it. Fields keep their order; those that nobody here knows pass through unchanged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub address: Address,
+    /// All fields as they stand in the line, each with the TAB before it.
+    text: Vec<u8>,
+}
+
+impl Record {
+    pub fn new(address: Address) -> Self {
+        Record {
+            address,
+            text: Vec::new(),
+        }
+    }
+
+    /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no address.
+    pub fn parse(line: &[u8]) -> Result<Option<Self>, &[u8]> {
+        let line = line.trim_ascii_start();
+        // A carriage return inside a value is written `\r`: a raw one at the end belongs to the line's end.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match line.first() {
+            None | Some(b'#' | b';') => return Ok(None),
+            Some(b'{') => return parse_json(line).map(Some).ok_or(line),
+            Some(_) => {}
+        }
+        let end = line
+            .iter()
+            .position(|b| b" \t;,".contains(b))
+            .unwrap_or(line.len());
+        let (token, rest) = line.split_at(end);
+        let mut record = Record::new(Address::parse(token).ok_or(token)?);
+        // What stands between the address and the first TAB is prose.
+        for field in rest.split(|b| *b == b'\t').skip(1) {
+            if key_and_value(field).is_some_and(|(key, _)| is_key(key)) {
+                record.text.push(b'\t');
+                record.text.extend_from_slice(field);
+            }
+        }
+        Ok(Some(record))
+    }
+
+    /// Keys and values in their order, the values escaped.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.text
+            .split(|b| *b == b'\t')
+            .skip(1)
+            .filter_map(key_and_value)
+    }
+
+    /// The value of the first field of this name.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.all(key).next()
+    }
+
+    /// The values of all fields of this name: `line` may stand several times.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
+        self.fields()
+            .filter(move |(k, _)| *k == key.as_bytes())
+            .map(|(_, v)| unescape(v))
+    }
+
+    /// Adds a field at the end.
+    pub fn push(&mut self, key: &str, value: &[u8]) {
+        self.text.push(b'\t');
+        self.text.extend_from_slice(key.as_bytes());
+        self.text.push(b'=');
+        escape(value, &mut self.text);
+    }
+
+    /// Puts one field, at the end, in place of all of this name.
+    pub fn set(&mut self, key: &str, value: &[u8]) {
+        self.remove(key);
+        self.push(key, value);
+    }
+
+    /// Takes out all fields of this name.
+    pub fn remove(&mut self, key: &str) {
+        if self.fields().any(|(k, _)| k == key.as_bytes()) {
+            let kept = self.fields().filter(|(k, _)| *k != key.as_bytes());
+            self.text = kept
+                .flat_map(|(k, v)| [b"\t", k, b"=", v].concat())
+                .collect();
+        }
+    }
+
+    /// Appends the line, without a newline.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.address.write(out);
+        out.extend_from_slice(&self.text);
+    }
+
+    /// Appends the record as one JSON object: `count` and `hosts` are numbers, `line` is an array.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        use serde_json::{Map, Value};
+        let text = |v: &[u8]| Value::from(String::from_utf8_lossy(&unescape(v)).into_owned());
+        let mut object = Map::new();
+        object.insert("address".into(), self.address.to_string().into());
+        for (key, value) in self.fields() {
+            let key = String::from_utf8_lossy(key).into_owned();
+            let number = std::str::from_utf8(value)
+                .ok()
+                .and_then(|v| v.parse::<u64>().ok());
+            match (key.as_str(), number) {
+                ("line", _) => match object.entry(key).or_insert_with(|| Value::Array(vec![])) {
+                    Value::Array(lines) => lines.push(text(value)),
+                    _ => unreachable!("`line` is only ever an array"),
+                },
+                ("count" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
+                _ => _ = object.insert(key, text(value)),
+            }
+        }
+        serde_json::to_writer(out, &object).expect("a Vec takes every write");
+    }
+}
+
+fn key_and_value(field: &[u8]) -> Option<(&[u8], &[u8])> {
+    memchr(b'=', field).map(|i| (&field[..i], &field[i + 1..]))
+}
+
+fn is_key(key: &[u8]) -> bool {
+    !key.is_empty()
+        && key
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b))
+}
+
+fn parse_json(line: &[u8]) -> Option<Record> {
+    use serde_json::{Map, Value};
+    let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
+    let address = object.get("address")?.as_str()?;
+    let mut record = Record::new(Address::parse(address.as_bytes())?);
+    for (key, value) in &object {
+        if key == "address" || !is_key(key.as_bytes()) {
+            continue;
+        }
+        let values = match value {
+            Value::Array(values) => values.as_slice(),
+            value => std::slice::from_ref(value),
+        };
+        for value in values {
+            match value {
+                Value::String(text) => record.push(key, text.as_bytes()),
+                other => record.push(key, other.to_string().as_bytes()),
+            }
+        }
+    }
+    Some(record)
+}
+
+/// Appends `value` with backslash, TAB, newline and carriage return as `\\`, `\t`, `\n`, `\r`.
+pub fn escape(value: &[u8], out: &mut Vec<u8>) {
+    for &b in value {
+        match b {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            _ => out.push(b),
+        }
+    }
+}
+
+/// The reverse of [`escape`]; a backslash before any other byte stands for itself.
+fn unescape(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(i) = memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..i]);
+        let plain = match rest.get(i + 1) {
+            Some(b'\\') => b'\\',
+            Some(b't') => b'\t',
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            _ => {
+                out.push(b'\\');
+                rest = &rest[i + 1..];
+                continue;
+            }
+        };
+        out.push(plain);
+        rest = &rest[i + 2..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(line: &[u8]) -> String {
+        let mut out = Vec::new();
+        match Record::parse(line) {
+            Ok(Some(record)) => record.write(&mut out),
+            Ok(None) => out.extend(b"(none)"),
+            Err(text) => out.extend([b"not: ", text].concat()),
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn lines() {
+        for (line, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("203.0.113.7\r", "203.0.113.7"),
+            ("  203.0.113.7 ", "203.0.113.7"),
+            ("203.0.113.0/24 ; SBL1", "203.0.113.0/24"),
+            ("203.0.113.7,US,8", "203.0.113.7"),
+            ("203.0.113.7 count=3", "203.0.113.7"),
+            (
+                "203.0.113.7\tcount=3\tmine=a b=c",
+                "203.0.113.7\tcount=3\tmine=a b=c",
+            ),
+            (
+                "203.0.113.7 seen\tcount=3\tprose\t=x",
+                "203.0.113.7\tcount=3",
+            ),
+            (
+                "::ffff:203.0.113.7\tline=a\\tb\\q",
+                "203.0.113.7\tline=a\\tb\\q",
+            ),
+            ("", "(none)"),
+            ("# 203.0.113.7", "(none)"),
+            ("; Spamhaus DROP", "(none)"),
+            ("foo", "not: foo"),
+            ("203.0.113.7:22", "not: 203.0.113.7:22"),
+            (
+                r#"{"address":"2001:DB8::1","count":3,"line":["a\tb","c"],"x":null}"#,
+                "2001:db8::1\tcount=3\tline=a\\tb\tline=c\tx=null",
+            ),
+            (r#"{"count":3}"#, r#"not: {"count":3}"#),
+            ("{", "not: {"),
+        ] {
+            assert_eq!(through(line.as_bytes()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn values_come_back() {
+        let mut record = Record::new(Address::parse(b"203.0.113.7").expect("an address"));
+        let value = b"a\tb\\c\nd\re\\\\n\xff\0";
+        record.push("line", value);
+        let mut line = Vec::new();
+        record.write(&mut line);
+        assert_eq!(line.iter().filter(|b| b"\t\n\r".contains(b)).count(), 1);
+        let read = Record::parse(&line)
+            .expect("what was written")
+            .expect("a record");
+        assert_eq!(read.get("line").as_deref(), Some(&value[..]));
+    }
+
+    #[test]
+    fn fields_keep_their_place() {
+        let line = b"203.0.113.7\tline=a\tcount=1\tline=b\tz=1";
+        let mut record = Record::parse(line).expect("good").expect("a record");
+        record.set("count", b"2");
+        record.set("until", b"never");
+        record.remove("line");
+        let mut out = Vec::new();
+        record.write(&mut out);
+        assert_eq!(out, b"203.0.113.7\tz=1\tcount=2\tuntil=never");
+        out.clear();
+        record.push("line", b"\xffx");
+        record.write_json(&mut out);
+        let json = "{\"address\":\"203.0.113.7\",\"count\":2,\"line\":[\"\u{fffd}x\"],\"until\":\"never\",\"z\":\"1\"}";
+        assert_eq!(String::from_utf8_lossy(&out), json);
+    }
+}
