@@ -12,3 +12,5 @@ pub mod record; // a line that begins with an address, then `key=value`
 pub mod time; // moments, durations, at(1) times, the time stamps of logs
 
 pub mod firewall; // the kernel's firewall: one trait, a file for each backend
+
+pub mod state; // what tools keep between runs: one SQLite file
