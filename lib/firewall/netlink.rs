@@ -1,0 +1,304 @@
+//! Messages to and from the kernel's netfilter (RFC 3549; linux/netlink.h, linux/netfilter/nfnetlink.h).
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
+
+const REQUEST: u16 = 0x001;
+const ACK: u16 = 0x004;
+pub const DUMP: u16 = 0x300;
+/// Fail if the thing to make is there.
+pub const EXCL: u16 = 0x200;
+pub const CREATE: u16 = 0x400;
+/// Put a rule at its chain's end.
+pub const APPEND: u16 = 0x800;
+
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+const DUMP_INTERRUPTED: u16 = 0x010;
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
+const BATCH_GENERATION: u16 = 1;
+const NESTED: u16 = 0x8000;
+const KIND: u16 = 0x3fff;
+const HEADER: usize = 16; // struct nlmsghdr
+const HEADERS: usize = HEADER + 4; // and struct nfgenmsg
+const RECEIVE: usize = 64 << 10; // a dump in parts of 8 KiB took four times as long
+
+/// Messages to send together.
+#[derive(Default)]
+pub struct Request {
+    bytes: Vec<u8>,
+    messages: u32,
+    last: usize,
+    wants_ack: bool,
+}
+
+impl Request {
+    /// Appends a message. `kind` is the subsystem's number in the high byte, the message's in the low one.
+    pub fn message(&mut self, kind: u16, flags: u16, family: u8, body: impl FnOnce(&mut Self)) {
+        self.write(kind, flags, [family, 0, 0, 0], body);
+    }
+
+    /// `body`, messages to `subsystem`, as one transaction: all of it happens, or nothing.
+    ///
+    /// The kernel refuses it with ERESTART if the subsystem's state is of another generation.
+    pub fn batch(subsystem: u8, generation: u32, body: impl FnOnce(&mut Self)) -> Self {
+        let mut request = Request::default();
+        let about = [0, 0, 0, subsystem];
+        request.write(BATCH_BEGIN, 0, about, |r| {
+            r.put_u32(BATCH_GENERATION, generation)
+        });
+        body(&mut request);
+        if request.messages == 1 {
+            return Request::default();
+        }
+        // One answer for all; a kernel before 6.10 gives none to the end of a batch.
+        request.bytes[request.last + 6] |= ACK as u8;
+        request.wants_ack = true;
+        request.write(BATCH_END, 0, about, |_| ());
+        request
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Appends an attribute.
+    pub fn put(&mut self, kind: u16, value: &[u8]) {
+        self.attribute(kind, |r| r.bytes.extend_from_slice(value));
+    }
+
+    /// Appends a number in network byte order.
+    pub fn put_u32(&mut self, kind: u16, value: u32) {
+        self.put(kind, &value.to_be_bytes());
+    }
+
+    /// Appends a text, with the NUL that the kernel wants after it.
+    pub fn put_text(&mut self, kind: u16, text: &str) {
+        self.attribute(kind, |r| {
+            r.bytes.extend_from_slice(text.as_bytes());
+            r.bytes.push(0);
+        });
+    }
+
+    /// Appends an attribute made of attributes, at most 64 KiB of them.
+    pub fn nest(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
+        self.attribute(kind | NESTED, body);
+    }
+
+    fn attribute(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0, 0]);
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        body(self);
+        let len = u16::try_from(self.bytes.len() - start).expect("callers stay below 64 KiB");
+        self.bytes[start..start + 2].copy_from_slice(&len.to_ne_bytes());
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+
+    fn write(&mut self, kind: u16, flags: u16, about: [u8; 4], body: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.last = start;
+        self.messages += 1;
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        self.bytes
+            .extend_from_slice(&(flags | REQUEST).to_ne_bytes());
+        self.bytes.extend_from_slice(&self.messages.to_ne_bytes());
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&about);
+        body(self);
+        let len = (self.bytes.len() - start) as u32;
+        self.bytes[start..start + 4].copy_from_slice(&len.to_ne_bytes());
+    }
+}
+
+/// A socket to the kernel's netfilter, in the network namespace of the process.
+pub struct Socket {
+    fd: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    pub fn open() -> Result<Self, Errno> {
+        let fd = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkNetFilter,
+        )?;
+        let buffer = vec![0; RECEIVE];
+        Ok(Socket { fd, buffer })
+    }
+
+    /// Sends all of `request`, if it is not empty, and gives the attributes of each message of the answer to `each`.
+    ///
+    /// Fails with the first error of the kernel's; with EINTR if what was asked for changed meanwhile.
+    pub fn ask(
+        &mut self,
+        request: &Request,
+        mut each: impl FnMut(u16, Attributes),
+    ) -> Result<(), Errno> {
+        if request.bytes.is_empty() {
+            return Ok(());
+        }
+        let fd = self.fd.as_raw_fd();
+        sendto(
+            fd,
+            &request.bytes,
+            &NetlinkAddr::new(0, 0),
+            MsgFlags::empty(),
+        )?;
+        let mut outcome = Ok(());
+        let mut acknowledged = !request.wants_ack;
+        // The kernel does its work while the message is sent and goes on with a dump while it is read:
+        // so when there is nothing to read, nothing will come. All is read, also after an error.
+        loop {
+            let len = match recv(fd, &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(len) => len,
+                Err(Errno::EAGAIN) if acknowledged => return outcome,
+                Err(Errno::EAGAIN) => return outcome.and(Err(Errno::EPROTO)),
+                Err(errno) => return outcome.and(Err(errno)),
+            };
+            let mut rest = &self.buffer[..len];
+            while let Some((kind, flags, body)) = next_message(&mut rest) {
+                let errno = match kind {
+                    ERROR | DONE => -i32_at(body, 0),
+                    _ if flags & DUMP_INTERRUPTED != 0 => Errno::EINTR as i32,
+                    _ => 0,
+                };
+                acknowledged |= kind == ERROR && errno == 0;
+                if errno != 0 {
+                    outcome = outcome.and(Err(Errno::from_raw(errno)));
+                } else if kind > DONE && body.len() >= HEADERS - HEADER {
+                    each(kind, Attributes(&body[HEADERS - HEADER..]));
+                }
+            }
+        }
+    }
+}
+
+fn next_message<'a>(rest: &mut &'a [u8]) -> Option<(u16, u16, &'a [u8])> {
+    let len = usize::try_from(i32_at(rest, 0)).ok()?;
+    let message = rest.get(..len).filter(|m| m.len() >= HEADER)?;
+    *rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+    let half = |at| u16::from_ne_bytes([message[at], message[at + 1]]);
+    Some((half(4), half(6), &message[HEADER..]))
+}
+
+fn i32_at(bytes: &[u8], at: usize) -> i32 {
+    let four = bytes.get(at..at + 4).and_then(|b| b.try_into().ok());
+    four.map_or(0, i32::from_ne_bytes)
+}
+
+/// The attributes of a message, or those nested in one: kind and value.
+#[derive(Clone, Copy)]
+pub struct Attributes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (u16, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let half = |at| Some(u16::from_ne_bytes([*self.0.get(at)?, *self.0.get(at + 1)?]));
+        let (len, kind) = (usize::from(half(0)?), half(2)? & KIND);
+        let value = self.0.get(4..len)?;
+        self.0 = self.0.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    }
+}
+
+impl<'a> Attributes<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Attributes(bytes)
+    }
+
+    /// The value of the first attribute of this kind.
+    pub fn get(mut self, kind: u16) -> Option<&'a [u8]> {
+        self.find(|(k, _)| *k == kind).map(|(_, value)| value)
+    }
+
+    /// The attributes nested in the first one of this kind; none if it is missing.
+    pub fn nested(self, kind: u16) -> Attributes<'a> {
+        Attributes(self.get(kind).unwrap_or_default())
+    }
+
+    /// As a number in network byte order.
+    pub fn u32(self, kind: u16) -> Option<u32> {
+        Some(u32::from_be_bytes(self.get(kind)?.try_into().ok()?))
+    }
+
+    /// As a number in network byte order.
+    pub fn u64(self, kind: u16) -> Option<u64> {
+        Some(u64::from_be_bytes(self.get(kind)?.try_into().ok()?))
+    }
+
+    /// As a text, without the NUL after it.
+    pub fn text(self, kind: u16) -> Option<&'a str> {
+        let text = std::str::from_utf8(self.get(kind)?).ok()?;
+        Some(text.trim_end_matches('\0'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut request = Request::default();
+        request.message(0x0a09, CREATE, 1, |r| {
+            r.put_text(1, "pipeban");
+            r.nest(3, |r| {
+                r.put(1, &[203, 0, 113, 7]);
+                r.put_u32(2, 0x01020304);
+            });
+            r.put(4, &7u64.to_be_bytes());
+        });
+        let mut rest = &request.bytes[..];
+        let (kind, flags, body) = next_message(&mut rest).expect("one message");
+        assert_eq!((kind, flags, rest.len()), (0x0a09, CREATE | REQUEST, 0));
+        let read = Attributes(&body[4..]);
+        assert_eq!(read.text(1), Some("pipeban"));
+        assert_eq!(read.nested(3).get(1), Some(&[203, 0, 113, 7][..]));
+        assert_eq!(read.nested(3).u32(2), Some(0x01020304));
+        assert_eq!(read.u64(4), Some(7));
+        assert_eq!(read.get(5), None);
+    }
+
+    #[test]
+    fn a_batch_asks_for_one_answer_at_its_last_message() {
+        let request = Request::batch(10, 42, |r| {
+            r.message(0x0a00, 0, 1, |_| ());
+            r.message(0x0a03, 0, 1, |_| ());
+        });
+        let mut rest = &request.bytes[..];
+        let seen: Vec<_> = std::iter::from_fn(|| next_message(&mut rest))
+            .map(|(kind, flags, _)| (kind, flags & ACK != 0))
+            .collect();
+        let expected = [
+            (BATCH_BEGIN, false),
+            (0x0a00, false),
+            (0x0a03, true),
+            (BATCH_END, false),
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn cut_and_lying_bytes_end_the_reading() {
+        let mut request = Request::default();
+        request.message(0x0a09, 0, 1, |r| r.nest(3, |r| r.put_u32(1, 9)));
+        for cut in 0..request.bytes.len() {
+            assert!(next_message(&mut &request.bytes[..cut]).is_none());
+        }
+        for bytes in [&[][..], &[4], &[3, 0, 1, 0], &[9, 0, 1, 0, 5], &[0; 8]] {
+            assert_eq!(Attributes(bytes).next(), None, "{bytes:?}");
+        }
+        let huge = [0xff; 32];
+        assert!(next_message(&mut &huge[..]).is_none());
+    }
+}

@@ -1,0 +1,236 @@
+//! The kernel's nf_tables, spoken to directly (linux/netfilter/nf_tables.h).
+//!
+//! One table of ours, `inet pipeban`. Its chain hooks in before connection tracking and routing, so that neither an
+//! earlier accept of open connections nor a forwarded port lets a packet past. For each family and prefix length in
+//! use it has a hash set with timeouts and a rule that drops what is in it: so overlapping networks keep times of
+//! their own, which an interval set gets wrong.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+
+use nix::errno::Errno;
+
+use super::netlink::{Attributes, Request, Socket};
+use super::nft_messages::{self as messages, Element, Set};
+use super::{Ban, Firewall};
+use crate::address::Address;
+
+/// Elements a transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three times that fits a socket's usual
+/// send buffer.
+const STEP: usize = 1_500;
+/// How often to begin again because somebody else changed the ruleset at the same moment.
+const ATTEMPTS: usize = 1_000;
+
+pub struct Nft {
+    socket: Socket,
+    stands: Standing,
+}
+
+/// What of ours there is in the kernel, at a generation of its ruleset; generation 0 is none.
+#[derive(Default)]
+struct Standing {
+    generation: u32,
+    table: bool,
+    chain: bool,
+    /// A chain that does nothing: where it stands, the bans are complete.
+    mark: bool,
+    sets: BTreeSet<Set>,
+    /// Those of the sets that have their rule.
+    rules: BTreeSet<Set>,
+}
+
+impl Nft {
+    pub fn open() -> io::Result<Self> {
+        let unsupported = |errno| match errno {
+            // The first is what the kernel answers to a subsystem that it does not have.
+            Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => {
+                io::Error::new(ErrorKind::Unsupported, "the kernel has no nf_tables")
+            }
+            _ => explain(errno),
+        };
+        let mut nft = Nft {
+            socket: Socket::open().map_err(unsupported)?,
+            stands: Standing::default(),
+        };
+        nft.generation().map_err(unsupported)?;
+        Ok(nft)
+    }
+
+    fn generation(&mut self) -> Result<u32, Errno> {
+        let mut generation = 0;
+        self.socket.ask(&messages::get_generation(), |_, a| {
+            generation = messages::generation(a);
+        })?;
+        Ok(generation)
+    }
+
+    fn look(&mut self) -> Result<Standing, Errno> {
+        let mut seen = Standing {
+            generation: self.generation()?,
+            ..Standing::default()
+        };
+        let mut each = |kind, a: Attributes| match kind {
+            messages::NEW_TABLE => seen.table = messages::is_awake(a),
+            messages::NEW_CHAIN => {
+                seen.chain |= messages::is_hooked(a);
+                seen.mark |= messages::is_mark(a);
+            }
+            messages::NEW_SET => seen.sets.extend(messages::set(a)),
+            messages::NEW_RULE => seen.rules.extend(messages::dropped_by(a)),
+            _ => (),
+        };
+        for request in messages::get_all() {
+            match self.socket.ask(&request, &mut each) {
+                Err(Errno::ENOENT) | Ok(()) => (),
+                failed => return failed.map(|()| seen),
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Makes sure that all of ours stands, and afterwards knows so at which generation.
+    fn stand(&mut self) -> Result<(), Errno> {
+        if self.stands.generation != 0 && self.generation()? == self.stands.generation {
+            return Ok(());
+        }
+        again(|| {
+            self.stands = Standing::default();
+            let mut seen = self.look()?;
+            let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
+            if !(seen.table && seen.chain && ruleless.is_empty()) {
+                let request = messages::batch(seen.generation, |r| {
+                    messages::put_table(r);
+                    messages::put_chain(r);
+                    ruleless.iter().for_each(|set| messages::put_rule(r, *set));
+                });
+                self.socket.ask(&request, |_, _| ())?;
+                seen.generation = messages::next(seen.generation);
+            }
+            self.stands = seen;
+            Ok(())
+        })
+    }
+
+    /// Sends what `body` appends as one transaction, on top of all that has to stand.
+    fn change(&mut self, body: impl Fn(&mut Request, &BTreeSet<Set>)) -> Result<(), Errno> {
+        again(|| {
+            self.stand()?;
+            let sets = &self.stands.sets;
+            let request = messages::batch(self.stands.generation, |r| body(r, sets));
+            if request.is_empty() {
+                return Ok(());
+            }
+            self.socket.ask(&request, |_, _| ())?;
+            self.stands.generation = messages::next(self.stands.generation);
+            Ok(())
+        })
+    }
+
+    fn ban_step(&mut self, elements: &[Element], replace: bool) -> Result<(), Errno> {
+        self.change(|r, sets| {
+            for group in elements.chunk_by(|a, b| a.set == b.set) {
+                let set = group[0].set;
+                if !sets.contains(&set) {
+                    messages::put_set(r, set);
+                    messages::put_rule(r, set);
+                }
+                if replace {
+                    // A new time begins only with a new element; there is one before and after, whatever was there.
+                    messages::put_elements(r, group, false);
+                    messages::delete_elements(r, group);
+                }
+                messages::put_elements(r, group, !replace);
+            }
+        })?;
+        self.stands.sets.extend(elements.iter().map(|e| e.set));
+        Ok(())
+    }
+}
+
+impl Firewall for Nft {
+    fn ensure(&mut self) -> io::Result<bool> {
+        self.stand().map_err(explain)?;
+        Ok(!self.stands.mark)
+    }
+
+    fn restored(&mut self) -> io::Result<()> {
+        self.change(|r, _| messages::put_mark(r)).map_err(explain)?;
+        self.stands.mark = true;
+        Ok(())
+    }
+
+    fn ban(&mut self, bans: &[Ban]) -> io::Result<()> {
+        let mut elements: Vec<Element> = bans.iter().rev().map(Element::from).collect();
+        // One transaction cannot hold an element twice; of several the last one given stays.
+        elements.sort_by_key(|e| (e.set, e.address.ip()));
+        elements.dedup_by_key(|e| e.address);
+        for step in elements.chunks(STEP) {
+            match self.ban_step(step, false) {
+                Err(Errno::EEXIST) => self.ban_step(step, true),
+                done => done,
+            }
+            .map_err(explain)?;
+        }
+        Ok(())
+    }
+
+    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
+        let mut elements: Vec<Element> = addresses.iter().map(|a| (&(*a, None)).into()).collect();
+        elements.sort_by_key(|e| (e.set, e.address.ip()));
+        elements.dedup_by_key(|e| e.address);
+        for step in elements.chunks(STEP) {
+            self.change(|r, sets| {
+                for group in step.chunk_by(|a, b| a.set == b.set) {
+                    if sets.contains(&group[0].set) {
+                        // Deleting one that is missing would fail and take all others with it.
+                        messages::put_elements(r, group, false);
+                        messages::delete_elements(r, group);
+                    }
+                }
+            })
+            .map_err(explain)?;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+        let mut bans = Vec::new();
+        again(|| {
+            bans.clear();
+            for set in self.look()?.sets {
+                self.socket.ask(&messages::get_elements(set), |_, a| {
+                    bans.extend(messages::elements(a, set));
+                })?;
+            }
+            Ok(())
+        })
+        .map_err(explain)?;
+        Ok(Some(bans))
+    }
+
+    fn expires(&self) -> bool {
+        true
+    }
+}
+
+/// Does it again for as long as the ruleset changes under its hands.
+fn again(mut attempt: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
+    for _ in 0..ATTEMPTS {
+        match attempt() {
+            Err(Errno::ERESTART | Errno::EINTR) => (),
+            done => return done,
+        }
+    }
+    Err(Errno::EBUSY)
+}
+
+fn explain(errno: Errno) -> io::Error {
+    let error = io::Error::from(errno);
+    match errno {
+        Errno::EPERM => io::Error::new(
+            ErrorKind::PermissionDenied,
+            "not permitted: needs root or CAP_NET_ADMIN",
+        ),
+        _ => io::Error::new(error.kind(), format!("nf_tables: {}", errno.desc())),
+    }
+}
