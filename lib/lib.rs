@@ -7,10 +7,15 @@ pub mod input; // the one way in: lines of the operands or of standard input
 pub mod output; // the one way out: flushed before a wait
 
 pub mod address; // an address or network and its canonical text
+pub mod netset; // a set of networks, asked for what it touches
 pub mod record; // a line that begins with an address, then `key=value`
+pub mod records; // records from lines or from operands
 
 pub mod time; // moments, durations, at(1) times, the time stamps of logs
 
 pub mod firewall; // the kernel's firewall: one trait, a file for each backend
 
+pub mod ledger; // which bans there are, since when and until when
 pub mod state; // what tools keep between runs: one SQLite file
+
+pub mod enforce; // makes the firewall hold what the ledger says

@@ -1,0 +1,119 @@
+//! A set of networks that answers whether an address lies in one of them, or a network touches one.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::address::{Address, mask4, mask6};
+use crate::complain::{self, Fault};
+use crate::input::{Event, Input};
+use crate::record::Record;
+
+/// Networks, for `--never` and `--not`.
+#[derive(Clone, Debug, Default)]
+pub struct NetSet {
+    nets: BTreeSet<Address>,
+    /// The prefix lengths that occur, for both families; few, so that a look-up is a few searches.
+    lens: BTreeSet<u8>,
+}
+
+impl NetSet {
+    pub fn insert(&mut self, net: Address) {
+        self.nets.insert(net);
+        self.lens.insert(net.prefix_len());
+    }
+
+    /// Adds what the value of a flag says: an address, a network, or a file of them (records, as the tools read them).
+    pub fn add_option(&mut self, value: &str) -> Result<(), Fault> {
+        if let Some(net) = Address::parse(value.as_bytes()) {
+            self.insert(net);
+            return Ok(());
+        }
+        if !std::path::Path::new(value).exists() {
+            return Err(Fault::new(
+                value,
+                "neither an address or network nor a file of them",
+            ));
+        }
+        let mut input = Input::new(vec![value.into()]);
+        loop {
+            let bad = match input.next(None)? {
+                Event::End => return Ok(()),
+                Event::Idle => continue,
+                Event::Data(line) => match Record::parse(line) {
+                    Ok(record) => {
+                        record.into_iter().for_each(|r| self.insert(r.address));
+                        continue;
+                    }
+                    Err(text) => String::from_utf8_lossy(text).into_owned(),
+                },
+            };
+            complain::bad_line(input.place(), format_args!("not an address: \"{bad}\""));
+        }
+    }
+
+    /// The network here that holds all of `net`, the widest one if several do.
+    pub fn covering(&self, net: &Address) -> Option<Address> {
+        let wider = self.lens.iter().take_while(|len| **len <= net.prefix_len());
+        wider
+            .map(|len| net.widen(*len))
+            .find(|wide| self.nets.contains(wide))
+    }
+
+    /// The network here that has an address in common with `net`.
+    pub fn touching(&self, net: &Address) -> Option<Address> {
+        let inside = || self.nets.range(*net..=last(net)).next().copied();
+        self.covering(net).or_else(inside)
+    }
+}
+
+/// The greatest value that can lie in `net`: its last address.
+fn last(net: &Address) -> Address {
+    let len = net.prefix_len();
+    Address::from(match net.ip() {
+        IpAddr::V4(ip) => IpAddr::from(Ipv4Addr::from_bits(ip.to_bits() | !mask4(len))),
+        IpAddr::V6(ip) => IpAddr::from(Ipv6Addr::from_bits(ip.to_bits() | !mask6(len))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn touching() {
+        let net = |text: &str| Address::parse(text.as_bytes()).expect("a row of this test");
+        let mut set = NetSet::default();
+        for text in [
+            "127.0.0.0/8",
+            "192.0.2.7",
+            "2001:db8::/32",
+            "fe80::/10",
+            "2001:db8:1::1",
+        ] {
+            set.insert(net(text));
+        }
+        for (asked, answer) in [
+            ("127.0.0.1", "127.0.0.0/8"),
+            ("127.0.0.0/8", "127.0.0.0/8"),
+            ("0.0.0.0/0", "127.0.0.0/8"),
+            ("192.0.2.0/24", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1::1", "2001:db8::/32"),
+            ("2000::/3", "2001:db8::/32"),
+            ("fe80::1", "fe80::/10"),
+            ("febf:ffff::", "fe80::/10"),
+            ("192.0.2.8", "-"),
+            ("192.0.2.0/30", "-"),
+            ("128.0.0.0/8", "-"),
+            ("2001:db9::/32", "-"),
+            ("::/16", "-"),
+        ] {
+            let found = set
+                .touching(&net(asked))
+                .map_or("-".into(), |n| n.to_string());
+            assert_eq!(found, answer, "{asked}");
+        }
+        // ::/0 holds IPv6 alone, whatever its number.
+        assert_eq!(set.covering(&net("192.0.2.0/24")), None);
+    }
+}

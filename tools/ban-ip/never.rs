@@ -1,0 +1,125 @@
+//! Who is not to be banned: the never-list with its built-in part.
+
+use std::env;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nix::ifaddrs::getifaddrs;
+use pipeban::address::Address;
+use pipeban::complain::Fault;
+use pipeban::netset::NetSet;
+
+/// Loopback, unspecified ("this network"), link-local and multicast: RFC 6890, RFC 5771, RFC 4291.
+const NEVER: [&str; 8] = [
+    "0.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "::",
+    "::1",
+    "fe80::/10",
+    "ff00::/8",
+];
+
+/// Networks wider than this are taken for a mistake, IPv4 and IPv6.
+const WIDEST: (u8, u8) = (16, 32);
+
+/// Addresses that are never banned, each with the reason.
+pub struct Never {
+    /// A list for each reason, in the order in which they are asked.
+    lists: Vec<(&'static str, NetSet)>,
+}
+
+impl Never {
+    /// The built-in list and what the values of `--never` add.
+    pub fn new(options: &[String]) -> Result<Self, Fault> {
+        let mut users = NetSet::default();
+        for option in options {
+            users.add_option(option)?;
+        }
+        let special = NEVER
+            .iter()
+            .filter_map(|net| Address::parse(net.as_bytes()));
+        Ok(Never {
+            lists: vec![
+                ("on the list of --never", users),
+                ("a special-purpose address", collect(special)),
+                ("an address of this host", collect(own_addresses())),
+                ("a default gateway", collect(gateways())),
+                ("the peer of this SSH session", collect(ssh_peer())),
+            ],
+        })
+    }
+
+    /// Whether this may be banned; the error says why not.
+    pub fn allows(&self, net: &Address) -> Result<(), String> {
+        for (reason, list) in &self.lists {
+            if let Some(found) = list.touching(net) {
+                return Err(match found == *net {
+                    true => format!("not banned: {net} is {reason}"),
+                    false => format!("not banned: {net} touches {found}, {reason}"),
+                });
+            }
+        }
+        let widest = if net.is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+        if net.prefix_len() < widest {
+            return Err(format!("not banned: {net} is wider than /{widest}"));
+        }
+        Ok(())
+    }
+}
+
+fn collect(nets: impl Iterator<Item = Address>) -> NetSet {
+    let mut set = NetSet::default();
+    nets.for_each(|net| set.insert(net));
+    set
+}
+
+fn own_addresses() -> impl Iterator<Item = Address> {
+    getifaddrs().into_iter().flatten().filter_map(|interface| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::from(a.ip()));
+        v4.or(address.as_sockaddr_in6().map(|a| IpAddr::from(a.ip())))
+            .map(Address::from)
+    })
+}
+
+/// The gateways of the default routes, from the tables of proc(5): numbers in hexadecimal, IPv4 in host byte order.
+fn gateways() -> impl Iterator<Item = Address> {
+    let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let mut found: Vec<IpAddr> = Vec::new();
+    for line in v4.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if let [_, "00000000", gateway, ..] = fields[..] {
+            found.extend(
+                u32::from_str_radix(gateway, 16)
+                    .map(|n| IpAddr::from(Ipv4Addr::from(n.to_ne_bytes()))),
+            );
+        }
+    }
+    for line in v6.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        if let [to, "00", _, _, gateway, ..] = fields[..] {
+            if to.bytes().all(|b| b == b'0') {
+                found.extend(
+                    u128::from_str_radix(gateway, 16).map(|n| IpAddr::from(Ipv6Addr::from_bits(n))),
+                );
+            }
+        }
+    }
+    found
+        .into_iter()
+        .filter(|ip| !ip.is_unspecified())
+        .map(Address::from)
+}
+
+/// `SSH_CONNECTION` begins with the address of the client (ssh(1)).
+fn ssh_peer() -> impl Iterator<Item = Address> {
+    let connection = env::var("SSH_CONNECTION").unwrap_or_default();
+    let peer = connection
+        .split(' ')
+        .next()
+        .and_then(|ip| Address::parse(ip.as_bytes()));
+    peer.into_iter()
+}
