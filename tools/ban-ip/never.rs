@@ -100,12 +100,11 @@ fn gateways() -> impl Iterator<Item = Address> {
     }
     for line in v6.lines() {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        if let [to, "00", _, _, gateway, ..] = fields[..] {
-            if to.bytes().all(|b| b == b'0') {
-                found.extend(
-                    u128::from_str_radix(gateway, 16).map(|n| IpAddr::from(Ipv6Addr::from_bits(n))),
-                );
-            }
+        if let [to, "00", _, _, gateway, ..] = fields[..]
+            && to.bytes().all(|b| b == b'0')
+        {
+            let gateway = u128::from_str_radix(gateway, 16).map(Ipv6Addr::from_bits);
+            found.extend(gateway.map(IpAddr::from));
         }
     }
     found
