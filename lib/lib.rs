@@ -7,8 +7,8 @@ pub mod input; // the one way in: lines of the operands or of standard input
 pub mod output; // the one way out: flushed before a wait
 
 pub mod address; // an address or network and its canonical text
-pub mod netset; // a set of networks, asked for what it touches
 pub mod finder; // the addresses that stand in a text
+pub mod netset; // a set of networks, asked for what it touches
 pub mod record; // a line that begins with an address, then `key=value`
 pub mod records; // records from lines or from operands
 
