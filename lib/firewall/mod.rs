@@ -2,15 +2,21 @@
 //!
 //! A backend holds bans and lets them go; it decides nothing and knows no ledger.
 
+mod exec;
+mod ipset;
+mod iptables;
 mod netlink;
 mod nft;
 mod nft_messages;
 mod none;
+mod program;
 
 use std::io;
 use std::time::Duration;
 
 use crate::address::Address;
+
+pub use exec::Exec;
 
 /// An address or network to ban, and how long from now; `None` is until lifted.
 pub type Ban = (Address, Option<Duration>);
@@ -38,14 +44,16 @@ pub trait Firewall {
     /// What is banned now, with the time that is left; `None` where a backend cannot tell.
     fn list(&mut self) -> io::Result<Option<Vec<Ban>>>;
 
-    /// Whether bans end here by themselves; if not, somebody has to [`lift`](Self::lift) them in time.
-    fn expires(&self) -> bool;
+    /// Whether a ban of this length ends by itself; if not, somebody has to [`lift`](Self::lift) it in time.
+    fn expires(&self, time: Duration) -> bool;
 }
 
-/// The backend of this name, ready to use.
+/// The backend of this name, ready to use; [`Exec`] is made by its own function.
 pub fn open(name: &str) -> io::Result<Box<dyn Firewall>> {
     match name {
         "nft" => Ok(Box::new(nft::Nft::open()?)),
+        "ipset" => Ok(Box::new(ipset::Ipset::default())),
+        "iptables" => Ok(Box::new(iptables::Iptables)),
         "none" => Ok(Box::new(none::None)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,

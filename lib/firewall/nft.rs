@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -208,7 +209,7 @@ impl Firewall for Nft {
         Ok(Some(bans))
     }
 
-    fn expires(&self) -> bool {
+    fn expires(&self, _: Duration) -> bool {
         true
     }
 }

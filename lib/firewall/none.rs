@@ -1,6 +1,7 @@
 //! No firewall: bans are in the ledger alone.
 
 use std::io;
+use std::time::Duration;
 
 use super::{Ban, Firewall};
 use crate::address::Address;
@@ -28,7 +29,7 @@ impl Firewall for None {
         Ok(Option::None)
     }
 
-    fn expires(&self) -> bool {
+    fn expires(&self, _: Duration) -> bool {
         true
     }
 }

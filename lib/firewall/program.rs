@@ -1,0 +1,50 @@
+//! Runs the programs that some backends need; no shell is between.
+
+use std::env;
+use std::io::{self, ErrorKind, Write};
+use std::process::{Command, Stdio};
+
+/// Runs a program with `input` on its standard input and answers what it printed.
+///
+/// Fails if its exit status is not 0, with the last line that it complained.
+pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result<String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("PATH", path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| match e.kind() {
+            ErrorKind::NotFound => io::Error::new(
+                ErrorKind::Unsupported,
+                format!("{program}: no such program"),
+            ),
+            kind => io::Error::new(kind, format!("{program}: {e}")),
+        })?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // A program that fails early does not read on; its exit status tells.
+        scope.spawn(move || stdin.map(|mut pipe| pipe.write_all(input)));
+        child.wait_with_output()
+    })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let last = complaint.trim_end().lines().last().unwrap_or_default();
+    let kind = if complaint.contains("Permission denied") || complaint.contains("not permitted") {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::Other
+    };
+    let text = format!("{program}: {}: {last}", output.status);
+    Err(io::Error::new(kind, text))
+}
+
+/// The search path and the directories of an administrator's programs, which cron's lacks.
+fn path() -> String {
+    let own = env::var("PATH").unwrap_or_default();
+    let separator = if own.is_empty() { "" } else { ":" };
+    format!("{own}{separator}/usr/sbin:/sbin:/usr/bin:/bin")
+}
