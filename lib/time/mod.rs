@@ -1,6 +1,8 @@
 //! Moments and durations: the one clock of all tools, and the forms in which people write time.
 
-mod duration;
+mod at; // TIME as at(1) reads it
+mod duration; // 90, 10m, 1h30m
+mod zone; // time zones
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -8,7 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 
+pub use at::{parse_at, parse_at_in};
 pub use duration::{format_duration, parse_duration};
+pub use zone::Zone;
 
 /// A moment: microseconds since 1970-01-01 00:00 UTC, without leap seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

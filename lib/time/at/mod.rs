@@ -1,0 +1,150 @@
+//! TIME as at(1) reads it: the moment at which a ban is to end.
+
+mod grammar;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+
+use super::{Time, Zone, parse_duration};
+use grammar::{Day, Spec};
+use words::Unit;
+
+const MINUTE: i64 = 60_000_000; // in Time's microseconds
+
+/// Reads a moment from `now` on, in the local time zone.
+///
+/// The language is that of Debian's at(1) 3.2.5, in full: `now+1hour`, `16:00`, `4pm tomorrow`, `noon next week`,
+/// `teatime - 5 minutes`, `10am Jul 31`, `1800 24.12.2026`, `9:00 UTC + 2 days`. As there, case and blanks do not
+/// matter, a time of day that is past means tomorrow's, `Jul 31` that is past means next year's, a date without a
+/// time of day takes now's, and `Feb 30` counts on into March. To this come, where at(1) reads nothing:
+///
+/// - a date before the time: `2026-12-24 18:00`, `tomorrow noon`;
+/// - a duration from now: `90` (seconds), `10m`, `1h30m`; so `1800` is six in the evening, as in at(1), but `3600` and
+///   `1800s` are durations;
+/// - RFC 3339, as the tools themselves print: `2026-12-24T18:00:00+09:00`.
+///
+/// It differs from at(1) where that is not what was asked for:
+///
+/// - at cuts to the minute; here `now + 1 minute` is 60 s from now, and a time of day is at second 0;
+/// - hours and minutes are added as they pass, also when clocks are set in between (at's `now + 1 hour` may then be
+///   now); days, weeks, months and years are added on the calendar;
+/// - a time of day left out when clocks are set forward is that much later; one that is shown twice is the first;
+/// - `16:00 UTC` is the next 16:00 in UTC, where at looks at the local clock and may refuse it;
+/// - what `-` moves into the past is refused, where at takes next year's.
+///
+/// The error is a phrase for a usage message; a moment in the past is one.
+pub fn parse_at(text: &str, now: Time) -> Result<Time, String> {
+    parse_at_in(&Zone::local(), text, now)
+}
+
+/// Like [`parse_at`], where clocks are set as in `zone`.
+pub fn parse_at_in(zone: &Zone, text: &str, now: Time) -> Result<Time, String> {
+    let when = if let Some(spec) = grammar::read(text) {
+        moment(&spec, zone, now).ok_or_else(|| format!("too far ahead: \"{text}\""))?
+    } else if let Ok(duration) = parse_duration(text) {
+        now + duration
+    } else if let Some(when) = Time::parse(text) {
+        when
+    } else {
+        return Err(format!(
+            "not a time such as 16:00, now+1hour or 10am Jul 31: \"{text}\""
+        ));
+    };
+    if when < minute_of(now) {
+        return Err(format!("in the past: \"{text}\" is {when}"));
+    }
+    Ok(when.max(now))
+}
+
+/// The beginning of the minute, which at(1) still calls now.
+fn minute_of(now: Time) -> Time {
+    Time(now.0 - now.0.rem_euclid(MINUTE))
+}
+
+/// The moment meant; `None` if it is after the year 9999.
+fn moment(spec: &Spec, zone: &Zone, now: Time) -> Option<Time> {
+    let seconds = now.0.div_euclid(1_000_000);
+    let local =
+        DateTime::from_timestamp(seconds + i64::from(zone.offset_at(seconds)), 0)?.naive_utc();
+    let today = local.date();
+    let on = |date: Option<NaiveDate>| on_date(spec, date?, local.time(), zone, now);
+    let day = |ahead: i64| today.checked_add_signed(TimeDelta::try_days(ahead)?);
+    match spec.day {
+        None => match on(day(0))? {
+            past if past <= now => on(day(1)),
+            when => Some(when),
+        },
+        Some(Day::Today) => on(day(0)),
+        Some(Day::Next(weekday)) => {
+            let ahead = weekday.days_since(today.weekday());
+            on(day(if ahead == 0 { 7 } else { ahead.into() }))
+        }
+        Some(Day::Exact(year, month, day)) => on(date(year, month, day)),
+        Some(Day::Yearly(month, day)) => {
+            // As in at, the year is this one if what is counted from the date is not past.
+            let over = (month, day) < (today.month(), today.day());
+            let midnight = on_clock(today.and_time(NaiveTime::MIN), zone, now)?;
+            match on(date(today.year(), month, day))? {
+                when if over && (spec.steps.is_empty() || when < midnight) => {
+                    on(date(today.year() + 1, month, day))
+                }
+                when => Some(when),
+            }
+        }
+    }
+}
+
+/// The time of day and the steps of `spec`, on this date.
+fn on_date(spec: &Spec, date: NaiveDate, time: NaiveTime, zone: &Zone, now: Time) -> Option<Time> {
+    let mut clock = match spec.minutes {
+        Some(minutes) => date.and_time(NaiveTime::MIN) + TimeDelta::minutes(minutes.into()),
+        None => date.and_time(time),
+    };
+    let mut passing = 0i64;
+    for (count, unit) in &spec.steps {
+        match unit {
+            Unit::Minutes(n) => passing = passing.checked_add(count.checked_mul(*n)?)?,
+            Unit::Days(n) => {
+                let days = TimeDelta::try_days(count.checked_mul(*n)?)?;
+                clock = clock.checked_add_signed(days)?;
+            }
+            Unit::Months(n) => clock = add_months(clock, count.checked_mul(*n)?)?,
+        }
+    }
+    let zone = if spec.utc { &Zone::UTC } else { zone };
+    let mut when = on_clock(clock, zone, now)?.0;
+    if spec.minutes.is_none() {
+        when += now.0.rem_euclid(1_000_000);
+    }
+    let when = when.checked_add(passing.checked_mul(MINUTE)?)?;
+    (when < END_OF_9999).then_some(Time(when))
+}
+
+/// A date of the calendar; days beyond the month's end count on into the next month.
+fn date(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(year, month, 1)?.checked_add_days(Days::new(u64::from(day) - 1))
+}
+
+/// The same day so many months later or earlier, counting on like [`date`] where there is none.
+fn add_months(clock: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {
+    let months = (i64::from(clock.year()) * 12 + i64::from(clock.month0())).checked_add(months)?;
+    let year = i32::try_from(months.div_euclid(12)).ok()?;
+    let month = months.rem_euclid(12) as u32 + 1;
+    Some(date(year, month, clock.day())?.and_time(clock.time()))
+}
+
+const END_OF_9999: i64 = 253_402_300_800_000_000;
+
+/// The first moment at which clocks show this and that is not past, if there are two.
+fn on_clock(clock: NaiveDateTime, zone: &Zone, now: Time) -> Option<Time> {
+    let (first, last) = zone.moments(clock.and_utc().timestamp());
+    let first = Time::from_secs(first);
+    Some(if first < minute_of(now) {
+        Time::from_secs(last)
+    } else {
+        first
+    })
+}
