@@ -16,6 +16,7 @@ pub mod time; // moments, durations, at(1) times, the time stamps of logs
 
 pub mod firewall; // the kernel's firewall: one trait, a file for each backend
 
+pub mod hits; // events counted so far, by address
 pub mod ledger; // which bans there are, since when and until when
 pub mod state; // what tools keep between runs: one SQLite file
 

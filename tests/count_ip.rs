@@ -1,0 +1,222 @@
+//! count-ip as a user runs it: rows of what goes in, how, and what comes out.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// What a run of count-ip answered: standard output, standard error, exit status.
+fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_count-ip"))
+        .args(arguments)
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    // A run that ends over its arguments reads nothing.
+    let _ = writer.join().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        text(output.stdout),
+        text(output.stderr),
+        output.status.code().unwrap(),
+    )
+}
+
+#[test]
+fn totals() {
+    let rows: &[(&[&str], &str, &str)] = &[
+        (
+            &[],
+            "203.0.113.7\n198.51.100.2\n203.0.113.7\n2001:db8::1\n",
+            "203.0.113.7\tcount=2\n198.51.100.2\tcount=1\n2001:db8::1\tcount=1\n",
+        ),
+        (
+            &["--top", "1"],
+            "203.0.113.7\n203.0.113.7\n192.0.2.1\n",
+            "203.0.113.7\tcount=2\n",
+        ),
+        (
+            &[],
+            "::ffff:203.0.113.7\r\n# no\n\n203.0.113.7 ; SBL1\n203.0.113.7",
+            "203.0.113.7\tcount=3\n",
+        ),
+        (
+            &[],
+            "203.0.113.7\tat=2026-03-30T02:16:17+09:00\n203.0.113.7\tat=2026-03-29T10:00:00Z\n203.0.113.7\n",
+            "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\tlast=2026-03-29T17:16:17+00:00\n",
+        ),
+    ];
+    for (arguments, input, expected) in rows {
+        let (output, error, status) = count_ip(arguments, input.as_bytes());
+        assert_eq!(
+            (output.as_str(), error.as_str()),
+            (*expected, ""),
+            "{arguments:?} {input}"
+        );
+        assert_eq!(status, 0);
+    }
+}
+
+/// A row: arguments; events as HOST@SECOND; what is printed as HOSTxCOUNT:FIRST-LAST.
+#[test]
+fn windows() {
+    for (arguments, events, expected) in [
+        ("-n 2", "7@0 8@0 7@9 7@10 7@11", "7x2:0-9 7x2:10-11"),
+        ("-n 1", "7@0 7@0", "7x1:0-0 7x1:0-0"),
+        // The window slides: no two of its own halves hide what lies across them.
+        ("-n 3 -w 10", "7@0 7@8 7@12 7@14", "7x3:8-14"),
+        // Exactly as far apart as allowed; and a second more.
+        ("-n 3 -w 10", "7@0 7@8 7@10", "7x3:0-10"),
+        ("-n 3 -w 10", "7@0 7@8 7@11", ""),
+        ("-n 2 -w 0", "7@5 7@6 7@6", "7x2:6-6"),
+        // After a report nothing is left of what led to it.
+        ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4", "7x3:0-2"),
+        ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4 7@5", "7x3:0-2 7x3:3-5"),
+        // Out of order: counted where it belongs, in the window that ends at the newest.
+        ("-n 3 -w 10", "7@9 7@3 7@5", "7x3:3-9"),
+        ("-n 3 -w 10", "7@20 7@10 7@15", "7x3:10-20"),
+        ("-n 3 -w 10", "7@20 7@9 7@15", ""),
+        ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20"),
+        ("-n 4 -w 10", "7@4 7@4 7@4 7@4", "7x4:4-4"),
+    ] {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let (output, error, _) = count_ip(&arguments, records(events).as_bytes());
+        let reports: Vec<_> = output.lines().map(report).collect();
+        assert_eq!(
+            (reports.join(" ").as_str(), error.as_str()),
+            (expected, ""),
+            "{arguments:?} {events}"
+        );
+    }
+}
+
+/// `7@65` is 203.0.113.7 at 65 s after the hour.
+fn records(events: &str) -> String {
+    let record = |event: &str| {
+        let (host, second) = event.split_once('@').unwrap();
+        let second: u32 = second.parse().unwrap();
+        let (minute, second) = (second / 60, second % 60);
+        format!("203.0.113.{host}\tat=2026-03-30T02:{minute:02}:{second:02}Z\n")
+    };
+    events.split_whitespace().map(record).collect()
+}
+
+/// The reverse of [`records`], for a printed record.
+fn report(line: &str) -> String {
+    let mut fields = line.split('\t');
+    let host = fields.next().unwrap().strip_prefix("203.0.113.").unwrap();
+    let fields: std::collections::HashMap<_, _> =
+        fields.map(|f| f.split_once('=').unwrap()).collect();
+    let second = |key: &str| {
+        let (_, time) = fields[key].split_once("T02:").unwrap();
+        let number = |text: &str| text.parse::<u32>().unwrap();
+        number(&time[..2]) * 60 + number(&time[3..5])
+    };
+    let (first, last) = (second("first"), second("last"));
+    format!("{host}x{}:{first}-{last}", fields["count"])
+}
+
+#[test]
+fn the_deciding_record_passes_its_fields() {
+    let input =
+        "203.0.113.7\trule=a\n203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tcount=9\tx=\\t\n";
+    let (output, _, status) = count_ip(&["-n", "2"], input.as_bytes());
+    let begin = "203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tx=\\t\tcount=2\tfirst=2026-03-30T02:16:17+00:00\tlast=2";
+    assert!(output.starts_with(begin), "{output}");
+    assert_eq!((output.lines().count(), status), (1, 0));
+}
+
+#[test]
+fn statuses_and_messages() {
+    for (arguments, input, message, status) in [
+        (&["-n", "3"][..], "203.0.113.7\n", "", 1),
+        (&[], "# nothing\n", "", 1),
+        (
+            &[],
+            "foo\n203.0.113.7\n",
+            "count-ip: standard input:1: not an address: \"foo\"\n",
+            2,
+        ),
+        (
+            &["-n", "1"],
+            "203.0.113.7\tat=yesterday\n",
+            "count-ip: standard input:1: at= is no RFC 3339 time with an offset\n",
+            2,
+        ),
+        (
+            &["/nonexistent"],
+            "",
+            "count-ip: /nonexistent: No such file or directory\n",
+            2,
+        ),
+    ] {
+        let (_, error, got) = count_ip(arguments, input.as_bytes());
+        assert_eq!(
+            (error.as_str(), got),
+            (message, status),
+            "{arguments:?} {input}"
+        );
+    }
+    for arguments in [
+        &["-n", "0"][..],
+        &["-w", "10"],
+        &["-n", "2", "--top", "3"],
+        &["-w", "x", "-n", "3"],
+    ] {
+        let (output, error, status) = count_ip(arguments, b"");
+        assert_eq!(
+            (output.as_str(), status, error.lines().count()),
+            ("", 2, 1),
+            "{arguments:?}: {error}"
+        );
+        assert!(error.contains("--"), "{error}");
+    }
+}
+
+#[test]
+fn remembered_between_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state.db");
+    let file = file.to_str().unwrap();
+    let one_event = |arguments: &[&str], host: &str| {
+        let arguments = [arguments, &["--state-file", file]].concat();
+        let (output, error, status) = count_ip(&arguments, host.as_bytes());
+        assert_eq!(error, "");
+        (output.trim().split('\t').nth(1).map(str::to_string), status)
+    };
+    // As swatch does it: a process for each event, no newline.
+    for round in 0..3 {
+        for event in 1..5 {
+            assert_eq!(
+                one_event(&["-n", "5"], "203.0.113.7"),
+                (None, 1),
+                "{round} {event}"
+            );
+            assert_eq!(
+                one_event(&["-n", "5", "-w", "1h"], "203.0.113.7"),
+                (None, 1)
+            );
+        }
+        assert_eq!(
+            one_event(&["-n", "5"], "203.0.113.7"),
+            (Some("count=5".into()), 0)
+        );
+        assert_eq!(
+            one_event(&["-n", "5", "-w", "1h"], "203.0.113.7"),
+            (Some("count=5".into()), 0)
+        );
+    }
+    assert_eq!(
+        one_event(&["--top", "1"], "192.0.2.1"),
+        (Some("count=1".into()), 0)
+    );
+    assert_eq!(
+        one_event(&["--top", "1"], "192.0.2.1"),
+        (Some("count=2".into()), 0)
+    );
+}
