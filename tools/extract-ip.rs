@@ -146,11 +146,13 @@ impl Chooser {
 
 /// `<IP>`, `<HOST>` or `<ADDR>` becomes a group of what may be an address or network.
 fn compile(pattern: &str) -> Result<(Regex, Option<usize>), regex::Error> {
-    const ADDRESS: &str = r"(?P<pipeban_ip>(?:[0-9A-Fa-f:]*:)?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*[0-9A-Fa-f])(?:/[0-9]{1,3})?)";
+    const QUAD: &str = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}";
+    const COLONS: &str = "[0-9A-Fa-f]*:[0-9A-Fa-f:]*";
+    let address = format!("(?P<pipeban_ip>(?:(?:{COLONS})?{QUAD}|{COLONS})(?:/[0-9]{{1,3}})?)");
     let tag = ["<IP>", "<HOST>", "<ADDR>"]
         .into_iter()
         .find(|tag| pattern.contains(tag));
-    let pattern = tag.map_or(pattern.into(), |tag| pattern.replacen(tag, ADDRESS, 1));
+    let pattern = tag.map_or(pattern.into(), |tag| pattern.replacen(tag, &address, 1));
     let regex = Regex::new(&pattern)?;
     let group = regex
         .capture_names()

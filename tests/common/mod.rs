@@ -60,3 +60,93 @@ pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
         }
     }
 }
+
+/// A shell in which the tools are on the path, with a state of its own.
+#[allow(dead_code)] // not every test runs the tools
+pub struct Shell {
+    pub directory: tempfile::TempDir,
+}
+
+#[allow(dead_code)]
+impl Shell {
+    pub fn new() -> Self {
+        Shell {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A path in the shell's own directory.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A command with the shell's environment; it starts at the top of the package.
+    pub fn command(&self, program: &str) -> Command {
+        let tools = std::path::Path::new(env!("CARGO_BIN_EXE_ban-ip"))
+            .parent()
+            .unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new(program);
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env(
+                "PATH",
+                format!("{}:{path}:/usr/sbin:/sbin", tools.display()),
+            )
+            .env("PIPEBAN_STATE", self.path("state.db"))
+            .env("TZ", "Asia/Tokyo")
+            .env_remove("SSH_CONNECTION");
+        command
+    }
+
+    /// Runs a script of sh(1); its standard input is empty.
+    pub fn run(&self, script: &str) -> Outcome {
+        self.feed(script, b"")
+    }
+
+    /// Runs a script of sh(1) with this standard input.
+    pub fn feed(&self, script: &str, input: &[u8]) -> Outcome {
+        use std::io::Write;
+        use std::process::Stdio;
+        let mut command = self.command("sh");
+        command.args(["-c", script]).stdin(Stdio::piped());
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let output = std::thread::scope(|scope| {
+            // A script that ends early closes its end; that is its business.
+            scope.spawn(move || _ = stdin.write_all(input));
+            child.wait_with_output().unwrap()
+        });
+        Outcome {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.code(),
+        }
+    }
+}
+
+/// What a script printed, and how it ended; `status` is `None` after a signal.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub out: String,
+    pub err: String,
+    pub status: Option<i32>,
+}
+
+#[allow(dead_code)]
+impl Outcome {
+    /// The first words of the lines printed, sorted: the addresses of records.
+    pub fn addresses(&self) -> Vec<&str> {
+        let mut words: Vec<_> = self
+            .out
+            .lines()
+            .filter_map(|l| l.split_whitespace().next())
+            .collect();
+        words.sort_unstable();
+        words
+    }
+}
