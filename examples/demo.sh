@@ -1,0 +1,43 @@
+#!/bin/sh
+# The main job on the sample log. Builds the tools, then bans the attackers of examples/dovecot.log for an
+# hour in the kernel of a network namespace of its own: it needs no root and can't touch this host's firewall.
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ "${1-}" != inside ]; then
+    echo "Building (the first time takes a minute or two) ..."
+    cargo build --release --quiet
+    if unshare -rn true 2>/dev/null; then
+        exec unshare -rn sh examples/demo.sh inside nft
+    fi
+    echo "Network namespaces are forbidden here: the ledger is shown, but no firewall is touched."
+    exec sh examples/demo.sh inside none
+fi
+
+backend=$2
+PATH=$PWD/target/release:$PATH
+PIPEBAN_STATE=$(mktemp -d)/pipeban.db
+export PATH PIPEBAN_STATE
+trap 'rm -r "$(dirname "$PIPEBAN_STATE")"' EXIT
+
+say() { printf '\n%s\n' "$*"; }
+
+say "The sample log holds $(wc -l <examples/dovecot.log) lines such as"
+head -n 1 examples/dovecot.log
+
+say "Who fails to log in, and how often:"
+echo "  extract-ip --regex 'authentication failure;.* rhost=<IP>\$' examples/dovecot.log | count-ip"
+extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log | count-ip
+
+say "Who does so five times within ten minutes is banned for an hour:"
+cat <<'END'
+  extract-ip --regex 'authentication failure;.* rhost=<IP>$' --time examples/dovecot.log |
+    count-ip --threshold 5 --within 10m | ban-ip | unban-at 'now + 1 hour'
+END
+extract-ip --regex 'authentication failure;.* rhost=<IP>$' --time examples/dovecot.log |
+    count-ip --threshold 5 --within 10m |
+    ban-ip --backend "$backend" |
+    unban-at 'now + 1 hour' >/dev/null || true # 127.0.0.1 is refused, which is an error to a script
+
+say "Banned now, and until when (ban-ip --list):"
+ban-ip --list --backend "$backend"
