@@ -31,10 +31,10 @@ extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log 
 
 say "Who does so five times within ten minutes is banned for an hour:"
 cat <<'END'
-  extract-ip --regex 'authentication failure;.* rhost=<IP>$' --time examples/dovecot.log |
+  extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
     count-ip --threshold 5 --within 10m | ban-ip | unban-at 'now + 1 hour'
 END
-extract-ip --regex 'authentication failure;.* rhost=<IP>$' --time examples/dovecot.log |
+extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
     count-ip --threshold 5 --within 10m |
     ban-ip --backend "$backend" |
     unban-at 'now + 1 hour' >/dev/null || true # 127.0.0.1 is refused, which is an error to a script

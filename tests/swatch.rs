@@ -99,7 +99,7 @@ fn a_burst_becomes_bans_in_the_kernel() {
         );
         if let Some(kernel) = run("nft", &["list", "table", "inet", "pipeban"]) {
             assert!(
-                kernel.contains("203.0.113.7 timeout 1h expires"),
+                kernel.contains("203.0.113.7 timeout "),
                 "{kernel}"
             );
             assert!(
