@@ -1,4 +1,5 @@
 //! What several tests share: a place of their own in the kernel.
+#![allow(dead_code)] // each test program uses a part of it
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -36,7 +37,6 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
 }
 
 /// Waits until `done` says so; a minute is longer than anything here takes.
-#[allow(dead_code)] // not every test waits
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
@@ -46,7 +46,6 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Runs a program that stands for an independent eye or hand; `None`, printed, if it is not installed.
-#[allow(dead_code)] // not every test needs one
 pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(program).args(arguments).output() {
         Ok(output) => {
@@ -62,12 +61,10 @@ pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 /// A shell in which the tools are on the path, with a state of its own.
-#[allow(dead_code)] // not every test runs the tools
 pub struct Shell {
     pub directory: tempfile::TempDir,
 }
 
-#[allow(dead_code)]
 impl Shell {
     pub fn new() -> Self {
         Shell {
@@ -137,7 +134,6 @@ pub struct Outcome {
     pub status: Option<i32>,
 }
 
-#[allow(dead_code)]
 impl Outcome {
     /// The first words of the lines printed, sorted: the addresses of records.
     pub fn addresses(&self) -> Vec<&str> {
