@@ -9,10 +9,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use memchr::{memchr, memrchr};
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::complain::{self, Fault};
@@ -243,21 +242,13 @@ impl Source {
 
     /// Whether a read would answer at once, now or until the deadline.
     fn ready(&self, deadline: Option<Instant>) -> bool {
-        loop {
-            let left = deadline.map_or(Duration::ZERO, |d| {
-                d.saturating_duration_since(Instant::now())
-            });
-            // Rounded up, so as not to spin through the last millisecond.
-            let timeout =
-                PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX);
-            let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, timeout) {
-                Ok(0) => return false,
-                Err(Errno::EINTR) => {}
-                // After another error, the read itself tells what is wrong.
-                _ => return true,
-            }
-        }
+        let left = deadline.map_or(0, |d| {
+            d.saturating_duration_since(Instant::now()).as_millis() + 1
+        });
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        // After an error, the read itself tells what is wrong.
+        poll(&mut fds, timeout) != Ok(0)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -16,14 +16,16 @@ fn in_chain(byte: u8) -> bool {
 }
 
 fn read(text: &[u8], colon: usize, chain_end: usize) -> Option<Found> {
+    if edge::dot_joins(text, chain_end) {
+        // A port, or else the rest of a quad or a name.
+        edge::port(text, chain_end)?;
+    }
     let start = chain_start(text, colon)?;
     let mut chain = text.get(start..chain_end)?;
     if edge::word_at(text, chain_end) {
         chain = without_name(chain)?;
     } else if chain.ends_with(b":") && (!chain.ends_with(b"::") || chain.ends_with(b":::")) {
         chain = &chain[..chain.len() - 1];
-    } else if edge::dot_joins(text, chain_end) {
-        edge::port(text, chain_end)?;
     }
     let parsed = match parse(chain, None) {
         Some(parsed) => parsed,

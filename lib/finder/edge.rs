@@ -60,7 +60,7 @@ pub fn port(text: &[u8], at: usize) -> Option<u32> {
 
 /// The address `ip` that stands at `range`, or the network if a fitting prefix length follows.
 /// Its canonical text, if it stands there, begins at `canonical`.
-#[inline]
+#[inline(always)]
 pub fn found(text: &[u8], ip: IpAddr, range: Range<usize>, canonical: Option<usize>) -> Found {
     if text.get(range.end) == Some(&b'/')
         && let Some(network) = network(text, ip, &range, canonical)
@@ -82,7 +82,13 @@ fn network(
     canonical: Option<usize>,
 ) -> Option<Found> {
     let (length, end) = number(text, range.end + 1, 3)?;
-    if dot_joins(text, end) || text.get(end) == Some(&b'/') {
+    let in_chain = |b: &u8| *b == b':' || b.is_ascii_hexdigit();
+    let joined = match text.get(end) {
+        Some(b'/') => true,
+        Some(b':') => text.get(end + 1).is_some_and(in_chain),
+        _ => dot_joins(text, end),
+    };
+    if joined {
         return None;
     }
     let address = Address::network(ip, u8::try_from(length).ok()?)?;
