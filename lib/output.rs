@@ -1,8 +1,14 @@
 //! The one way out: standard output, flushed when the input has nothing more just now, and only then.
 
+use std::cell::OnceCell;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
 use crate::complain::Fault;
@@ -15,6 +21,8 @@ const BLOCK: usize = 64 << 10;
 pub struct Output {
     buffer: Vec<u8>,
     json: bool,
+    /// The same pipe, opened again so that only our own writes do not wait.
+    patient: OnceCell<Option<File>>,
 }
 
 impl Output {
@@ -23,6 +31,7 @@ impl Output {
         Output {
             buffer: Vec::with_capacity(BLOCK * 2),
             json,
+            patient: OnceCell::new(),
         }
     }
 
@@ -76,4 +85,48 @@ impl Output {
         self.buffer.clear();
         Ok(())
     }
+
+    /// Writes all that is held, but while the reader takes nothing it listens to `others` as well:
+    /// `false` if one of them can be read; call again for the rest.
+    pub fn flush_beside(&mut self, others: &[BorrowedFd]) -> Result<bool, Fault> {
+        let Some(pipe) = self.patient.get_or_init(open_again) else {
+            return self.flush().map(|()| true);
+        };
+        let mut written = 0;
+        let done = loop {
+            if written == self.buffer.len() {
+                break Ok(true);
+            }
+            match write(pipe, &self.buffer[written..]) {
+                Ok(n) => written += n,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    let mut fds = vec![PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+                    fds.extend(others.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
+                    match poll(&mut fds, PollTimeout::NONE) {
+                        Ok(_) | Err(Errno::EINTR) => {}
+                        Err(e) => break Err(Fault::new("standard output", e.desc())),
+                    }
+                    if fds[1..].iter().any(|fd| fd.any() == Some(true)) {
+                        break Ok(false);
+                    }
+                }
+                Err(Errno::EPIPE) => break Err(Fault::ReaderGone),
+                Err(e) => break Err(Fault::new("standard output", e.desc())),
+            }
+        };
+        self.buffer.drain(..written);
+        done
+    }
+}
+
+/// Standard output's pipe without waiting; `None` where it is none or may not be opened.
+fn open_again() -> Option<File> {
+    let out = io::stdout().as_fd().try_clone_to_owned().ok()?;
+    if !File::from(out).metadata().ok()?.file_type().is_fifo() {
+        return None;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open("/proc/self/fd/1").ok()
 }

@@ -1,0 +1,347 @@
+//! The follower: in what order files are read, and when to wait.
+
+mod look;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::sys::inotify::WatchDescriptor;
+use pipeban::complain::{self, Fault};
+use pipeban::input::describe;
+use pipeban::output::Output;
+
+use crate::lines::Lines;
+use crate::mark::Id;
+use crate::past::{self, Rest};
+use crate::position::Positions;
+use crate::source::{self, Past, Progress, Source};
+use crate::stop::{self, Stop};
+use crate::watch::Watch;
+use crate::{Arguments, From};
+
+/// Positions are written when this has passed since the last time: a burst pays once, and a killed
+/// follower repeats at most the lines of this time.
+const SAVE: Duration = Duration::from_millis(20);
+
+/// After an error they are tried again when this has passed.
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
+
+/// A deleted file is let go when it was silent for this long: by then its writers have opened the new
+/// one, and its space on the disk is free again.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// Of each name, so many rotated files that still exist are read on, for writers that were not told.
+const OLD_LOGS: usize = 8;
+
+/// Output is handed on when it has grown to this size, in bytes.
+const ENOUGH: usize = 64 << 10;
+
+pub struct Follower {
+    operands: Vec<PathBuf>,
+    from: From,
+    once: bool,
+    prefix: bool,
+    watch: Watch,
+    stop: Stop,
+    positions: Option<Positions>,
+    sources: HashMap<WatchDescriptor, Source>,
+    ids: HashMap<Id, WatchDescriptor>,
+    /// The file that each name leads to.
+    current: HashMap<PathBuf, WatchDescriptor>,
+    /// Names whose first file has been met.
+    known: HashSet<PathBuf>,
+    complained: HashSet<PathBuf>,
+    jobs: VecDeque<Job>,
+    starting: bool,
+    number: u64,
+    save_at: Instant,
+    buffer: Box<[u8]>,
+    output: Output,
+    /// Whether a line was printed.
+    pub done: bool,
+}
+
+/// What is to be read; in the order of the queue.
+enum Job {
+    Source(WatchDescriptor),
+    Past(Past),
+}
+
+impl Follower {
+    pub fn new(arguments: Arguments, positions: Option<Positions>) -> Result<Self, Fault> {
+        let number = positions.as_ref().map_or(Ok(0), Positions::last_number)?;
+        Ok(Follower {
+            operands: arguments.files,
+            from: arguments.from,
+            once: arguments.once,
+            prefix: arguments.prefix,
+            watch: Watch::new()?,
+            stop: Stop::new()?,
+            positions,
+            sources: HashMap::new(),
+            ids: HashMap::new(),
+            current: HashMap::new(),
+            known: HashSet::new(),
+            complained: HashSet::new(),
+            jobs: VecDeque::new(),
+            starting: true,
+            number,
+            save_at: Instant::now(),
+            buffer: source::buffer(),
+            output: Output::new(false),
+            done: false,
+        })
+    }
+
+    /// Follows until a signal or the reader's end; with `--once`, until all is read.
+    pub fn run(&mut self) -> Result<(), Fault> {
+        self.look()?;
+        self.starting = false;
+        self.missing();
+        loop {
+            self.read_all()?;
+            self.flush()?;
+            if !self.jobs.is_empty() {
+                continue;
+            }
+            if self.once {
+                return self.finish();
+            }
+            let wake = self.next_wake()?;
+            match self.stop.wait(self.watch.as_fd(), wake) {
+                Ok(None) => self.hear()?,
+                Ok(Some(signal)) => {
+                    self.save_last();
+                    stop::die(signal);
+                }
+                Err(fault) => {
+                    self.save_last();
+                    return Err(fault);
+                }
+            }
+        }
+    }
+
+    /// Reads everything that is queued.
+    fn read_all(&mut self) -> Result<(), Fault> {
+        while let Some(job) = self.jobs.pop_front() {
+            let out = self.output.buffer();
+            match job {
+                Job::Source(key) => {
+                    let Some(source) = self.sources.get_mut(&key) else {
+                        continue;
+                    };
+                    source.queued = false;
+                    match source.read(&mut self.buffer, out) {
+                        Ok(Progress::End) => {}
+                        // A log waits for its rotated ones, and gives way to other logs.
+                        Ok(Progress::More) if source.retired => self.queue_first(key),
+                        Ok(Progress::More) => self.queue(key),
+                        Ok(Progress::Replaced) => self.replaced(key),
+                        Err(e) => complain::error(source.shown.display(), describe(&e)),
+                    }
+                }
+                Job::Past(mut past) => match past.read(&mut self.buffer, out) {
+                    Ok(Progress::More) => self.jobs.push_front(Job::Past(past)),
+                    Ok(_) => {}
+                    Err(e) => complain::error(past.shown.display(), describe(&e)),
+                },
+            }
+            if self.output.buffer().len() >= ENOUGH {
+                self.flush()?;
+                if Instant::now() >= self.save_at {
+                    self.save();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes out all lines. While the reader takes none, new files are still opened before they can be deleted.
+    fn flush(&mut self) -> Result<(), Fault> {
+        self.done |= !self.output.buffer().is_empty();
+        loop {
+            let others = [self.watch.as_fd(), self.stop.as_fd()];
+            if self.output.flush_beside(&others)? {
+                return Ok(());
+            }
+            if let Some(signal) = self.stop.asked()? {
+                // What is not written out is not kept as read either.
+                stop::die(signal);
+            }
+            self.hear()?;
+        }
+    }
+
+    /// Takes the kernel's news and queues what is to be read.
+    fn hear(&mut self) -> Result<(), Fault> {
+        let news = self.watch.news()?;
+        for key in news.written {
+            self.queue(key);
+        }
+        for key in news.relinked {
+            if let Some(source) = self.sources.get_mut(&key) {
+                source.check_links();
+            }
+        }
+        if news.names {
+            self.look()?;
+        }
+        if news.lost {
+            let all: Vec<_> = self.sources.keys().copied().collect();
+            all.into_iter().for_each(|key| self.queue(key));
+        }
+        Ok(())
+    }
+
+    /// A file is not what was read: it was truncated, perhaps after a copy was made.
+    fn replaced(&mut self, key: WatchDescriptor) {
+        let Some(source) = self.sources.get_mut(&key) else {
+            return;
+        };
+        let (mark, shown, real) = (source.mark, source.shown.clone(), source.real.clone());
+        source.restart();
+        let mut jobs = Vec::new();
+        if let Some(Rest { path, file }) = past::find(&mark, None, &real) {
+            jobs.extend(file.map(|f| (f, mark.offset)));
+            let later = past::between(&path, &real).into_iter();
+            jobs.extend(later.filter_map(|p| Some((past::open(&p).ok()?, 0))));
+        }
+        self.queue_first(key);
+        for (file, offset) in jobs.into_iter().rev() {
+            self.queue_past(&shown, file, offset);
+        }
+    }
+
+    /// Its name leads elsewhere; it is read on, before its successor.
+    fn retire(&mut self, key: WatchDescriptor) {
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.retired = true;
+            source.check_links();
+            self.queue(key);
+        }
+    }
+
+    fn queue(&mut self, key: WatchDescriptor) {
+        if let Some(source) = self.sources.get_mut(&key)
+            && !std::mem::replace(&mut source.queued, true)
+        {
+            self.jobs.push_back(Job::Source(key));
+        }
+    }
+
+    fn queue_first(&mut self, key: WatchDescriptor) {
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.queued = true;
+            self.jobs.push_front(Job::Source(key));
+        }
+    }
+
+    /// Puts the rest of an old file before all else.
+    fn queue_past(&mut self, shown: &Path, mut file: File, offset: u64) {
+        match file.seek(SeekFrom::Start(offset)) {
+            Ok(_) => self.jobs.push_front(Job::Past(Past {
+                reader: Box::new(file),
+                shown: shown.into(),
+                lines: Lines::new(shown, self.prefix),
+            })),
+            Err(e) => complain::error(shown.display(), describe(&e)),
+        }
+    }
+
+    /// The rotated files that will not be followed for ever, and when each is let go.
+    fn leaving(&self) -> Vec<(WatchDescriptor, Instant)> {
+        let mut retired: Vec<_> = self.sources.iter().filter(|(_, s)| s.retired).collect();
+        retired.sort_by(|(_, a), (_, b)| (&a.shown, b.number).cmp(&(&b.shown, a.number)));
+        let names = retired.chunk_by(|(_, a), (_, b)| a.shown == b.shown);
+        let leaving = names.flat_map(|files| files.iter().enumerate());
+        leaving
+            .filter(|(newer, (_, source))| source.unlinked || *newer >= OLD_LOGS)
+            .map(|(_, (key, source))| (**key, source.last_read + LINGER))
+            .collect()
+    }
+
+    /// Lets go of one file; what it holds of a last line without newline is a line.
+    fn let_go(&mut self, key: WatchDescriptor) {
+        let Some(mut source) = self.sources.remove(&key) else {
+            return;
+        };
+        source.finish(self.output.buffer());
+        self.watch.forget(key);
+        self.ids.remove(&source.id);
+        if let Some(positions) = &mut self.positions {
+            positions.forget(&source.shown, source.id);
+        }
+    }
+
+    /// Does what time asks for, and says when there will be something to do again.
+    fn next_wake(&mut self) -> Result<Option<Instant>, Fault> {
+        let now = Instant::now();
+        let mut wake = None;
+        for (key, when) in self.leaving() {
+            if when <= now {
+                self.let_go(key);
+            } else {
+                wake = wake.map_or(Some(when), |w: Instant| Some(w.min(when)));
+            }
+        }
+        self.flush()?;
+        if self.positions.is_some() && self.sources.values().any(|s| s.unsaved) {
+            if now >= self.save_at {
+                self.save();
+            }
+            if self.sources.values().any(|s| s.unsaved) {
+                let save_at = self.save_at;
+                wake = wake.map_or(Some(save_at), |w| Some(w.min(save_at)));
+            }
+        }
+        Ok(wake)
+    }
+
+    /// Writes the positions; all lines before them must have been written out.
+    fn save(&mut self) {
+        let Some(positions) = &mut self.positions else {
+            return;
+        };
+        let mut wait = SAVE;
+        match positions.save(self.sources.values().filter(|s| s.unsaved)) {
+            Ok(true) => self.sources.values_mut().for_each(|s| s.unsaved = false),
+            Ok(false) => {}
+            Err(fault) => {
+                // The lines are worth more than the position: they go on.
+                if let Fault::Error { place, what } = fault {
+                    complain::error(place, what);
+                }
+                wait = SAVE_AGAIN;
+            }
+        }
+        self.save_at = Instant::now() + wait;
+    }
+
+    /// Writes the positions for the last time: waits for others who write.
+    fn save_last(&mut self) {
+        let begin = Instant::now();
+        self.save();
+        while self.positions.is_some()
+            && self.sources.values().any(|s| s.unsaved)
+            && begin.elapsed() < SAVE_AGAIN
+        {
+            std::thread::sleep(SAVE / 4);
+            self.save();
+        }
+    }
+
+    /// Ends a run that does not wait: rotated files are at their end.
+    fn finish(&mut self) -> Result<(), Fault> {
+        for source in self.sources.values_mut().filter(|s| s.retired) {
+            source.finish(self.output.buffer());
+        }
+        self.flush()?;
+        self.save_last();
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! When to stop: at a signal, or when nobody reads the output any more.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pipeban::complain::Fault;
+
+/// The signals that end a follower, which first keeps its position.
+const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+pub struct Stop {
+    signals: SignalFd,
+}
+
+impl Stop {
+    pub fn new() -> Result<Self, Fault> {
+        let mask = SigSet::from_iter(ENDING);
+        let make = || {
+            mask.thread_block()?;
+            SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        };
+        let signals = make().map_err(|e: Errno| Fault::new("signals", e.desc()))?;
+        Ok(Stop { signals })
+    }
+
+    /// The signal that has come.
+    pub fn asked(&self) -> Result<Option<Signal>, Fault> {
+        let read = self
+            .signals
+            .read_signal()
+            .map_err(|e| Fault::new("signals", e.desc()))?;
+        Ok(read.and_then(|s| Signal::try_from(s.ssi_signo as i32).ok()))
+    }
+
+    /// Waits until `news` can be read, a time or a signal comes. The error is that the output's reader went away:
+    /// a follower with nothing to write would never notice, and the rest of its pipeline would wait for ever.
+    pub fn wait(&self, news: BorrowedFd, until: Option<Instant>) -> Result<Option<Signal>, Fault> {
+        let timeout = until.map_or(PollTimeout::NONE, |t| {
+            let left = t.saturating_duration_since(Instant::now());
+            PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+        });
+        let out = io::stdout();
+        let mut fds = [
+            PollFd::new(news, PollFlags::POLLIN),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            // Without events to wait for, only errors and a hang-up are told.
+            PollFd::new(out.as_fd(), PollFlags::empty()),
+        ];
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => return Err(Fault::new("poll", e.desc())),
+        }
+        if fds[2].any().unwrap_or(false) {
+            return Err(Fault::ReaderGone);
+        }
+        self.asked()
+    }
+}
+
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
+    }
+}
+
+/// Ends as the signal would have ended it, so that a shell sees the cause.
+pub fn die(signal: Signal) -> ! {
+    let _ = SigSet::from(signal).thread_unblock();
+    let _ = raise(signal);
+    // Only reached where the signal is ignored.
+    std::process::exit(128 + signal as i32)
+}
