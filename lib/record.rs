@@ -20,6 +20,17 @@ impl Record {
         }
     }
 
+    /// With the fields that [`fields_text`](Self::fields_text) gave.
+    pub fn with_fields(address: Address, text: &[u8]) -> Self {
+        let text = text.to_vec();
+        Record { address, text }
+    }
+
+    /// All fields as they stand in the line, each with the TAB before it.
+    pub fn fields_text(&self) -> &[u8] {
+        &self.text
+    }
+
     /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no address.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, &[u8]> {
         let line = line.trim_ascii_start();

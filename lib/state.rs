@@ -100,6 +100,10 @@ impl State {
         }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads, or writes one statement; errors tell the file.
     pub fn run<T>(
         &self,

@@ -381,7 +381,8 @@ fn older_backends_notice_a_flush() {
 fn exec_runs_what_it_is_told_without_a_shell() {
     let directory = tempfile::tempdir().unwrap();
     let touch = |name: &str| format!("touch {}/{name}", directory.path().display());
-    let exec = |ban: &str, lift: &str| firewall::Exec::new(ban, lift);
+    let exec =
+        |ban: &str, lift: &str| firewall::exec_backend(ban, lift).and_then(|b| firewall::open(&b));
     let mut firewall = exec(
         &touch("{address}-{family}-$HOME;x"),
         &touch("{address}.lifted"),

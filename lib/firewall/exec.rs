@@ -13,8 +13,7 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// Both are a program and its arguments, split at white space; in each argument `{address}` stands for the
-    /// address or network and `{family}` for `ipv4` or `ipv6`.
+    /// See [`exec_backend`](super::exec_backend).
     pub fn new(ban: &str, lift: &str) -> io::Result<Self> {
         let split = |template: &str| {
             let words: Vec<String> = template.split_whitespace().map(String::from).collect();
@@ -64,6 +63,13 @@ impl Firewall for Exec {
 
     fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
         Ok(None)
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        Err(io::Error::new(
+            ErrorKind::Unsupported,
+            "only you can tell what your commands do",
+        ))
     }
 
     fn expires(&self, _: Duration) -> bool {

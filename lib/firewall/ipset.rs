@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::iptables::accepted_before;
 use super::program::run;
 use super::{Ban, Firewall};
 use crate::address::Address;
@@ -56,6 +57,11 @@ fn is_there(program: &str, arguments: &[&str]) -> io::Result<bool> {
 }
 
 impl Family {
+    /// A kernel without IPv6 has no packets for that rule, and refuses it.
+    fn has_packets(&self) -> bool {
+        self.family == "inet" || Path::new("/proc/net/if_inet6").exists()
+    }
+
     /// Makes set and rule stand, and answers whether the bans in it are complete.
     fn stand(&self) -> io::Result<bool> {
         let options = "timeout 0 maxelem 4294967295";
@@ -64,8 +70,7 @@ impl Family {
             self.set, self.family
         );
         run("ipset", &["-exist", "restore"], create.as_bytes())?;
-        // A kernel without IPv6 has no packets for that rule, and refuses it.
-        if self.family == "inet" || Path::new("/proc/net/if_inet6").exists() {
+        if self.has_packets() {
             let rule = [
                 "-w",
                 "-t",
@@ -171,6 +176,23 @@ impl Firewall for Ipset {
             }
         }
         Ok(Some(bans))
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for family in &FAMILIES {
+            if family.has_packets() {
+                let rule = format!("PREROUTING -m set --match-set {} src -j DROP", family.set);
+                found.extend(accepted_before(family.family == "inet", &rule)?);
+            }
+            if !is_there("ipset", &["test", family.set, family.mark])? {
+                let set = family.set;
+                found.push(format!(
+                    "set {set}: bans may be missing: nobody has restored them"
+                ));
+            }
+        }
+        Ok(found)
     }
 
     fn expires(&self, time: Duration) -> bool {

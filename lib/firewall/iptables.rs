@@ -84,6 +84,25 @@ fn write(ipv4: bool, seen: &Standing, rules: &[Address], mark: bool, anew: bool)
     run(&program(ipv4, "-restore"), &arguments, text.as_bytes()).map(drop)
 }
 
+/// What is wrong with the way to our rule in the chain PREROUTING of the table raw.
+pub fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>> {
+    let name = program(ipv4, "");
+    let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
+    let mut found = Vec::new();
+    for rule in text.lines().filter_map(|l| l.strip_prefix("-A ")) {
+        if rule == ours {
+            return Ok(found);
+        }
+        if rule.starts_with("PREROUTING ") && !rule.ends_with("-j DROP") && rule.contains(" -j ") {
+            found.push(format!(
+                "{name}: a rule of the table raw decides before the bans: {rule}"
+            ));
+        }
+    }
+    found.push(format!("{name}: the rule that drops is missing: {ours}"));
+    Ok(found)
+}
+
 impl Firewall for Iptables {
     fn ensure(&mut self) -> io::Result<bool> {
         let mut lost = false;
@@ -137,6 +156,21 @@ impl Firewall for Iptables {
             bans.extend(read(ipv4)?.banned.into_iter().map(|a| (a, None)));
         }
         Ok(Some(bans))
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for ipv4 in families() {
+            let seen = read(ipv4)?;
+            found.extend(accepted_before(ipv4, JUMP)?);
+            if !seen.mark {
+                let name = program(ipv4, "");
+                found.push(format!(
+                    "{name}: bans may be missing: nobody has restored them"
+                ));
+            }
+        }
+        Ok(found)
     }
 
     fn expires(&self, _: Duration) -> bool {

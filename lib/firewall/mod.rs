@@ -8,6 +8,7 @@ mod iptables;
 mod netlink;
 mod nft;
 mod nft_messages;
+mod nft_verify;
 mod none;
 mod program;
 
@@ -15,8 +16,6 @@ use std::io;
 use std::time::Duration;
 
 use crate::address::Address;
-
-pub use exec::Exec;
 
 /// An address or network to ban, and how long from now; `None` is until lifted.
 pub type Ban = (Address, Option<Duration>);
@@ -44,20 +43,56 @@ pub trait Firewall {
     /// What is banned now, with the time that is left; `None` where a backend cannot tell.
     fn list(&mut self) -> io::Result<Option<Vec<Ban>>>;
 
+    /// What would let a packet from a banned address through, in plain words; nothing if all is well.
+    fn verify(&mut self) -> io::Result<Vec<String>>;
+
     /// Whether a ban of this length ends by itself; if not, somebody has to [`lift`](Self::lift) it in time.
     fn expires(&self, time: Duration) -> bool;
 }
 
-/// The backend of this name, ready to use; [`Exec`] is made by its own function.
-pub fn open(name: &str) -> io::Result<Box<dyn Firewall>> {
-    match name {
-        "nft" => Ok(Box::new(nft::Nft::open()?)),
-        "ipset" => Ok(Box::new(ipset::Ipset::default())),
-        "iptables" => Ok(Box::new(iptables::Iptables)),
-        "none" => Ok(Box::new(none::None)),
+/// The backend of this name, ready to use.
+///
+/// `exec` is followed by its two commands, each after a TAB: see [`exec_backend`].
+pub fn open(backend: &str) -> io::Result<Box<dyn Firewall>> {
+    let mut parts = backend.split('\t');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("nft"), None, None) => Ok(Box::new(nft::Nft::open()?)),
+        (Some("ipset"), None, None) => Ok(Box::new(ipset::Ipset::default())),
+        (Some("iptables"), None, None) => Ok(Box::new(iptables::Iptables)),
+        (Some("none"), None, None) => Ok(Box::new(none::None)),
+        (Some("exec"), Some(ban), Some(lift)) => Ok(Box::new(exec::Exec::new(ban, lift)?)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("no such backend: \"{name}\""),
+            format!("no such backend: \"{backend}\""),
         )),
+    }
+}
+
+/// The name of the backend that runs these commands to ban and to lift; whoever has it can open it.
+///
+/// Both are a program and its arguments, split at white space; in each argument `{address}` stands for the address
+/// or network and `{family}` for `ipv4` or `ipv6`.
+pub fn exec_backend(ban: &str, lift: &str) -> io::Result<String> {
+    exec::Exec::new(ban, lift)?;
+    let words = |command: &str| command.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(format!("exec\t{}\t{}", words(ban), words(lift)))
+}
+
+/// A backend's name without what belongs to it alone, for people.
+pub fn name(backend: &str) -> &str {
+    backend.split('\t').next().unwrap_or(backend)
+}
+
+/// The backend for this system: nft where the kernel has it, else ipset, else iptables, by the programs installed.
+pub fn usual() -> &'static str {
+    match nft::Nft::open() {
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => {
+            if program::run("ipset", &["--version"], b"").is_ok() {
+                "ipset"
+            } else {
+                "iptables"
+            }
+        }
+        _ => "nft",
     }
 }

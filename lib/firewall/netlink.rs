@@ -135,13 +135,14 @@ impl Socket {
         Ok(Socket { fd, buffer })
     }
 
-    /// Sends all of `request`, if it is not empty, and gives the attributes of each message of the answer to `each`.
+    /// Sends all of `request`, if it is not empty, and gives each message of the answer to `each`: its kind, family and
+    /// attributes.
     ///
     /// Fails with the first error of the kernel's; with EINTR if what was asked for changed meanwhile.
     pub fn ask(
         &mut self,
         request: &Request,
-        mut each: impl FnMut(u16, Attributes),
+        mut each: impl FnMut(u16, u8, Attributes),
     ) -> Result<(), Errno> {
         if request.bytes.is_empty() {
             return Ok(());
@@ -175,7 +176,7 @@ impl Socket {
                 if errno != 0 {
                     outcome = outcome.and(Err(Errno::from_raw(errno)));
                 } else if kind > DONE && body.len() >= HEADERS - HEADER {
-                    each(kind, Attributes(&body[HEADERS - HEADER..]));
+                    each(kind, body[0], Attributes(&body[HEADERS - HEADER..]));
                 }
             }
         }

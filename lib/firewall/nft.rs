@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use super::netlink::{Attributes, Request, Socket};
 use super::nft_messages::{self as messages, Element, Set};
-use super::{Ban, Firewall};
+use super::{Ban, Firewall, nft_verify};
 use crate::address::Address;
 
 /// Elements a transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three times that fits a socket's usual
@@ -59,7 +59,7 @@ impl Nft {
 
     fn generation(&mut self) -> Result<u32, Errno> {
         let mut generation = 0;
-        self.socket.ask(&messages::get_generation(), |_, a| {
+        self.socket.ask(&messages::get_generation(), |_, _, a| {
             generation = messages::generation(a);
         })?;
         Ok(generation)
@@ -70,7 +70,7 @@ impl Nft {
             generation: self.generation()?,
             ..Standing::default()
         };
-        let mut each = |kind, a: Attributes| match kind {
+        let mut each = |kind, _, a: Attributes| match kind {
             messages::NEW_TABLE => seen.table = messages::is_awake(a),
             messages::NEW_CHAIN => {
                 seen.chain |= messages::is_hooked(a);
@@ -104,7 +104,7 @@ impl Nft {
                     messages::put_chain(r);
                     ruleless.iter().for_each(|set| messages::put_rule(r, *set));
                 });
-                self.socket.ask(&request, |_, _| ())?;
+                self.socket.ask(&request, |_, _, _| ())?;
                 seen.generation = messages::next(seen.generation);
             }
             self.stands = seen;
@@ -121,7 +121,7 @@ impl Nft {
             if request.is_empty() {
                 return Ok(());
             }
-            self.socket.ask(&request, |_, _| ())?;
+            self.socket.ask(&request, |_, _, _| ())?;
             self.stands.generation = messages::next(self.stands.generation);
             Ok(())
         })
@@ -199,7 +199,7 @@ impl Firewall for Nft {
         again(|| {
             bans.clear();
             for set in self.look()?.sets {
-                self.socket.ask(&messages::get_elements(set), |_, a| {
+                self.socket.ask(&messages::get_elements(set), |_, _, a| {
                     bans.extend(messages::elements(a, set));
                 })?;
             }
@@ -207,6 +207,28 @@ impl Firewall for Nft {
         })
         .map_err(explain)?;
         Ok(Some(bans))
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        again(|| {
+            found.clear();
+            let seen = self.look()?;
+            if !seen.table {
+                found.push("the table inet pipeban is missing or dormant".into());
+            } else if !seen.chain {
+                found.push("the table inet pipeban has no chain at the hook prerouting".into());
+            }
+            let ruleless = seen.sets.difference(&seen.rules);
+            found.extend(ruleless.map(|set| format!("no rule drops what is in the set {set}")));
+            if !seen.mark {
+                found.push("bans may be missing: nobody has restored them".into());
+            }
+            found.extend(nft_verify::others(&mut self.socket)?);
+            Ok(())
+        })
+        .map_err(explain)?;
+        Ok(found)
     }
 
     fn expires(&self, _: Duration) -> bool {

@@ -1,5 +1,6 @@
 //! The messages of nf_tables that `nft.rs` sends and reads, by the numbers of linux/netfilter/nf_tables.h.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ const SUBSYSTEM: u8 = 10;
 const INET: u8 = 1;
 const IPV4: u8 = 2;
 const IPV6: u8 = 10;
+const NETDEV: u8 = 5;
+const BRIDGE: u8 = 7;
 const PREROUTING: u32 = 0;
+const INGRESS: u32 = 5;
 const PRIORITY_RAW: i32 = -300;
 const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
@@ -34,6 +38,7 @@ const NEW_ELEMENTS: u16 = 0x0a0c;
 const GET_ELEMENTS: u16 = 0x0a0d;
 const DEL_ELEMENTS: u16 = 0x0a0e;
 const GET_GENERATION: u16 = 0x0a10;
+const GET_FLOW_TABLE: u16 = 0x0a17;
 
 // Attributes; the table's name is the first of each kind of message.
 const TABLE_NAME: u16 = 1;
@@ -65,6 +70,7 @@ const EXPRESSION_DATA: u16 = 2;
 const LOOKUP_SET: u16 = 1;
 const IMMEDIATE_DATA: u16 = 2;
 const GENERATION_ID: u16 = 1;
+const FLOW_TABLE_NAME: u16 = 2;
 
 /// A set by family and prefix length: all that tells it from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,17 +87,19 @@ impl Set {
         }
     }
 
-    fn name(self) -> String {
-        format!("ipv{}_{}", if self.ipv4 { 4 } else { 6 }, self.len)
-    }
-
     fn named(name: &str) -> Option<Self> {
         let (family, len) = name.split_once('_')?;
         let set = Set {
             ipv4: family == "ipv4",
             len: len.parse().ok()?,
         };
-        (set.name() == name && set.len <= if set.ipv4 { 32 } else { 128 }).then_some(set)
+        (set.to_string() == name && set.len <= if set.ipv4 { 32 } else { 128 }).then_some(set)
+    }
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "ipv{}_{}", if self.ipv4 { 4 } else { 6 }, self.len)
     }
 }
 
@@ -155,7 +163,7 @@ pub fn put_set(r: &mut Request, set: Set) {
     let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
     r.message(NEW_SET, CREATE, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
-        r.put_text(SET_NAME, &set.name());
+        r.put_text(SET_NAME, &set.to_string());
         r.put_u32(SET_FLAGS, SET_TIMEOUT);
         r.put_u32(SET_KEY_TYPE, kind);
         r.put_u32(SET_KEY_LEN, len);
@@ -197,7 +205,7 @@ pub fn put_rule(r: &mut Request, set: Set) {
                 data(r, 5, &vec![0; mask.len()]);
             });
             expression(r, "lookup", |r| {
-                r.put_text(LOOKUP_SET, &set.name());
+                r.put_text(LOOKUP_SET, &set.to_string());
                 r.put_u32(2, REGISTER);
             });
             expression(r, "counter", |r| {
@@ -242,7 +250,7 @@ pub fn delete_elements(r: &mut Request, elements: &[Element]) {
 
 fn write_elements(r: &mut Request, elements: &[Element], timed: bool) {
     r.put_text(TABLE_NAME, TABLE);
-    r.put_text(ELEMENTS_SET, &elements[0].set.name());
+    r.put_text(ELEMENTS_SET, &elements[0].set.to_string());
     r.nest(ELEMENTS, |r| {
         for element in elements {
             r.nest(LIST_ITEM, |r| {
@@ -315,27 +323,118 @@ pub fn set(a: Attributes) -> Option<Set> {
 
 /// The set whose addresses a rule drops, if it is such a rule.
 pub fn dropped_by(rule: Attributes) -> Option<Set> {
-    let (mut set, mut drops) = (None, false);
-    for (_, expression) in rule.nested(RULE_EXPRESSIONS) {
+    let set = expressions(rule).find(|(name, _)| *name == "lookup");
+    let set = Set::named(set?.1.text(LOOKUP_SET)?)?;
+    (verdict(rule) == Some(DROP)).then_some(set)
+}
+
+fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {
+    rule.nested(RULE_EXPRESSIONS).filter_map(|(_, expression)| {
         let expression = Attributes::new(expression);
-        let data = expression.nested(EXPRESSION_DATA);
-        match expression.text(EXPRESSION_NAME) {
-            Some("lookup") => set = data.text(LOOKUP_SET).and_then(Set::named),
-            Some("immediate") => {
-                let verdict = data.nested(IMMEDIATE_DATA).nested(DATA_VERDICT);
-                drops = verdict.u32(VERDICT_CODE) == Some(DROP);
+        let name = expression.text(EXPRESSION_NAME)?;
+        Some((name, expression.nested(EXPRESSION_DATA)))
+    })
+}
+
+/// What a rule says in the end, if that does not depend on a map.
+fn verdict(rule: Attributes) -> Option<u32> {
+    let verdicts = expressions(rule).filter(|(name, _)| *name == "immediate");
+    let verdicts = verdicts.map(|(_, data)| data.nested(IMMEDIATE_DATA).nested(DATA_VERDICT));
+    verdicts.filter_map(|v| v.u32(VERDICT_CODE)).last()
+}
+
+/// A base chain of anybody's.
+pub struct Chain {
+    pub name: String,
+    pub is_ours: bool,
+    family: u8,
+    hook: u32,
+    priority: i32,
+}
+
+impl Chain {
+    pub fn read(family: u8, a: Attributes) -> Option<Self> {
+        let hook = a.nested(CHAIN_HOOK);
+        let (table, chain) = (a.text(TABLE_NAME)?, a.text(CHAIN_NAME)?);
+        Some(Chain {
+            name: full_name(family, table, chain),
+            is_ours: (family, table, chain) == (INET, TABLE, CHAIN),
+            family,
+            hook: hook.u32(HOOK_NUMBER)?,
+            priority: hook.u32(HOOK_PRIORITY)? as i32,
+        })
+    }
+
+    /// Whether incoming packets meet this chain before ours.
+    pub fn is_before_ours(&self) -> bool {
+        match self.family {
+            INET | IPV4 | IPV6 => {
+                self.hook == INGRESS || self.hook == PREROUTING && self.priority < PRIORITY_RAW
             }
-            _ => (),
+            NETDEV => self.hook == PREROUTING,
+            _ => false,
         }
     }
-    set.filter(|_| drops)
+}
+
+/// A rule of anybody's.
+pub struct Rule {
+    pub chain: String,
+    pub accepts: bool,
+    /// It returns, or jumps elsewhere.
+    pub leads_away: bool,
+    /// It asks for the state of a connection.
+    pub of_connections: bool,
+}
+
+impl Rule {
+    pub fn read(family: u8, a: Attributes) -> Option<Self> {
+        let verdict = verdict(a);
+        Some(Rule {
+            chain: full_name(family, a.text(TABLE_NAME)?, a.text(RULE_CHAIN)?),
+            accepts: verdict == Some(ACCEPT),
+            // All verdicts that only nf_tables has are negative numbers.
+            leads_away: verdict.is_some_and(|v| (v as i32) < 0),
+            of_connections: expressions(a).any(|(name, _)| name == "ct"),
+        })
+    }
+}
+
+/// The name of a table that forwards packets on its own.
+pub fn flow_table(family: u8, a: Attributes) -> Option<String> {
+    Some(full_name(
+        family,
+        a.text(TABLE_NAME)?,
+        a.text(FLOW_TABLE_NAME)?,
+    ))
+}
+
+fn full_name(family: u8, table: &str, name: &str) -> String {
+    let family = match family {
+        INET => "inet",
+        IPV4 => "ip",
+        IPV6 => "ip6",
+        NETDEV => "netdev",
+        BRIDGE => "bridge",
+        _ => "other",
+    };
+    format!("{family} {table} {name}")
+}
+
+/// Asks for all chains, rules and flow tables of everybody.
+pub fn get_everything() -> [Request; 3] {
+    [GET_CHAIN, GET_RULE, GET_FLOW_TABLE].map(|kind| {
+        let mut r = Request::default();
+        r.message(kind, DUMP, 0, |_| ());
+        r
+    })
 }
 
 pub fn get_elements(set: Set) -> Request {
     let mut r = Request::default();
     r.message(GET_ELEMENTS, DUMP, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
-        r.put_text(ELEMENTS_SET, &set.name());
+        r.put_text(ELEMENTS_SET, &set.to_string());
     });
     r
 }
@@ -362,7 +461,10 @@ mod tests {
     #[test]
     fn names_of_sets() {
         for name in ["ipv4_32", "ipv4_0", "ipv6_64", "ipv6_128"] {
-            assert_eq!(Set::named(name).map(Set::name).as_deref(), Some(name));
+            assert_eq!(
+                Set::named(name).map(|s| s.to_string()).as_deref(),
+                Some(name)
+            );
         }
         for name in [
             "ipv4_33", "ipv6_129", "ipv4_032", "ipv5_1", "ipv4_", "other",

@@ -1,13 +1,15 @@
 //! Who is not to be banned: the never-list with its built-in part.
 
-use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::netset::NetSet;
+
+use crate::{Arguments, ssh};
 
 /// Loopback, unspecified ("this network"), link-local and multicast: RFC 6890, RFC 5771, RFC 4291.
 const NEVER: [&str; 8] = [
@@ -21,39 +23,58 @@ const NEVER: [&str; 8] = [
     "ff00::/8",
 ];
 
-/// Networks wider than this are taken for a mistake, IPv4 and IPv6.
-const WIDEST: (u8, u8) = (16, 32);
+/// How old the knowledge of this host's own addresses may get: they change under a process that runs for months.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// Addresses that are never banned, each with the reason.
 pub struct Never {
-    /// A list for each reason, in the order in which they are asked.
-    lists: Vec<(&'static str, NetSet)>,
+    /// Lists that stay, and those of what this host is just now; each with its reason.
+    fixed: Vec<(&'static str, NetSet)>,
+    host: Vec<(&'static str, NetSet)>,
+    looked: Instant,
+    widest: (u8, u8),
 }
 
 impl Never {
-    /// The built-in list and what the values of `--never` add.
-    pub fn new(options: &[String]) -> Result<Self, Fault> {
+    /// What the values of `--never` say and, without `--even-me`, the built-in lists.
+    pub fn new(arguments: &Arguments) -> Result<Self, Fault> {
         let mut users = NetSet::default();
-        for option in options {
+        for option in &arguments.never {
             users.add_option(option)?;
         }
-        let special = NEVER
-            .iter()
-            .filter_map(|net| Address::parse(net.as_bytes()));
-        Ok(Never {
-            lists: vec![
-                ("on the list of --never", users),
-                ("a special-purpose address", collect(special)),
-                ("an address of this host", collect(own_addresses())),
-                ("a default gateway", collect(gateways())),
-                ("the peer of this SSH session", collect(ssh_peer())),
-            ],
-        })
+        let mut never = Never {
+            fixed: vec![("on the list of --never", users)],
+            host: vec![],
+            looked: Instant::now(),
+            widest: (arguments.max_prefix4, arguments.max_prefix6),
+        };
+        if !arguments.even_me {
+            let special = NEVER
+                .iter()
+                .filter_map(|net| Address::parse(net.as_bytes()));
+            never
+                .fixed
+                .push(("a special-purpose address", collect(special)));
+            let peers = ssh::peers().into_iter();
+            never
+                .fixed
+                .push(("the peer of this SSH session", collect(peers)));
+            never.host = host();
+        }
+        Ok(never)
+    }
+
+    /// Looks anew what this host's addresses are, if that was a while ago.
+    pub fn look_again(&mut self) {
+        if !self.host.is_empty() && self.looked.elapsed() > FRESH {
+            self.host = host();
+            self.looked = Instant::now();
+        }
     }
 
     /// Whether this may be banned; the error says why not.
     pub fn allows(&self, net: &Address) -> Result<(), String> {
-        for (reason, list) in &self.lists {
+        for (reason, list) in self.fixed.iter().chain(&self.host) {
             if let Some(found) = list.touching(net) {
                 return Err(match found == *net {
                     true => format!("not banned: {net} is {reason}"),
@@ -61,12 +82,23 @@ impl Never {
                 });
             }
         }
-        let widest = if net.is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+        let widest = if net.is_ipv4() {
+            self.widest.0
+        } else {
+            self.widest.1
+        };
         if net.prefix_len() < widest {
             return Err(format!("not banned: {net} is wider than /{widest}"));
         }
         Ok(())
     }
+}
+
+fn host() -> Vec<(&'static str, NetSet)> {
+    vec![
+        ("an address of this host", collect(own_addresses())),
+        ("a default gateway", collect(gateways())),
+    ]
 }
 
 fn collect(nets: impl Iterator<Item = Address>) -> NetSet {
@@ -111,14 +143,4 @@ fn gateways() -> impl Iterator<Item = Address> {
         .into_iter()
         .filter(|ip| !ip.is_unspecified())
         .map(Address::from)
-}
-
-/// `SSH_CONNECTION` begins with the address of the client (ssh(1)).
-fn ssh_peer() -> impl Iterator<Item = Address> {
-    let connection = env::var("SSH_CONNECTION").unwrap_or_default();
-    let peer = connection
-        .split(' ')
-        .next()
-        .and_then(|ip| Address::parse(ip.as_bytes()));
-    peer.into_iter()
 }

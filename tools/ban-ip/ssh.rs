@@ -1,0 +1,38 @@
+//! Who runs this over SSH.
+
+use std::fs;
+
+use pipeban::address::Address;
+
+/// The clients of the SSH sessions that this process runs in.
+///
+/// sshd(8) puts the client's address first in `SSH_CONNECTION` and `SSH_CLIENT`. sudo takes them away, but not from
+/// the shell that ran it: so the environment of each ancestor is asked, as far as it may be read.
+pub fn peers() -> Vec<Address> {
+    let mut peers = Vec::new();
+    let mut pid = "self".to_owned();
+    // The chain ends at process 0; one that is cut short by a process that ends meanwhile ends there.
+    while pid != "0" {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        peers.extend(environment.split(|b| *b == 0).filter_map(client));
+        let Some(parent) = parent(&pid) else { break };
+        pid = parent;
+    }
+    peers
+}
+
+fn client(variable: &[u8]) -> Option<Address> {
+    let value = variable
+        .strip_prefix(b"SSH_CONNECTION=")
+        .or_else(|| variable.strip_prefix(b"SSH_CLIENT="))?;
+    // A link-local client has its interface after a percent sign.
+    Address::parse(value.split(|b| b" %".contains(b)).next()?)
+}
+
+/// The process's parent: the second field after the name, which stands in parentheses and may hold anything.
+fn parent(pid: &str) -> Option<String> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let name_ends = stat.iter().rposition(|b| *b == b')')?;
+    let rest = String::from_utf8_lossy(&stat[name_ends + 1..]);
+    rest.split_whitespace().nth(1).map(String::from)
+}
