@@ -1,0 +1,189 @@
+//! Which lines count, and which of their addresses.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+use pipeban::complain::Fault;
+use pipeban::finder::{self, Found};
+use regex::bytes::Regex;
+
+use crate::keep::Keep;
+use crate::{Arguments, Pattern, pattern};
+
+/// Says whether a line counts, and perhaps which address in it.
+pub trait Matcher {
+    /// `None` if the line does not match.
+    fn judge(&mut self, line: &[u8]) -> Option<Verdict<'_>>;
+
+    /// A text that every line that matches has in it, if there is one.
+    fn literal(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Whether every match names an address.
+    fn names_address(&self) -> bool;
+}
+
+/// A line matches.
+pub struct Verdict<'a> {
+    /// The address that is meant, in the line; `None` if the matcher leaves that open.
+    pub found: Option<Found>,
+    /// The name of what matched, for the record.
+    pub rule: Option<&'a str>,
+}
+
+/// An address to print.
+pub struct Choice<'a> {
+    /// What it was found in: the line or a part of it.
+    pub text: &'a [u8],
+    pub found: &'a Found,
+    pub rule: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Pick {
+    All,
+    First,
+    Last,
+}
+
+pub struct Chooser {
+    /// The first that matches a line decides; none at all: every line counts.
+    matchers: Vec<Box<dyn Matcher>>,
+    exclude: Vec<Pattern>,
+    field: Option<usize>,
+    pick: Pick,
+    keep: Keep,
+    /// Finds lines that may match.
+    literals: Option<Regex>,
+}
+
+impl Chooser {
+    pub fn new(arguments: &Arguments, keep: Keep) -> Result<Self, Fault> {
+        let patterns = |flag, texts: &[String]| {
+            let compiled = texts.iter().map(|text| Pattern::new(text));
+            let compiled = compiled.collect::<Result<Vec<_>, _>>();
+            compiled.map_err(|e| Fault::new(flag, e))
+        };
+        let mut matchers: Vec<Box<dyn Matcher>> = Vec::new();
+        for pattern in patterns("--regex", &arguments.regex)? {
+            matchers.push(Box::new(pattern));
+        }
+        let named = !matchers.is_empty() && matchers.iter().all(|m| m.names_address());
+        if named && arguments.field.is_some() {
+            let what = "the pattern's <IP> names the address already";
+            return Err(Fault::new("--field", what));
+        }
+        let pick = match (arguments.first, arguments.last || arguments.field.is_some()) {
+            (true, _) => Pick::First,
+            (false, true) => Pick::Last,
+            (false, false) => Pick::All,
+        };
+        let literals = matchers
+            .iter()
+            .map(|m| m.literal())
+            .collect::<Option<Vec<_>>>();
+        Ok(Chooser {
+            literals: literals.and_then(|literals| pattern::any_of(&literals)),
+            exclude: patterns("--exclude", &arguments.exclude)?,
+            field: arguments.field.map(|n| n.get()),
+            matchers,
+            pick,
+            keep,
+        })
+    }
+
+    pub fn keep(&self) -> &Keep {
+        &self.keep
+    }
+
+    /// Whether every address of every line is printed, but for those not kept.
+    pub fn takes_all(&self) -> bool {
+        self.matchers.is_empty()
+            && self.exclude.is_empty()
+            && self.field.is_none()
+            && self.pick == Pick::All
+    }
+
+    /// Calls `give` for each address to print of a block of lines, with its line.
+    pub fn choose_all(&mut self, block: &[u8], mut give: impl FnMut(&[u8], Choice)) {
+        let literals = self.literals.take();
+        let mut at = 0;
+        while at < block.len() {
+            if let Some(literals) = &literals {
+                let Some(hit) = literals.find_at(block, at) else {
+                    break;
+                };
+                at += memrchr(b'\n', &block[at..hit.start()]).map_or(0, |i| i + 1);
+            }
+            let length = memchr(b'\n', &block[at..]).unwrap_or(block.len() - at);
+            let line = &block[at..at + length];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            self.choose(line, |choice| give(line, choice));
+            at += length + 1;
+        }
+        self.literals = literals;
+    }
+
+    /// Calls `give` for each address of a line that is to be printed.
+    pub fn choose(&mut self, line: &[u8], mut give: impl FnMut(Choice)) {
+        let mut verdict = None;
+        if !self.matchers.is_empty() {
+            verdict = self.matchers.iter_mut().find_map(|m| m.judge(line));
+            if verdict.is_none() {
+                return;
+            }
+        }
+        if self.exclude.iter_mut().any(|e| e.judge(line).is_some()) {
+            return;
+        }
+        let rule = verdict.as_ref().and_then(|v| v.rule);
+        if let Some(found) = verdict.as_ref().and_then(|v| v.found.as_ref()) {
+            if self.keep.keeps(&found.address) {
+                give(Choice {
+                    text: line,
+                    found,
+                    rule,
+                });
+            }
+            return;
+        }
+        let text = match self.field {
+            Some(n) => &line[field(line, n)],
+            None => line,
+        };
+        let mut one = None;
+        let keep = &self.keep;
+        finder::find_all(text, |found| match self.pick {
+            _ if !keep.keeps(&found.address) => {}
+            Pick::All => give(Choice {
+                text,
+                found: &found,
+                rule,
+            }),
+            Pick::First => _ = one.get_or_insert(found),
+            Pick::Last => one = Some(found),
+        });
+        if let Some(found) = &one {
+            give(Choice { text, found, rule });
+        }
+    }
+}
+
+/// The `n`th field of a line, counted from 1, split at white space; empty if there is none.
+fn field(line: &[u8], n: usize) -> Range<usize> {
+    let mut end = 0;
+    for left in (0..n).rev() {
+        let blank = |b: &u8| !b.is_ascii_whitespace();
+        let Some(gap) = line[end..].iter().position(blank) else {
+            break;
+        };
+        let start = end + gap;
+        let length = line[start..].iter().position(u8::is_ascii_whitespace);
+        end = length.map_or(line.len(), |length| start + length);
+        if left == 0 {
+            return start..end;
+        }
+    }
+    0..0
+}

@@ -1,0 +1,127 @@
+//! Which addresses are printed, wherever they stand: `-4`, `-6`, `--global`, `--not`.
+
+use pipeban::address::Address;
+use pipeban::complain::Fault;
+use pipeban::netset::NetSet;
+
+use crate::Arguments;
+
+/// Networks that are not globally reachable, from IANA's registries of special-purpose addresses (RFC 6890),
+/// and multicast.
+const SPECIAL: &[&str] = &[
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+];
+
+/// Of IPv6, only this is given to networks.
+const UNICAST6: &str = "2000::/3";
+
+pub struct Keep {
+    only4: bool,
+    only6: bool,
+    /// Special networks, if only global addresses are kept.
+    special: Option<NetSet>,
+    not: NetSet,
+    all: bool,
+}
+
+impl Keep {
+    pub fn new(arguments: &Arguments) -> Result<Self, Fault> {
+        let mut special = NetSet::default();
+        let mut not = NetSet::default();
+        for net in SPECIAL {
+            special.add_option(net)?;
+        }
+        for value in &arguments.not {
+            not.add_option(value)?;
+        }
+        let &Arguments {
+            only4,
+            only6,
+            global,
+            ..
+        } = arguments;
+        Ok(Keep {
+            only4,
+            only6,
+            special: global.then_some(special),
+            not,
+            all: !(only4 || only6 || global) && arguments.not.is_empty(),
+        })
+    }
+
+    pub fn keeps_all(&self) -> bool {
+        self.all
+    }
+
+    pub fn keeps(&self, address: &Address) -> bool {
+        if self.all {
+            return true;
+        }
+        let family = if address.is_ipv4() {
+            !self.only6
+        } else {
+            !self.only4
+        };
+        let global = self
+            .special
+            .as_ref()
+            .is_none_or(|special| is_global(address, special));
+        family && global && self.not.touching(address).is_none()
+    }
+}
+
+fn is_global(address: &Address, special: &NetSet) -> bool {
+    let given = address.is_ipv4()
+        || Address::parse(UNICAST6.as_bytes()).is_some_and(|net| net.contains(address));
+    given && special.touching(address).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn global() {
+        let mut special = NetSet::default();
+        for net in SPECIAL {
+            special.add_option(net).expect("a network");
+        }
+        for (address, expected) in [
+            ("8.8.8.8", true),
+            ("100.63.255.255", true),
+            ("100.64.0.0", false),
+            ("192.0.2.1", false),
+            ("223.255.255.255", true),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("192.0.0.0/16", false),
+            ("2606:4700::1111", true),
+            ("2001:4860:4860::8888", true),
+            ("2001:db8::1", false),
+            ("2001::1", false),
+            ("fe80::1", false),
+            ("fd00::1", false),
+            ("::1", false),
+        ] {
+            let parsed = Address::parse(address.as_bytes()).expect("a row of this test");
+            assert_eq!(is_global(&parsed, &special), expected, "{address}");
+        }
+    }
+}
