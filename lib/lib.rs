@@ -5,6 +5,7 @@ pub mod complain; // the one way to complain: `tool: where: what`
 
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod output; // the one way out: flushed before a wait
+pub mod unpack; // compressed files, read as what they hold
 
 pub mod address; // an address or network and its canonical text
 pub mod finder; // the addresses that stand in a text

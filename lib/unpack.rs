@@ -1,0 +1,102 @@
+//! Compressed files, recognised by their first bytes, read as what they hold.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
+
+/// What a compressed file begins with: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1, bzip2's magic.
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const BZIP2: &[u8] = b"BZh";
+
+/// Compressed input is read in pieces of this size, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// Whether a file that begins so is a compressed one; six bytes are enough to tell.
+pub fn is_packed(first: &[u8]) -> bool {
+    [GZIP, ZSTD, XZ, BZIP2]
+        .iter()
+        .any(|magic| first.starts_with(magic))
+}
+
+/// Reads a stream, unpacked if it begins as a compressed one. Several members in a row are read as one.
+pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut stream = BufReader::with_capacity(PIECE, stream);
+    let first = loop {
+        match stream.fill_buf() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    Ok(if first.starts_with(GZIP) {
+        Box::new(flate2::bufread::MultiGzDecoder::new(stream))
+    } else if first.starts_with(ZSTD) {
+        Box::new(zstd::stream::read::Decoder::with_buffer(stream)?)
+    } else if first.starts_with(XZ) {
+        Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(stream))
+    } else if first.starts_with(BZIP2) {
+        Box::new(bzip2::bufread::MultiBzDecoder::new(stream))
+    } else {
+        Box::new(stream)
+    })
+}
+
+/// Whether this regular file is a compressed one; its position is not moved.
+pub fn is_packed_file(file: &File) -> io::Result<bool> {
+    let mut first = [0; 6];
+    let n = file.read_at(&mut first, 0)?;
+    Ok(is_packed(&first[..n]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn members_in_a_row() {
+        let gzip = |text: &[u8]| {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(text).unwrap();
+            out.finish().unwrap()
+        };
+        let bzip2 = |text: &[u8]| {
+            let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            out.write_all(text).unwrap();
+            out.finish().unwrap()
+        };
+        let xz = |text: &[u8]| {
+            let mut out = liblzma::write::XzEncoder::new(Vec::new(), 0);
+            out.write_all(text).unwrap();
+            out.finish().unwrap()
+        };
+        let zstd = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
+        let plain = |text: &[u8]| text.to_vec();
+        let forms: [(&dyn Fn(&[u8]) -> Vec<u8>, bool); 5] = [
+            (&gzip, true),
+            (&bzip2, true),
+            (&xz, true),
+            (&zstd, true),
+            (&plain, false),
+        ];
+        for (i, (form, packed)) in forms.iter().enumerate() {
+            let bytes = [form(b"one\n"), form(b"two\n")].concat();
+            assert_eq!(is_packed(&bytes), *packed, "form {i}");
+            let mut text = String::new();
+            unpack(io::Cursor::new(bytes))
+                .unwrap()
+                .read_to_string(&mut text)
+                .unwrap();
+            assert_eq!(text, "one\ntwo\n", "form {i}");
+        }
+        let mut nothing = String::new();
+        assert_eq!(
+            unpack(io::empty())
+                .unwrap()
+                .read_to_string(&mut nothing)
+                .unwrap(),
+            0
+        );
+    }
+}
