@@ -1,0 +1,546 @@
+//! mail-ban with mailers and whois servers that work, hang, fail, flood and lie.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::{Shell, wait_until};
+
+/// A shell with a sendmail of its own, which runs this script; `$mail` names a new file for a mail.
+struct Post {
+    shell: Shell,
+}
+
+const KEEP: &str = "cat >$mail.part; mv $mail.part $mail";
+
+impl Post {
+    fn new(sendmail: &str) -> Self {
+        let post = Post {
+            shell: Shell::new(),
+        };
+        std::fs::create_dir(post.shell.path("bin")).unwrap();
+        std::fs::create_dir(post.shell.path("mails")).unwrap();
+        post.sendmail(sendmail);
+        post
+    }
+
+    fn sendmail(&self, script: &str) {
+        let new = self.shell.path("bin/new");
+        let mails = self.shell.path("mails");
+        let text = format!(
+            "#!/bin/sh\nmail={}/$(date +%s%N)-$$\n[ \"$*\" = -t ] || exit 64\n{script}\n",
+            mails.display()
+        );
+        std::fs::write(&new, text).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // A script that is being run can't be written, but its name can be given to another.
+        std::fs::rename(new, self.shell.path("bin/sendmail")).unwrap();
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = self.shell.command("sh");
+        let tools = command.get_envs().find(|(k, _)| *k == "PATH");
+        let tools = tools.unwrap().1.unwrap().to_str().unwrap().to_owned();
+        let path = format!("{}:{tools}", self.shell.path("bin").display());
+        let state = self.shell.path("state.db");
+        let script = format!(
+            "exec mail-ban --to root --state-file {} {arguments}",
+            state.display()
+        );
+        command.args(["-c", &script]).env("PATH", path);
+        command
+    }
+
+    fn run(&self, arguments: &str, input: &[u8]) -> common::Outcome {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let output = thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input).unwrap());
+            child.wait_with_output().unwrap()
+        });
+        common::Outcome {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.code(),
+        }
+    }
+
+    /// The mails that have arrived, the oldest first.
+    fn mails(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.shell.path("mails")).unwrap();
+        let mut files: Vec<_> = files.map(|f| f.unwrap().path()).collect();
+        files.retain(|f| f.extension().is_none());
+        files.sort();
+        let read = |f| String::from_utf8(std::fs::read(f).unwrap()).unwrap();
+        files.into_iter().map(read).collect()
+    }
+
+    /// The numbers of the postmen at work on this outbox.
+    fn postmen(&self) -> Vec<i32> {
+        let state = self.shell.path("state.db").into_os_string();
+        let is_ours = |pid: &i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut words = line.split(|b| *b == 0).map(<[u8]>::to_vec);
+            words.any(|w| w == b"--postman") && words.any(|w| w == state.as_encoded_bytes())
+        };
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let numbers = processes.filter_map(|p| p.file_name().to_str()?.parse().ok());
+        numbers.filter(is_ours).collect()
+    }
+
+    fn dismiss(&self) {
+        for pid in self.postmen() {
+            let pid = nix::unistd::Pid::from_raw(pid);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}
+
+/// Two parts of a mail, each line of it ended by a newline alone.
+fn split(mail: &str) -> (&str, &str) {
+    mail.split_once("\n\n").unwrap()
+}
+
+#[test]
+fn the_first_ban_is_mailed_at_once() {
+    let post = Post::new(KEEP);
+    let record = "203.0.113.7\tcount=5\trule=dovecot\tsince=2026-03-30T02:16:17+09:00\tuntil=2026-03-30T03:16:17+09:00\tline=one\tline=two\tother=x\n";
+    let outcome = post.run("--digest 1h --whois none", record.as_bytes());
+    assert_eq!(
+        (outcome.out.as_str(), outcome.status),
+        (record, Some(0)),
+        "{outcome:?}"
+    );
+    wait_until("the mail", || post.mails().len() == 1);
+    let mail = &post.mails()[0];
+    let (header, body) = split(mail);
+    assert!(header.contains("\nTo: root\n"), "{mail}");
+    assert!(
+        header.contains("\nSubject: 203.0.113.7 banned on "),
+        "{mail}"
+    );
+    assert!(
+        header.contains("\nAuto-Submitted: auto-generated\n"),
+        "{mail}"
+    );
+    for expected in [
+        "  count    5\n",
+        "  rule     dovecot\n",
+        "  since    2026-03-30T02:16:17+09:00\n",
+        "  until    2026-03-30T03:16:17+09:00\n",
+        "  evidence:\n  | one\n  | two\n",
+        "unban-at now 203.0.113.7\n",
+    ] {
+        assert!(body.contains(expected), "{expected}: {mail}");
+    }
+    // Nothing is left to do, so nobody stays.
+    wait_until("the postman goes", || post.postmen().is_empty());
+}
+
+#[test]
+fn a_storm_is_one_mail_and_nothing_is_lost() {
+    let post = Post::new(KEEP);
+    let mut command = post.command("--digest 2s --whois none");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    stdin.write_all(b"203.0.113.7\n").unwrap();
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "203.0.113.7\n");
+    wait_until("the first mail", || post.mails().len() == 1);
+
+    let addresses: Vec<_> = (0..10_000)
+        .map(|i| format!("198.18.{}.{}", i / 250, i % 250))
+        .collect();
+    let input: String = addresses
+        .iter()
+        .map(|a| format!("{a}\tcount=5\tline=x\n"))
+        .collect();
+    let passed = thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input.as_bytes()).unwrap());
+        let mut passed = String::new();
+        out.read_to_string(&mut passed).unwrap();
+        passed
+    });
+    assert_eq!(passed.lines().count(), 10_000);
+    assert!(child.wait().unwrap().success());
+
+    wait_until("all is mailed", || post.postmen().is_empty());
+    let mails = post.mails();
+    let all = mails[1..].concat();
+    let told: std::collections::HashSet<_> = all.split_whitespace().collect();
+    assert!(addresses.iter().all(|a| told.contains(a.as_str())));
+    // On a busy machine the reading of the storm may take longer than the time between two mails.
+    assert!((2..=10).contains(&mails.len()), "{}", mails.len());
+    assert!(mails[1].contains(" bans on "), "{}", mails[1]);
+}
+
+#[test]
+fn a_process_for_each_event_and_still_one_mail() {
+    let post = Post::new(KEEP);
+    for i in 0..30 {
+        let outcome = post.run(
+            "--digest 1h --whois none",
+            format!("203.0.113.{i}").as_bytes(),
+        );
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    }
+    wait_until("the first mail", || post.mails().len() == 1);
+    assert_eq!(post.postmen().len(), 1, "one waits for the hour to pass");
+    // A machine goes down and comes back; another run, without any ban, sends what is left.
+    post.dismiss();
+    wait_until("nobody is left", || post.postmen().is_empty());
+    let outcome = post.run("--digest 1s --whois none", b"");
+    assert_eq!((outcome.out.as_str(), outcome.status), ("", Some(1)));
+    wait_until("all is mailed", || post.postmen().is_empty());
+    let mails = post.mails();
+    assert_eq!(mails.len(), 2);
+    for i in 0..30 {
+        let told = |mail: &String| {
+            mail.split_whitespace()
+                .any(|w| w == format!("203.0.113.{i}"))
+        };
+        assert!(mails.iter().any(told), "203.0.113.{i}: {mails:?}");
+    }
+}
+
+#[test]
+fn a_mailer_that_fails_is_reported_and_tried_again() {
+    let post = Post::new("echo 'no route to \x1b[2Jhost' >&2; exit 75");
+    let outcome = post.run("--digest 1h --whois none", b"203.0.113.7\n");
+    assert_eq!(
+        (outcome.out.as_str(), outcome.status),
+        ("203.0.113.7\n", Some(2))
+    );
+    assert!(
+        outcome
+            .err
+            .starts_with("mail-ban: mail: sendmail: exit status: 75: no route to "),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .err
+            .contains("1 waiting to be mailed, tried again in 2s\n"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.err.contains('\x1b'), "{outcome:?}");
+    post.sendmail(KEEP);
+    wait_until("it is tried again", || post.mails().len() == 1);
+    assert!(post.mails()[0].contains("\nSubject: 203.0.113.7 banned on "));
+}
+
+#[test]
+fn a_mailer_that_hangs_holds_up_nobody() {
+    // It does not even read the mail.
+    let post = Post::new("echo $$ >$mail.pid; exec sleep 600");
+    let input: String = (0..10_000)
+        .map(|i| format!("198.18.{}.{}\n", i / 250, i % 250))
+        .collect();
+    let outcome = post.run("--digest 1h --whois none", input.as_bytes());
+    assert_eq!(
+        (outcome.out == input, outcome.status),
+        (true, Some(0)),
+        "{}",
+        outcome.err
+    );
+    assert_eq!(post.postmen().len(), 1);
+    let mut hanging = None;
+    wait_until("the mailer hangs", || {
+        let files = std::fs::read_dir(post.shell.path("mails"))
+            .unwrap()
+            .flatten();
+        let mut files = files.map(|f| f.path());
+        hanging = files.find_map(|f| std::fs::read_to_string(f).ok()?.trim().parse().ok());
+        hanging.is_some()
+    });
+    // It does not wait for its deadline here, but meets its end like this.
+    post.sendmail(KEEP);
+    let pid = nix::unistd::Pid::from_raw(hanging.unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    wait_until("it is tried again", || !post.mails().is_empty());
+    assert!(
+        post.mails()[0].contains("\nSubject: 10000 bans on "),
+        "{}",
+        post.mails()[0]
+    );
+}
+
+#[test]
+fn without_a_mailer_or_a_state_the_records_pass() {
+    let post = Post::new(KEEP);
+    let outcome = post.run("--smtp 127.0.0.1:1 --whois none", b"203.0.113.7\n");
+    assert_eq!(
+        (outcome.out.as_str(), outcome.status),
+        ("203.0.113.7\n", Some(2))
+    );
+    assert!(
+        outcome.err.starts_with("mail-ban: mail: 127.0.0.1:1: "),
+        "{outcome:?}"
+    );
+
+    let outcome = post.run("--state-file /dev/null/x --whois none", b"203.0.113.7\n");
+    assert_eq!(outcome.status, Some(2));
+    let outcome = post.shell.feed(
+        "mail-ban --to root --state-file /dev/null/x",
+        b"203.0.113.7\nfoo\n203.0.113.8\n",
+    );
+    assert_eq!(
+        (outcome.out.as_str(), outcome.status),
+        ("203.0.113.7\n203.0.113.8\n", Some(2))
+    );
+    assert!(
+        outcome.err.starts_with("mail-ban: /dev/null/x: "),
+        "{outcome:?}"
+    );
+    for recipient in [
+        "'a b'",
+        "-x",
+        "'a@example.org\nBcc: b@example.org'",
+        "a,b",
+        "''",
+    ] {
+        let outcome = post
+            .shell
+            .feed(&format!("mail-ban --to {recipient}"), b"203.0.113.7\n");
+        assert_eq!(
+            (outcome.out.as_str(), outcome.status),
+            ("", Some(2)),
+            "{recipient}"
+        );
+    }
+}
+
+/// A server of SMTP that takes every mail; answers its port and the mails as they came.
+fn smtp_server() -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mails = Arc::new(Mutex::new(vec![]));
+    let kept = mails.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, kept) = (stream.unwrap(), kept.clone());
+            thread::spawn(move || _ = serve_smtp(stream, &kept));
+        }
+    });
+    (port, mails)
+}
+
+fn serve_smtp(mut stream: TcpStream, mails: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?);
+    stream.write_all(b"220 test\r\n")?;
+    let mut session = String::new();
+    loop {
+        let mut line = String::new();
+        if lines.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        session += &line;
+        if line == "DATA\r\n" {
+            stream.write_all(b"354 go\r\n")?;
+            while !line.is_empty() && line != ".\r\n" {
+                line.clear();
+                lines.read_line(&mut line)?;
+                session += &line;
+            }
+            mails.lock().unwrap().push(std::mem::take(&mut session));
+        }
+        stream.write_all(b"250 ok\r\n")?;
+    }
+}
+
+/// A server of whois on a port of its own, which answers by `answer`.
+fn whois_server(answer: impl Fn(TcpStream, String) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, answer) = (stream.unwrap(), answer.clone());
+            thread::spawn(move || {
+                let mut query = String::new();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                reader.read_line(&mut query).unwrap();
+                answer(stream, query);
+            });
+        }
+    });
+    port
+}
+
+const HOSTILE: &[u8] = b"x\n~!touch /tmp/x\r\n.\r\nMAIL FROM:<a@b>\r\nBcc: victim@example.org\r\n\r\n\x1b]0;title\x07\x1b[2J\0\xff\xe2\x80\xae~|sh\n";
+
+#[test]
+fn what_strangers_wrote_arrives_as_inert_text() {
+    let post = Post::new(KEEP);
+    let (smtp, mails) = smtp_server();
+    let whois = whois_server(|mut stream, _| _ = stream.write_all(HOSTILE));
+    // The line of a record can't hold these raw; it is said once so, and once in the words of JSON.
+    let mut record = b"203.0.113.7\trule=~!touch /tmp/x\tline=".to_vec();
+    pipeban::record::escape(HOSTILE, &mut record);
+    record.extend(b"\n{\"address\":\"203.0.113.8\",\"count\":7,\"line\":[\"a\\n.\\n\\u0000\\u001b[2J\"],\"since\":\"x\\r\\nBcc: y\"}\n");
+    let outcome = post.run(
+        &format!("--digest 1h --smtp 127.0.0.1:{smtp} --whois 127.0.0.1:{whois}"),
+        &record,
+    );
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    wait_until("the mail", || !mails.lock().unwrap().is_empty());
+    let session = mails.lock().unwrap()[0].clone();
+    assert!(session.contains("\r\nRCPT TO:<root@"), "{session}");
+    let mail = session.split_once("DATA\r\n").unwrap().1;
+    assert!(mail.ends_with("\r\n.\r\n"), "{mail}");
+    let (header, body) = mail.split_once("\r\n\r\n").unwrap();
+    let keys: Vec<_> = header
+        .lines()
+        .filter_map(|l| l.split_once(": "))
+        .map(|(k, _)| k)
+        .collect();
+    let expected = [
+        "From",
+        "To",
+        "Subject",
+        "Message-ID",
+        "Auto-Submitted",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+        "Date",
+    ];
+    assert_eq!(keys, expected, "{header}");
+    assert!(
+        mail.bytes()
+            .all(|b| matches!(b, b' '..=b'~' | b'\r' | b'\n')),
+        "{mail:?}"
+    );
+    for line in body.trim_end_matches(".\r\n").lines() {
+        assert!(!line.starts_with(['~', '.', '|', '!']), "{line}");
+        assert!(
+            !line.starts_with("Bcc") && !line.starts_with("From "),
+            "{line}"
+        );
+    }
+    assert!(body.contains("| x\\n~!touch /tmp/x\\r\\n.\\r\\n"), "{body}");
+    assert!(
+        body.contains("\\u{1b}[2J\\u{0}\\xff\\u{202e}~|sh"),
+        "{body}"
+    );
+    assert!(
+        body.contains("  | ~!touch /tmp/x\r\n"),
+        "what whois said: {body}"
+    );
+    assert!(body.contains("since    x\\r\\nBcc: y\r\n"), "{body}");
+}
+
+#[test]
+fn whois_may_hang_and_flood() {
+    let post = Post::new(KEEP);
+    let whois = whois_server(|mut stream, query| match query.trim() {
+        // Something, and then nothing for ever.
+        "203.0.113.7" => {
+            stream.write_all(b"netname: SLOW\n").unwrap();
+            thread::sleep(Duration::from_secs(600));
+        }
+        "198.51.100.7" => while stream.write_all(&[b'x'; 65_536]).is_ok() {},
+        "192.0.2.7" => while stream.write_all(b"netname: AGAIN\n").is_ok() {},
+        _ => {}
+    });
+    let line = "y".repeat(10 << 20);
+    let input =
+        format!("203.0.113.7\n198.51.100.7\n192.0.2.7\n2001:db8::7\n192.0.2.8\tline={line}\n");
+    let outcome = post.run(
+        &format!("--digest 1h --whois 127.0.0.1:{whois}"),
+        input.as_bytes(),
+    );
+    assert_eq!(outcome.addresses().len(), 5);
+    assert!(
+        outcome.err.contains("a line longer than 1 MiB was cut"),
+        "{}",
+        outcome.err
+    );
+    wait_until("the mail", || !post.mails().is_empty());
+    // Where the machine is slow the first mail may tell of some only; the others wait.
+    let mail = post.mails().concat();
+    assert!(mail.contains("  | netname: SLOW\n"), "{mail}");
+    assert!(mail.matches("netname: AGAIN").count() <= 80, "{mail}");
+    assert!(mail.len() < 30_000, "{}", mail.len());
+}
+
+#[test]
+fn whois_is_asked_once_for_a_network_and_by_few_at_once() {
+    let post = Post::new(KEEP);
+    let asked = Arc::new(Mutex::new(vec![]));
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (note, at_once, peak) = (asked.clone(), now.clone(), most.clone());
+    let whois = whois_server(move |mut stream, query| {
+        note.lock().unwrap().push(query.trim().to_owned());
+        peak.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(100));
+        // It claims the whole Internet; only the network around the address gets this answer.
+        stream
+            .write_all(b"inetnum: 0.0.0.0 - 255.255.255.255\n")
+            .unwrap();
+        at_once.fetch_sub(1, Ordering::SeqCst);
+    });
+    let ask = |digest: &str, input: &str| {
+        let mails = post.mails().len();
+        let arguments = format!("--digest {digest} --whois 127.0.0.1:{whois}");
+        let outcome = post.run(&arguments, input.as_bytes());
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        wait_until("the mail", || post.mails().len() == mails + 1);
+        wait_until("the postman goes", || post.postmen().is_empty());
+    };
+    ask(
+        "1s",
+        "203.0.113.7\n203.0.113.8\n198.51.100.7\n192.0.2.7\n2001:db8::7\n",
+    );
+    ask(
+        "1s",
+        "203.0.113.9\n2001:db8:1::7\n198.18.0.7\n198.18.1.7\n198.18.2.7\n",
+    );
+    let mut asked = asked.lock().unwrap().clone();
+    asked.sort();
+    let expected = [
+        "192.0.2.7",
+        "198.18.0.7",
+        "198.18.1.7",
+        "198.18.2.7",
+        "198.51.100.7",
+        "2001:db8:1::7",
+        "2001:db8::7",
+        "203.0.113.7",
+    ];
+    assert_eq!(asked, expected);
+    assert!(most.load(Ordering::SeqCst) <= 3);
+}
+
+#[test]
+fn json_out() {
+    let post = Post::new(KEEP);
+    let outcome = post.run(
+        "--json --digest 1h --whois none",
+        b"203.0.113.7\tcount=5\tline=x\n",
+    );
+    assert_eq!(
+        outcome.out,
+        "{\"address\":\"203.0.113.7\",\"count\":5,\"line\":[\"x\"]}\n"
+    );
+}

@@ -1,0 +1,240 @@
+//! The bans that wait to be mailed, kept in the state file so that nothing is lost with a process.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pipeban::complain::Fault;
+use pipeban::input::describe;
+use pipeban::record::Record;
+use pipeban::state::{self, State};
+use pipeban::time::Time;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS mailbox (
+    id INTEGER PRIMARY KEY,
+    recipient TEXT NOT NULL UNIQUE,
+    sent INTEGER,                       -- when the last mail went, microseconds since 1970
+    retry INTEGER NOT NULL DEFAULT 0,   -- after a failure, no earlier than this
+    failures INTEGER NOT NULL DEFAULT 0,-- in a row
+    left_out INTEGER NOT NULL DEFAULT 0 -- bans for which there was no room
+);
+CREATE TABLE IF NOT EXISTS mail (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mailbox INTEGER NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS mail_mailbox ON mail (mailbox, id);
+CREATE TABLE IF NOT EXISTS whois (
+    network TEXT PRIMARY KEY,
+    asked INTEGER NOT NULL,
+    text BLOB                           -- NULL: there was no answer
+) WITHOUT ROWID;
+";
+
+/// No more than this wait for one recipient; then they are only counted. With [`WITH_EVIDENCE`] and what
+/// [`abridged`] leaves of a record, some 50 MB at the very most.
+const ROOM: u64 = 100_000;
+/// So many of those that wait keep their evidence: a mail shows that of the first few only.
+const WITH_EVIDENCE: u64 = 1_000;
+const EVIDENCE_LINES: usize = 20;
+const EVIDENCE_BYTES: usize = 1_000;
+/// Of the cache of whois, the youngest so many are kept.
+const NETWORKS: u64 = 1_000;
+
+/// The outbox of one recipient.
+pub struct Outbox {
+    state: State,
+    mailbox: i64,
+    lock: PathBuf,
+}
+
+/// What waits, and what has become of earlier mails.
+pub struct Standing {
+    pub waiting: u64,
+    /// The time before which no mail may go.
+    pub due: Time,
+    pub failures: u32,
+    pub left_out: u64,
+}
+
+/// What whois answered.
+pub struct Answer {
+    pub asked: Time,
+    /// `None` where it was silent.
+    pub text: Option<Vec<u8>>,
+}
+
+impl Outbox {
+    pub fn open(state_file: Option<&Path>, recipient: &str) -> Result<Self, Fault> {
+        let state = State::open(state_file, SCHEMA)?;
+        let mailbox: i64 = state.run(|db| {
+            let find = "SELECT id FROM mailbox WHERE recipient = ?";
+            if let Some(id) = db
+                .query_row(find, [recipient], |row| row.get(0))
+                .optional()?
+            {
+                return Ok(id);
+            }
+            // Another process may do the same just now.
+            let insert = "INSERT OR IGNORE INTO mailbox (recipient) VALUES (?)";
+            db.execute(insert, [recipient])?;
+            db.query_row(find, [recipient], |row| row.get(0))
+        })?;
+        let mut lock = state::path(state_file).into_os_string();
+        lock.push(format!("-mail{mailbox}"));
+        Ok(Outbox {
+            state,
+            mailbox,
+            lock: lock.into(),
+        })
+    }
+
+    /// The right to be this outbox's postman, for as long as the file is open; `None` while another has it.
+    pub fn lock(&self) -> Result<Option<File>, Fault> {
+        let fault = |e: std::io::Error| Fault::new(self.lock.display(), describe(&e));
+        let mut open = OpenOptions::new();
+        let file = open.create(true).append(true).mode(0o600).open(&self.lock);
+        let file = file.map_err(fault)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(fault(e)),
+        }
+    }
+
+    /// Adds what a mail will tell of these.
+    pub fn put(&mut self, records: &[Record]) -> Result<(), Fault> {
+        let mailbox = self.mailbox;
+        self.state.write(|db| {
+            let mut waiting = count(db, mailbox)?;
+            let mut insert = db.prepare("INSERT INTO mail (mailbox, record) VALUES (?, ?)")?;
+            let mut left_out = 0;
+            for record in records {
+                if waiting >= ROOM {
+                    left_out += 1;
+                    continue;
+                }
+                let mut text = Vec::new();
+                abridged(record, waiting < WITH_EVIDENCE).write(&mut text);
+                insert.execute(params![mailbox, text])?;
+                waiting += 1;
+            }
+            let more = "UPDATE mailbox SET left_out = left_out + ? WHERE id = ?";
+            db.execute(more, params![left_out, mailbox])?;
+            Ok(())
+        })
+    }
+
+    /// How things stand where mails are at least `digest` apart.
+    pub fn standing(&self, digest: Duration) -> Result<Standing, Fault> {
+        let now = Time::now();
+        self.state.run(|db| {
+            let row = "SELECT sent, retry, failures, left_out FROM mailbox WHERE id = ?";
+            let waiting = count(db, self.mailbox)?;
+            db.query_row(row, [self.mailbox], |row| {
+                let sent = row.get::<_, Option<i64>>(0)?.map(Time);
+                // A mail from the future is one from before the clock was set back.
+                let next = sent.map_or(now, |sent| sent.min(now) + digest);
+                Ok(Standing {
+                    waiting,
+                    due: next.max(Time(row.get(1)?)),
+                    failures: row.get(2)?,
+                    left_out: row.get::<_, i64>(3)? as u64,
+                })
+            })
+        })
+    }
+
+    /// The oldest that wait, at most so many, and the number of the last of them for [`Outbox::sent`].
+    pub fn oldest(&self, most: usize) -> Result<(Vec<Record>, i64), Fault> {
+        let rows: Vec<(i64, Vec<u8>)> = self.state.run(|db| {
+            let sql = "SELECT id, record FROM mail WHERE mailbox = ? ORDER BY id LIMIT ?";
+            let mut query = db.prepare(sql)?;
+            let rows = query.query_map(params![self.mailbox, most as i64], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            rows.collect()
+        })?;
+        let last = rows.last().map_or(0, |(id, _)| *id);
+        let record = |(_, text): (i64, Vec<u8>)| Record::parse(&text).ok().flatten();
+        Ok((rows.into_iter().filter_map(record).collect(), last))
+    }
+
+    /// A mail with all up to `last` has gone, and told of so many that were left out.
+    pub fn sent(&mut self, last: i64, left_out: u64) -> Result<(), Fault> {
+        let mailbox = self.mailbox;
+        self.state.write(|db| {
+            db.execute("DELETE FROM mail WHERE mailbox = ? AND id <= ?", [mailbox, last])?;
+            db.execute(
+                "UPDATE mailbox SET sent = ?, retry = 0, failures = 0, left_out = left_out - ? WHERE id = ?",
+                params![Time::now().0, left_out as i64, mailbox],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// A mail could not be sent; no other try before `retry`.
+    pub fn failed(&self, retry: Time) -> Result<(), Fault> {
+        self.state.run(|db| {
+            let sql = "UPDATE mailbox SET retry = ?, failures = failures + 1 WHERE id = ?";
+            db.execute(sql, params![retry.0, self.mailbox])
+        })?;
+        Ok(())
+    }
+
+    /// What is known of this network.
+    pub fn whois(&self, network: &str) -> Result<Option<Answer>, Fault> {
+        self.state.run(|db| {
+            let sql = "SELECT asked, text FROM whois WHERE network = ?";
+            let answer = |row: &Row| {
+                Ok(Answer {
+                    asked: Time(row.get(0)?),
+                    text: row.get(1)?,
+                })
+            };
+            db.query_row(sql, [network], answer).optional()
+        })
+    }
+
+    pub fn keep_whois(&mut self, network: &str, text: Option<&[u8]>) -> Result<(), Fault> {
+        self.state.write(|db| {
+            let insert = "INSERT OR REPLACE INTO whois VALUES (?, ?, ?)";
+            db.execute(insert, params![network, Time::now().0, text])?;
+            let prune = "DELETE FROM whois WHERE network NOT IN
+                (SELECT network FROM whois ORDER BY asked DESC LIMIT ?)";
+            db.execute(prune, [NETWORKS as i64])?;
+            Ok(())
+        })
+    }
+}
+
+fn count(db: &Connection, mailbox: i64) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM mail WHERE mailbox = ?";
+    db.query_row(sql, [mailbox], |row| row.get::<_, i64>(0))
+        .map(|n| n as u64)
+}
+
+/// What a mail can tell of a record, within bounds.
+fn abridged(record: &Record, evidence: bool) -> Record {
+    let mut short = Record::new(record.address);
+    for key in super::compose::KEYS {
+        if let Some(value) = record.get(key) {
+            short.push(key, &value[..value.len().min(200)]);
+        }
+    }
+    if evidence {
+        // The last lines tell most: they led to the ban.
+        let lines: Vec<_> = record.all("line").collect();
+        for line in &lines[lines.len().saturating_sub(EVIDENCE_LINES)..] {
+            let mut shown = line[..line.len().min(EVIDENCE_BYTES)].to_vec();
+            if line.len() > shown.len() {
+                shown.extend(format!(" [{} bytes more]", line.len() - shown.len()).bytes());
+            }
+            short.push("line", &shown);
+        }
+    }
+    short
+}
