@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -45,8 +46,22 @@ pub fn note(place: impl Display, what: impl Display) {
     // The text may hold bytes that a remote party chose; a terminal must not obey them.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
     message.push('\n');
-    // Nothing is left to complain to when standard error is gone.
-    let _ = std::io::stderr().write_all(message.as_bytes());
+    if std::io::stderr().write_all(message.as_bytes()).is_err() {
+        // Who started us has gone. There is nobody left to tell when this fails too.
+        let _ = to_system_log(&message);
+    }
+}
+
+/// Sends a message to the system's log, as RFC 3164 has it: facility daemon, severity error.
+fn to_system_log(message: &str) -> std::io::Result<usize> {
+    const PRIORITY: u8 = 3 << 3 | 3;
+    let (tool, text) = message.split_once(": ").unwrap_or(("pipeban", message));
+    let text = format!(
+        "<{PRIORITY}>{tool}[{}]: {}",
+        std::process::id(),
+        text.trim_end()
+    );
+    UnixDatagram::unbound()?.send_to(text.as_bytes(), "/dev/log")
 }
 
 /// Reports an error that does not end the run; the exit status becomes 2.

@@ -24,3 +24,5 @@ pub mod state; // what tools keep between runs: one SQLite file
 pub mod enforce; // makes the firewall hold what the ledger says
 pub mod privilege; // lets go of what a tool has no use for
 pub mod waiter; // the one process that waits for bans to end
+
+pub mod detach; // a process that goes on by itself

@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::Duration;
 
-use nix::unistd::{close, setsid};
 use pipeban::complain::{self, Fault};
+use pipeban::detach::detach;
 use pipeban::input::describe;
 use pipeban::time::{Time, format_duration};
 
@@ -90,7 +90,7 @@ fn settle() {
 
 /// Sends until the outbox is empty.
 pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
-    alone();
+    detach();
     let fault = |e: io::Error| Fault::new("postman", describe(&e));
     let stdin = io::stdin().as_fd().try_clone_to_owned();
     let lock = File::from(stdin.map_err(fault)?);
@@ -127,21 +127,6 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
         if waiting == 0 || tries == TRIES || lock.try_lock().is_err() {
             return Ok(true);
         }
-    }
-}
-
-/// Leaves the session and the open files of whoever started us, also those that he was handed himself.
-fn alone() {
-    // It fails for the leader of a process group, which a child just started is not.
-    let _ = setsid();
-    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
-    let numbers: Vec<i32> = open
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
-    for number in numbers.into_iter().filter(|n| *n > 2) {
-        // One of them was the directory's own and is closed by now.
-        let _ = close(number);
     }
 }
 
