@@ -68,10 +68,9 @@ fn by_program(message: &Message) -> Result<(), String> {
         Ok((status, _)) if status.success() => Ok(()),
         Ok((status, output)) => {
             let last = output.trim_ascii_end().rsplit(|b| *b == b'\n').next();
-            Err(format!(
-                "sendmail: {status}: {}",
-                inert(last.unwrap_or_default())
-            ))
+            let words = inert(last.unwrap_or_default());
+            let colon = if words.is_empty() { "" } else { ": " };
+            Err(format!("sendmail: {status}{colon}{words}"))
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             Err("sendmail: no such program (--smtp HOST:PORT does without)".into())
