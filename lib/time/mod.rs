@@ -2,6 +2,7 @@
 
 mod at; // TIME as at(1) reads it
 mod duration; // 90, 10m, 1h30m
+mod stamp; // time stamps of log lines
 mod zone; // time zones
 
 use std::fmt;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Local, SecondsFormat, Utc};
 
 pub use at::{parse_at, parse_at_in};
 pub use duration::{format_duration, parse_duration};
+pub use stamp::{StampFormat, StampReader};
 pub use zone::Zone;
 
 /// A moment: microseconds since 1970-01-01 00:00 UTC, without leap seconds.

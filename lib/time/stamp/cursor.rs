@@ -1,0 +1,171 @@
+//! The parts of a time stamp, read from bytes; a part that does not stand here is `None`.
+
+/// What is left to read.
+#[derive(Clone, Copy)]
+pub struct Cursor<'a> {
+    pub rest: &'a [u8],
+}
+
+const MONTHS: [&[u8]; 12] = [
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
+
+const WEEKDAYS: [&[u8]; 7] = [
+    b"monday",
+    b"tuesday",
+    b"wednesday",
+    b"thursday",
+    b"friday",
+    b"saturday",
+    b"sunday",
+];
+
+impl Cursor<'_> {
+    pub fn skip(&mut self, byte: u8) -> Option<()> {
+        self.rest = self.rest.strip_prefix(&[byte])?;
+        Some(())
+    }
+
+    /// Blanks and TABs, one at least.
+    pub fn blanks(&mut self) -> Option<()> {
+        let length = self.length(|b| b == b' ' || b == b'\t');
+        self.rest = &self.rest[length..];
+        (length > 0).then_some(())
+    }
+
+    /// A number of `least` to `most` digits; no more than 9.
+    pub fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
+        let mut value = 0;
+        let mut length = 0;
+        while length < most
+            && let Some(digit @ b'0'..=b'9') = self.rest.get(length)
+        {
+            value = value * 10 + u32::from(digit - b'0');
+            length += 1;
+        }
+        self.rest = &self.rest[length..];
+        (length >= least).then_some(value)
+    }
+
+    /// 1 to 12, for a month's English name or the first three letters of it.
+    pub fn month(&mut self) -> Option<u32> {
+        self.name(&MONTHS).map(|month| month + 1)
+    }
+
+    /// An English day of the week, or the first three letters of it.
+    pub fn weekday(&mut self) -> Option<()> {
+        self.name(&WEEKDAYS).map(|_| ())
+    }
+
+    fn name(&mut self, names: &[&[u8]]) -> Option<u32> {
+        let short = self.rest.first_chunk::<3>()?.map(|b| b | 0x20);
+        let index = names.iter().position(|name| name[..3] == short)?;
+        let name = names[index];
+        let long = self.rest.get(..name.len());
+        let whole = long.is_some_and(|long| long.eq_ignore_ascii_case(name));
+        self.rest = &self.rest[if whole { name.len() } else { 3 }..];
+        Some(index as u32)
+    }
+
+    /// Whether `am` or `pm` stands here: true after noon.
+    pub fn half(&mut self) -> Option<bool> {
+        let (name, rest) = self.rest.split_first_chunk::<2>()?;
+        self.rest = rest;
+        match &name.map(|b| b | 0x20) {
+            b"am" => Some(false),
+            b"pm" => Some(true),
+            _ => None,
+        }
+    }
+
+    pub fn letters(&mut self) -> Option<()> {
+        let length = self.length(|b| b.is_ascii_alphabetic());
+        self.rest = &self.rest[length..];
+        (length > 0).then_some(())
+    }
+
+    /// Microseconds of `.123` or `,123`; 0 if none stand here.
+    pub fn fraction(&mut self) -> u32 {
+        match self.rest {
+            [b'.' | b',', b'0'..=b'9', ..] => {
+                self.rest = &self.rest[1..];
+                self.micros().unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Microseconds of the digits after a point; what is finer is cut off.
+    pub fn micros(&mut self) -> Option<u32> {
+        let length = self.length(|b| b.is_ascii_digit());
+        let (digits, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        let digit = |at: usize| digits.get(at).map_or(0, |b| u32::from(b - b'0'));
+        (length > 0).then(|| (0..6).fold(0, |value, at| value * 10 + digit(at)))
+    }
+
+    /// Seconds east of UTC: `+0900`, `+09:00`, `+09`, `Z`, or after a blank also `UTC` and `GMT`.
+    pub fn offset(&mut self) -> Option<i32> {
+        _ = self.skip(b' ');
+        for name in [&b"Z"[..], b"UTC", b"GMT"] {
+            if let Some(rest) = self.rest.strip_prefix(name) {
+                self.rest = rest;
+                return Some(0);
+            }
+        }
+        let sign = match self.rest {
+            [b'+', ..] => 1,
+            [b'-', ..] => -1,
+            _ => return None,
+        };
+        self.rest = &self.rest[1..];
+        let hours = self.digits(2, 2).filter(|h| *h < 24)?;
+        let colon = self.skip(b':').is_some();
+        let minutes = match self.digits(2, 2) {
+            Some(minutes @ 0..60) => minutes,
+            Some(_) => return None,
+            None if colon => return None,
+            None => 0,
+        };
+        Some(sign * (hours * 3_600 + minutes * 60) as i32)
+    }
+
+    /// A count since 1970, and how many of its unit are a second: its size tells whether they are seconds (10 digits,
+    /// from 2001 to 2286), or milli-, micro- or nanoseconds in those years.
+    pub fn epoch(&mut self) -> Option<(i64, i64)> {
+        let length = self.length(|b| b.is_ascii_digit());
+        let per_second = match length {
+            10 => 1,
+            13 => 1_000,
+            16 => 1_000_000,
+            19 => 1_000_000_000,
+            _ => return None,
+        };
+        let (digits, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        let count = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        Some((count, per_second))
+    }
+
+    /// Whether no letter or digit follows.
+    pub fn ends(&self) -> bool {
+        !self.rest.first().is_some_and(u8::is_ascii_alphanumeric)
+    }
+
+    /// How many of these bytes stand here; more than 64 is no part of a stamp, and not worth the time.
+    fn length(&self, is: impl Fn(u8) -> bool) -> usize {
+        let near = self.rest.iter().take(64);
+        near.take_while(|b| is(**b)).count()
+    }
+}
