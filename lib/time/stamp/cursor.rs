@@ -6,30 +6,43 @@ pub struct Cursor<'a> {
     pub rest: &'a [u8],
 }
 
-const MONTHS: [&[u8]; 12] = [
-    b"january",
-    b"february",
-    b"march",
-    b"april",
-    b"may",
-    b"june",
-    b"july",
-    b"august",
-    b"september",
-    b"october",
-    b"november",
-    b"december",
+const MONTHS: [Name; 12] = [
+    name("january"),
+    name("february"),
+    name("march"),
+    name("april"),
+    name("may"),
+    name("june"),
+    name("july"),
+    name("august"),
+    name("september"),
+    name("october"),
+    name("november"),
+    name("december"),
 ];
 
-const WEEKDAYS: [&[u8]; 7] = [
-    b"monday",
-    b"tuesday",
-    b"wednesday",
-    b"thursday",
-    b"friday",
-    b"saturday",
-    b"sunday",
+const WEEKDAYS: [Name; 7] = [
+    name("monday"),
+    name("tuesday"),
+    name("wednesday"),
+    name("thursday"),
+    name("friday"),
+    name("saturday"),
+    name("sunday"),
 ];
+
+/// The first three letters as a number, which is quickly compared, and all of them.
+type Name = (u32, &'static [u8]);
+
+const fn name(text: &'static str) -> Name {
+    let text = text.as_bytes();
+    (short([text[0], text[1], text[2]]), text)
+}
+
+/// Three letters without regard to case.
+const fn short([a, b, c]: [u8; 3]) -> u32 {
+    u32::from_le_bytes([a, b, c, 0]) | 0x20_20_20
+}
 
 impl Cursor<'_> {
     pub fn skip(&mut self, byte: u8) -> Option<()> {
@@ -58,6 +71,16 @@ impl Cursor<'_> {
         (length >= least).then_some(value)
     }
 
+    /// Hour, minute and second of `02:16:17`.
+    pub fn clock(&mut self) -> Option<(u32, u32, u32)> {
+        let (clock, rest) = self.rest.split_first_chunk()?;
+        let [a, b, b':', c, d, b':', e, f] = *clock else {
+            return None;
+        };
+        self.rest = rest;
+        Some((two(a, b)?, two(c, d)?, two(e, f)?))
+    }
+
     /// 1 to 12, for a month's English name or the first three letters of it.
     pub fn month(&mut self) -> Option<u32> {
         self.name(&MONTHS).map(|month| month + 1)
@@ -68,13 +91,18 @@ impl Cursor<'_> {
         self.name(&WEEKDAYS).map(|_| ())
     }
 
-    fn name(&mut self, names: &[&[u8]]) -> Option<u32> {
-        let short = self.rest.first_chunk::<3>()?.map(|b| b | 0x20);
-        let index = names.iter().position(|name| name[..3] == short)?;
-        let name = names[index];
-        let long = self.rest.get(..name.len());
-        let whole = long.is_some_and(|long| long.eq_ignore_ascii_case(name));
-        self.rest = &self.rest[if whole { name.len() } else { 3 }..];
+    fn name(&mut self, names: &[Name]) -> Option<u32> {
+        let (first, rest) = self.rest.split_first_chunk()?;
+        let index = names.iter().position(|name| name.0 == short(*first))?;
+        self.rest = rest;
+        if rest.first().is_some_and(u8::is_ascii_alphabetic) {
+            let tail = &names[index].1[3..];
+            let (end, after) = rest.split_at_checked(tail.len())?;
+            self.rest = after;
+            if !end.eq_ignore_ascii_case(tail) {
+                return None;
+            }
+        }
         Some(index as u32)
     }
 
@@ -118,18 +146,16 @@ impl Cursor<'_> {
     /// Seconds east of UTC: `+0900`, `+09:00`, `+09`, `Z`, or after a blank also `UTC` and `GMT`.
     pub fn offset(&mut self) -> Option<i32> {
         _ = self.skip(b' ');
-        for name in [&b"Z"[..], b"UTC", b"GMT"] {
-            if let Some(rest) = self.rest.strip_prefix(name) {
+        let (sign, rest) = match self.rest {
+            [b'+', rest @ ..] => (1, rest),
+            [b'-', rest @ ..] => (-1, rest),
+            [b'Z', rest @ ..] | [b'U', b'T', b'C', rest @ ..] | [b'G', b'M', b'T', rest @ ..] => {
                 self.rest = rest;
                 return Some(0);
             }
-        }
-        let sign = match self.rest {
-            [b'+', ..] => 1,
-            [b'-', ..] => -1,
             _ => return None,
         };
-        self.rest = &self.rest[1..];
+        self.rest = rest;
         let hours = self.digits(2, 2).filter(|h| *h < 24)?;
         let colon = self.skip(b':').is_some();
         let minutes = match self.digits(2, 2) {
@@ -168,4 +194,9 @@ impl Cursor<'_> {
         let near = self.rest.iter().take(64);
         near.take_while(|b| is(**b)).count()
     }
+}
+
+fn two(tens: u8, ones: u8) -> Option<u32> {
+    let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+    digits.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
 }

@@ -35,6 +35,8 @@ enum Item {
     Half,
     Minute,
     Second,
+    /// `02:16:17`, the most frequent part, at once.
+    Clock,
     /// `.123` or `,123`, if it is there.
     Fraction,
     /// Digits after the second, without the point.
@@ -80,6 +82,17 @@ impl StampFormat {
         }
     }
 
+    /// Whether a stamp could begin here: a quick look before a long one.
+    pub fn begins(&self, text: &[u8]) -> bool {
+        let near = |is: fn(&u8) -> bool| text.len() > 4 && text[..3].iter().all(is);
+        match self.items[0] {
+            Item::Literal(literal) => text.first() == Some(&literal),
+            Item::MonthName | Item::WeekdayName => near(u8::is_ascii_alphabetic),
+            Item::Year | Item::Epoch => near(u8::is_ascii_digit) && text[3].is_ascii_digit(),
+            _ => true,
+        }
+    }
+
     /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a digit.
     pub fn read(&self, text: &[u8]) -> Option<Fields> {
         let mut cursor = Cursor { rest: text };
@@ -105,11 +118,12 @@ impl StampFormat {
                 Item::WeekdayName => cursor.weekday()?,
                 Item::Hour => {
                     _ = cursor.skip(b' ');
-                    fields.hour = cursor.digits(1, 2).filter(|h| *h < 24)?;
+                    fields.hour = cursor.digits(1, 2)?;
                 }
                 Item::Half => after_noon = Some(cursor.half()?),
-                Item::Minute => fields.minute = cursor.digits(2, 2).filter(|m| *m < 60)?,
-                Item::Second => fields.second = cursor.digits(2, 2).filter(|s| *s <= 60)?,
+                Item::Minute => fields.minute = cursor.digits(2, 2)?,
+                Item::Second => fields.second = cursor.digits(2, 2)?,
+                Item::Clock => (fields.hour, fields.minute, fields.second) = cursor.clock()?,
                 Item::Fraction => fields.micros += cursor.fraction() / scale,
                 Item::Digits => fields.micros = cursor.micros()?,
                 Item::Offset => fields.offset = Some(cursor.offset()?),
@@ -137,6 +151,9 @@ impl StampFormat {
                 _ => return None,
             };
         }
+        if fields.hour > 23 || fields.minute > 59 || fields.second > 60 {
+            return None;
+        }
         let closed = matches!(self.items.last(), Some(Item::Literal(_)));
         (closed || cursor.ends()).then_some(fields)
     }
@@ -158,12 +175,7 @@ fn compile(text: &str, items: &mut Vec<Item>) -> Result<(), String> {
 
 /// Adds the conversion with which `text` begins, and answers what comes after it.
 fn conversion<'a>(text: &'a str, items: &mut Vec<Item>) -> Result<&'a str, String> {
-    for (short, long) in [
-        ("T", "%H:%M:%S"),
-        ("R", "%H:%M"),
-        ("F", "%Y-%m-%d"),
-        ("D", "%m/%d/%y"),
-    ] {
+    for (short, long) in [("R", "%H:%M"), ("F", "%Y-%m-%d"), ("D", "%m/%d/%y")] {
         if let Some(rest) = text.strip_prefix(short) {
             return compile(long, items).map(|()| rest);
         }
@@ -180,7 +192,7 @@ fn conversion<'a>(text: &'a str, items: &mut Vec<Item>) -> Result<&'a str, Strin
     Err(format!("a time format with %{name}, which is not known"))
 }
 
-const CONVERSIONS: [(&str, Item); 19] = [
+const CONVERSIONS: [(&str, Item); 20] = [
     ("Y", Item::Year),
     ("y", Item::YearOfCentury),
     ("m", Item::Month),
@@ -192,6 +204,7 @@ const CONVERSIONS: [(&str, Item); 19] = [
     ("p P", Item::Half),
     ("M", Item::Minute),
     ("S", Item::Second),
+    ("T", Item::Clock),
     (".f", Item::Fraction),
     ("f", Item::Digits),
     ("z", Item::Offset),

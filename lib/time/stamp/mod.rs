@@ -189,7 +189,9 @@ impl Forms {
                     return Some(fields);
                 }
                 for (index, format) in at_start.iter().enumerate() {
-                    if let Some(fields) = format.read(text) {
+                    if format.begins(text)
+                        && let Some(fields) = format.read(text)
+                    {
                         *recent = index;
                         return Some(fields);
                     }
