@@ -2,6 +2,7 @@
 
 mod at; // TIME as at(1) reads it
 mod duration; // 90, 10m, 1h30m
+mod rfc3339; // how times are printed
 mod stamp; // time stamps of log lines
 mod zone; // time zones
 
@@ -9,7 +10,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Local, SecondsFormat, Utc};
+use chrono::DateTime;
 
 pub use at::{parse_at, parse_at_in};
 pub use duration::{format_duration, parse_duration};
@@ -33,32 +34,27 @@ impl Time {
     }
 
     /// Reads RFC 3339 with an offset, such as `2026-03-30T02:16:17+09:00`; a fraction of a second may stand.
-    pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|t| Time(t.timestamp_micros()))
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Time(time.timestamp_micros()))
+    }
+
+    /// Appends RFC 3339 in the local time zone, with as much of a fraction as there is.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(rfc3339::encode(self, &mut [0; rfc3339::LENGTH]).as_bytes());
     }
 
     /// The time from `earlier` to this; zero if `earlier` is later.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
-
-    /// As chrono's type, in UTC; a moment outside chrono's range (years ±262,000) becomes its nearest end.
-    pub fn to_utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 {
-            DateTime::<Utc>::MIN_UTC
-        } else {
-            DateTime::<Utc>::MAX_UTC
-        })
-    }
 }
 
 /// RFC 3339 in the local time zone, with as much of a fraction as there is.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let local = self.to_utc().with_timezone(&Local);
-        f.write_str(&local.to_rfc3339_opts(SecondsFormat::AutoSi, false))
+        f.pad(rfc3339::encode(*self, &mut [0; rfc3339::LENGTH]))
     }
 }
 

@@ -46,7 +46,7 @@ pub fn parse_at_in(zone: &Zone, text: &str, now: Time) -> Result<Time, String> {
         moment(&spec, zone, now).ok_or_else(|| format!("too far ahead: \"{text}\""))?
     } else if let Ok(duration) = parse_duration(text) {
         now + duration
-    } else if let Some(when) = Time::parse(text) {
+    } else if let Some(when) = Time::parse(text.as_bytes()) {
         when
     } else {
         return Err(format!(

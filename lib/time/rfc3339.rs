@@ -1,0 +1,145 @@
+//! Times as they are printed. Millions of records carry one, so the local offset is looked up once an hour.
+
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Datelike, Timelike};
+
+use super::{Time, Zone};
+
+/// The longest is `2026-03-30T02:16:17.123456+09:00`.
+pub const LENGTH: usize = 32;
+
+const HOUR: i64 = 3_600;
+/// The local zone as it was when first asked for.
+static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
+
+thread_local! {
+    /// An hour of UTC, counted since 1970, and the offset that is in force in all of it.
+    static RECENT: Cell<(i64, i32)> = const { Cell::new((i64::MIN, 0)) };
+}
+
+/// RFC 3339 in the local time zone; a moment out of its years, 0 to 9999, is written as the nearest end, in UTC.
+pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> &str {
+    encode_at(time, local_offset, buffer)
+        .map(|length| &buffer[..length])
+        .and_then(|text| std::str::from_utf8(text).ok())
+        .unwrap_or(if time.0 < 0 {
+            "0000-01-01T00:00:00+00:00"
+        } else {
+            "9999-12-31T23:59:59+00:00"
+        })
+}
+
+fn encode_at(time: Time, offset_at: impl Fn(i64) -> i32, buffer: &mut [u8; LENGTH]) -> Option<usize> {
+    let seconds = time.0.div_euclid(1_000_000);
+    let micros = time.0.rem_euclid(1_000_000) as u32;
+    let minutes = offset_at(seconds) / 60; // RFC 3339 has no seconds of an offset
+    let local = DateTime::from_timestamp(seconds + i64::from(minutes) * 60, 0)?;
+    let year = u32::try_from(local.year()).ok().filter(|y| *y <= 9999)?;
+
+    *buffer = *b"0000-00-00T00:00:00.000000+00:00";
+    put(&mut buffer[0..4], year);
+    put(&mut buffer[5..7], local.month());
+    put(&mut buffer[8..10], local.day());
+    put(&mut buffer[11..13], local.hour());
+    put(&mut buffer[14..16], local.minute());
+    put(&mut buffer[17..19], local.second());
+    let fraction = match micros {
+        0 => 19,
+        _ if micros % 1_000 == 0 => 23,
+        _ => 26,
+    };
+    put(&mut buffer[20..26], micros);
+    let zone = &mut buffer[fraction..fraction + 6];
+    zone[0] = if minutes < 0 { b'-' } else { b'+' };
+    put(&mut zone[1..3], minutes.unsigned_abs() / 60);
+    zone[3] = b':';
+    put(&mut zone[4..6], minutes.unsigned_abs() % 60);
+    Some(fraction + 6)
+}
+
+/// Fills `place` with the decimal digits of a number, with zeros before it.
+fn put(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+fn local_offset(seconds: i64) -> i32 {
+    let hour = seconds.div_euclid(HOUR);
+    let (recent, offset) = RECENT.get();
+    if hour == recent {
+        return offset;
+    }
+    let ends = [hour * HOUR, hour * HOUR + HOUR - 1].map(|end| LOCAL.offset_at(end));
+    if ends[0] == ends[1] {
+        RECENT.set((hour, ends[0]));
+    }
+    LOCAL.offset_at(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_chrono_writes() {
+        use chrono::{FixedOffset, SecondsFormat};
+        let mut micros = 1i64;
+        for offset in [0, 32_400, -12_600, 20_700, -43_200, 50_400, -1_800] {
+            for step in 0..2_000 {
+                // From year 1 to 9998, with and without a fraction.
+                micros = (micros * 6_364_136_223_846_793 + 1).rem_euclid(315_500_000_000_000_000);
+                let round = [1, 1_000, 1_000_000][step % 3];
+                let time = Time((micros - 62_135_500_000_000_000) / round * round);
+                let mut buffer = [0; LENGTH];
+                let length = encode_at(time, |_| offset, &mut buffer).unwrap();
+                let theirs = DateTime::from_timestamp_micros(time.0)
+                    .unwrap()
+                    .with_timezone(&FixedOffset::east_opt(offset).unwrap())
+                    .to_rfc3339_opts(SecondsFormat::AutoSi, false);
+                assert_eq!(std::str::from_utf8(&buffer[..length]), Ok(&*theirs));
+                assert_eq!(Time::parse(theirs.as_bytes()), Some(time));
+            }
+        }
+    }
+
+    #[test]
+    fn out_of_its_years() {
+        let text = |micros| encode(Time(micros), &mut [0; LENGTH]).to_owned();
+        assert_eq!(text(i64::MAX), "9999-12-31T23:59:59+00:00");
+        assert_eq!(text(i64::MIN), "0000-01-01T00:00:00+00:00");
+    }
+
+    /// Whatever zone the tests run in, and whatever was printed before.
+    #[test]
+    fn the_moment_stays() {
+        for hours in [0, 1, 24, 24 * 7, 24 * 200, 24 * 365] {
+            for seconds in [1_774_804_577, -1, 1_800, 5_399] {
+                let time = Time::from_secs(seconds + hours * HOUR);
+                assert_eq!(Time::parse(time.to_string().as_bytes()), Some(time));
+            }
+        }
+    }
+
+    #[test]
+    fn read() {
+        for (text, micros) in [
+            ("2026-03-30T02:16:17+09:00", Some(1_774_804_577_000_000)),
+            ("2026-03-29T17:16:17.5Z", Some(1_774_804_577_500_000)),
+            ("2026-03-29t17:16:17.1234567z", Some(1_774_804_577_123_456)),
+            ("1969-12-31T23:59:59.999999Z", Some(-1)),
+            ("2026-03-29T17:16:17", None),
+            ("2026-03-29", None),
+            ("2026-02-29T17:16:17Z", None),
+            ("2026-03-29T24:16:17Z", None),
+            ("2026-03-29T17:16:17Z ", None),
+            ("", None),
+        ] {
+            assert_eq!(Time::parse(text.as_bytes()), micros.map(Time), "{text}");
+        }
+        assert_eq!(Time::parse(b"\xff"), None);
+    }
+}
