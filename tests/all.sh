@@ -16,6 +16,7 @@ iptables iptables
 swatchdog swatch
 perl perl
 at at
+faketime faketime
 fail2ban-regex fail2ban
 logrotate logrotate
 mandoc mandoc

@@ -31,7 +31,11 @@ pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> &str {
         })
 }
 
-fn encode_at(time: Time, offset_at: impl Fn(i64) -> i32, buffer: &mut [u8; LENGTH]) -> Option<usize> {
+fn encode_at(
+    time: Time,
+    offset_at: impl Fn(i64) -> i32,
+    buffer: &mut [u8; LENGTH],
+) -> Option<usize> {
     let seconds = time.0.div_euclid(1_000_000);
     let micros = time.0.rem_euclid(1_000_000) as u32;
     let minutes = offset_at(seconds) / 60; // RFC 3339 has no seconds of an offset
@@ -47,7 +51,7 @@ fn encode_at(time: Time, offset_at: impl Fn(i64) -> i32, buffer: &mut [u8; LENGT
     put(&mut buffer[17..19], local.second());
     let fraction = match micros {
         0 => 19,
-        _ if micros % 1_000 == 0 => 23,
+        _ if micros.is_multiple_of(1_000) => 23,
         _ => 26,
     };
     put(&mut buffer[20..26], micros);
@@ -91,7 +95,10 @@ mod tests {
         for offset in [0, 32_400, -12_600, 20_700, -43_200, 50_400, -1_800] {
             for step in 0..2_000 {
                 // From year 1 to 9998, with and without a fraction.
-                micros = (micros * 6_364_136_223_846_793 + 1).rem_euclid(315_500_000_000_000_000);
+                micros = micros
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let micros = micros.rem_euclid(315_500_000_000_000_000);
                 let round = [1, 1_000, 1_000_000][step % 3];
                 let time = Time((micros - 62_135_500_000_000_000) / round * round);
                 let mut buffer = [0; LENGTH];

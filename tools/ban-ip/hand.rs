@@ -54,11 +54,8 @@ fn time(record: &Record, key: &str) -> Result<Option<Time>, String> {
     let Some(text) = record.get(key) else {
         return Ok(None);
     };
-    let text = String::from_utf8_lossy(&text);
-    match Time::parse(&text) {
-        Some(time) => Ok(Some(time)),
-        None => Err(format!("not a time: {key}={text}")),
-    }
+    let wrong = || format!("not a time: {key}={}", String::from_utf8_lossy(&text));
+    Time::parse(&text).map(Some).ok_or_else(wrong)
 }
 
 /// How long bans are to last.

@@ -51,8 +51,7 @@ fn time_of(record: &Record) -> Result<Option<Time>, ()> {
     let Some(at) = record.get("at") else {
         return Ok(None);
     };
-    let at = std::str::from_utf8(&at).ok().and_then(Time::parse);
-    at.map(Some).ok_or(())
+    Time::parse(&at).map(Some).ok_or(())
 }
 
 fn event_at(at: Option<Time>) -> Hit {

@@ -76,7 +76,7 @@ fn scope(rule: &Rule) -> String {
 /// The record's `at=`, or now; `None` if that can't be read.
 fn time_of(record: &Record) -> Option<Time> {
     match record.get("at") {
-        Some(at) => Time::parse(std::str::from_utf8(&at).ok()?),
+        Some(at) => Time::parse(&at),
         None => Some(Time::now()),
     }
 }
