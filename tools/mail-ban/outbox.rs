@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS whois (
 ";
 
 /// No more than this wait for one recipient; then they are only counted. With [`WITH_EVIDENCE`] and what
-/// [`abridged`] leaves of a record, some 50 MB at the very most.
+/// [`abridged`] leaves of a record, some 130 MB at the very most.
 const ROOM: u64 = 100_000;
 /// So many of those that wait keep their evidence: a mail shows that of the first few only.
 const WITH_EVIDENCE: u64 = 1_000;
@@ -222,7 +222,7 @@ fn abridged(record: &Record, evidence: bool) -> Record {
     let mut short = Record::new(record.address);
     for key in super::compose::KEYS {
         if let Some(value) = record.get(key) {
-            short.push(key, &value[..value.len().min(200)]);
+            short.push(key, &value[..value.len().min(100)]);
         }
     }
     if evidence {

@@ -1,0 +1,10 @@
+# Written from --help by tests/completions.rs.
+complete -c mail-ban -l to -x -d 'Who gets the mail'
+complete -c mail-ban -l from -x -d 'Who the mail is from, if not the user who runs this at this host'
+complete -c mail-ban -l digest -x -d 'At most one mail in this time, however many bans'
+complete -c mail-ban -l smtp -x -d 'Hand mail to this SMTP server, unencrypted; without it to the program sendmail(8)'
+complete -c mail-ban -l whois -x -d 'Ask this whois server, or with `none` nobody; without it the program whois(1) is run, if it is installed'
+complete -c mail-ban -l json -d 'Print each record as a JSON object'
+complete -c mail-ban -l state-file -r -F -d 'Where the outbox is kept, if not in the usual state'
+complete -c mail-ban -s h -l help -d 'Print help (see a summary with \'-h\')'
+complete -c mail-ban -s V -l version -d 'Print version'
