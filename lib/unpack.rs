@@ -73,7 +73,8 @@ mod tests {
         };
         let zstd = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
         let plain = |text: &[u8]| text.to_vec();
-        let forms: [(&dyn Fn(&[u8]) -> Vec<u8>, bool); 5] = [
+        type Form<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+        let forms: [(Form, bool); 5] = [
             (&gzip, true),
             (&bzip2, true),
             (&xz, true),

@@ -6,7 +6,7 @@ const LOW7: u64 = u64::from_ne_bytes([0x7f; 8]);
 /// The dots of 64 bytes, and the colons.
 pub type Masks = (u64, u64);
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[target_feature(enable = "avx2")]
 pub fn avx2(chunk: &[u8; 64]) -> Masks {
     use std::arch::x86_64::*;
@@ -71,7 +71,7 @@ mod tests {
                 chunk[place] = byte;
                 let expected = [b'.', b':'].map(|b| u64::from(byte == b) << place);
                 assert_eq!(portable(&chunk), expected.into());
-                #[cfg(target_arch = "x86_64")]
+                #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
                 if is_x86_feature_detected!("avx2") {
                     // SAFETY: the processor has AVX2.
                     assert_eq!(unsafe { avx2(&chunk) }, expected.into());

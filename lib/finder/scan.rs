@@ -14,7 +14,7 @@ const STEP: usize = 64 - REACH;
 const PIECE: usize = 64 * STEP;
 
 pub fn scan(text: &[u8], found: impl FnMut(Found)) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
         // SAFETY: the processor has what the function is compiled for.
         return unsafe { scan_avx2(text, found) };
@@ -27,7 +27,7 @@ pub fn scan_portable(text: &[u8], found: impl FnMut(Found)) {
 }
 
 /// Twice as fast as the portable search.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn scan_avx2(text: &[u8], found: impl FnMut(Found)) {
     scan_with(text, |chunk| masks::avx2(chunk), found);

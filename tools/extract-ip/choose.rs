@@ -7,6 +7,7 @@ use pipeban::complain::Fault;
 use pipeban::finder::{self, Found};
 use regex::bytes::Regex;
 
+use crate::hostile::Hostile;
 use crate::keep::Keep;
 use crate::{Arguments, Pattern, pattern};
 
@@ -22,6 +23,12 @@ pub trait Matcher {
 
     /// Whether every match names an address.
     fn names_address(&self) -> bool;
+
+    /// For a person: the pattern that matches a line, and where.
+    fn span(&mut self, line: &[u8]) -> Option<(String, Range<usize>)>;
+
+    /// For a person: each pattern that names an address, and a line by which the remote party would name another's.
+    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)>;
 }
 
 /// A line matches.
@@ -36,6 +43,8 @@ pub struct Verdict<'a> {
 pub struct Choice<'a> {
     /// What it was found in: the line or a part of it.
     pub text: &'a [u8],
+    /// Where that begins in the line.
+    pub offset: usize,
     pub found: &'a Found,
     pub rule: Option<&'a str>,
 }
@@ -49,11 +58,11 @@ pub enum Pick {
 
 pub struct Chooser {
     /// The first that matches a line decides; none at all: every line counts.
-    matchers: Vec<Box<dyn Matcher>>,
-    exclude: Vec<Pattern>,
-    field: Option<usize>,
-    pick: Pick,
-    keep: Keep,
+    pub matchers: Vec<Box<dyn Matcher>>,
+    pub exclude: Vec<Pattern>,
+    pub field: Option<usize>,
+    pub pick: Pick,
+    pub keep: Keep,
     /// Finds lines that may match.
     literals: Option<Regex>,
 }
@@ -91,10 +100,6 @@ impl Chooser {
             pick,
             keep,
         })
-    }
-
-    pub fn keep(&self) -> &Keep {
-        &self.keep
     }
 
     /// Whether every address of every line is printed, but for those not kept.
@@ -140,24 +145,25 @@ impl Chooser {
         let rule = verdict.as_ref().and_then(|v| v.rule);
         if let Some(found) = verdict.as_ref().and_then(|v| v.found.as_ref()) {
             if self.keep.keeps(&found.address) {
+                let (text, offset) = (line, 0);
                 give(Choice {
-                    text: line,
+                    text,
+                    offset,
                     found,
                     rule,
                 });
             }
             return;
         }
-        let text = match self.field {
-            Some(n) => &line[field(line, n)],
-            None => line,
-        };
+        let range = self.field.map_or(0..line.len(), |n| field(line, n));
+        let (text, offset) = (&line[range.clone()], range.start);
         let mut one = None;
         let keep = &self.keep;
         finder::find_all(text, |found| match self.pick {
             _ if !keep.keeps(&found.address) => {}
             Pick::All => give(Choice {
                 text,
+                offset,
                 found: &found,
                 rule,
             }),
@@ -165,7 +171,12 @@ impl Chooser {
             Pick::Last => one = Some(found),
         });
         if let Some(found) = &one {
-            give(Choice { text, found, rule });
+            give(Choice {
+                text,
+                offset,
+                found,
+                rule,
+            });
         }
     }
 }

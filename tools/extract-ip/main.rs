@@ -1,6 +1,8 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
 mod choose;
+mod explain;
+mod hostile;
 mod keep;
 mod pattern;
 
@@ -70,6 +72,10 @@ struct Arguments {
     #[arg(long, value_name = "CIDR|FILE")]
     not: Vec<String>,
 
+    /// Say to a person what becomes of each line, and how a pattern could be abused
+    #[arg(long, conflicts_with_all = ["json", "line"])]
+    explain: bool,
+
     /// Print each record as a JSON object
     #[arg(long)]
     json: bool,
@@ -85,13 +91,16 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut chooser = Chooser::new(&arguments, keep)?;
     let plain = !(arguments.line || arguments.json);
     let mut input = Input::new(arguments.files);
+    if arguments.explain {
+        return explain::run(chooser, input);
+    }
     let mut done = false;
     loop {
         match input.next_block(None)? {
             Event::Idle => output.flush()?,
             Event::End => break,
             Event::Data(block) if plain && chooser.takes_all() => {
-                done |= copy_all(block, chooser.keep(), &mut output);
+                done |= copy_all(block, &chooser.keep, &mut output);
                 output.flush_if_full()?;
             }
             Event::Data(block) => {

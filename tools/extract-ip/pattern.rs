@@ -3,6 +3,8 @@
 //! An address in the line is not described to the regex engine but shown to it: it is replaced by a mark that stands for
 //! `<IP>`. So `<IP>` is what the finder takes for an address, whole, and no `.*` before it can bite off its beginning.
 
+use std::ops::Range;
+
 use memchr::memchr;
 use pipeban::finder::{self, Found};
 use regex::bytes::{Regex, RegexBuilder};
@@ -10,6 +12,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::choose::{Matcher, Verdict};
+use crate::hostile::{self, Hostile};
 
 /// Stands for an address. The byte in its middle is in no other place: elsewhere [`OTHER`] replaces it. The digits
 /// are for `\b`, which is at an address's ends.
@@ -22,6 +25,9 @@ const TAGS: [&str; 3] = ["<IP>", "<HOST>", "<ADDR>"];
 const MANY: usize = 16;
 
 pub struct Pattern {
+    /// As the user wrote it.
+    text: String,
+    hir: Hir,
     regex: Regex,
     /// The groups that are an `<IP>`; none if the pattern has none.
     tags: Vec<usize>,
@@ -45,9 +51,11 @@ impl Pattern {
         let mut tags = Vec::new();
         collect_tags(&hir, &mut tags);
         Ok(Pattern {
+            text: text.into(),
             regex,
             needs_tag: needs_tag(&hir),
             literal: longest_literal(&hir),
+            hir,
             tags,
             found: vec![],
             marked: vec![],
@@ -55,8 +63,32 @@ impl Pattern {
         })
     }
 
+    pub fn hir(&self) -> &Hir {
+        &self.hir
+    }
+
+    /// Whether it takes `one` for the address of a line in which it could also take `other`.
+    pub fn takes(&mut self, line: &[u8], one: &[u8], other: &[u8]) -> bool {
+        let is = |found: &Found, text: &[u8]| line[found.range.clone()] == *text;
+        let named = self.judge(line).and_then(|verdict| verdict.found);
+        if !named.is_some_and(|found| is(&found, one)) {
+            return false;
+        }
+        self.find(line);
+        let others = (0..self.found.len()).filter(|i| is(&self.found[*i], other));
+        others
+            .collect::<Vec<_>>()
+            .into_iter()
+            .any(|i| self.fits(line, i))
+    }
+
+    fn find(&mut self, line: &[u8]) {
+        self.found.clear();
+        finder::find_all(line, |found| self.found.push(found));
+    }
+
     /// Copies the line with marks for these of its addresses.
-    fn mark(&mut self, line: &[u8], which: std::ops::Range<usize>) {
+    fn mark(&mut self, line: &[u8], which: Range<usize>) {
         self.marked.clear();
         self.marks.clear();
         let mut copied = 0;
@@ -124,8 +156,7 @@ impl Matcher for Pattern {
             };
             return self.regex.is_match(line).then_some(verdict);
         }
-        self.found.clear();
-        finder::find_all(line, |found| self.found.push(found));
+        self.find(line);
         let found = self.named(line)?;
         Some(Verdict {
             found: Some(found),
@@ -139,6 +170,27 @@ impl Matcher for Pattern {
 
     fn names_address(&self) -> bool {
         !self.tags.is_empty()
+    }
+
+    fn span(&mut self, line: &[u8]) -> Option<(String, Range<usize>)> {
+        let named = self.judge(line)?.found;
+        let text = self.text.clone();
+        let Some(found) = named else {
+            return Some((text, self.regex.find(line)?.range()));
+        };
+        self.found = vec![found];
+        self.mark(line, 0..1);
+        let span = self.regex.find(&self.marked)?.range();
+        let longer = self.found[0].range.len() - MARK.len();
+        let back = |at| if at > self.marks[0] { at + longer } else { at };
+        Some((text, back(span.start)..back(span.end)))
+    }
+
+    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
+        if self.tags.is_empty() {
+            return vec![];
+        }
+        vec![(self.text.clone(), hostile::hostile(self))]
     }
 }
 
@@ -182,7 +234,7 @@ pub fn any_of(texts: &[&[u8]]) -> Option<Regex> {
     RegexBuilder::new(&pattern).unicode(false).build().ok()
 }
 
-fn is_mark(hir: &Hir) -> bool {
+pub fn is_mark(hir: &Hir) -> bool {
     matches!(hir.kind(), HirKind::Literal(literal) if *literal.0 == *MARK)
 }
 
@@ -198,7 +250,7 @@ fn collect_tags(hir: &Hir, tags: &mut Vec<usize>) {
     }
 }
 
-fn needs_tag(hir: &Hir) -> bool {
+pub fn needs_tag(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Capture(group) => is_mark(&group.sub) || needs_tag(&group.sub),
         HirKind::Repetition(repetition) => repetition.min > 0 && needs_tag(&repetition.sub),

@@ -1,22 +1,23 @@
-//! The one way in: lines of the operands, or of standard input.
+//! The one way in: lines of the operands, or of standard input; compressed ones are decoded.
 //!
 //! A reader is told when the next read would have to wait ([`Event::Idle`]), so that it can first
 //! hand on all that it holds; that is what keeps a live pipeline quick and a bulk run cheap.
 
+mod decode;
+mod source;
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 use memchr::{memchr, memrchr};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::complain::{self, Fault};
+use source::{STANDARD_INPUT, Source};
 
-/// A longer line is cut here, in bytes without the newline; its tail is discarded.
+/// A longer line is cut here, in bytes without the newline, or before the word that stands here; its tail is discarded.
 pub const MAX_LINE: usize = 1 << 20;
 
 /// What one read asks for: enough to make system calls cheap, little enough to stay in the L2 cache.
@@ -46,15 +47,6 @@ pub struct Input {
     block: Range<usize>,
     /// In the tail of a line that was cut.
     skipping: bool,
-}
-
-struct Source {
-    name: String,
-    file: File,
-    /// Reading a regular file never waits.
-    waits: bool,
-    told_idle: bool,
-    lines: u64,
 }
 
 enum Filled {
@@ -151,7 +143,11 @@ impl Input {
             if self.skipping {
                 self.held.start = self.held.end;
             } else if self.held.len() > MAX_LINE {
-                self.block = self.held.start..self.held.start + MAX_LINE;
+                let line = &self.buffer[self.held.start..][..MAX_LINE];
+                // Half a word could be read as a whole one, such as another's address.
+                let in_word = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-/".contains(b);
+                let end = line.iter().rposition(|b| !in_word(b)).map_or(0, |i| i + 1);
+                self.block = self.held.start..self.held.start + end;
                 self.held.start = self.held.end;
                 self.skipping = true;
                 complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
@@ -192,7 +188,7 @@ impl Input {
                 }
             },
         };
-        if source.waits && !source.ready(None) {
+        if !source.ready(None) {
             let told = std::mem::replace(&mut source.told_idle, true);
             if !told || deadline.is_some_and(|d| !source.ready(Some(d))) {
                 return Ok(Filled::Idle);
@@ -213,54 +209,6 @@ impl Input {
                 // What came before the error is still good; the other operands are too.
                 complain::error(&source.name, describe(&e));
                 Ok(Filled::EndOfSource)
-            }
-        }
-    }
-}
-
-const STANDARD_INPUT: &str = "standard input";
-
-impl Source {
-    fn open(operand: &OsString) -> io::Result<Self> {
-        let (name, file) = if operand == "-" {
-            (
-                STANDARD_INPUT.into(),
-                File::from(io::stdin().as_fd().try_clone_to_owned()?),
-            )
-        } else {
-            (operand.to_string_lossy().into_owned(), File::open(operand)?)
-        };
-        let waits = !file.metadata()?.is_file();
-        Ok(Source {
-            name,
-            file,
-            waits,
-            told_idle: false,
-            lines: 0,
-        })
-    }
-
-    /// Whether a read would answer at once, now or until the deadline.
-    fn ready(&self, deadline: Option<Instant>) -> bool {
-        let left = deadline.map_or(0, |d| {
-            d.saturating_duration_since(Instant::now()).as_millis() + 1
-        });
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-        // After an error, the read itself tells what is wrong.
-        poll(&mut fds, timeout) != Ok(0)
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.file.read(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    // Somebody shares the descriptor and made it non-blocking.
-                    let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-                    poll(&mut fds, PollTimeout::NONE)?;
-                }
-                result => return result,
             }
         }
     }

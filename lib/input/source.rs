@@ -1,0 +1,128 @@
+//! One operand: a file or standard input, decoded if it is compressed.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::decode::Decoded;
+use crate::unpack::is_packed;
+
+pub const STANDARD_INPUT: &str = "standard input";
+
+pub struct Source {
+    pub name: String,
+    /// Lines handed out.
+    pub lines: u64,
+    pub told_idle: bool,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    /// Nothing is read yet; reading a regular file never waits.
+    Unread {
+        file: Patient,
+        waits: bool,
+    },
+    Plain {
+        file: Patient,
+        waits: bool,
+    },
+    Decoded(Decoded),
+    /// It ended, or failed.
+    Over,
+}
+
+impl Source {
+    pub fn open(operand: &OsString) -> io::Result<Self> {
+        let (name, file) = if operand == "-" {
+            (
+                STANDARD_INPUT.into(),
+                File::from(io::stdin().as_fd().try_clone_to_owned()?),
+            )
+        } else {
+            (operand.to_string_lossy().into_owned(), File::open(operand)?)
+        };
+        let waits = !file.metadata()?.is_file();
+        let file = Patient(file);
+        Ok(Source {
+            name,
+            lines: 0,
+            told_idle: false,
+            bytes: Bytes::Unread { file, waits },
+        })
+    }
+
+    /// Whether a read would answer at once, now or until the deadline.
+    pub fn ready(&mut self, deadline: Option<Instant>) -> bool {
+        match &mut self.bytes {
+            Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => {
+                !*waits || file.ready(deadline)
+            }
+            Bytes::Decoded(decoded) => decoded.ready(deadline),
+            Bytes::Over => true,
+        }
+    }
+
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.bytes {
+            Bytes::Unread { file, .. } => {
+                let length = file.read(buffer)?;
+                self.begin(&buffer[..length]);
+                match &mut self.bytes {
+                    Bytes::Decoded(decoded) => decoded.read(buffer),
+                    _ => Ok(length),
+                }
+            }
+            Bytes::Plain { file, .. } => file.read(buffer),
+            Bytes::Decoded(decoded) => decoded.read(buffer),
+            Bytes::Over => Ok(0),
+        }
+    }
+
+    /// Decides by the first bytes what the file is.
+    fn begin(&mut self, head: &[u8]) {
+        if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
+            self.bytes = if is_packed(head) {
+                let whole = io::Cursor::new(head.to_vec()).chain(file);
+                Bytes::Decoded(Decoded::start(whole))
+            } else {
+                Bytes::Plain { file, waits }
+            };
+        }
+    }
+}
+
+/// A file whose reads wait for data, whatever signals come and however its descriptor is set.
+struct Patient(File);
+
+impl Patient {
+    fn ready(&self, deadline: Option<Instant>) -> bool {
+        let left = deadline.map_or(0, |d| {
+            d.saturating_duration_since(Instant::now()).as_millis() + 1
+        });
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        // After an error, the read itself tells what is wrong.
+        poll(&mut fds, timeout) != Ok(0)
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    // Somebody shares the descriptor and made it non-blocking.
+                    let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut fds, PollTimeout::NONE)?;
+                }
+                result => return result,
+            }
+        }
+    }
+}

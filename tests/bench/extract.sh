@@ -1,0 +1,132 @@
+#!/bin/sh
+# extract-ip beside its peers, on one CPU, over generated logs in the page cache: an auth log with an address on most
+# lines, an access log with IPv6 and browser versions that look like addresses, and one with few addresses.
+# First all are asked for the same, and their answers are compared; then they run in turn, and the medians and the
+# ratios to extract-ip are printed. Ours without AVX2 is a second build. Left out is what is not installed
+# (rg: ripgrep; justips: cargo install justips; mawk).
+#
+#     sh tests/bench/extract.sh [MEGABYTES [ROUNDS]]
+set -eu
+cd "$(dirname "$0")/../.."
+size=${1:-500}
+rounds=${2:-5}
+cargo build --release --quiet --bin extract-ip
+cargo build --release --quiet --bin extract-ip --features portable --target-dir target/portable
+PATH=$PWD/target/release:$PATH
+work=$(mktemp -d)
+trap 'rm -r "$work"' EXIT
+ln -s "$PWD/target/portable/release/extract-ip" "$work/portable"
+PATH=$work:$PATH
+export PATH LC_ALL=C
+
+# Lines of one kind of log; the same in every run.
+generate() {
+    awk -v kind="$1" -v lines=50000 '
+function r(n) { return int(rand() * n) }
+function v4() { return (1 + r(223)) "." r(256) "." r(256) "." (1 + r(250)) }
+function hex() { return sprintf("%x", 1 + r(65535)) }
+function v6(n) {
+    n = r(3)
+    if (n == 0) return "2001:db8::" hex()
+    if (n == 1) return "2001:db8:" hex() ":" hex() "::" hex()
+    return "2001:db8:" hex() ":" hex() ":" hex() ":" hex() ":" hex() ":" hex()
+}
+function clock() { return sprintf("%02d:%02d:%02d", r(24), r(60), r(60)) }
+function user() { return names[1 + r(5)] }
+BEGIN {
+    srand(7)
+    split("root admin oracle ubuntu deploy", names, " ")
+    for (i = 0; i < lines; i++) {
+        head = "Mar 30 " clock() " host1 sshd[" (1000 + r(60000)) "]: "
+        if (kind == "dense") {
+            k = r(10)
+            if (k < 6) print head "Failed password for invalid user " user() " from " v4() " port " (1024 + r(64000)) " ssh2"
+            else if (k < 8) print head "Connection closed by authenticating user " user() " " v4() " port " (1024 + r(64000)) " [preauth]"
+            else if (k < 9) print head "Failed password for " user() " from " v6() " port " (1024 + r(64000)) " ssh2"
+            else print head "pam_unix(sshd:session): session closed for user " user()
+        } else if (kind == "access") {
+            print (r(4) ? v4() : v6()) " - - [30/Mar/2026:" clock() " +0900] \"GET /a/" hex() "/" hex() ".html?id=" r(100000) \
+                " HTTP/1.1\" 200 " r(100000) " \"https://www.example.com/\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36" \
+                " (KHTML, like Gecko) Chrome/" (100 + r(40)) ".0.0.0 Safari/537.36\""
+        } else {
+            if (i % 100) print "2026-03-30T" clock() "." (100000 + r(899999)) "+09:00 host1 systemd[1]: Started session-" r(100000) \
+                ".scope - Session " r(100000) " of user " user() "; unit entered running state."
+            else print "2026-03-30T" clock() "." (100000 + r(899999)) "+09:00 host1 sshd[" r(60000) "]: Failed password for root from " v4() " port 22 ssh2"
+        }
+    }
+}'
+}
+
+quad='[0-9]{1,3}(\.[0-9]{1,3}){3}'
+full='[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}|([0-9a-f]{1,4}:){1,6}(:[0-9a-f]{1,4}){1,6}'
+both="$quad|$full"
+named="Failed password for .* from (?P<ip>$both) port"
+have() { command -v "$1" >/dev/null; }
+
+# What the peers find beside is only what they can't know: that a browser's version is none.
+same() {
+    "$@" <"$work/part" | sed '/^1[0-3][0-9]\.0\.0\.0$/d' | cmp -s - "$work/expected" ||
+        { echo "not the same addresses: $*" >&2; exit 1; }
+}
+
+# Runs the commands of $work/commands (name, TAB, command) in turn; prints medians and ratios to the first.
+race() {
+    : >"$work/times"
+    for round in $(seq "$rounds"); do
+        while IFS='	' read -r name command; do
+            start=$(date +%s%N)
+            taskset -c 0 sh -c "$command" </dev/null
+            echo "$name	$(($(date +%s%N) - start))" >>"$work/times"
+        done <"$work/commands"
+    done
+    sort -t '	' -k1,1 -k2,2n "$work/times" | awk -F '\t' -v bytes="$(wc -c <"$work/log")" -v commands="$work/commands" '
+        { time[$1, ++count[$1]] = $2 }
+        END {
+            while ((getline line < commands) > 0) {
+                split(line, part, "\t"); name = part[1]
+                median = time[name, int((count[name] + 1) / 2)]
+                if (!first) first = median
+                printf "  %-28s %7.2f s %6.2f GB/s %8.2f times extract-ip\n", name, median / 1e9, bytes / median, median / first
+            }
+        }'
+}
+enter() { printf '%s\t%s\n' "$1" "$2" >>"$work/commands"; }
+
+for kind in dense access sparse; do
+    generate "$kind" >"$work/part"
+    copies=$((size * 1000000 / $(wc -c <"$work/part") + 1))
+    for copy in $(seq "$copies"); do cat "$work/part"; done >"$work/log"
+    extract-ip "$work/part" >"$work/expected"
+    same portable
+    same grep -oE "$both"
+    have rg && same rg -oN "$both"
+    have justips && same justips
+
+    echo "$kind, $(($(wc -c <"$work/log") / 1000000)) MB:"
+    : >"$work/commands"
+    log=$work/log
+    enter extract-ip "extract-ip $log >/dev/null"
+    enter 'extract-ip without AVX2' "portable $log >/dev/null"
+    enter 'cat | extract-ip' "cat $log | extract-ip >/dev/null"
+    enter 'cat | cat' "cat $log | cat >/dev/null"
+    enter 'wc -l' "wc -l <$log >/dev/null"
+    # grep stops early when it writes to the null device itself.
+    have rg && enter 'rg -o' "rg -oN '$both' $log | cat >/dev/null"
+    have justips && enter justips "justips <$log >/dev/null"
+    enter 'grep -oP, IPv4' "grep -oP '(?:[0-9]{1,3}\.){3}[0-9]{1,3}' $log | cat >/dev/null"
+    enter 'grep -oE' "grep -oE '$both' $log | cat >/dev/null"
+    race
+
+    [ "$kind" = dense ] || continue
+    echo "dense, one pattern and one field:"
+    : >"$work/commands"
+    enter 'extract-ip --regex' "extract-ip --regex 'Failed password for .* from <IP> port' $log >/dev/null"
+    enter 'grep -oP' "grep -oP 'Failed password for .* from \\K(?:$both)(?= port)' $log | cat >/dev/null"
+    have rg && enter 'rg -or' "rg -N -or '\$ip' '$named' $log | cat >/dev/null"
+    race
+    : >"$work/commands"
+    enter 'extract-ip --field 11' "extract-ip --field 11 $log >/dev/null"
+    enter 'cut -f 11' "cut -d ' ' -f 11 $log >/dev/null"
+    have mawk && enter mawk "mawk '{ print \$11 }' $log >/dev/null"
+    race
+done
