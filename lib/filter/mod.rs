@@ -1,0 +1,566 @@
+//! fail2ban's filter files (jail.conf(5)), read where the user has them and run as they are.
+
+mod dates;
+mod ini;
+mod pattern;
+mod port;
+mod session;
+mod tags;
+mod values;
+
+use std::path::{Path, PathBuf};
+
+use self::dates::Dates;
+use self::ini::Ini;
+use self::pattern::{Group, Groups, Pattern, Spans, Trouble};
+use self::session::Sessions;
+use self::values::Values;
+use crate::address::Address;
+use crate::complain::Fault;
+use crate::sieve::Sieve;
+
+/// Where a bare name is looked up.
+const FOLDER: &str = "/etc/fail2ban/filter.d";
+/// More lines than this are not searched together, whatever the filter says.
+const MAX_LINES: usize = 1000;
+/// Of a line searched together with others, no more bytes are held.
+const MAX_HELD: usize = 16 << 10;
+
+/// What a filter says of a line.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// It is no failure.
+    Nothing,
+    /// It is one, by this address; `pattern` is the number of the `failregex`, counted from 1.
+    Address { address: Address, pattern: usize },
+    /// It is one, but what the pattern takes is no address: a host's name, most often.
+    Name { text: Vec<u8>, pattern: usize },
+    /// The pattern of this number would take too many steps to say.
+    TooManySteps { pattern: usize },
+}
+
+/// A filter, and what it remembers of the lines before.
+#[derive(Debug)]
+pub struct Filter {
+    name: String,
+    prefix: Option<Pattern>,
+    failures: Vec<Pattern>,
+    ignores: Vec<Pattern>,
+    dates: Dates,
+    /// So many lines are searched together.
+    lines: usize,
+    held: Vec<Vec<u8>>,
+    sessions: Sessions,
+    sieve: Sieve,
+    candidates: Vec<u16>,
+    text: Vec<u8>,
+    journal: bool,
+}
+
+impl Filter {
+    /// Loads `FILE` or `FILE[option=value,…]`; a bare name is one of fail2ban's own folder.
+    pub fn load(argument: &str) -> Result<Filter, Fault> {
+        let (file, options) = options(argument).map_err(|e| Fault::new(argument, e))?;
+        let path = find(&file);
+        let ini = Ini::read(&path)?;
+        let wrong = |e: String| Fault::new(path.display(), e);
+        let values = Values::resolve(&ini, &options).map_err(wrong)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Filter::new(name.into_owned(), &values).map_err(wrong)
+    }
+
+    fn new(name: String, values: &Values) -> Result<Filter, String> {
+        let lines = match values.get("maxlines").map(str::trim) {
+            None | Some("") => 1,
+            Some(text) => text
+                .parse::<usize>()
+                .ok()
+                .filter(|n| (1..=MAX_LINES).contains(n))
+                .ok_or_else(|| format!("maxlines: not a number of 1 to {MAX_LINES}: \"{text}\""))?,
+        };
+        let names = values.get("usedns").is_none_or(|v| v.trim() != "no");
+        let compile = |option: &str, source: &str, several: bool| {
+            Pattern::new(source, several, names).map_err(|e| format!("{option}: {e}: {source}"))
+        };
+        let all = |option: &str| -> Result<Vec<Pattern>, String> {
+            let sources = values.lines(option);
+            sources.map(|s| compile(option, s, lines > 1)).collect()
+        };
+        let prefix = match values.get("prefregex").filter(|p| !p.trim().is_empty()) {
+            Some(source) => Some(compile("prefregex", source, false)?),
+            None => None,
+        };
+        let failures = all("failregex")?;
+        let identity = [
+            Group::Ip4,
+            Group::Ip6,
+            Group::Dns,
+            Group::Id,
+            Group::Session,
+        ];
+        let told = |p: &Pattern| identity.iter().any(|g| p.names(*g));
+        if !prefix.as_ref().is_some_and(told)
+            && let Some(number) = failures.iter().position(|p| !told(p))
+        {
+            return Err(format!("failregex {}: no <HOST> in it", number + 1));
+        }
+        if failures.is_empty() {
+            return Err("no failregex in it".into());
+        }
+        let literals: Vec<_> = failures.iter().map(|p| p.literals.clone()).collect();
+        Ok(Filter {
+            name,
+            prefix,
+            sieve: Sieve::new(&literals)?,
+            failures,
+            ignores: all("ignoreregex")?,
+            dates: Dates::new(values.lines("datepattern"))?,
+            lines,
+            held: Vec::new(),
+            sessions: Sessions::default(),
+            candidates: Vec::new(),
+            text: Vec::new(),
+            journal: values.lines("journalmatch").next().is_some(),
+        })
+    }
+
+    /// The file's name without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The patterns for failures in their order, in Rust's syntax; see [`Pattern::text`].
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.failures.iter().map(Pattern::text)
+    }
+
+    /// The pattern that a line has to match before all others, where there is one.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_ref().map(Pattern::text)
+    }
+
+    /// The forms of time stamps that are looked for, in Rust's syntax.
+    pub fn stamps(&self) -> impl Iterator<Item = &str> {
+        self.dates.patterns()
+    }
+
+    /// Whether the file names entries of the journal (`journalmatch`), which a reader of lines can't select.
+    pub fn has_journalmatch(&self) -> bool {
+        self.journal
+    }
+
+    /// Compiles every pattern now, to learn whether each can be; else that happens when it is first needed.
+    pub fn check_patterns(&mut self) -> Result<(), String> {
+        let all = self.prefix.iter_mut().chain(&mut self.failures);
+        for pattern in all.chain(&mut self.ignores) {
+            if let Err(Trouble::Broken(what)) = pattern.check() {
+                return Err(what);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first place in `text` on whose line there may be a failure; every line before it is [`Verdict::Nothing`].
+    pub fn find(&self, text: &[u8]) -> Option<usize> {
+        if self.lines > 1 {
+            return (!text.is_empty()).then_some(0);
+        }
+        self.sieve.find(text)
+    }
+
+    /// What the filter says of this line, given without its newline; lines come in their order.
+    pub fn check(&mut self, line: &[u8]) -> Result<Verdict, Fault> {
+        // fail2ban passes comments over; a log has none, but lists of test lines do.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() || line.starts_with(b"#") {
+            return Ok(Verdict::Nothing);
+        }
+        let text = std::mem::take(&mut self.text);
+        let (verdict, text) = if self.lines > 1 {
+            (self.several(line), text)
+        } else {
+            self.single(line, text)
+        };
+        self.text = text;
+        match verdict {
+            Ok(verdict) => Ok(verdict),
+            Err((pattern, Trouble::TooManySteps)) => Ok(Verdict::TooManySteps { pattern }),
+            Err((_, Trouble::Broken(what))) => Err(Fault::new(&self.name, what)),
+        }
+    }
+
+    /// The line without its time stamp, and with a newline.
+    fn cut(&mut self, line: &[u8], text: &mut Vec<u8>) -> Result<(), (usize, Trouble)> {
+        text.clear();
+        match self.dates.find(line) {
+            Ok(Some(stamp)) => {
+                text.extend_from_slice(&line[..stamp.start]);
+                text.extend_from_slice(&line[stamp.end..]);
+            }
+            Ok(None) => text.extend_from_slice(line),
+            Err(what) => return Err((0, Trouble::Broken(what))),
+        }
+        text.push(b'\n');
+        Ok(())
+    }
+
+    fn single(
+        &mut self,
+        line: &[u8],
+        mut text: Vec<u8>,
+    ) -> (Result<Verdict, (usize, Trouble)>, Vec<u8>) {
+        self.sieve.candidates(line, &mut self.candidates);
+        let verdict = if self.candidates.is_empty() {
+            Ok(Verdict::Nothing)
+        } else {
+            self.cut(line, &mut text)
+                .and_then(|()| self.judge(&mut text))
+        };
+        (verdict, text)
+    }
+
+    /// One line, cut already, against the patterns that the sieve left.
+    fn judge(&mut self, text: &mut Vec<u8>) -> Result<Verdict, (usize, Trouble)> {
+        let early = self.ignores_first();
+        if early && self.ignored(text)? {
+            return Ok(Verdict::Nothing);
+        }
+        let mut before = Groups::default();
+        if let Some(prefix) = &mut self.prefix {
+            let Some(spans) = prefix.search(text).map_err(|t| (0, t))? else {
+                return Ok(Verdict::Nothing);
+            };
+            before = prefix.groups(text, &spans);
+            if let Some(content) = before.take(Group::Content).filter(|c| !c.is_empty()) {
+                *text = content;
+                text.push(b'\n');
+            }
+        }
+        let candidates = std::mem::take(&mut self.candidates);
+        let mut verdict = Ok(Verdict::Nothing);
+        for &number in &candidates {
+            let number = usize::from(number);
+            let pattern = &mut self.failures[number];
+            let spans = match pattern.search(text) {
+                Ok(Some(spans)) => spans,
+                Ok(None) => continue,
+                Err(trouble) => {
+                    verdict = Err((number + 1, trouble));
+                    break;
+                }
+            };
+            let found = pattern.groups(text, &spans);
+            verdict = match early || self.ignores.is_empty() || !self.ignored(text)? {
+                true => {
+                    before.lay(found);
+                    Ok(self.verdict(before, number + 1))
+                }
+                false => Ok(Verdict::Nothing),
+            };
+            break;
+        }
+        self.candidates = candidates;
+        verdict
+    }
+
+    /// fail2ban looks at `ignoreregex` first where it has fewer of them by three.
+    fn ignores_first(&self) -> bool {
+        !self.ignores.is_empty() && self.ignores.len() + 2 < self.failures.len()
+    }
+
+    fn ignored(&mut self, text: &[u8]) -> Result<bool, (usize, Trouble)> {
+        for pattern in &mut self.ignores {
+            if pattern.search(text).map_err(|t| (0, t))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Several lines searched together (`maxlines`): the last ones that no failure has used up.
+    fn several(&mut self, line: &[u8]) -> Result<Verdict, (usize, Trouble)> {
+        let mut text = Vec::new();
+        self.cut(line, &mut text)?;
+        if text.len() > MAX_HELD {
+            text.truncate(MAX_HELD - 1);
+            text.push(b'\n');
+        }
+        self.held.push(text);
+        if self.held.len() > self.lines {
+            self.held.remove(0);
+        }
+        let lines = self.held.clone();
+        let mut text = self.held.concat();
+        let early = self.ignores_first();
+        if early && self.ignored(&text)? {
+            return Ok(Verdict::Nothing);
+        }
+        let mut before = Groups::default();
+        if let Some(prefix) = &mut self.prefix {
+            let Some(spans) = prefix.search(&text).map_err(|t| (0, t))? else {
+                return Ok(Verdict::Nothing);
+            };
+            before = prefix.groups(&text, &spans);
+            if let Some(content) = before.take(Group::Content).filter(|c| !c.is_empty()) {
+                text = content;
+                text.push(b'\n');
+                self.held = vec![text.clone()];
+            }
+        }
+        for number in 0..self.failures.len() {
+            let pattern = &mut self.failures[number];
+            let Some(spans) = pattern.search(&text).map_err(|t| (number + 1, t))? else {
+                continue;
+            };
+            let found = pattern.groups(&text, &spans);
+            let (matched, rest) = used_up(&lines, &text, pattern, &spans);
+            if !early && self.ignored(&matched.concat())? {
+                self.held = rest;
+                return Ok(Verdict::Nothing);
+            }
+            self.held = rest;
+            before.lay(found);
+            return Ok(self.verdict(before, number + 1));
+        }
+        Ok(Verdict::Nothing)
+    }
+
+    fn verdict(&mut self, found: Groups, pattern: usize) -> Verdict {
+        let Some(found) = self.sessions.merge(found) else {
+            return Verdict::Nothing;
+        };
+        let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
+        let Some(text) = identity.iter().find_map(|g| found.get(*g)) else {
+            return Verdict::Nothing;
+        };
+        let parsed = match found.get(Group::Cidr) {
+            Some(length) => Address::parse(&[text, b"/", length].concat()),
+            None => Address::parse(text),
+        };
+        match parsed {
+            Some(address) => Verdict::Address { address, pattern },
+            None => Verdict::Name {
+                text: text.to_vec(),
+                pattern,
+            },
+        }
+    }
+}
+
+/// The lines that a match takes, and those that stay: the ones around it and those that `<SKIPLINES>` passed over.
+fn used_up(
+    lines: &[Vec<u8>],
+    text: &[u8],
+    pattern: &Pattern,
+    spans: &Spans,
+) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (start, end) = spans.group(0).unwrap_or((0, 0));
+    let newlines = |upto: usize| memchr::memchr_iter(b'\n', &text[..upto]).count();
+    let first = newlines(start.min(text.len())).min(lines.len());
+    // The line that the match ends in is used up whole.
+    let last = newlines(end.saturating_sub(1).min(text.len())) + 1;
+    let last = last.clamp(first, lines.len());
+    let skipped = pattern.skipped(text, spans);
+    let mut skipped: Vec<&[u8]> = skipped.split_inclusive(|b| *b == b'\n').collect();
+    let (mut matched, mut rest) = (Vec::new(), lines[..first].to_vec());
+    for line in &lines[first..last] {
+        if skipped.first().is_some_and(|s| *s == line.as_slice()) {
+            skipped.remove(0);
+            rest.push(line.clone());
+        } else {
+            matched.push(line.clone());
+        }
+    }
+    rest.extend_from_slice(&lines[last..]);
+    (matched, rest)
+}
+
+/// The file that an argument names.
+fn find(file: &str) -> PathBuf {
+    let path = PathBuf::from(file);
+    if path.exists() || file.contains('/') {
+        return path;
+    }
+    let named = Path::new(FOLDER).join(file);
+    match named.extension() {
+        Some(_) => named,
+        None => named.with_extension("conf"),
+    }
+}
+
+type Options = Vec<(String, String)>;
+
+/// Splits `FILE[a=1,b="x, y"][c='z']`.
+fn options(argument: &str) -> Result<(String, Options), String> {
+    let argument = argument.trim_end();
+    let Some((file, list)) = argument.split_once('[') else {
+        return Ok((argument.into(), Options::new()));
+    };
+    let mut rest = list
+        .strip_suffix(']')
+        .ok_or("an option list without its ]")?;
+    let mut options = Options::new();
+    loop {
+        rest = rest.trim_start_matches([',', ' ']);
+        if rest.is_empty() {
+            return Ok((file.into(), options));
+        }
+        let good = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        let (name, value) = rest
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty() && name.chars().all(good))
+            .ok_or_else(|| format!("not an option such as mode=normal: \"{rest}\""))?;
+        let quote = value.chars().next().filter(|c| *c == '"' || *c == '\'');
+        let (value, after) = match quote {
+            Some(quote) => value[1..]
+                .split_once(quote)
+                .ok_or("a quote without its end")?,
+            None => {
+                let end = value.find([',', ']']).unwrap_or(value.len());
+                value.split_at(end)
+            }
+        };
+        options.push((name.to_lowercase(), value.trim().to_string()));
+        let after = after.trim_start();
+        rest = match after.strip_prefix(']') {
+            Some(next) => next
+                .trim_start()
+                .strip_prefix('[')
+                .ok_or("text after an option list")?,
+            None if after.is_empty() || after.starts_with(',') => after,
+            None => return Err(format!("text after an option: \"{after}\"")),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        for (argument, expected) in [
+            ("sshd.conf", "sshd.conf"),
+            ("sshd[mode=aggressive]", "sshd mode=aggressive"),
+            (
+                r#"a/b.conf[x="1, 2",y='z'][w=3]"#,
+                "a/b.conf x=1, 2 y=z w=3",
+            ),
+            ("sshd[]", "sshd"),
+            ("sshd[mode", "an option list without its ]"),
+            ("sshd[mode]", "not an option such as mode=normal: \"mode\""),
+            ("sshd[a='x]", "a quote without its end"),
+            ("sshd[a='x'y]", "text after an option: \"y\""),
+        ] {
+            let read = match options(argument) {
+                Ok((file, options)) => {
+                    let options = options.iter().map(|(k, v)| format!(" {k}={v}"));
+                    file + &options.collect::<String>()
+                }
+                Err(e) => e,
+            };
+            assert_eq!(read, expected, "{argument}");
+        }
+    }
+
+    /// A filter of its own making, one verdict a line.
+    fn verdicts(text: &str, lines: &[&str]) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("own.conf");
+        std::fs::write(&file, text).expect("a file");
+        let mut filter = Filter::load(&file.display().to_string()).expect("a good filter");
+        let say = |line: &&str| match filter.check(line.as_bytes()).expect("a good filter") {
+            Verdict::Nothing => "-".into(),
+            Verdict::Address { address, pattern } => format!("{address} {pattern}"),
+            Verdict::Name { text, .. } => format!("name {}", String::from_utf8_lossy(&text)),
+            Verdict::TooManySteps { pattern } => format!("steps {pattern}"),
+        };
+        lines.iter().map(say).collect()
+    }
+
+    #[test]
+    fn one_line() {
+        let filter = r"
+[Definition]
+prefregex = ^\s*\S+ \w+\[\d+\]: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^login of \S* failed from <HOST>$
+            ^refused <SUBNET>$
+            ^(?:(?!good).)*bad <ADDR>$
+            ^(a+)+x<ADDR>
+ignoreregex = of root
+";
+        let lines = [
+            "Mar 30 02:16:17 host d[1]: login of x failed from 192.0.2.1",
+            "Mar 30 02:16:17 host d[1]: login of x failed from [2001:db8::1]",
+            "Mar 30 02:16:17 host d[1]: login of x failed from ::ffff:192.0.2.1",
+            "Mar 30 02:16:17 host d[1]: login of x failed from a.example.net",
+            "Mar 30 02:16:17 host d[1]: login of x failed from 192.0.2.999",
+            "Mar 30 02:16:17 host d[1]: login of root failed from 192.0.2.1",
+            "Mar 30 02:16:17 host d[1]: refused 192.0.2.77/24",
+            "2026-03-30T02:16:17Z host d[1]: a bad 192.0.2.1",
+            "2026-03-30T02:16:17Z host d[1]: a good bad 192.0.2.1",
+            "login of x failed from 192.0.2.1",
+        ];
+        let expected = [
+            "192.0.2.1 1",
+            "2001:db8::1 1",
+            "192.0.2.1 1",
+            "name a.example.net",
+            "name 192.0.2.999",
+            "-",
+            "192.0.2.0/24 2",
+            "192.0.2.1 3",
+            "-",
+            "-",
+        ];
+        assert_eq!(verdicts(filter, &lines), expected);
+    }
+
+    #[test]
+    fn several_lines() {
+        let filter = r"
+[Definition]
+failregex = ^begin (\d+) <HOST>$<SKIPLINES>^end \1 bad$
+maxlines = 4
+";
+        let lines = [
+            "Mar 30 02:16:17 begin 1 192.0.2.1",
+            "Mar 30 02:16:17 begin 2 192.0.2.2",
+            "Mar 30 02:16:17 end 1 bad",
+            "Mar 30 02:16:17 end 2 bad",
+            "Mar 30 02:16:17 end 2 bad",
+        ];
+        // fail2ban's dates stand at a line's beginning, with their blank left in place.
+        let filter = filter
+            .replace("^begin", r"^\s*begin")
+            .replace("^end", r"^\s*end");
+        assert_eq!(
+            verdicts(&filter, &lines),
+            ["-", "-", "192.0.2.1 1", "192.0.2.2 1", "-"]
+        );
+    }
+
+    #[test]
+    fn too_many_steps_are_not_taken() {
+        let filter = "[Definition]\nfailregex = ^\\s*(?=a)(?:a|aa)+(?<!b)c<HOST>\n";
+        let line = format!("Mar 30 02:16:17 {}d192.0.2.1 c192.0.2.1", "a".repeat(200));
+        let verdict = verdicts(filter, &[&line]);
+        assert!(verdict == ["steps 1"] || verdict == ["-"], "{verdict:?}");
+    }
+
+    #[test]
+    fn what_is_no_filter() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("own.conf");
+        for text in [
+            "[Definition]\n",
+            "[Definition]\nfailregex = no address\n",
+            "[Definition]\nfailregex = (<HOST>\n",
+            "[Definition]\nfailregex = <HOST>\nmaxlines = many\n",
+            "[Definition]\nfailregex = <HOST>\ndatepattern = %%Q\n",
+        ] {
+            std::fs::write(&file, text).expect("a file");
+            assert!(Filter::load(&file.display().to_string()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! One pattern of a filter, compiled when it is first needed.
+
+use std::cell::OnceCell;
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+
+use super::port::{Engine, port};
+use super::tags;
+use crate::sieve;
+
+/// A line on which a backtracking pattern takes more steps back than this is given up.
+const MAX_STEPS: usize = 200_000;
+/// A compiled pattern's memory, in bytes.
+const MAX_SIZE: usize = 32 << 20;
+
+/// The groups that a verdict is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Group {
+    Ip4,
+    Ip6,
+    Dns,
+    Cidr,
+    /// What fail2ban counts where there is no address.
+    Id,
+    Session,
+    User,
+    NoFail,
+    Forget,
+    Gained,
+    Content,
+}
+
+const GROUPS: [(&str, Group); 11] = [
+    ("ip4", Group::Ip4),
+    ("ip6", Group::Ip6),
+    ("dns", Group::Dns),
+    ("cidr", Group::Cidr),
+    ("fid", Group::Id),
+    ("mlfid", Group::Session),
+    ("user", Group::User),
+    ("nofail", Group::NoFail),
+    ("mlfforget", Group::Forget),
+    ("mlfgained", Group::Gained),
+    ("content", Group::Content),
+];
+
+/// What the groups of a match hold; a later pattern's match is laid over an earlier one's.
+#[derive(Clone, Debug, Default)]
+pub struct Groups([Option<Vec<u8>>; GROUPS.len()]);
+
+impl Groups {
+    pub fn get(&self, group: Group) -> Option<&[u8]> {
+        self.0[group as usize].as_deref()
+    }
+
+    /// Whether the group took part and is not empty.
+    pub fn has(&self, group: Group) -> bool {
+        self.get(group).is_some_and(|text| !text.is_empty())
+    }
+
+    pub fn take(&mut self, group: Group) -> Option<Vec<u8>> {
+        self.0[group as usize].take()
+    }
+
+    pub fn set(&mut self, group: Group, text: Vec<u8>) {
+        self.0[group as usize] = Some(text);
+    }
+
+    /// Lays the groups of `other` that took part over these.
+    pub fn lay(&mut self, other: Groups) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            if theirs.is_some() {
+                *mine = theirs;
+            }
+        }
+    }
+}
+
+/// Why a pattern gives no answer for a line.
+#[derive(Debug, PartialEq)]
+pub enum Trouble {
+    /// It would have to try more ways than it is allowed to.
+    TooManySteps,
+    /// It can't be compiled.
+    Broken(String),
+}
+
+/// Where a match and its groups stand, by number.
+#[derive(Debug)]
+pub struct Spans(Vec<Option<(usize, usize)>>);
+
+impl Spans {
+    pub fn group(&self, number: usize) -> Option<(usize, usize)> {
+        self.0.get(number).copied().flatten()
+    }
+}
+
+#[derive(Debug)]
+pub struct Pattern {
+    linear: String,
+    /// The pattern itself, where `linear` matches more.
+    exact: Option<String>,
+    lines: bool,
+    /// Literals of which every match has one.
+    pub literals: Vec<Vec<u8>>,
+    compiled: OnceCell<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    linear: Regex,
+    locations: CaptureLocations,
+    exact: Option<fancy_regex::Regex>,
+    /// Which number stands for which of our groups.
+    groups: Vec<(usize, Group)>,
+    /// Numbers of groups that stand in for another where that one is empty (`F-ALT_USER`).
+    instead: Vec<(usize, Group)>,
+    /// Numbers of the groups that `<SKIPLINES>` makes.
+    skips: Vec<usize>,
+}
+
+impl Pattern {
+    /// Takes a pattern as the filter has it, with its tags; with `lines` it is one for several lines at once.
+    pub fn new(source: &str, lines: bool, names: bool) -> Result<Pattern, String> {
+        let text = tags::put_in(source, names);
+        let ported = port(&text, lines, Engine::Linear)?;
+        let exact = match ported.loose {
+            true => Some(port(&text, lines, Engine::Backtracking)?.text),
+            false => None,
+        };
+        Ok(Pattern {
+            literals: sieve::required(&ported.text)?,
+            linear: ported.text,
+            exact,
+            lines,
+            compiled: OnceCell::new(),
+        })
+    }
+
+    /// The pattern in Rust's syntax, with groups in place of tags; it may match more than the pattern itself.
+    pub fn text(&self) -> &str {
+        &self.linear
+    }
+
+    /// Whether the pattern has this group.
+    pub fn names(&self, group: Group) -> bool {
+        let name = GROUPS[group as usize].0;
+        self.linear.contains(&format!("(?P<{name}>"))
+    }
+
+    fn compile(&self) -> Result<Compiled, Trouble> {
+        let linear = RegexBuilder::new(&self.linear)
+            .unicode(false)
+            .size_limit(MAX_SIZE)
+            .build()
+            .map_err(|e| Trouble::Broken(e.to_string()))?;
+        let exact = self.exact.as_ref().map(|text| {
+            fancy_regex::RegexBuilder::new(text)
+                .bytes_mode(fancy_regex::BytesMode::Ascii)
+                .backtrack_limit(MAX_STEPS)
+                .build()
+                .map_err(|e| Trouble::Broken(e.to_string()))
+        });
+        let exact = exact.transpose()?;
+        let names: Vec<Option<String>> = match &exact {
+            Some(exact) => exact.capture_names().map(|n| n.map(String::from)).collect(),
+            None => linear
+                .capture_names()
+                .map(|n| n.map(String::from))
+                .collect(),
+        };
+        let mut compiled = Compiled {
+            locations: linear.capture_locations(),
+            linear,
+            exact,
+            groups: Vec::new(),
+            instead: Vec::new(),
+            skips: Vec::new(),
+        };
+        let mut instead = Vec::new();
+        for (number, name) in names.into_iter().enumerate() {
+            let Some(name) = name else { continue };
+            if let Some((_, group)) = GROUPS.iter().find(|(n, _)| *n == name) {
+                compiled.groups.push((number, *group));
+            } else if let Some(other) = name.strip_prefix("alt_") {
+                let plain = other
+                    .trim_end_matches(|c: char| c.is_ascii_digit())
+                    .strip_suffix('_');
+                let other = tags::renamed(plain.unwrap_or(other));
+                if let Some((_, group)) = GROUPS.iter().find(|(n, _)| *n == other) {
+                    instead.push((name, number, *group));
+                }
+            } else if name.starts_with("skiplines") {
+                compiled.skips.push(number);
+            }
+        }
+        instead.sort_by(|a, b| a.0.cmp(&b.0));
+        compiled.instead = instead.into_iter().map(|(_, n, g)| (n, g)).collect();
+        Ok(compiled)
+    }
+
+    fn compiled(&mut self) -> Result<&mut Compiled, Trouble> {
+        if self.compiled.get().is_none() {
+            let compiled = self.compile()?;
+            let _ = self.compiled.set(compiled);
+        }
+        self.compiled
+            .get_mut()
+            .ok_or_else(|| Trouble::Broken("not compiled".into()))
+    }
+
+    /// Compiles the pattern now, to learn whether it can be.
+    pub fn check(&mut self) -> Result<(), Trouble> {
+        self.compiled().map(|_| ())
+    }
+
+    /// Searches `text` (with its last newline); where the match and its groups stand.
+    pub fn search(&mut self, text: &[u8]) -> Result<Option<Spans>, Trouble> {
+        let lines = self.lines;
+        let compiled = self.compiled()?;
+        if let Some(exact) = &compiled.exact {
+            if !compiled.linear.is_match(text) {
+                return Ok(None);
+            }
+            let found = exact.captures(text).map_err(|_| Trouble::TooManySteps)?;
+            let Some(found) = found else { return Ok(None) };
+            let spans = (0..found.len()).map(|i| found.get(i).map(|m| (m.start(), m.end())));
+            return Ok(Some(Spans(spans.collect())));
+        }
+        let locations = &mut compiled.locations;
+        if compiled.linear.captures_read(locations, text).is_none() {
+            return Ok(None);
+        }
+        let mut spans: Vec<_> = (0..locations.len()).map(|i| locations.get(i)).collect();
+        // What stands for `$` takes a last newline in; no group ends there because of it, and the match must not either.
+        if let (false, Some((start, end))) = (lines, spans[0])
+            && end == text.len()
+            && end > start
+            && text.ends_with(b"\n")
+        {
+            spans[0] = Some((start, end - 1));
+        }
+        Ok(Some(Spans(spans)))
+    }
+
+    /// The groups of a match that a verdict is made of.
+    pub fn groups(&self, text: &[u8], spans: &Spans) -> Groups {
+        let mut groups = Groups::default();
+        let Some(compiled) = self.compiled.get() else {
+            return groups;
+        };
+        let held = |number: usize| spans.group(number).map(|(s, e)| text[s..e].to_vec());
+        for (number, group) in &compiled.groups {
+            groups.0[*group as usize] = held(*number);
+        }
+        for (number, group) in &compiled.instead {
+            if let Some(text) = held(*number).filter(|t| !t.is_empty())
+                && !groups.has(*group)
+            {
+                groups.set(*group, text);
+            }
+        }
+        groups
+    }
+
+    /// The text that `<SKIPLINES>` passed over.
+    pub fn skipped(&self, text: &[u8], spans: &Spans) -> Vec<u8> {
+        let skips = self.compiled.get().into_iter().flat_map(|c| &c.skips);
+        let skipped = skips.filter_map(|n| spans.group(*n));
+        skipped
+            .flat_map(|(s, e)| text[s..e].iter().copied())
+            .collect()
+    }
+}

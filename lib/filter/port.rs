@@ -1,0 +1,568 @@
+//! Patterns in Python's syntax, written in Rust's.
+//!
+//! The text matched is bytes, as logs are: `\w` takes every byte above 127 for a letter, `\d` and `\s` are ASCII
+//! (`\s` has Python's separators 0x1c to 0x1f), `.` and `[^…]` take one byte. A line is handed over with its newline, so that
+//! `$` means what it means there: the end, or the place before a last newline.
+
+/// Which engine a pattern is written for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Engine {
+    /// Linear time. What it can't express (a look around, a back reference, a condition) is written
+    /// as something that matches at least as much.
+    Linear,
+    /// All of Python's syntax, by backtracking.
+    Backtracking,
+}
+
+/// A pattern in Rust's syntax.
+#[derive(Debug, PartialEq)]
+pub struct Ported {
+    pub text: String,
+    /// Written for [`Engine::Linear`], it matches more than the original does.
+    pub loose: bool,
+}
+
+/// The bytes of a class, as ranges inside brackets.
+const DIGIT: &str = r"0-9";
+const NOT_DIGIT: &str = r"\x00-\x2f\x3a-\xff";
+const SPACE: &str = r"\x09-\x0d\x1c-\x20";
+const NOT_SPACE: &str = r"\x00-\x08\x0e-\x1b\x21-\xff";
+const WORD: &str = r"0-9A-Za-z_\x80-\xff";
+const NOT_WORD: &str = r"\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f";
+
+/// Groups are nested so deep at most.
+const MAX_DEPTH: usize = 200;
+
+/// Rewrites `pattern`; with `lines`, `^` and `$` match at every line (Python's MULTILINE). The error is a phrase.
+pub fn port(pattern: &str, lines: bool, engine: Engine) -> Result<Ported, String> {
+    let mut port = Port {
+        rest: pattern.chars().collect(),
+        at: 0,
+        out: String::new(),
+        loose: false,
+        lines,
+        engine,
+    };
+    port.alternatives(0)?;
+    if port.at < port.rest.len() {
+        return Err("a ) without its (".into());
+    }
+    Ok(Ported {
+        text: port.out,
+        loose: port.loose,
+    })
+}
+
+struct Port {
+    rest: Vec<char>,
+    at: usize,
+    out: String,
+    loose: bool,
+    lines: bool,
+    engine: Engine,
+}
+
+impl Port {
+    fn peek(&self) -> Option<char> {
+        self.rest.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek();
+        self.at += usize::from(c.is_some());
+        c
+    }
+
+    /// Takes `text` if it stands here.
+    fn take(&mut self, text: &str) -> bool {
+        let there = text.chars().eq(self
+            .rest
+            .iter()
+            .copied()
+            .skip(self.at)
+            .take(text.chars().count()));
+        if there {
+            self.at += text.chars().count();
+        }
+        there
+    }
+
+    fn take_until(&mut self, end: char) -> Result<String, String> {
+        let mut text = String::new();
+        loop {
+            match self.next() {
+                Some(c) if c == end => return Ok(text),
+                Some(c) => text.push(c),
+                None => return Err(format!("a group without its {end}")),
+            }
+        }
+    }
+
+    /// Up to the end, or to the `)` of the group that this is in.
+    fn alternatives(&mut self, depth: usize) -> Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err("groups are nested too deep".into());
+        }
+        while let Some(c) = self.peek() {
+            if c == ')' {
+                break;
+            }
+            self.at += 1;
+            match c {
+                '|' => {
+                    self.out.push('|');
+                    continue;
+                }
+                '(' => self.group(depth)?,
+                '[' => self.class()?,
+                '\\' => self.escape()?,
+                '^' => self.out.push_str(if self.lines { "(?m:^)" } else { "^" }),
+                '$' => self.out.push_str(match (self.lines, self.engine) {
+                    (true, _) => "(?m:$)",
+                    (false, Engine::Linear) => r"(?:\n?\z)",
+                    (false, Engine::Backtracking) => r"(?=\n?\z)",
+                }),
+                '.' => self.out.push('.'),
+                '*' | '+' | '?' => return Err(format!("nothing to repeat before {c}")),
+                c => self.literal(c),
+            }
+            self.repeats()?;
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, c: char) {
+        let byte = c as u32;
+        if c.is_ascii_alphanumeric() || "_ \"'/:;,<>=!@%&~`#-".contains(c) {
+            // In a pattern with the flag x, a blank and # mean nothing, here as there.
+            self.out.push(c);
+        } else if c.is_ascii_punctuation() {
+            self.out.push('\\');
+            self.out.push(c);
+        } else if byte < 0x80 {
+            self.out.push_str(&format!(r"\x{byte:02x}"));
+        } else {
+            self.out.push_str("(?:");
+            for b in c.to_string().bytes() {
+                self.out.push_str(&format!(r"\x{b:02x}"));
+            }
+            self.out.push(')');
+        }
+    }
+
+    /// `*`, `+`, `?`, `{n,m}` and what may follow them.
+    fn repeats(&mut self) -> Result<(), String> {
+        match self.peek() {
+            Some(c @ ('*' | '+' | '?')) => {
+                self.at += 1;
+                self.out.push(c);
+            }
+            Some('{') => match self.bounds() {
+                Some(bounds) => self.out.push_str(&bounds),
+                // A brace that bounds nothing is a character.
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        }
+        if self.take("?") {
+            self.out.push('?');
+        } else if self.take("+") {
+            match self.engine {
+                Engine::Linear => self.loose = true,
+                Engine::Backtracking => self.out.push('+'),
+            }
+        }
+        match self.peek() {
+            Some('*' | '+' | '?') => Err("a repeat of a repeat".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `{n}`, `{n,}`, `{,m}`, `{n,m}`; anything else is no bound, and is not taken.
+    fn bounds(&mut self) -> Option<String> {
+        let inner = &self.rest[self.at + 1..];
+        let end = inner.iter().position(|c| *c == '}')?;
+        let text: String = inner[..end].iter().collect();
+        let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+        let bounds = match text.split_once(',') {
+            None if !text.is_empty() && digits(&text) => format!("{{{text}}}"),
+            Some(("", most)) if digits(most) => format!("{{0,{most}}}"),
+            Some((least, most)) if digits(least) && digits(most) => format!("{{{text}}}"),
+            _ => return None,
+        };
+        self.at += end + 2;
+        Some(bounds)
+    }
+
+    fn group(&mut self, depth: usize) -> Result<(), String> {
+        let start = self.out.len();
+        let mut dropped = false;
+        if !self.take("?") {
+            self.out.push('(');
+        } else if self.take("P<") {
+            let name = self.take_until('>')?;
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty()
+                || !name.chars().all(good)
+                || name.starts_with(|c: char| c.is_ascii_digit())
+            {
+                return Err(format!("not the name of a group: \"{name}\""));
+            }
+            self.out.push_str(&format!("(?P<{name}>"));
+        } else if self.take("P=") {
+            let name = self.take_until(')')?;
+            self.reference(&format!("(?P={name})"));
+            return Ok(());
+        } else if self.take("#") {
+            self.take_until(')')?;
+            // What follows may repeat the part before; an empty group in between would take that over.
+            return Ok(());
+        } else if self.take("(") {
+            let name = self.take_until(')')?;
+            match self.engine {
+                Engine::Backtracking if name.bytes().all(|b| b.is_ascii_digit()) => {
+                    self.out.push_str(&format!("(?({name})"))
+                }
+                Engine::Backtracking => self.out.push_str(&format!("(?(<{name}>)")),
+                Engine::Linear => {
+                    self.loose = true;
+                    self.out.push_str("(?:");
+                    self.alternatives(depth + 1)?;
+                    // Without a second branch, the other case is the empty one.
+                    self.out.push('|');
+                    return self.close();
+                }
+            }
+        } else {
+            let kinds = [
+                ("=", true),
+                ("!", true),
+                ("<=", true),
+                ("<!", true),
+                (">", false),
+            ];
+            let kind = kinds.iter().find(|(kind, _)| self.take(kind));
+            match (kind, self.engine) {
+                (Some((kind, _)), Engine::Backtracking) => self.out.push_str(&format!("(?{kind}")),
+                (Some((_, around)), Engine::Linear) => {
+                    self.loose = true;
+                    dropped = *around;
+                    self.out.push_str("(?:");
+                }
+                (None, _) => {
+                    if !self.flags()? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.alternatives(depth + 1)?;
+        self.close()?;
+        if dropped {
+            self.out.truncate(start);
+            self.out.push_str("(?:)");
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        if self.next() != Some(')') {
+            return Err("a ( without its )".into());
+        }
+        self.out.push(')');
+        Ok(())
+    }
+
+    /// `?:`, `?i:` or `?i)`; whether a group was opened by it. The flags a, L and u have no meaning for bytes.
+    fn flags(&mut self) -> Result<bool, String> {
+        let mut flags = String::new();
+        loop {
+            match self.next() {
+                Some(c @ ('i' | 'm' | 's' | 'x' | '-')) => flags.push(c),
+                Some('a' | 'L' | 'u') => {}
+                Some(':') => {
+                    self.out.push_str(&format!("(?{flags}:"));
+                    return Ok(true);
+                }
+                Some(')') => {
+                    if !flags.is_empty() {
+                        self.out.push_str(&format!("(?{flags})"));
+                    }
+                    return Ok(false);
+                }
+                _ => return Err("a group of an unknown kind".into()),
+            }
+        }
+    }
+
+    fn reference(&mut self, text: &str) {
+        match self.engine {
+            Engine::Backtracking => self.out.push_str(text),
+            Engine::Linear => {
+                self.loose = true;
+                self.out.push_str("(?s:.*)");
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), String> {
+        let c = self.next().ok_or("a \\ at the end")?;
+        let class = match c {
+            'd' => DIGIT,
+            'D' => NOT_DIGIT,
+            's' => SPACE,
+            'S' => NOT_SPACE,
+            'w' => WORD,
+            'W' => NOT_WORD,
+            'A' => {
+                self.out.push_str(r"\A");
+                return Ok(());
+            }
+            'Z' => {
+                self.out.push_str(r"\z");
+                return Ok(());
+            }
+            'b' | 'B' => {
+                self.out.push('\\');
+                self.out.push(c);
+                return Ok(());
+            }
+            '1'..='9' => {
+                let mut number = c.to_string();
+                if let Some(d) = self.peek().filter(char::is_ascii_digit) {
+                    number.push(d);
+                    self.at += 1;
+                }
+                self.reference(&format!(r"(?:\{number})"));
+                return Ok(());
+            }
+            c => {
+                let c = self.character(c)?;
+                self.literal(c);
+                return Ok(());
+            }
+        };
+        self.out.push_str(&format!("[{class}]"));
+        Ok(())
+    }
+
+    /// The character that an escape such as `\t`, `\x41` or `\-` stands for.
+    fn character(&mut self, c: char) -> Result<char, String> {
+        let digits = |port: &mut Self, count: usize, radix: u32| -> Result<char, String> {
+            let text: String = port.rest.iter().skip(port.at).take(count).collect();
+            port.at += text.chars().count();
+            let code = u32::from_str_radix(&text, radix).ok();
+            code.and_then(char::from_u32)
+                .ok_or_else(|| format!("not a character: \\{c}{text}"))
+        };
+        Ok(match c {
+            'a' => '\x07',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\x0b',
+            'x' => digits(self, 2, 16)?,
+            'u' => digits(self, 4, 16)?,
+            'U' => digits(self, 8, 16)?,
+            '0' => {
+                let octal = |c: Option<&char>| c.is_some_and(|c| ('0'..='7').contains(c));
+                let count = (0..2)
+                    .take_while(|i| octal(self.rest.get(self.at + i)))
+                    .count();
+                if count == 0 {
+                    '\0'
+                } else {
+                    digits(self, count, 8)?
+                }
+            }
+            c if c.is_ascii_alphanumeric() => return Err(format!("an unknown escape: \\{c}")),
+            c => c,
+        })
+    }
+
+    /// A class in brackets; the `[` is taken. Every byte is written so that no syntax of Rust's can be read into it.
+    fn class(&mut self) -> Result<(), String> {
+        self.out.push('[');
+        if self.take("^") {
+            self.out.push('^');
+        }
+        let mut first = true;
+        loop {
+            let c = self.next().ok_or("a [ without its ]")?;
+            if c == ']' && !first {
+                break;
+            }
+            first = false;
+            let Some(low) = self.class_item(c)? else {
+                continue;
+            };
+            let range =
+                self.peek() == Some('-') && self.rest.get(self.at + 1).is_some_and(|c| *c != ']');
+            if !range {
+                self.class_char(low);
+                continue;
+            }
+            self.at += 1;
+            let c = self.next().ok_or("a [ without its ]")?;
+            match self.class_item(c)? {
+                Some(high) if low <= high => {
+                    // A range of characters above 127 is one of their bytes.
+                    let byte = |c: char| if c.is_ascii() { c as u32 } else { 0xff };
+                    let low = if low.is_ascii() { low as u32 } else { 0x80 };
+                    self.out
+                        .push_str(&format!(r"\x{low:02x}-\x{:02x}", byte(high)));
+                }
+                _ => return Err("a range in [ ] that runs backwards".into()),
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    /// One character of a class, or `None` where it is a class such as `\d`, written out already.
+    fn class_item(&mut self, c: char) -> Result<Option<char>, String> {
+        if c != '\\' {
+            return Ok(Some(c));
+        }
+        let c = self.next().ok_or("a \\ at the end")?;
+        self.out.push_str(match c {
+            'd' => DIGIT,
+            'D' => NOT_DIGIT,
+            's' => SPACE,
+            'S' => NOT_SPACE,
+            'w' => WORD,
+            'W' => NOT_WORD,
+            'b' => return Ok(Some('\x08')),
+            c => return self.character(c).map(Some),
+        });
+        Ok(None)
+    }
+
+    fn class_char(&mut self, c: char) {
+        if c.is_ascii_alphanumeric() {
+            self.out.push(c);
+        } else {
+            for b in c.to_string().bytes() {
+                self.out.push_str(&format!(r"\x{b:02x}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pattern, text, what Python's `re.search` finds in it.
+    const ROWS: [(&str, &str, Option<&str>); 40] = [
+        (r"^a.c$", "abc\n", Some("abc")),
+        (r"a$", "a\n", Some("a")),
+        (r"a$", "a\n\n", None),
+        (r"a\s+$", "a\n", Some("a\n")),
+        (r"a\Z", "a\n", None),
+        (r"a(?:\s|$)", "a", Some("a")),
+        (r"[^[]*\[x", "ab[x", Some("ab[x")),
+        (r"[][]+", "a[]b", Some("[]")),
+        (r"[^]]+", "a]b", Some("a")),
+        (r"[a&&b]+", "a&b", Some("a&b")),
+        (r"[a-]+", "a-b", Some("a-")),
+        (r"[\w.^-]+", "a.^-b ", Some("a.^-b")),
+        (r"[\S ]+", "a b\t", Some("a b")),
+        (r"\<a\>", "<a>", Some("<a>")),
+        (r"a{,2}b", "aaab", Some("aab")),
+        (r"a{2}", "aaa", Some("aa")),
+        (r"a{1,}", "aaa", Some("aaa")),
+        (r"a{x", "a{x", Some("a{x")),
+        (r"{a}", "{a}", Some("{a}")),
+        (r"a{,}", "aaa", Some("aaa")),
+        (r"\d+\-\w+", "12-ab", Some("12-ab")),
+        (r"\x41\t\011", "A\t\t", Some("A\t\t")),
+        (r"(?i)Ab", "aB", Some("aB")),
+        (r"(?i:A)b", "ab", Some("ab")),
+        (r"(?i:A)b", "aB", None),
+        (r"a(?#comment)b", "ab", Some("ab")),
+        (r"é+", "éé", Some("éé")),
+        (r"\w+", "été x", Some("été")),
+        (r"[^ ]+", "été x", Some("été")),
+        (r"a(?!b)", "abac", Some("a")),
+        (r"(?<!a)b", "abcb", Some("b")),
+        (r"(?P<q>['\x22]).*(?P=q)", "x'a\"b'c\"", Some("'a\"b'")),
+        (r"(a)?b(?(1)c|d)", "bd", Some("bd")),
+        (r"(?P<u>a)?b(?(u)c|d)", "abd", Some("bd")),
+        (r"(?P<u>a)?b(?(u)c)", "abc", Some("abc")),
+        (r"(a|b)\1", "abb", Some("bb")),
+        (r"a++b", "aab", Some("aab")),
+        (r"(?:(?!from).)*x", "fromx", Some("romx")),
+        (r"#&~ \/", "#&~ /", Some("#&~ /")),
+        (r"a\b", "a b", Some("a")),
+    ];
+
+    fn find(pattern: &str, text: &str, engine: Engine) -> Option<String> {
+        let ported = port(pattern, false, engine).expect("a good pattern");
+        let found = match engine {
+            Engine::Linear => regex::bytes::RegexBuilder::new(&ported.text)
+                .unicode(false)
+                .build()
+                .unwrap_or_else(|e| panic!("{pattern}: {e}"))
+                .find(text.as_bytes())
+                .map(|m| m.as_bytes().to_vec()),
+            Engine::Backtracking => fancy_regex::RegexBuilder::new(&ported.text)
+                .bytes_mode(fancy_regex::BytesMode::Ascii)
+                .build()
+                .unwrap_or_else(|e| panic!("{pattern}: {e}"))
+                .find(text.as_bytes())
+                .expect("within bounds")
+                .map(|m| m.as_bytes().to_vec()),
+        };
+        found.map(|f| String::from_utf8_lossy(&f).into_owned())
+    }
+
+    #[test]
+    fn what_python_finds() {
+        for (pattern, text, expected) in ROWS {
+            let found = find(pattern, text, Engine::Backtracking);
+            assert_eq!(found.as_deref(), expected, "{pattern} on {text:?}");
+            let linear = port(pattern, false, Engine::Linear).expect("a good pattern");
+            let found = find(pattern, text, Engine::Linear);
+            if linear.loose {
+                assert!(
+                    expected.is_none() || found.is_some(),
+                    "{pattern}: {}",
+                    linear.text
+                );
+            } else {
+                // The newline before the end is taken in, and means nothing.
+                let found = found.as_deref().map(|f| f.strip_suffix('\n').unwrap_or(f));
+                let expected = expected.map(|e| e.strip_suffix('\n').unwrap_or(e));
+                assert_eq!(found, expected, "{pattern} on {text:?}: {}", linear.text);
+            }
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let ported = port("^b$", true, Engine::Linear).expect("a good pattern");
+        assert_eq!(ported.text, "(?m:^)b(?m:$)");
+        assert!(!ported.loose);
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for pattern in [
+            "(a",
+            "a)",
+            "[a",
+            "[b-a]",
+            r"\q",
+            "*a",
+            "a**",
+            "(?P<a-b>x)",
+            "(?P<a",
+            "(?y)",
+            "\\",
+        ] {
+            assert!(port(pattern, false, Engine::Linear).is_err(), "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Lines made from a filter's own patterns: some that match, and some that almost do.
+
+use pipeban::filter::Filter;
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// A generator of numbers that always gives the same ones (xorshift, Marsaglia 2003).
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides.max(1) as u64) as usize
+    }
+}
+
+struct Maker {
+    dice: Dice,
+    /// Every address is used once, so that it tells the line.
+    addresses: u32,
+}
+
+/// Lines for the filter: `count` for each pattern, half of them changed somewhere.
+pub fn lines(filter: &Filter, count: usize) -> Vec<u8> {
+    let seed = filter.name().bytes().fold(0x9e37_79b9_7f4a_7c15, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut maker = Maker {
+        dice: Dice(seed | 1),
+        addresses: 0,
+    };
+    let prefix = filter.prefix().map(parse);
+    let stamps: Vec<Hir> = filter.stamps().map(parse).collect();
+    let mut out = Vec::new();
+    for pattern in filter.patterns().map(parse) {
+        for number in 0..count {
+            let mut text = Vec::new();
+            maker.make(&pattern, &[], &mut text);
+            if let Some(prefix) = &prefix {
+                let content = text;
+                text = Vec::new();
+                maker.make(prefix, &content, &mut text);
+            }
+            let mut line = maker.stamped(&stamps, &text);
+            if number % 2 == 1 {
+                maker.change(&mut line);
+            }
+            line.retain(|b| *b != b'\n' && *b != b'\r');
+            // fail2ban takes a line that begins so for a comment.
+            if !line.starts_with(b"#") {
+                out.extend(line);
+                out.push(b'\n');
+            }
+        }
+    }
+    out
+}
+
+fn parse(pattern: &str) -> Hir {
+    ParserBuilder::new()
+        .utf8(false)
+        .unicode(false)
+        .build()
+        .parse(pattern)
+        .expect("a pattern that the filter runs")
+}
+
+impl Maker {
+    /// Appends a text that the pattern matches; the group `content` holds `content`.
+    fn make(&mut self, hir: &Hir, content: &[u8], out: &mut Vec<u8>) {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
+            HirKind::Class(class) => out.push(self.byte(class)),
+            HirKind::Repetition(repeat) => {
+                let most = repeat.max.unwrap_or(u32::MAX).min(repeat.min + 4);
+                let times = repeat.min + self.dice.roll((most - repeat.min + 1) as usize) as u32;
+                for _ in 0..times {
+                    self.make(&repeat.sub, content, out);
+                }
+            }
+            HirKind::Capture(capture) => match capture.name.as_deref() {
+                Some("ip4") => out.extend(self.ip4().bytes()),
+                Some("ip6") => {
+                    self.addresses += 1;
+                    out.extend(format!("2001:db8::{:x}", self.addresses).bytes());
+                }
+                Some("dns") => {
+                    self.addresses += 1;
+                    out.extend(format!("host{}.example.net", self.addresses).bytes());
+                }
+                Some("content") => out.extend_from_slice(content),
+                _ => self.make(&capture.sub, content, out),
+            },
+            HirKind::Concat(parts) => {
+                for part in parts {
+                    self.make(part, content, out);
+                }
+            }
+            HirKind::Alternation(parts) => {
+                let part = self.dice.roll(parts.len());
+                self.make(&parts[part], content, out);
+            }
+        }
+    }
+
+    fn ip4(&mut self) -> String {
+        self.addresses += 1;
+        let [a, b] = (self.addresses as u16).to_be_bytes();
+        format!("198.18.{a}.{b}")
+    }
+
+    /// A byte of the class, a letter or a digit where it has one.
+    fn byte(&mut self, class: &Class) -> u8 {
+        let Class::Bytes(class) = class else {
+            panic!("patterns match bytes")
+        };
+        let all: Vec<u8> = class.iter().flat_map(|r| r.start()..=r.end()).collect();
+        let good: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+        let printable: Vec<u8> = all.iter().copied().filter(|b| (32..127).contains(b)).collect();
+        let from = [good, printable, all];
+        let from = from.iter().find(|list| !list.is_empty());
+        from.map_or(b'?', |list| list[self.dice.roll(list.len())])
+    }
+
+    /// Puts a time stamp where the filter takes it out.
+    fn stamped(&mut self, stamps: &[Hir], text: &[u8]) -> Vec<u8> {
+        let usual: [&str; 6] = [
+            "Mar 30 02:16:17",
+            "2026-03-30T02:16:17",
+            "2026-03-30 02:16:17,123",
+            "Mon Mar 30 02:16:17.123456 2026",
+            "30/Mar/2026:02:16:17 +0000",
+            "1774804577",
+        ];
+        for (open, close) in [("[", "]"), ("audit(", ":"), (" -- - ", " ")] {
+            let empty = [open, close].concat();
+            if let Some(at) = memchr::memmem::find(text, empty.as_bytes()) {
+                let stamp = usual[if open == "audit(" { 5 } else { self.dice.roll(5) }];
+                let at = at + open.len();
+                return [&text[..at], stamp.as_bytes(), &text[at..]].concat();
+            }
+        }
+        let mut line = Vec::new();
+        if self.dice.roll(3) > 0 {
+            // The form that the filter tries first, most often.
+            let number = self.dice.roll(stamps.len()) * self.dice.roll(2);
+            self.make(&stamps[number], &[], &mut line);
+        } else {
+            line.extend(usual[self.dice.roll(usual.len())].bytes());
+        }
+        if self.dice.roll(4) > 0 && !text.starts_with(b" ") {
+            line.push(b' ');
+        }
+        line.extend_from_slice(text);
+        line
+    }
+
+    /// Changes the line in one place.
+    fn change(&mut self, line: &mut Vec<u8>) {
+        let at = self.dice.roll(line.len());
+        match self.dice.roll(6) {
+            0 => _ = line.drain(at..(at + 1).min(line.len())),
+            1 => line.insert(at, b"x1 :]\"-"[self.dice.roll(7)]),
+            2 => line.truncate(at),
+            3 => line.extend_from_slice(b" x"),
+            4 => {
+                let words = format!(" from {} ", self.ip4());
+                line.splice(at..at, words.bytes());
+            }
+            _ => {
+                let end = (at + 5).min(line.len());
+                line[at..end].reverse();
+            }
+        }
+    }
+}
