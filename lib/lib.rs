@@ -14,6 +14,7 @@ pub mod record; // a line that begins with an address, then `key=value`
 pub mod records; // records from lines or from operands
 
 pub mod filter; // fail2ban's filter files, read where they are and run as they are
+pub mod presets; // our own patterns for common services, one data file each
 pub mod sieve; // which of many patterns a line can match at all, told by their literals
 
 pub mod time; // moments, durations, at(1) times, the time stamps of logs

@@ -110,6 +110,22 @@ pub fn required(pattern: &str) -> Result<Vec<Vec<u8>>, String> {
     Ok(choice(&hir).unwrap_or_default())
 }
 
+/// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
+/// of each literal the longest piece that can't be torn apart so.
+pub fn untorn(choice: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+    let longest = |literal: &Vec<u8>| {
+        let pieces = literal.chunk_by(|a, b| word(*a) || word(*b));
+        pieces.max_by_key(|p| p.len()).unwrap_or(&[]).to_vec()
+    };
+    let pieces: Vec<_> = choice.iter().map(longest).collect();
+    if pieces.iter().all(|p| p.len() >= MIN_LENGTH) {
+        pieces
+    } else {
+        Vec::new()
+    }
+}
+
 /// The parser's message without its drawing of the place.
 fn explain(error: &regex_syntax::Error) -> String {
     match error {
@@ -174,6 +190,13 @@ mod tests {
             assert_eq!(found.join(" "), expected, "{pattern}");
         }
         assert!(required("(").is_err());
+    }
+
+    #[test]
+    fn what_a_cut_leaves_whole() {
+        let literal = b"[]LOGIN FAILED: \"x\" - [] ".to_vec();
+        assert_eq!(untorn(&[literal]), [b"]LOGIN FAILED:"]);
+        assert!(untorn(&[b"long enough".to_vec(), b" - [] ".to_vec()]).is_empty());
     }
 
     #[test]

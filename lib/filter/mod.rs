@@ -17,7 +17,7 @@ use self::session::Sessions;
 use self::values::Values;
 use crate::address::Address;
 use crate::complain::Fault;
-use crate::sieve::Sieve;
+use crate::sieve::{self, Sieve};
 
 /// Where a bare name is looked up.
 const FOLDER: &str = "/etc/fail2ban/filter.d";
@@ -107,7 +107,11 @@ impl Filter {
         if failures.is_empty() {
             return Err("no failregex in it".into());
         }
-        let literals: Vec<_> = failures.iter().map(|p| p.literals.clone()).collect();
+        // The sieve sees lines that still have their time stamp.
+        let literals: Vec<_> = failures
+            .iter()
+            .map(|p| sieve::untorn(&p.literals))
+            .collect();
         Ok(Filter {
             name,
             prefix,

@@ -16,6 +16,8 @@ use pipeban::filter::{Filter, Verdict};
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 /// Where the package keeps the log lines of its own tests.
 const LOGS: &str = "/usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
+/// Lines generated for each pattern.
+const SAMPLES: usize = 40;
 /// Files that others include, and that are no filter.
 const PARTS: [&str; 5] = [
     "common",
@@ -50,7 +52,8 @@ fn theirs(argument: &str, file: &Path) -> Vec<String> {
         .output()
         .expect("fail2ban-regex runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{argument}: {text}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{argument}: {said}");
     text.lines().map(|l| canonical(l.as_bytes())).collect()
 }
 
@@ -95,7 +98,11 @@ fn options(log: &str) -> Vec<String> {
                 .filter(|(name, _)| !name.starts_with("test."))
                 .map(|(name, value)| format!("{name}=\"{value}\""));
             let text = texts.collect::<Vec<_>>().join(",");
-            let text = if text.is_empty() { text } else { format!("[{text}]") };
+            let text = if text.is_empty() {
+                text
+            } else {
+                format!("[{text}]")
+            };
             if !all.contains(&text) {
                 all.push(text);
             }
@@ -121,6 +128,14 @@ fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
 fn compare(argument: &str, text: &[u8], folder: &Path) -> Vec<String> {
     let file: PathBuf = folder.join("log");
     fs::write(&file, text).expect("a file");
+    if !text.ends_with(b"\n") {
+        // It waits for the end of a last line, and so never reads one without.
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .and_then(|mut f| std::io::Write::write_all(&mut f, b"\n"))
+            .expect("a file");
+    }
     let (theirs, ours) = (theirs(argument, &file), ours(argument, text));
     let found = difference(&theirs, &ours);
     let unknown = found
@@ -167,9 +182,13 @@ fn on_generated_lines() {
     let folder = tempfile::tempdir().expect("a directory");
     let mut told = Vec::new();
     for name in filters() {
-        let filter = Filter::load(&name).expect("the filter loads");
-        let lines = sample::lines(&filter, 40);
-        told.extend(compare(&name, &lines, folder.path()));
+        let log = fs::read(Path::new(LOGS).join(&name)).unwrap_or_default();
+        for options in options(&String::from_utf8_lossy(&log)) {
+            let argument = format!("{name}{options}");
+            let filter = Filter::load(&argument).expect("the filter loads");
+            let lines = sample::lines(&filter, SAMPLES);
+            told.extend(compare(&argument, &lines, folder.path()));
+        }
     }
     assert!(told.is_empty(), "{}", told.join("\n"));
 }

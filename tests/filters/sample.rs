@@ -1,6 +1,7 @@
 //! Lines made from a filter's own patterns: some that match, and some that almost do.
 
 use pipeban::filter::Filter;
+use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -14,6 +15,47 @@ impl Dice {
         self.0 ^= self.0 << 17;
         (self.0 % sides.max(1) as u64) as usize
     }
+}
+
+/// Time stamps as logs have them. No names of days or zones: fail2ban-regex ends with a KeyError on a zone that it does not
+/// know, and takes a weekday for one. No impossible times either: it leaves those in the line, its server does not.
+const STAMPS: [&str; 18] = [
+    "2026-03-30 02:16:17",
+    "30/Mar/2026:02:16:17 +0000",
+    "Mar 30 02:16:17",
+    "2026-03-30T02:16:17.123456+02:00",
+    "Mar  3 02:16:17",
+    "1774804577",
+    "2026/03/30 02:16:17",
+    "t=2026-03-30T02:16:17+0000",
+    "L 30/03/2026 - 02:16:17",
+    "2026:03:30-02:16:17",
+    "Mar-30-26 02:16:17",
+    "03/30/2026 02:16:17",
+    "@4000000065f8d2a10a0b0c0d",
+    "<co ts=\"2026-03-30T02:16:17+00:00\" ",
+    "Mar 30, 2026 2:16:17 PM",
+    "02:16:17.123",
+    "[30/03/2026 02:16:17]",
+    "<W>2026-03-30 02:16:17.123",
+];
+
+/// Those that the filter looks for at the beginning of a line; all usual ones where it looks everywhere.
+fn stamps(filter: &Filter) -> Vec<&'static str> {
+    let forms: Vec<Regex> = filter
+        .stamps()
+        .map(|p| Regex::new(&format!("(?-u){p}")).expect("a form that the filter looks for"))
+        .collect();
+    let mut stamps = STAMPS.to_vec();
+    stamps.retain(|s| {
+        let found = forms.iter().filter_map(|f| f.find(s.as_bytes()));
+        found.map(|m| m.start()).min() == Some(0)
+    });
+    if stamps.is_empty() {
+        // They stand further on: see `stamped`.
+        stamps = STAMPS[..4].to_vec();
+    }
+    stamps
 }
 
 struct Maker {
@@ -32,7 +74,7 @@ pub fn lines(filter: &Filter, count: usize) -> Vec<u8> {
         addresses: 0,
     };
     let prefix = filter.prefix().map(parse);
-    let stamps: Vec<Hir> = filter.stamps().map(parse).collect();
+    let stamps = stamps(filter);
     let mut out = Vec::new();
     for pattern in filter.patterns().map(parse) {
         for number in 0..count {
@@ -114,43 +156,45 @@ impl Maker {
 
     /// A byte of the class, a letter or a digit where it has one.
     fn byte(&mut self, class: &Class) -> u8 {
-        let Class::Bytes(class) = class else {
-            panic!("patterns match bytes")
+        let all: Vec<u8> = match class {
+            Class::Bytes(class) => class.iter().flat_map(|r| r.start()..=r.end()).collect(),
+            // Of ASCII alone, this is what the parser makes of it.
+            Class::Unicode(class) => class
+                .iter()
+                .flat_map(|r| r.start()..=r.end())
+                .filter_map(|c| u8::try_from(u32::from(c)).ok())
+                .collect(),
         };
-        let all: Vec<u8> = class.iter().flat_map(|r| r.start()..=r.end()).collect();
-        let good: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
-        let printable: Vec<u8> = all.iter().copied().filter(|b| (32..127).contains(b)).collect();
+        let good: Vec<u8> = all
+            .iter()
+            .copied()
+            .filter(u8::is_ascii_alphanumeric)
+            .collect();
+        let printable: Vec<u8> = all
+            .iter()
+            .copied()
+            .filter(|b| (32..127).contains(b))
+            .collect();
         let from = [good, printable, all];
         let from = from.iter().find(|list| !list.is_empty());
         from.map_or(b'?', |list| list[self.dice.roll(list.len())])
     }
 
     /// Puts a time stamp where the filter takes it out.
-    fn stamped(&mut self, stamps: &[Hir], text: &[u8]) -> Vec<u8> {
-        let usual: [&str; 6] = [
-            "Mar 30 02:16:17",
-            "2026-03-30T02:16:17",
-            "2026-03-30 02:16:17,123",
-            "Mon Mar 30 02:16:17.123456 2026",
-            "30/Mar/2026:02:16:17 +0000",
-            "1774804577",
-        ];
-        for (open, close) in [("[", "]"), ("audit(", ":"), (" -- - ", " ")] {
+    fn stamped(&mut self, stamps: &[&str], text: &[u8]) -> Vec<u8> {
+        for (open, close, stamps) in [
+            ("[", "]", &STAMPS[..4]),
+            ("audit(", ":", &["1774804577.123"]),
+            (" -- - ", " ", &STAMPS[..1]),
+        ] {
             let empty = [open, close].concat();
             if let Some(at) = memchr::memmem::find(text, empty.as_bytes()) {
-                let stamp = usual[if open == "audit(" { 5 } else { self.dice.roll(5) }];
+                let stamp = stamps[self.dice.roll(stamps.len())];
                 let at = at + open.len();
                 return [&text[..at], stamp.as_bytes(), &text[at..]].concat();
             }
         }
-        let mut line = Vec::new();
-        if self.dice.roll(3) > 0 {
-            // The form that the filter tries first, most often.
-            let number = self.dice.roll(stamps.len()) * self.dice.roll(2);
-            self.make(&stamps[number], &[], &mut line);
-        } else {
-            line.extend(usual[self.dice.roll(usual.len())].bytes());
-        }
+        let mut line = stamps[self.dice.roll(stamps.len())].as_bytes().to_vec();
         if self.dice.roll(4) > 0 && !text.starts_with(b" ") {
             line.push(b' ');
         }
