@@ -20,6 +20,8 @@ faketime faketime
 fail2ban-regex fail2ban
 logrotate logrotate
 mandoc mandoc
+zsh zsh
+fish fish
 END
 )
 if [ -n "$packages" ]; then
