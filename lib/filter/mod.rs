@@ -43,6 +43,8 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Filter {
     name: String,
+    /// The patterns' names in records: `sshd/3`.
+    rules: Vec<String>,
     prefix: Option<Pattern>,
     failures: Vec<Pattern>,
     ignores: Vec<Pattern>,
@@ -112,7 +114,9 @@ impl Filter {
             .iter()
             .map(|p| sieve::untorn(&p.literals))
             .collect();
+        let rules = (1..=failures.len()).map(|number| format!("{name}/{number}"));
         Ok(Filter {
+            rules: rules.collect(),
             name,
             prefix,
             sieve: Sieve::new(&literals)?,
@@ -131,6 +135,12 @@ impl Filter {
     /// The file's name without its ending.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A pattern's name in records: the filter's and its number, `sshd/3`; 0 is the prefix or an `ignoreregex`.
+    pub fn rule(&self, pattern: usize) -> &str {
+        let rule = pattern.checked_sub(1).and_then(|i| self.rules.get(i));
+        rule.map_or(&self.name, String::as_str)
     }
 
     /// The patterns for failures in their order, in Rust's syntax; see [`Pattern::text`].
@@ -164,12 +174,12 @@ impl Filter {
         Ok(())
     }
 
-    /// The first place in `text` on whose line there may be a failure; every line before it is [`Verdict::Nothing`].
-    pub fn find(&self, text: &[u8]) -> Option<usize> {
+    /// Of these a line must hold one to matter; `None` where any line may.
+    pub fn literals(&self) -> Option<&[Vec<u8>]> {
         if self.lines > 1 {
-            return (!text.is_empty()).then_some(0);
+            return None;
         }
-        self.sieve.find(text)
+        self.sieve.literals()
     }
 
     /// What the filter says of this line, given without its newline; lines come in their order.

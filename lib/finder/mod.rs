@@ -39,6 +39,15 @@ pub struct Found {
 }
 
 impl Found {
+    /// An address that something else than this module found there.
+    pub fn new(address: Address, range: Range<usize>) -> Self {
+        Found {
+            address,
+            range,
+            canonical: None,
+        }
+    }
+
     /// Appends the canonical text of the address found in `text` to `out`: copied where it stands there already.
     #[inline]
     pub fn write(&self, text: &[u8], out: &mut Vec<u8>) {

@@ -115,6 +115,9 @@ impl Presets {
             let number = number.ok_or_else(|| format!("no preset of that name: \"{name}\""))?;
             chosen[number] = true;
         }
+        if !chosen.contains(&true) {
+            return Err("the name of a preset is missing".into());
+        }
         let mut rules = Vec::new();
         let mut choices = Vec::new();
         for (service, (name, text)) in FILES.iter().enumerate().filter(|(i, _)| chosen[*i]) {
@@ -140,9 +143,9 @@ impl Presets {
         })
     }
 
-    /// The first place in `text` on whose line there may be something; every line before it holds nothing.
-    pub fn find(&self, text: &[u8]) -> Option<usize> {
-        self.sieve.find(text)
+    /// Of these a line must hold one to matter; `None` where any line may.
+    pub fn literals(&self) -> Option<&[Vec<u8>]> {
+        self.sieve.literals()
     }
 
     /// The failed attempt that this line, given without its newline, tells of; lines come in their order.

@@ -9,15 +9,15 @@ use regex::bytes::Regex;
 
 use crate::hostile::Hostile;
 use crate::keep::Keep;
-use crate::{Arguments, Pattern, pattern};
+use crate::{Arguments, Pattern, pattern, ready};
 
 /// Says whether a line counts, and perhaps which address in it.
 pub trait Matcher {
     /// `None` if the line does not match.
     fn judge(&mut self, line: &[u8]) -> Option<Verdict<'_>>;
 
-    /// A text that every line that matches has in it, if there is one.
-    fn literal(&self) -> Option<&[u8]> {
+    /// Texts of which every line that matches has one in it; `None` where none are known.
+    fn literals(&self) -> Option<Vec<&[u8]>> {
         None
     }
 
@@ -78,9 +78,15 @@ impl Chooser {
         for pattern in patterns("--regex", &arguments.regex)? {
             matchers.push(Box::new(pattern));
         }
+        if !arguments.preset.is_empty() {
+            matchers.push(Box::new(ready::presets(&arguments.preset)?));
+        }
+        for filter in &arguments.filter {
+            matchers.push(Box::new(ready::filter(filter)?));
+        }
         let named = !matchers.is_empty() && matchers.iter().all(|m| m.names_address());
         if named && arguments.field.is_some() {
-            let what = "the pattern's <IP> names the address already";
+            let what = "the patterns name the address already";
             return Err(Fault::new("--field", what));
         }
         let pick = match (arguments.first, arguments.last || arguments.field.is_some()) {
@@ -90,10 +96,10 @@ impl Chooser {
         };
         let literals = matchers
             .iter()
-            .map(|m| m.literal())
+            .map(|m| m.literals())
             .collect::<Option<Vec<_>>>();
         Ok(Chooser {
-            literals: literals.and_then(|literals| pattern::any_of(&literals)),
+            literals: literals.and_then(|literals| pattern::any_of(&literals.concat())),
             exclude: patterns("--exclude", &arguments.exclude)?,
             field: arguments.field.map(|n| n.get()),
             matchers,

@@ -73,8 +73,12 @@ fn explain(chooser: &mut Chooser, place: &str, line: &[u8], out: &mut Vec<u8>) -
     let mut all = Vec::new();
     finder::find_all(line, |found| all.push(found));
     let mut taken = Vec::new();
+    let mut elsewhere = None;
     chooser.choose(line, |choice| {
-        taken.push(choice.offset + choice.found.range.start)
+        taken.push(choice.offset + choice.found.range.start);
+        if choice.found.range.is_empty() {
+            elsewhere = Some(choice.found.address);
+        }
     });
     let why = Why::of(chooser, line);
     why.say(out, line);
@@ -102,7 +106,10 @@ fn explain(chooser: &mut Chooser, place: &str, line: &[u8], out: &mut Vec<u8>) -
             );
         }
     }
-    if all.is_empty() {
+    if let Some(address) = elsewhere {
+        let what = format!("takes {address}, which an earlier line of the session told");
+        say(out, 1, what);
+    } else if all.is_empty() {
         say(out, 1, "has no address");
     }
     !taken.is_empty()
@@ -125,8 +132,8 @@ enum Why {
 impl Why {
     fn of(chooser: &mut Chooser, line: &[u8]) -> Self {
         let matched = chooser.matchers.iter_mut().find_map(|m| {
-            let named = m.judge(line)?.found.is_some();
             let (pattern, span) = m.span(line)?;
+            let named = m.names_address();
             Some(Why::Matched {
                 pattern,
                 span,

@@ -5,6 +5,7 @@ mod explain;
 mod hostile;
 mod keep;
 mod pattern;
+mod ready;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -43,6 +44,14 @@ struct Arguments {
     /// But not lines that match this; may be given several times
     #[arg(short = 'v', long, value_name = "RE")]
     exclude: Vec<String>,
+
+    /// Ready patterns for a service: sshd, dovecot, ...; several with commas; all; list prints them
+    #[arg(short, long, value_name = "NAME")]
+    preset: Vec<String>,
+
+    /// The patterns of a fail2ban filter as they are: FILE, or FILE[mode=aggressive]; may be given several times
+    #[arg(long, value_name = "FILE")]
+    filter: Vec<String>,
 
     /// Only the first address of a line
     #[arg(long, conflicts_with = "last")]
@@ -86,6 +95,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
+    if arguments.preset.iter().any(|name| name == "list") {
+        let mut output = Output::new(false);
+        ready::list(output.buffer());
+        output.flush()?;
+        return Ok(true);
+    }
     let keep = Keep::new(&arguments)?;
     let mut output = Output::new(arguments.json);
     let mut chooser = Chooser::new(&arguments, keep)?;

@@ -164,8 +164,8 @@ impl Matcher for Pattern {
         })
     }
 
-    fn literal(&self) -> Option<&[u8]> {
-        self.literal.as_deref()
+    fn literals(&self) -> Option<Vec<&[u8]>> {
+        Some(vec![self.literal.as_deref()?])
     }
 
     fn names_address(&self) -> bool {
@@ -360,8 +360,8 @@ mod tests {
         ] {
             let compiled = Pattern::new(pattern).expect("a row of this test");
             let literal = compiled
-                .literal()
-                .map_or("-".into(), |l| String::from_utf8_lossy(l).into_owned());
+                .literal
+                .map_or("-".into(), |l| String::from_utf8_lossy(&l).into_owned());
             assert_eq!(literal, expected, "{pattern}");
         }
     }
