@@ -26,7 +26,7 @@ pub struct Outcome {
     pub refused: HashSet<Address>,
 }
 
-/// Tells the firewall all that the ledger has pending for it; everything, where the firewall has lost what was ours.
+/// Tells the firewall all that it does not know yet; everything, where the firewall has lost what was ours.
 pub fn enforce(
     ledger: &mut Ledger,
     backend: &str,
@@ -37,7 +37,7 @@ pub fn enforce(
         if lost {
             restore(books, backend, firewall, &mut HashMap::new(), |_| ())?;
         }
-        let outcome = tell_pending(books, backend, firewall)?;
+        let outcome = tell_untold(books, backend, firewall)?;
         if lost {
             // Until one process comes to this point, each restores anew.
             firewall.restored().map_err(|e| fault(backend, &e))?;
@@ -55,7 +55,7 @@ pub fn sync(
 ) -> Result<Outcome, Fault> {
     ledger.alone(|books| {
         firewall.ensure().map_err(|e| fault(backend, &e))?;
-        let outcome = tell_pending(books, backend, firewall)?;
+        let outcome = tell_untold(books, backend, firewall)?;
         let held = firewall.list().map_err(|e| fault(backend, &e))?;
         let mut held: HashMap<_, _> = held.into_iter().flatten().collect();
         restore(books, backend, firewall, &mut held, each)?;
@@ -106,45 +106,60 @@ pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Dur
     }
 }
 
-fn tell_pending(
+fn tell_untold(
     books: &Books,
     backend: &str,
     firewall: &mut dyn Firewall,
 ) -> Result<Outcome, WriteError> {
     let mut outcome = Outcome::default();
+    let now = Time::now();
+    let due = books.due(backend, now)?;
+    tell_chunk(books, backend, firewall, &due, now, &mut outcome)?;
     let mut last = 0;
     loop {
-        let now = Time::now();
-        let chunk = books.pending(backend, last, now)?;
+        let chunk = books.untold(backend, last)?;
         let Some((id, _)) = chunk.last() else {
-            outcome.later = books.next_due()?.is_some();
-            return Ok(outcome);
+            break;
         };
         last = *id;
-        let refused = match tell(firewall, &chunk, now) {
-            Ok(()) => HashMap::new(),
-            Err(e) => tell_each(firewall, &chunk, now, e).map_err(|e| fault(backend, &e))?,
-        };
-        for (id, ban) in &chunk {
-            if let Some(e) = refused.get(id) {
-                complain::error(firewall::name(backend), describe(e));
-                outcome.refused.insert(ban.address);
-                if ban.has_ended(now) {
-                    books.told(*id, None)?;
-                } else {
-                    books.refused(*id)?;
-                }
-                continue;
-            }
-            if ban.has_ended(now) {
-                outcome.lifted.push(*ban);
-            }
-            let stays = ban
-                .left(now)
-                .filter(|left| !left.is_zero() && !firewall.expires(*left));
-            books.told(*id, stays.and(ban.until))?;
+        tell_chunk(books, backend, firewall, &chunk, now, &mut outcome)?;
+    }
+    if last > 0 {
+        books.all_told(backend)?;
+    }
+    outcome.later = books.next_due()?.is_some();
+    Ok(outcome)
+}
+
+fn tell_chunk(
+    books: &Books,
+    backend: &str,
+    firewall: &mut dyn Firewall,
+    chunk: &[(i64, Ban)],
+    now: Time,
+    outcome: &mut Outcome,
+) -> Result<(), WriteError> {
+    let refused = match tell(firewall, chunk, now) {
+        Ok(()) => HashMap::new(),
+        Err(e) => tell_each(firewall, chunk, now, e).map_err(|e| fault(backend, &e))?,
+    };
+    for (id, ban) in chunk {
+        if let Some(e) = refused.get(id) {
+            complain::error(firewall::name(backend), describe(e));
+            outcome.refused.insert(ban.address);
+        }
+        if ban.has_ended(now) {
+            books.forget_reminder(*id)?;
+            outcome.lifted.push(*ban);
+        } else if refused.contains_key(id) {
+            books.refused(*id)?;
+        } else if let Some(until) = ban.until
+            && !firewall.expires(until.since(now))
+        {
+            books.remind(*id, backend, until)?;
         }
     }
+    Ok(())
 }
 
 /// Bans those that last and lifts those that have ended.

@@ -1,14 +1,14 @@
 //! The ledger: which bans there are and were, since when, until when and why, kept in the state file.
 //!
-//! The ledger is written before the firewall is touched. What the firewall has still to be told is
-//! *pending* until somebody has told it under the ledger's lock ([`Ledger::alone`]), so a process
-//! killed in between leaves work that the next one finishes.
+//! The ledger is written before the firewall is touched, and notes what the firewall was told when somebody has told
+//! it under the ledger's lock ([`Ledger::alone`]): so a process killed in between leaves work that the next one
+//! finishes.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
 use crate::address::Address;
 use crate::complain::Fault;
@@ -16,34 +16,49 @@ use crate::record::Record;
 use crate::state::{State, WriteError};
 use crate::time::Time;
 
-// Times are microseconds since 1970.
+// Times are microseconds since 1970. Each change gives a ban a new number, the highest so far: so what a firewall has
+// not been told is a range, and entering a new ban is one statement.
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS ban (
+CREATE TABLE IF NOT EXISTS ban (        -- the last one of each address in each firewall
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
-    backend TEXT NOT NULL,              -- the firewall that holds it
+    backend TEXT NOT NULL,
     since INTEGER NOT NULL,
     until INTEGER,                      -- as promised; NULL: until lifted
     ends INTEGER,                       -- the same, or when it was lifted
-    facts BLOB                          -- what the record said: count=, rule=, line=, ...
+    facts BLOB,                         -- what the record said: count=, rule=, line=, ...
+    UNIQUE (address, backend)
 );
-CREATE INDEX IF NOT EXISTS ban_address ON ban (address);
-CREATE INDEX IF NOT EXISTS ban_ends ON ban (ends);
-CREATE TABLE IF NOT EXISTS pending (
+CREATE TABLE IF NOT EXISTS past (       -- those before
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    ends INTEGER,
+    facts BLOB
+);
+CREATE INDEX IF NOT EXISTS past_address ON past (address);
+CREATE TABLE IF NOT EXISTS told (
+    backend TEXT PRIMARY KEY,
+    ban INTEGER NOT NULL                -- the firewall knows all bans up to this
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS later (      -- bans whose end a firewall has to be told
     ban INTEGER PRIMARY KEY,
     backend TEXT NOT NULL,
-    due INTEGER NOT NULL                -- not to be told before
+    due INTEGER NOT NULL
 );
 ";
 
 /// How long an ended ban is remembered.
 const MEMORY: Duration = Duration::from_secs(90 * 86_400);
-/// How many bans are remembered, however young; those in force are never forgotten.
-const REMEMBERED: i64 = 1_000_000;
-/// So many new bans after another, old ones are forgotten.
+/// How many ended bans are remembered, however young: so many of the last, and so many of those before.
+const REMEMBERED: i64 = 500_000;
+/// So many new bans after another, some old ones are looked at and forgotten.
 const FORGET_EVERY: i64 = 1_000;
+const FORGET_AMONG: i64 = 5_000;
 /// What is told to a firewall at a time.
-const CHUNK: usize = 10_000;
+const CHUNK: i64 = 10_000;
 
 /// One ban.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,16 +101,17 @@ impl Ban {
         self.until.map(|until| until.since(now))
     }
 
-    fn read(row: &Row) -> rusqlite::Result<Self> {
-        let address = row.get_ref("address")?.as_str()?;
+    /// From the columns address, since and ends, the first of them at `from`.
+    fn read(row: &Row, from: usize) -> rusqlite::Result<Self> {
+        let address = row.get_ref(from)?.as_str()?;
         let parsed = Address::parse(address.as_bytes());
         let not_one = || format!("not an address in the ledger: {address}").into();
         Ok(Ban {
             address: parsed.ok_or_else(|| {
-                rusqlite::Error::FromSqlConversionFailure(0, Type::Text, not_one())
+                rusqlite::Error::FromSqlConversionFailure(from, Type::Text, not_one())
             })?,
-            since: Time(row.get("since")?),
-            until: row.get::<_, Option<i64>>("ends")?.map(Time),
+            since: Time(row.get(from + 1)?),
+            until: row.get::<_, Option<i64>>(from + 2)?.map(Time),
         })
     }
 }
@@ -104,6 +120,8 @@ impl Ban {
 pub fn seconds(time: Time) -> String {
     Time::from_secs(time.0.div_euclid(1_000_000)).to_string()
 }
+
+const STORY: &str = "address, since, ends, backend, until, facts";
 
 /// A ban with all that is known of it.
 pub struct Story {
@@ -116,12 +134,13 @@ pub struct Story {
 }
 
 impl Story {
+    /// From the columns that [`STORY`] names.
     fn read(row: &Row) -> rusqlite::Result<Self> {
         Ok(Story {
-            ban: Ban::read(row)?,
-            backend: row.get("backend")?,
-            promised: row.get::<_, Option<i64>>("until")?.map(Time),
-            facts: row.get::<_, Option<Vec<u8>>>("facts")?.unwrap_or_default(),
+            ban: Ban::read(row, 0)?,
+            backend: row.get(3)?,
+            promised: row.get::<_, Option<i64>>(4)?.map(Time),
+            facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
         })
     }
 }
@@ -135,6 +154,10 @@ impl Ledger {
     /// Opens the ledger in the state file, made if need be; see [`State::open`].
     pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
+        // Bans in bulk touch the whole index again and again.
+        state.run(|db| {
+            db.execute_batch("PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=2000")
+        })?;
         Ok(Ledger { state })
     }
 
@@ -143,7 +166,7 @@ impl Ledger {
         let Some(state) = State::look(state_file)? else {
             return Ok(None);
         };
-        let is_there = state.run(|db| db.table_exists(None, "ban"))?;
+        let is_there = state.run(|db| db.table_exists(None, "told"))?;
         Ok(is_there.then_some(Ledger { state }))
     }
 
@@ -169,15 +192,19 @@ impl Ledger {
     /// How many bans of exactly this address or network had ended by then.
     pub fn earlier(&self, address: &Address, at: Time) -> Result<u32, Fault> {
         self.state.run(|db| {
-            db.prepare_cached("SELECT count(*) FROM ban WHERE address = ? AND ends <= ?")?
-                .query_row(params![address.to_string(), at.0], |row| row.get(0))
+            let mut query = db.prepare_cached(
+                "SELECT (SELECT count(*) FROM past WHERE address = ?1 AND ends <= ?2)
+                      + (SELECT count(*) FROM ban WHERE address = ?1 AND ends <= ?2)",
+            )?;
+            query.query_row(params![address.to_string(), at.0], |row| row.get(0))
         })
     }
 
     /// All bans that have not ended, in the order of their addresses.
     pub fn current(&self, now: Time) -> Result<Vec<Story>, Fault> {
         let mut stories: Vec<Story> = self.state.run(|db| {
-            let mut query = db.prepare("SELECT * FROM ban WHERE ends IS NULL OR ends > ?")?;
+            let query = format!("SELECT {STORY} FROM ban WHERE ends IS NULL OR ends > ?");
+            let mut query = db.prepare(&query)?;
             query.query_map([now.0], Story::read)?.collect()
         })?;
         stories.sort_by_key(|story| story.ban.address);
@@ -187,16 +214,17 @@ impl Ledger {
     /// All that is remembered of exactly this address or network, the oldest first.
     pub fn stories(&self, address: &Address) -> Result<Vec<Story>, Fault> {
         self.state.run(|db| {
-            let query = "SELECT * FROM ban WHERE address = ? ORDER BY id";
-            let mut query = db.prepare_cached(query)?;
-            query
-                .query_map([address.to_string()], Story::read)?
-                .collect()
+            let mut query = db.prepare_cached(&format!(
+                "SELECT {STORY} FROM past WHERE address = ?1 UNION ALL
+                 SELECT {STORY} FROM ban WHERE address = ?1 ORDER BY since"
+            ))?;
+            let stories = query.query_map([address.to_string()], Story::read)?;
+            stories.collect()
         })
     }
 
     /// Enters those of `wanted`, each with its facts, that are new or longer than what is there and have not ended by
-    /// now, as pending.
+    /// now; the firewall has then to be told.
     ///
     /// Answers for each what it became; see [`Ban::onto`].
     pub fn ban(
@@ -206,27 +234,35 @@ impl Ledger {
         now: Time,
     ) -> Result<Vec<Option<Ban>>, Fault> {
         self.state.write(|db| {
-            let mut entered = Vec::new();
-            let mut last = None;
+            let before = last_id(db)?;
+            let mut entered = Vec::with_capacity(wanted.len());
+            let mut insert = db.prepare_cached(
+                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+            )?;
             for (ban, facts) in wanted {
-                let old = find(db, backend, &ban.address, Time(i64::MAX), now)?;
-                let ban = Some(*ban).filter(|ban| !ban.has_ended(now));
-                let ban = ban.and_then(|ban| ban.onto(old.as_ref().map(|(_, old)| old)));
-                if let Some(ban) = &ban {
-                    last = Some(enter(db, backend, old.map(|(id, _)| id), ban, facts)?);
-                }
-                entered.push(ban);
+                let address = ban.address.to_string();
+                let until = ban.until.map(|t| t.0);
+                let facts = Some(facts).filter(|f| !f.is_empty());
+                entered.push(if ban.has_ended(now) {
+                    None
+                } else if insert.execute(params![address, backend, ban.since.0, until, facts])? > 0
+                {
+                    Some(*ban)
+                } else {
+                    replace(db, backend, ban, facts, now)?
+                });
             }
-            let new = entered.len() as i64;
-            // Once in a while, for as long as new bans come.
-            if last.is_some_and(|id| id % FORGET_EVERY < new) {
-                forget(db, now)?;
+            let after = last_id(db)?;
+            if before / FORGET_EVERY != after / FORGET_EVERY {
+                forget(db, after, now)?;
             }
             Ok(entered)
         })
     }
 
-    /// Sets the end of each address's bans, longer or shorter, as pending; a moment not after `now` lifts them.
+    /// Sets the end of each address's bans, longer or shorter; a moment not after `now` lifts them. The firewall has
+    /// then to be told.
     ///
     /// Answers for each what it became, with the firewall that holds it; nothing where there is no ban.
     pub fn end(
@@ -252,21 +288,23 @@ impl Ledger {
         self.state.write(|db| work(&Books(db)))
     }
 
-    /// The firewalls that hold bans or have to be told something.
+    /// The firewalls that hold bans, or have to be told that they ended.
     pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
-        self.state.run(|db| {
-            let mut query = db.prepare(
-                "SELECT DISTINCT backend FROM ban WHERE ends IS NULL OR ends > ?
-                 UNION SELECT backend FROM pending",
-            )?;
-            query.query_map([now.0], |row| row.get(0))?.collect()
-        })
+        self.names(
+            "SELECT DISTINCT backend FROM ban WHERE ends IS NULL OR ends > ?
+             UNION SELECT backend FROM later",
+            now,
+        )
     }
 
-    /// The firewalls that have to be told something by now.
+    /// The firewalls that have to be told by now that bans ended.
     pub fn due_backends(&self, now: Time) -> Result<Vec<String>, Fault> {
+        self.names("SELECT DISTINCT backend FROM later WHERE due <= ?", now)
+    }
+
+    fn names(&self, query: &str, now: Time) -> Result<Vec<String>, Fault> {
         self.state.run(|db| {
-            let mut query = db.prepare("SELECT DISTINCT backend FROM pending WHERE due <= ?")?;
+            let mut query = db.prepare(query)?;
             query.query_map([now.0], |row| row.get(0))?.collect()
         })
     }
@@ -276,21 +314,19 @@ impl Ledger {
 pub struct Books<'a>(&'a Transaction<'a>);
 
 impl Books<'_> {
-    /// What a firewall has to be told by now: bans with their numbers, those above `after`, not all at once.
-    pub fn pending(
-        &self,
-        backend: &str,
-        after: i64,
-        now: Time,
-    ) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        self.chunk(
-            "SELECT ban.* FROM pending JOIN ban ON ban.id = pending.ban
-             WHERE pending.backend = ?1 AND pending.ban > ?2 AND due <= ?3
-             ORDER BY pending.ban LIMIT ?4",
-            backend,
-            after,
-            now,
-        )
+    /// The bans of which a firewall has not been told, with their numbers, those above `after`, not all at once.
+    pub fn untold(&self, backend: &str, after: i64) -> rusqlite::Result<Vec<(i64, Ban)>> {
+        let query = "SELECT id, address, since, ends FROM ban
+             WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
+             AND backend = ?1 ORDER BY id LIMIT ?3";
+        self.chunk(query, params![backend, after, CHUNK])
+    }
+
+    /// The bans whose end a firewall has to be told by now, with their numbers.
+    pub fn due(&self, backend: &str, now: Time) -> rusqlite::Result<Vec<(i64, Ban)>> {
+        let query = "SELECT id, address, since, ends FROM later JOIN ban ON ban.id = later.ban
+             WHERE later.backend = ? AND due <= ?";
+        self.chunk(query, params![backend, now.0])
     }
 
     /// The bans that a firewall should hold, with their numbers, those above `after`, not all at once.
@@ -300,60 +336,63 @@ impl Books<'_> {
         after: i64,
         now: Time,
     ) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        self.chunk(
-            "SELECT * FROM ban
+        let query = "SELECT id, address, since, ends FROM ban
              WHERE backend = ?1 AND id > ?2 AND (ends IS NULL OR ends > ?3)
-             ORDER BY id LIMIT ?4",
-            backend,
-            after,
-            now,
-        )
+             ORDER BY id LIMIT ?4";
+        self.chunk(query, params![backend, after, now.0, CHUNK])
     }
 
-    fn chunk(
-        &self,
-        query: &str,
-        backend: &str,
-        after: i64,
-        now: Time,
-    ) -> rusqlite::Result<Vec<(i64, Ban)>> {
+    fn chunk(&self, query: &str, values: impl Params) -> rusqlite::Result<Vec<(i64, Ban)>> {
         let mut query = self.0.prepare_cached(query)?;
-        let values = params![backend, after, now.0, CHUNK as i64];
         query
-            .query_map(values, |row| Ok((row.get("id")?, Ban::read(row)?)))?
+            .query_map(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))?
             .collect()
     }
 
-    /// Notes that a firewall was told of a ban; `again` is when it has to be told that it has ended.
-    pub fn told(&self, id: i64, again: Option<Time>) -> rusqlite::Result<()> {
-        match again {
-            None => self
-                .0
-                .prepare_cached("DELETE FROM pending WHERE ban = ?")?
-                .execute([id])?,
-            Some(due) => self
-                .0
-                .prepare_cached("UPDATE pending SET due = ?2 WHERE ban = ?1")?
-                .execute([id, due.0])?,
-        };
-        Ok(())
+    /// Notes that a firewall was told all that there was to tell.
+    pub fn all_told(&self, backend: &str) -> rusqlite::Result<()> {
+        let mut insert = self.0.prepare_cached(
+            "INSERT INTO told SELECT ?1, max(id) FROM ban WHERE true
+             ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban <> excluded.ban",
+        )?;
+        insert.execute([backend]).map(drop)
     }
 
-    /// Takes out a ban that its firewall refuses.
+    /// Notes that a firewall has to be told the end of a ban when it comes.
+    pub fn remind(&self, id: i64, backend: &str, due: Time) -> rusqlite::Result<()> {
+        let mut insert = self
+            .0
+            .prepare_cached("INSERT OR REPLACE INTO later VALUES (?, ?, ?)")?;
+        insert.execute(params![id, backend, due.0]).map(drop)
+    }
+
+    /// Notes that a firewall was told the end of a ban.
+    pub fn forget_reminder(&self, id: i64) -> rusqlite::Result<()> {
+        forget_reminder(self.0, id)
+    }
+
+    /// Notes that a firewall refuses a ban: it ends before it began.
     pub fn refused(&self, id: i64) -> rusqlite::Result<()> {
-        self.told(id, None)?;
-        self.0.execute("DELETE FROM ban WHERE id = ?", [id])?;
-        Ok(())
+        let mut update = self
+            .0
+            .prepare_cached("UPDATE ban SET ends = since WHERE id = ?")?;
+        update.execute([id]).map(drop)
     }
 
-    /// When a firewall has next to be told something.
+    /// When a firewall has next to be told the end of a ban.
     pub fn next_due(&self) -> rusqlite::Result<Option<Time>> {
-        let mut query = self.0.prepare_cached("SELECT min(due) FROM pending")?;
+        let mut query = self.0.prepare_cached("SELECT min(due) FROM later")?;
         let due: Option<i64> = query.query_row([], |row| row.get(0))?;
         Ok(due.map(Time))
     }
 }
 
+fn last_id(db: &Connection) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached("SELECT ifnull(max(id), 0) FROM ban")?;
+    query.query_row([], |row| row.get(0))
+}
+
+/// The ban of an address that had begun by one moment and not ended by another, with its number.
 fn find(
     db: &Connection,
     backend: &str,
@@ -365,45 +404,64 @@ fn find(
         "SELECT id, address, since, ends FROM ban
          WHERE address = ? AND backend = ? AND since <= ? AND (ends IS NULL OR ends > ?)",
     )?;
+    let values = params![address.to_string(), backend, begun.0, now.0];
     query
-        .query_row(
-            params![address.to_string(), backend, begun.0, now.0],
-            |row| Ok((row.get(0)?, Ban::read(row)?)),
-        )
+        .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
         .optional()
 }
 
-/// Enters a ban as pending, in place of the one of that number; answers its number.
-fn enter(
+/// Enters a ban where the address had one before; answers what it became.
+fn replace(
     db: &Connection,
     backend: &str,
-    old: Option<i64>,
     ban: &Ban,
-    facts: &[u8],
-) -> rusqlite::Result<i64> {
-    let mut insert = db.prepare_cached(
-        "INSERT OR REPLACE INTO ban (id, address, backend, since, until, ends, facts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6)",
+    facts: Option<&Vec<u8>>,
+    now: Time,
+) -> rusqlite::Result<Option<Ban>> {
+    let address = ban.address.to_string();
+    let old = find(db, backend, &ban.address, Time(i64::MAX), now)?;
+    if old.is_none() {
+        let mut keep = db.prepare_cached(
+            "INSERT INTO past (address, backend, since, until, ends, facts)
+             SELECT address, backend, since, until, ends, facts FROM ban
+             WHERE address = ? AND backend = ?",
+        )?;
+        keep.execute([address.as_str(), backend])?;
+    }
+    let Some(new) = ban.onto(old.map(|(_, old)| old).as_ref()) else {
+        return Ok(None);
+    };
+    renumber(db, &address, backend)?;
+    let mut update = db.prepare_cached(
+        "UPDATE ban SET since = ?3, until = ?4, ends = ?4, facts = ifnull(?5, iif(?6, facts, NULL))
+         WHERE address = ?1 AND backend = ?2",
     )?;
-    let until = ban.until.map(|t| t.0);
-    let facts = Some(facts).filter(|f| !f.is_empty());
-    insert.execute(params![
-        old,
-        ban.address.to_string(),
+    let until = new.until.map(|t| t.0);
+    // A ban that is lengthened without evidence keeps what it had.
+    let lengthened = old.is_some();
+    update.execute(params![
+        address,
         backend,
-        ban.since.0,
+        new.since.0,
         until,
-        facts
+        facts,
+        lengthened
     ])?;
-    let id = old.unwrap_or_else(|| db.last_insert_rowid());
-    put_pending(db, id, backend)?;
-    Ok(id)
+    Ok(Some(new))
 }
 
-fn put_pending(db: &Connection, id: i64, backend: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO pending VALUES (?, ?, 0)")?
-        .execute(params![id, backend])?;
-    Ok(())
+/// Gives a ban the highest number, because its firewall has to be told of it.
+fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached("SELECT id FROM ban WHERE address = ? AND backend = ?")?;
+    let id = query.query_row([address, backend], |row| row.get(0))?;
+    forget_reminder(db, id)?;
+    let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
+    update.execute([last_id(db)? + 1, id]).map(drop)
+}
+
+fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM later WHERE ban = ?")?;
+    delete.execute([id]).map(drop)
 }
 
 fn end(
@@ -412,36 +470,46 @@ fn end(
     until: Time,
     now: Time,
 ) -> rusqlite::Result<Vec<(String, Ban)>> {
+    let text = address.to_string();
     let mut query = db.prepare_cached(
-        "SELECT id, backend, address, since, ends FROM ban
+        "SELECT backend, address, since, ends FROM ban
          WHERE address = ? AND (ends IS NULL OR ends > ?)",
     )?;
-    let found: Vec<(i64, String, Ban)> = query
-        .query_map(params![address.to_string(), now.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, Ban::read(row)?))
+    let found: Vec<(String, Ban)> = query
+        .query_map(params![text, now.0], |row| {
+            Ok((row.get(0)?, Ban::read(row, 1)?))
         })?
         .collect::<Result<_, _>>()?;
     let mut changed = Vec::new();
-    for (id, backend, ban) in found {
+    for (backend, ban) in found {
+        renumber(db, &text, &backend)?;
         // A lifted ban remembers when it was to end.
         let mut update = db.prepare_cached(
-            "UPDATE ban SET ends = ?2, until = iif(?2 > ?3, ?2, until) WHERE id = ?1",
+            "UPDATE ban SET ends = ?3, until = iif(?3 > ?4, ?3, until)
+             WHERE address = ?1 AND backend = ?2",
         )?;
-        update.execute([id, until.0, now.0])?;
-        put_pending(db, id, &backend)?;
+        update.execute(params![text, backend, until.0, now.0])?;
         let until = Some(until);
         changed.push((backend, Ban { until, ..ban }));
     }
     Ok(changed)
 }
 
-/// Forgets what ended long ago, and what ended at all where too much is remembered.
-fn forget(db: &Connection, now: Time) -> rusqlite::Result<()> {
+/// Forgets what ended long ago, and what ended at all where too much is remembered: among the oldest of the past, and
+/// in a stretch of the last bans, another one each time, so that no run has to look at all.
+fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
+    let long_ago = (now - MEMORY).0;
     db.prepare_cached(
-        "DELETE FROM ban
-         WHERE (ends < ?1 OR ends <= ?2 AND id <= (SELECT max(id) FROM ban) - ?3)
-         AND id NOT IN (SELECT ban FROM pending)",
+        "DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT ?3)
+         AND (ends < ?1 OR id <= (SELECT max(id) FROM past) - ?2)",
     )?
-    .execute([(now - MEMORY).0, now.0, REMEMBERED])?;
+    .execute([long_ago, REMEMBERED, FORGET_AMONG])?;
+    let start = (last / FORGET_EVERY * FORGET_AMONG) % last;
+    db.prepare_cached(
+        "DELETE FROM ban WHERE id BETWEEN ?1 AND ?1 + ?2 AND id < ?3
+         AND (ends < ?4 OR ends <= ?5 AND id <= ?3 - ?6)
+         AND id NOT IN (SELECT ban FROM later)",
+    )?
+    .execute([start, FORGET_AMONG, last, long_ago, now.0, REMEMBERED])?;
     Ok(())
 }

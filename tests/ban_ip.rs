@@ -179,7 +179,9 @@ fn longer_each_time() {
         let ban = "ban-ip --for 1h --escalate 3 --max 1d 203.0.113.7";
         for hours in [1, 3, 9, 24, 24] {
             assert_eq!(lengths(&shell.run(ban)), [hours * 60]);
-            assert_eq!(shell.run(ban).out, "", "a ban in force is no earlier one");
+            // A ban in force is no earlier one; a moment later it may become a moment longer.
+            let again = lengths(&shell.run(ban));
+            assert!(again.iter().all(|l| *l == hours * 60), "{again:?}");
             assert_eq!(shell.run("unban-at now 203.0.113.7").status, Some(0));
         }
         let other = shell.run("ban-ip --for 1h --escalate 3 203.0.113.8");
@@ -582,8 +584,7 @@ fn what_is_due_is_lifted_by_whoever_comes() {
 fn one_that_is_refused_does_not_hold_up_the_others() {
     let shell = Shell::new();
     let refuse = shell.path("refuse");
-    let script =
-        format!("#!/bin/sh\n[ $1 != 203.0.113.2 ] || {{ echo no, not that >&2; exit 1; }}\n");
+    let script = "#!/bin/sh\n[ $1 != 203.0.113.2 ] || { echo no, not that >&2; exit 1; }\n";
     std::fs::write(&refuse, script).unwrap();
     run("chmod", &["+x", refuse.to_str().unwrap()]);
     let ban = format!(
