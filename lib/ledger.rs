@@ -87,9 +87,7 @@ impl Ban {
 
     /// Puts `since=` and `until=` into a record, to the whole second.
     pub fn describe(&self, record: &mut Record) {
-        record.set("since", seconds(self.since).as_bytes());
-        let until = self.until.map_or("never".into(), seconds);
-        record.set("until", until.as_bytes());
+        Clerk::default().describe(self, record);
     }
 
     pub fn has_ended(&self, now: Time) -> bool {
@@ -113,6 +111,33 @@ impl Ban {
             since: Time(row.get(from + 1)?),
             until: row.get::<_, Option<i64>>(from + 2)?.map(Time),
         })
+    }
+}
+
+/// Writes many bans into records: they begin and end together, and a calendar is slow.
+#[derive(Default)]
+pub struct Clerk {
+    since: (i64, String),
+    until: (i64, String),
+}
+
+impl Clerk {
+    /// See [`Ban::describe`].
+    pub fn describe(&mut self, ban: &Ban, record: &mut Record) {
+        let write = |(known, text): &mut (i64, String), time: Time| {
+            let second = time.0.div_euclid(1_000_000);
+            if text.is_empty() || *known != second {
+                (*known, *text) = (second, seconds(time));
+            }
+        };
+        write(&mut self.since, ban.since);
+        record.set("since", self.since.1.as_bytes());
+        if let Some(until) = ban.until {
+            write(&mut self.until, until);
+            record.set("until", self.until.1.as_bytes());
+        } else {
+            record.set("until", b"never");
+        }
     }
 }
 
@@ -156,7 +181,7 @@ impl Ledger {
         let state = State::open(state_file, SCHEMA)?;
         // Bans in bulk touch the whole index again and again.
         state.run(|db| {
-            db.execute_batch("PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=2000")
+            db.execute_batch("PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=4000")
         })?;
         Ok(Ledger { state })
     }
@@ -235,23 +260,27 @@ impl Ledger {
     ) -> Result<Vec<Option<Ban>>, Fault> {
         self.state.write(|db| {
             let before = last_id(db)?;
-            let mut entered = Vec::with_capacity(wanted.len());
+            let mut entered = vec![None; wanted.len()];
+            // Neighbours share a page of the index.
+            let texts: Vec<String> = wanted.iter().map(|(b, _)| b.address.to_string()).collect();
+            let mut order: Vec<usize> = (0..wanted.len()).collect();
+            order.sort_by_key(|i| &texts[*i]);
             let mut insert = db.prepare_cached(
                 "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?;
-            for (ban, facts) in wanted {
-                let address = ban.address.to_string();
+            for i in order {
+                let ((ban, facts), address) = (&wanted[i], &texts[i]);
                 let until = ban.until.map(|t| t.0);
                 let facts = Some(facts).filter(|f| !f.is_empty());
-                entered.push(if ban.has_ended(now) {
-                    None
-                } else if insert.execute(params![address, backend, ban.since.0, until, facts])? > 0
-                {
-                    Some(*ban)
-                } else {
-                    replace(db, backend, ban, facts, now)?
-                });
+                if ban.has_ended(now) {
+                    continue;
+                }
+                let values = params![address, backend, ban.since.0, until, facts];
+                entered[i] = match insert.execute(values)? {
+                    0 => replace(db, backend, ban, facts, now)?,
+                    _ => Some(*ban),
+                };
             }
             let after = last_id(db)?;
             if before / FORGET_EVERY != after / FORGET_EVERY {

@@ -8,7 +8,7 @@ use pipeban::complain::Fault;
 use pipeban::enforce::{Outcome, enforce};
 use pipeban::firewall::{self, Firewall};
 use pipeban::input::describe;
-use pipeban::ledger::{Ban, Ledger};
+use pipeban::ledger::{Ban, Clerk, Ledger};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -139,9 +139,10 @@ impl Hand {
                 .collect::<Result<_, _>>()?,
         };
         let mut done = false;
+        let mut clerk = Clerk::default();
         for (mut wish, ban) in batch.into_iter().zip(entered) {
             if let Some(ban) = ban {
-                ban.describe(&mut wish.record);
+                clerk.describe(&ban, &mut wish.record);
                 output.record(&wish.record)?;
                 done = true;
             }

@@ -8,7 +8,7 @@ use pipeban::complain::{self, Fault};
 use pipeban::enforce::agree;
 use pipeban::firewall::{self, Firewall};
 use pipeban::input::describe;
-use pipeban::ledger::{Ledger, seconds};
+use pipeban::ledger::{Clerk, Ledger, seconds};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -33,10 +33,11 @@ pub fn run(backend: &str, state_file: Option<&Path>, output: &mut Output) -> Res
 
     let mut found = false;
     let mut strangers = Vec::new();
+    let mut clerk = Clerk::default();
     for story in in_ledger {
         let mut record = Record::with_fields(story.ban.address, &story.facts);
         record.remove("line");
-        story.ban.describe(&mut record);
+        clerk.describe(&story.ban, &mut record);
         if story.backend != backend {
             record.set("backend", firewall::name(&story.backend).as_bytes());
         } else if let Some(left) = in_firewall.remove(&story.ban.address) {

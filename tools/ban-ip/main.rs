@@ -115,7 +115,7 @@ const BACKENDS: [&str; 5] = ["nft", "ipset", "iptables", "exec", "none"];
 
 /// Records are banned together up to this many, or this many bytes of them; fewer when the input has nothing more
 /// just now.
-const BATCH: usize = 10_000;
+const BATCH: usize = 20_000;
 const BATCH_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use pipeban::complain::Fault;
 use pipeban::enforce::sync;
 use pipeban::firewall;
 use pipeban::input::describe;
-use pipeban::ledger::Ledger;
+use pipeban::ledger::{Clerk, Ledger};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -29,9 +29,10 @@ pub fn run(
         let opened = firewall::open(backend);
         let mut firewall = opened.map_err(|e| Fault::new(firewall::name(backend), describe(&e)))?;
         let mut printed = Ok(());
+        let mut clerk = Clerk::default();
         let outcome = sync(&mut ledger, backend, firewall.as_mut(), |ban| {
             let mut record = Record::new(ban.address);
-            ban.describe(&mut record);
+            clerk.describe(ban, &mut record);
             if printed.is_ok() {
                 printed = output.record(&record);
             }
