@@ -49,6 +49,7 @@ pub struct Choice<'a> {
     pub rule: Option<&'a str>,
 }
 
+/// Which addresses of those that stand there.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Pick {
     All,
@@ -75,7 +76,10 @@ impl Chooser {
             compiled.map_err(|e| Fault::new(flag, e))
         };
         let mut matchers: Vec<Box<dyn Matcher>> = Vec::new();
-        for pattern in patterns("--regex", &arguments.regex)? {
+        for mut pattern in patterns("--regex", &arguments.regex)? {
+            if arguments.regex.len() > 1 {
+                pattern.name_rule();
+            }
             matchers.push(Box::new(pattern));
         }
         if !arguments.preset.is_empty() {
@@ -116,24 +120,9 @@ impl Chooser {
             && self.pick == Pick::All
     }
 
-    /// Calls `give` for each address to print of a block of lines, with its line.
-    pub fn choose_all(&mut self, block: &[u8], mut give: impl FnMut(&[u8], Choice)) {
-        let literals = self.literals.take();
-        let mut at = 0;
-        while at < block.len() {
-            if let Some(literals) = &literals {
-                let Some(hit) = literals.find_at(block, at) else {
-                    break;
-                };
-                at += memrchr(b'\n', &block[at..hit.start()]).map_or(0, |i| i + 1);
-            }
-            let length = memchr(b'\n', &block[at..]).unwrap_or(block.len() - at);
-            let line = &block[at..at + length];
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            self.choose(line, |choice| give(line, choice));
-            at += length + 1;
-        }
-        self.literals = literals;
+    /// A search for lines that may count; `None` where any may.
+    pub fn literals(&self) -> Option<Regex> {
+        self.literals.clone()
     }
 
     /// Calls `give` for each address of a line that is to be printed.
@@ -185,6 +174,24 @@ impl Chooser {
             });
         }
     }
+}
+
+/// The lines of a block without their ends; those alone that hold one of `literals`.
+pub fn lines<'a>(block: &'a [u8], literals: Option<&Regex>) -> impl Iterator<Item = &'a [u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        if at >= block.len() {
+            return None;
+        }
+        if let Some(literals) = literals {
+            let hit = literals.find_at(block, at)?;
+            at += memrchr(b'\n', &block[at..hit.start()]).map_or(0, |i| i + 1);
+        }
+        let length = memchr(b'\n', &block[at..]).unwrap_or(block.len() - at);
+        let line = &block[at..at + length];
+        at += length + 1;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 /// The `n`th field of a line, counted from 1, split at white space; empty if there is none.

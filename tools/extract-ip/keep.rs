@@ -66,10 +66,6 @@ impl Keep {
         })
     }
 
-    pub fn keeps_all(&self) -> bool {
-        self.all
-    }
-
     pub fn keeps(&self, address: &Address) -> bool {
         if self.all {
             return true;

@@ -6,6 +6,7 @@ mod hostile;
 mod keep;
 mod pattern;
 mod ready;
+mod stamps;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -21,6 +22,7 @@ use pipeban::record::Record;
 use choose::Chooser;
 use keep::Keep;
 use pattern::Pattern;
+use stamps::Stamps;
 
 /// Print the IP addresses in logs, one record a line.
 ///
@@ -61,6 +63,18 @@ struct Arguments {
     #[arg(long)]
     last: bool,
 
+    /// Add at= from the line's own time stamp
+    #[arg(short, long)]
+    time: bool,
+
+    /// The same, for time stamps of this form (strftime)
+    #[arg(long, value_name = "STRFTIME")]
+    time_format: Option<String>,
+
+    /// The same; the zone of time stamps that name none: Asia/Tokyo, +09:00, UTC [default: the local one]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    timezone: Option<String>,
+
     /// Add the log line as line=
     #[arg(short, long)]
     line: bool,
@@ -82,7 +96,7 @@ struct Arguments {
     not: Vec<String>,
 
     /// Say to a person what becomes of each line, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "line"])]
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone"])]
     explain: bool,
 
     /// Print each record as a JSON object
@@ -102,67 +116,80 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return Ok(true);
     }
     let keep = Keep::new(&arguments)?;
-    let mut output = Output::new(arguments.json);
     let mut chooser = Chooser::new(&arguments, keep)?;
-    let plain = !(arguments.line || arguments.json);
+    let mut stamps = Stamps::new(&arguments)?;
     let mut input = Input::new(arguments.files);
     if arguments.explain {
         return explain::run(chooser, input);
     }
+    let mut output = Output::new(arguments.json);
+    let bare = !(arguments.line || arguments.json || stamps.is_some());
+    // A line that does not count still has a time.
+    let literals = if stamps.is_some() {
+        None
+    } else {
+        chooser.literals()
+    };
     let mut done = false;
     loop {
-        match input.next_block(None)? {
-            Event::Idle => output.flush()?,
+        let block = match input.next_block(None)? {
+            Event::Idle => {
+                output.flush()?;
+                continue;
+            }
             Event::End => break,
-            Event::Data(block) if plain && chooser.takes_all() => {
-                done |= copy_all(block, &chooser.keep, &mut output);
-                output.flush_if_full()?;
-            }
-            Event::Data(block) => {
-                let mut fault = Ok(());
-                chooser.choose_all(block, |line, choice| {
-                    done = true;
-                    if plain && choice.rule.is_none() {
-                        choice.found.write(choice.text, output.buffer());
-                        output.buffer().push(b'\n');
-                        return;
-                    }
-                    let mut record = Record::new(choice.found.address);
-                    if let Some(rule) = choice.rule {
-                        record.push("rule", rule.as_bytes());
-                    }
-                    if arguments.line {
-                        record.push("line", line);
-                    }
-                    if fault.is_ok() {
-                        fault = output.record(&record);
-                    }
-                });
-                fault?;
-                output.flush_if_full()?;
-            }
+            Event::Data(block) => block,
+        };
+        if bare && chooser.takes_all() {
+            done |= copy_all(block, &chooser.keep, output.buffer());
+            output.flush_if_full()?;
+            continue;
         }
+        for line in choose::lines(block, literals.as_ref()) {
+            if let Some(stamps) = &mut stamps {
+                stamps.read(line);
+            }
+            let mut result = Ok(());
+            chooser.choose(line, |choice| {
+                done = true;
+                if bare && choice.rule.is_none() {
+                    choice.found.write(choice.text, output.buffer());
+                    output.buffer().push(b'\n');
+                    return;
+                }
+                let mut record = Record::new(choice.found.address);
+                if let Some(time) = stamps.as_mut().and_then(Stamps::time) {
+                    record.push("at", time.to_string().as_bytes());
+                }
+                if let Some(rule) = choice.rule {
+                    record.push("rule", rule.as_bytes());
+                }
+                if arguments.line {
+                    record.push("line", line);
+                }
+                if result.is_ok() {
+                    result = output.record(&record);
+                }
+            });
+            result?;
+            output.flush_if_full()?;
+        }
+    }
+    if let Some(stamps) = stamps {
+        stamps.report();
     }
     output.flush()?;
     Ok(done)
 }
 
 /// Prints every address of a block that is kept, without looking for lines.
-fn copy_all(block: &[u8], keep: &Keep, output: &mut Output) -> bool {
-    let out = output.buffer();
+fn copy_all(block: &[u8], keep: &Keep, out: &mut Vec<u8>) -> bool {
     let before = out.len();
-    if keep.keeps_all() {
-        finder::find_all(block, |found| {
+    finder::find_all(block, |found| {
+        if keep.keeps(&found.address) {
             found.write(block, out);
             out.push(b'\n');
-        });
-    } else {
-        finder::find_all(block, |found| {
-            if keep.keeps(&found.address) {
-                found.write(block, out);
-                out.push(b'\n');
-            }
-        });
-    }
+        }
+    });
     out.len() > before
 }

@@ -27,6 +27,8 @@ const MANY: usize = 16;
 pub struct Pattern {
     /// As the user wrote it.
     text: String,
+    /// Whether a match tells `text` as its rule.
+    named: bool,
     hir: Hir,
     regex: Regex,
     /// The groups that are an `<IP>`; none if the pattern has none.
@@ -52,6 +54,7 @@ impl Pattern {
         collect_tags(&hir, &mut tags);
         Ok(Pattern {
             text: text.into(),
+            named: false,
             regex,
             needs_tag: needs_tag(&hir),
             literal: longest_literal(&hir),
@@ -61,6 +64,15 @@ impl Pattern {
             marked: vec![],
             marks: vec![],
         })
+    }
+
+    /// From now on a match tells which pattern it was.
+    pub fn name_rule(&mut self) {
+        self.named = true;
+    }
+
+    fn rule(&self) -> Option<&str> {
+        self.named.then_some(self.text.as_str())
     }
 
     pub fn hir(&self) -> &Hir {
@@ -152,7 +164,7 @@ impl Matcher for Pattern {
         if self.tags.is_empty() {
             let verdict = Verdict {
                 found: None,
-                rule: None,
+                rule: self.rule(),
             };
             return self.regex.is_match(line).then_some(verdict);
         }
@@ -160,7 +172,7 @@ impl Matcher for Pattern {
         let found = self.named(line)?;
         Some(Verdict {
             found: Some(found),
-            rule: None,
+            rule: self.rule(),
         })
     }
 
