@@ -3,8 +3,7 @@
 mod look;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,8 +14,8 @@ use pipeban::input::describe;
 use pipeban::output::Output;
 
 use crate::lines::Lines;
-use crate::mark::Id;
-use crate::past::{self, Rest};
+use crate::mark::{Id, Print};
+use crate::past::{self, Content, Old};
 use crate::position::Positions;
 use crate::source::{self, Past, Progress, Source};
 use crate::stop::{self, Stop};
@@ -112,7 +111,7 @@ impl Follower {
                 return self.finish();
             }
             let wake = self.next_wake()?;
-            match self.stop.wait(self.watch.as_fd(), wake) {
+            match self.stop.wait(self.watch.queues(), wake) {
                 Ok(None) => self.hear()?,
                 Ok(Some(signal)) => {
                     self.save_last();
@@ -129,9 +128,12 @@ impl Follower {
     /// Reads everything that is queued.
     fn read_all(&mut self) -> Result<(), Fault> {
         while let Some(job) = self.jobs.pop_front() {
-            let out = self.output.buffer();
             match job {
                 Job::Source(key) => {
+                    if !self.prove(key).unwrap_or(true) {
+                        continue;
+                    }
+                    let out = self.output.buffer();
                     let Some(source) = self.sources.get_mut(&key) else {
                         continue;
                     };
@@ -145,12 +147,14 @@ impl Follower {
                         Err(e) => complain::error(source.shown.display(), describe(&e)),
                     }
                 }
-                Job::Past(mut past) => match past.read(&mut self.buffer, out) {
+                Job::Past(mut past) => match past.read(&mut self.buffer, self.output.buffer()) {
                     Ok(Progress::More) => self.jobs.push_front(Job::Past(past)),
                     Ok(_) => {}
                     Err(e) => complain::error(past.shown.display(), describe(&e)),
                 },
             }
+            // A new file must be opened before it can be deleted, however much there is to read.
+            self.look_again()?;
             if self.output.buffer().len() >= ENOUGH {
                 self.flush()?;
                 if Instant::now() >= self.save_at {
@@ -165,20 +169,21 @@ impl Follower {
     fn flush(&mut self) -> Result<(), Fault> {
         self.done |= !self.output.buffer().is_empty();
         loop {
-            let others = [self.watch.as_fd(), self.stop.as_fd()];
-            if self.output.flush_beside(&others)? {
+            let [names, _] = self.watch.queues();
+            if self.output.flush_beside(&[names, self.stop.as_fd()])? {
                 return Ok(());
             }
             if let Some(signal) = self.stop.asked()? {
                 // What is not written out is not kept as read either.
                 stop::die(signal);
             }
-            self.hear()?;
+            self.look_again()?;
         }
     }
 
     /// Takes the kernel's news and queues what is to be read.
     fn hear(&mut self) -> Result<(), Fault> {
+        self.look_again()?;
         let news = self.watch.news()?;
         for key in news.written {
             self.queue(key);
@@ -188,12 +193,17 @@ impl Follower {
                 source.check_links();
             }
         }
-        if news.names {
-            self.look()?;
-        }
         if news.lost {
             let all: Vec<_> = self.sources.keys().copied().collect();
             all.into_iter().for_each(|key| self.queue(key));
+        }
+        Ok(())
+    }
+
+    /// Looks up the names again if they may lead elsewhere.
+    fn look_again(&mut self) -> Result<(), Fault> {
+        if self.watch.names_changed()? {
+            self.look()?;
         }
         Ok(())
     }
@@ -205,15 +215,66 @@ impl Follower {
         };
         let (mark, shown, real) = (source.mark, source.shown.clone(), source.real.clone());
         source.restart();
-        let mut jobs = Vec::new();
-        if let Some(Rest { path, file }) = past::find(&mark, None, &real) {
-            jobs.extend(file.map(|f| (f, mark.offset)));
-            let later = past::between(&path, &real).into_iter();
-            jobs.extend(later.filter_map(|p| Some((past::open(&p).ok()?, 0))));
+        let mut contents = Vec::new();
+        if let Some(unread) = past::find(&mark, None, &real) {
+            contents.extend(unread.rest);
+            contents.extend(unread.later.iter().filter_map(|old| old.content().ok()));
         }
         self.queue_first(key);
-        for (file, offset) in jobs.into_iter().rev() {
-            self.queue_past(&shown, file, offset);
+        self.past_first(&shown, contents);
+    }
+
+    /// A file was truncated. Before its new content is read: was other content written to it, copied and truncated meanwhile?
+    fn prove(&mut self, key: WatchDescriptor) -> io::Result<bool> {
+        let Some(source) = self.sources.get_mut(&key) else {
+            return Ok(true);
+        };
+        let Some(before) = source.before else {
+            return Ok(true);
+        };
+        let beginning = source.beginning()?;
+        if beginning.iter().all(|b| *b == 0) {
+            // Nothing yet, or a hole.
+            return Ok(true);
+        }
+        let mut later = past::newer(past::old_logs(&source.real), |old| old.begins(before));
+        // The newest may be a copy of what the file still holds.
+        let same = |old: &Old| old.begins(Print::of(&beginning));
+        if later.last().is_some_and(same) {
+            later.pop();
+        }
+        let Some(newest) = later.last() else {
+            source.prove(beginning);
+            return Ok(true);
+        };
+        source.before = newest.beginning().ok();
+        let shown = source.shown.clone();
+        let contents = later.iter().filter_map(|old| old.content().ok()).collect();
+        self.queue_first(key);
+        self.past_first(&shown, contents);
+        Ok(false)
+    }
+
+    /// Puts old logs before all else that is queued.
+    fn past_first(&mut self, shown: &Path, contents: Vec<Content>) {
+        for content in contents.into_iter().rev() {
+            if let Some(job) = self.past(shown, content) {
+                self.jobs.push_front(job);
+            }
+        }
+    }
+
+    fn past(&self, shown: &Path, content: Content) -> Option<Job> {
+        match content.stream() {
+            Ok(reader) => Some(Job::Past(Past {
+                reader,
+                shown: shown.into(),
+                lines: Lines::new(shown, self.prefix),
+            })),
+            Err(e) => {
+                complain::error(shown.display(), describe(&e));
+                None
+            }
         }
     }
 
@@ -238,18 +299,6 @@ impl Follower {
         if let Some(source) = self.sources.get_mut(&key) {
             source.queued = true;
             self.jobs.push_front(Job::Source(key));
-        }
-    }
-
-    /// Puts the rest of an old file before all else.
-    fn queue_past(&mut self, shown: &Path, mut file: File, offset: u64) {
-        match file.seek(SeekFrom::Start(offset)) {
-            Ok(_) => self.jobs.push_front(Job::Past(Past {
-                reader: Box::new(file),
-                shown: shown.into(),
-                lines: Lines::new(shown, self.prefix),
-            })),
-            Err(e) => complain::error(shown.display(), describe(&e)),
         }
     }
 

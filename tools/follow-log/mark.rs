@@ -1,7 +1,7 @@
 //! What tells one file from another, whatever their names: identity, beginning, and what precedes a position.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// How many bytes of a file's beginning, and of what precedes a position in it, are compared.
@@ -64,6 +64,51 @@ pub enum Fit {
 }
 
 impl Mark {
+    /// The beginning of a file that begins so.
+    pub fn beginning(head: Print) -> Self {
+        Mark {
+            offset: 0,
+            head,
+            tail: Print::of(b""),
+        }
+    }
+
+    /// The same as [`fit`](Self::fit) for a stream; one that holds the position stands there afterwards.
+    pub fn fit_stream(&self, stream: &mut dyn Read) -> io::Result<Fit> {
+        let mut tail = Vec::new();
+        // The head of a mark at the beginning lies behind it.
+        let mut taken = 0;
+        let mut head = None;
+        let mut piece = vec![0; 64 << 10];
+        while taken < self.offset.max(self.head.len) {
+            let end = if head.is_none() {
+                self.head.len
+            } else {
+                self.offset
+            };
+            let wanted = (end - taken).min(piece.len() as u64) as usize;
+            let n = stream.read(&mut piece[..wanted])?;
+            taken += n as u64;
+            tail.extend_from_slice(&piece[..n]);
+            if head.is_none() && (taken == self.head.len || n == 0) {
+                if Print::of(&tail) != self.head {
+                    return Ok(Fit::Other);
+                }
+                head = Some(());
+            }
+            if n == 0 && wanted > 0 {
+                return Ok(Fit::Shorter);
+            }
+            tail.drain(..tail.len().saturating_sub(EDGE));
+        }
+        let tail = &tail[tail.len().saturating_sub(self.tail.len as usize)..];
+        Ok(if Print::of(tail) == self.tail {
+            Fit::Holds
+        } else {
+            Fit::Other
+        })
+    }
+
     /// Compares a file's content with the mark. At its very beginning a mark fits every file.
     pub fn fit(&self, file: &File) -> io::Result<Fit> {
         if self.head != print_at(file, 0, self.head.len)? {

@@ -3,13 +3,18 @@
 use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::mark::{Fit, Id, Mark};
+use pipeban::unpack::{is_packed_file, unpack};
+
+use crate::mark::{EDGE, Fit, Id, Mark, Print};
+
+/// How often the old logs are listed again while they are being renamed.
+const TRIES: u32 = 20;
 
 const PACKED: [&[u8]; 4] = [b".gz", b".xz", b".zst", b".bz2"];
 
@@ -86,75 +91,123 @@ fn bytes(path: &Path) -> &[u8] {
     path.file_name().map_or(b"", OsStr::as_bytes)
 }
 
-struct Entry {
-    path: PathBuf,
-    ino: u64,
+/// An old log, open: its name may change at any moment, its content does not.
+pub struct Old {
+    file: File,
+    pub id: Id,
+    packed: bool,
 }
 
-fn entries(directory: &Path) -> Vec<Entry> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .map(|e| Entry {
-            path: e.path(),
-            ino: e.ino(),
+impl Old {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        Ok(Old {
+            id: Id::from(&file.metadata()?),
+            packed: is_packed_file(&file)?,
+            file,
         })
-        .collect()
+    }
+
+    /// When the file was made, where the file system knows it.
+    fn made(&self) -> Option<SystemTime> {
+        self.file.metadata().ok()?.created().ok()
+    }
+
+    fn fit(&self, mark: &Mark) -> io::Result<Fit> {
+        if self.packed {
+            mark.fit_stream(&mut *self.content()?.stream()?)
+        } else {
+            mark.fit(&self.file)
+        }
+    }
+
+    /// Whether its first bytes are these.
+    pub fn begins(&self, head: Print) -> bool {
+        let mark = Mark::beginning(head);
+        head.len > 0 && matches!(self.fit(&mark), Ok(Fit::Holds))
+    }
+
+    /// Its first bytes.
+    pub fn beginning(&self) -> io::Result<Print> {
+        let mut bytes = Vec::new();
+        let mut start = self.content()?.stream()?.take(EDGE as u64);
+        start.read_to_end(&mut bytes)?;
+        Ok(Print::of(&bytes))
+    }
+
+    pub fn content(&self) -> io::Result<Content> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(if self.packed {
+            Content::Packed(unpack(file)?)
+        } else {
+            Content::Plain(file)
+        })
+    }
 }
 
-/// Where a file is now, among those beside `real`.
-pub fn by_id(real: &Path, id: Id) -> Option<PathBuf> {
-    let same = |path: &Path| {
-        path.symlink_metadata()
-            .is_ok_and(|m| m.is_file() && m.dev() == id.dev && m.ino() == id.ino)
-    };
-    let mut entries = entries(real.parent()?).into_iter();
-    entries
-        .find(|e| e.ino == id.ino && same(&e.path))
-        .map(|e| e.path)
+/// What is to be read of an old log.
+pub enum Content {
+    /// It may still be written to.
+    Plain(File),
+    Packed(Box<dyn Read + Send>),
 }
 
-/// The old logs of `real`, newest first.
-fn old_logs(real: &Path) -> Vec<PathBuf> {
-    let Some(directory) = real.parent() else {
-        return Vec::new();
-    };
-    let mut aged: Vec<_> = entries(directory)
-        .into_iter()
-        .filter_map(|e| Some((age(bytes(&e.path), bytes(real))?, e.path)))
+impl Content {
+    pub fn stream(self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Content::Plain(file) => Box::new(file),
+            Content::Packed(stream) => stream,
+        })
+    }
+}
+
+/// The old logs of a log, newest first.
+type Listing = Vec<(Age, bool, PathBuf, u64)>;
+
+fn list(real: &Path) -> Listing {
+    let directory = real.parent().map(fs::read_dir);
+    let entries = directory.into_iter().flatten().flatten().flatten();
+    let mut list: Listing = entries
+        .filter_map(|e| {
+            let path = e.path();
+            Some((
+                age(bytes(&path), bytes(real))?,
+                is_packed(&path),
+                path,
+                e.ino(),
+            ))
+        })
         .collect();
-    // While an old log is compressed both forms are there, and the compressed one is not whole.
-    aged.sort_by(|(a, x), (b, y)| a.cmp(b).then(is_packed(x).cmp(&is_packed(y))));
-    aged.dedup_by(|(later, _), (earlier, _)| later == earlier);
-    aged.into_iter().map(|(_, path)| path).collect()
+    // While an old log is being compressed both forms are there, and the compressed one, which sorts last, is not whole.
+    list.sort();
+    list.dedup_by(|later, earlier| later.0 == earlier.0);
+    list
 }
 
-/// What came between `old`, a file that is not followed under this name any more, and `real`: oldest first.
-///
-/// They are old logs of `real` newer than `old`; or, where the log has a date or number in its own name
-/// and a symbolic link to it moved on, those of the same form between them.
-pub fn between(old: &Path, real: &Path) -> Vec<PathBuf> {
-    let logs = match age(bytes(old), bytes(real)) {
-        Some(age_of_old) => old_logs(real)
-            .into_iter()
-            .rev()
-            .filter(|p| age(bytes(p), bytes(real)).is_some_and(|a| a < age_of_old))
-            .collect(),
-        None => same_form(old, real),
-    };
-    let Some(created) = created(old) else {
-        return logs;
-    };
-    // A name is no proof: what is older than the file itself did not come after it.
-    logs.into_iter()
-        .filter(|p| crate::past::created(p).is_none_or(|c| c >= created))
-        .collect()
+/// The old logs of `real`, newest first, as they were at one moment.
+pub fn old_logs(real: &Path) -> Vec<Old> {
+    let mut logs = Vec::new();
+    for _ in 0..TRIES {
+        let before = list(real);
+        let open = before.iter().map(|(_, _, path, _)| Old::open(path));
+        logs = open.filter_map(io::Result::ok).collect();
+        if list(real) == before {
+            break;
+        }
+    }
+    logs
 }
 
-fn created(path: &Path) -> Option<SystemTime> {
-    path.metadata().ok()?.created().ok()
+/// Of old logs, newest first, those that are newer than one of them: oldest first.
+pub fn newer(logs: Vec<Old>, than: impl FnMut(&Old) -> bool) -> Vec<Old> {
+    let this = logs.iter().position(than).unwrap_or(0);
+    newer_than(logs, this)
 }
 
-fn same_form(old: &Path, real: &Path) -> Vec<PathBuf> {
+/// Where a log has a date or a number in its own name, and a symbolic link to it moved on from `old` to `real`:
+/// the logs of the same form between them, oldest first.
+pub fn between(old: &Path, real: &Path) -> Vec<Old> {
     let form = |path: &Path| -> (Vec<u8>, Vec<Vec<u8>>) {
         let name = unpacked(bytes(path));
         let pieces = name.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
@@ -162,21 +215,19 @@ fn same_form(old: &Path, real: &Path) -> Vec<PathBuf> {
         (text.join(&0), digits.into_iter().map(padded).collect())
     };
     let ((text, first), (text_now, last)) = (form(old), form(real));
-    let Some(directory) = real
-        .parent()
-        .filter(|_| text == text_now && !first.is_empty())
-    else {
+    let Some(directory) = real.parent().filter(|_| text == text_now && old != real) else {
         return Vec::new();
     };
-    let mut between: Vec<_> = entries(directory)
-        .into_iter()
-        .map(|e| (form(&e.path), e.path))
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut between: Vec<_> = entries
+        .map(|e| (form(&e.path()), e.path()))
         .filter(|((t, numbers), _)| *t == text && *numbers > first && *numbers < last)
         .map(|((_, numbers), path)| (numbers, path))
         .collect();
     between.sort();
-    between.dedup_by(|(later, _), (earlier, _)| later == earlier);
-    between.into_iter().map(|(_, path)| path).collect()
+    between.dedup_by(|later, earlier| later.0 == earlier.0);
+    let open = between.iter().map(|(_, path)| Old::open(path));
+    open.filter_map(io::Result::ok).collect()
 }
 
 /// A number so that numbers of any length sort as bytes.
@@ -186,41 +237,82 @@ fn padded(digits: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where the content that was read up to a mark is now.
-pub struct Rest {
-    pub path: PathBuf,
-    /// What follows the mark; `None` where the file ends before it.
-    pub file: Option<File>,
+/// A file by its identity, under whatever name in the directory of `real`.
+pub fn by_id(real: &Path, id: Id) -> Option<File> {
+    let entries = fs::read_dir(real.parent()?).into_iter().flatten().flatten();
+    let mut same = entries.filter(|e| e.ino() == id.ino);
+    same.find_map(|e| {
+        let file = open(&e.path()).ok()?;
+        (Id::from(&file.metadata().ok()?) == id).then_some(file)
+    })
+}
+
+/// What is unread of the old logs of a file.
+pub struct Unread {
+    /// What follows the mark in the file that holds it; `None` where that is a copy which ends before the mark.
+    pub rest: Option<Content>,
+    /// The logs after that one, oldest first.
+    pub later: Vec<Old>,
 }
 
 /// Finds the rotated file, or the copy of a truncated one, that holds `mark`, among the old logs of `real`.
-pub fn find(mark: &Mark, id: Option<Id>, real: &Path) -> Option<Rest> {
-    let mut paths = old_logs(real);
-    if let Some(path) = id.and_then(|id| by_id(real, id)) {
-        paths.insert(0, path);
+pub fn find(mark: &Mark, id: Option<Id>, real: &Path) -> Option<Unread> {
+    let logs = old_logs(real);
+    // Where nothing was read, only the file itself can be meant.
+    let blank = mark.tail.len == 0 && mark.head.len == 0;
+    let fits = |old: &Old, wanted| {
+        (!blank || id == Some(old.id)) && matches!(old.fit(mark), Ok(fit) if fit == wanted)
+    };
+    let holds = |packed| {
+        logs.iter()
+            .position(|old| old.packed == packed && fits(old, Fit::Holds))
+    };
+    // Unpacking takes long, so it comes last.
+    if let Some(this) = holds(false).or_else(|| holds(true)) {
+        return Some(Unread {
+            rest: logs[this].content().ok().and_then(|c| after(c, mark)),
+            later: newer_than(logs, this),
+        });
     }
-    let mut shorter = None;
-    for path in paths {
-        if mark.tail.len == 0 {
-            // Nothing was read, so only the file itself can be meant.
-            let own = id.is_some_and(|id| path.metadata().is_ok_and(|m| Id::from(&m) == id));
-            if !own {
-                continue;
-            }
+    if let Some(file) = id.and_then(|id| by_id(real, id))
+        && matches!(mark.fit(&file), Ok(Fit::Holds))
+    {
+        return Some(Unread {
+            rest: after(Content::Plain(file), mark),
+            later: Vec::new(),
+        });
+    }
+    let this = logs
+        .iter()
+        .position(|old| mark.head.len > 0 && fits(old, Fit::Shorter))?;
+    Some(Unread {
+        rest: None,
+        later: newer_than(logs, this),
+    })
+}
+
+fn newer_than(mut logs: Vec<Old>, this: usize) -> Vec<Old> {
+    // A name is no proof: what was made earlier did not come later. Only compressing makes an old log anew.
+    let made = logs.get(this).filter(|old| !old.packed).and_then(Old::made);
+    logs.truncate(this);
+    logs.retain(|old| old.packed || old.made().is_none_or(|m| made.is_none_or(|this| m >= this)));
+    logs.reverse();
+    logs
+}
+
+/// What follows the mark.
+fn after(content: Content, mark: &Mark) -> Option<Content> {
+    match content {
+        Content::Plain(mut file) => {
+            file.seek(SeekFrom::Start(mark.offset)).ok()?;
+            Some(Content::Plain(file))
         }
-        let Ok(file) = open(&path) else { continue };
-        match mark.fit(&file) {
-            Ok(Fit::Holds) => {
-                let file = Some(file);
-                return Some(Rest { path, file });
-            }
-            Ok(Fit::Shorter) if mark.head.len > 0 && shorter.is_none() => {
-                shorter = Some(Rest { path, file: None });
-            }
-            _ => {}
+        Content::Packed(stream) if mark.offset == 0 => Some(Content::Packed(stream)),
+        Content::Packed(mut stream) => {
+            let passed = mark.fit_stream(&mut *stream).ok()?;
+            (passed == Fit::Holds).then_some(Content::Packed(stream))
         }
     }
-    shorter
 }
 
 /// Opens a regular file, and waits for nothing else.
@@ -270,27 +362,44 @@ mod tests {
     }
 
     #[test]
-    fn what_came_between() {
+    fn what_came_after() {
         let home = tempfile::tempdir().expect("a directory");
         let path = |name: &str| home.path().join(name);
         let names = "log.3.gz log.2 log.2.gz log.1 log log.swp a-8.log a-9.log a-10.log a-11.log";
         for name in names.split(' ') {
-            fs::write(path(name), "").expect("a file");
+            fs::write(path(name), name).expect("a file");
         }
+        let words = |logs: Vec<Old>| {
+            let name = |old: &Old| {
+                let mut text = String::new();
+                let stream = old.content().and_then(Content::stream);
+                stream
+                    .expect("open")
+                    .read_to_string(&mut text)
+                    .expect("text");
+                text
+            };
+            logs.iter().map(name).collect::<Vec<_>>().join(" ")
+        };
+        let newer_than = |name: &str| {
+            newer(old_logs(&path("log")), |old| {
+                old.begins(Print::of(name.as_bytes()))
+            })
+        };
+        assert_eq!(words(old_logs(&path("log"))), "log.1 log.2 log.3.gz");
+        assert_eq!(words(newer_than("log.3.gz")), "log.2 log.1");
+        assert_eq!(words(newer_than("log.1")), "");
+        assert_eq!(words(newer_than("elsewhere")), "");
         for (old, real, expected) in [
-            ("log.3.gz", "log", "log.2 log.1"),
-            ("log.2", "log", "log.1"),
-            ("log.1", "log", ""),
-            ("elsewhere", "log", ""),
             ("a-8.log", "a-11.log", "a-9.log a-10.log"),
             ("a-10.log", "a-11.log", ""),
+            ("log", "log", ""),
         ] {
-            let got = between(&path(old), &path(real));
-            let got: Vec<_> = got
-                .iter()
-                .map(|p| p.file_name().unwrap_or_default().display().to_string())
-                .collect();
-            assert_eq!(got.join(" "), expected, "{old} to {real}");
+            assert_eq!(
+                words(between(&path(old), &path(real))),
+                expected,
+                "{old} to {real}"
+            );
         }
     }
 }

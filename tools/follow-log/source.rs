@@ -49,6 +49,10 @@ pub struct Source {
     pub mark: Mark,
     /// Truncated while it was followed: a writer that keeps its own offset leaves a hole before its next line.
     may_have_hole: bool,
+    /// The beginning of what it held before it was truncated, until it is proven that nothing came in between.
+    pub before: Option<Print>,
+    /// What it began with when that was proven.
+    proven: Vec<u8>,
     /// It no longer has the name under which it was found.
     pub retired: bool,
     /// No name at all is left of it.
@@ -86,6 +90,8 @@ impl Source {
             number,
             lines,
             may_have_hole: false,
+            before: None,
+            proven: Vec::new(),
             retired: false,
             unlinked: false,
             last_read: Instant::now(),
@@ -111,9 +117,13 @@ impl Source {
         if n < known || buffer[..known] != self.tail {
             return Ok(Progress::Replaced);
         }
+        if self.position == 0 && !buffer[..n].starts_with(&self.proven) {
+            return Ok(Progress::Replaced);
+        }
         if n == known {
             return Ok(Progress::End);
         }
+        self.proven.clear();
         let mut piece = &buffer[known..n];
         if self.may_have_hole {
             let text = piece.iter().position(|b| *b != 0).unwrap_or(piece.len());
@@ -145,12 +155,28 @@ impl Source {
 
     /// Begins again at the beginning, after the file was truncated.
     pub fn restart(&mut self) {
+        if self.mark.head.len > 0 {
+            self.before = Some(self.mark.head);
+        }
+        self.proven.clear();
         self.lines.forget();
         self.head.clear();
         self.tail.clear();
         self.position = 0;
         self.may_have_hole = true;
         self.set_mark(0, Print::of(b""));
+    }
+
+    /// What a truncated file begins with now, if it holds anything yet.
+    pub fn beginning(&self) -> io::Result<Vec<u8>> {
+        bytes_at(&self.file, 0, EDGE)
+    }
+
+    /// Nothing was written, copied and truncated again since the last lines that were read: this is what follows them.
+    pub fn prove(&mut self, beginning: Vec<u8>) {
+        self.before = None;
+        self.mark.head = Print::of(&beginning);
+        self.proven = beginning;
     }
 
     /// Nothing more is expected: the half line at the end, if there is one, is a line.

@@ -37,16 +37,21 @@ impl Stop {
         Ok(read.and_then(|s| Signal::try_from(s.ssi_signo as i32).ok()))
     }
 
-    /// Waits until `news` can be read, a time or a signal comes. The error is that the output's reader went away:
+    /// Waits until some of `news` can be read, a time or a signal comes. The error is that the output's reader went away:
     /// a follower with nothing to write would never notice, and the rest of its pipeline would wait for ever.
-    pub fn wait(&self, news: BorrowedFd, until: Option<Instant>) -> Result<Option<Signal>, Fault> {
+    pub fn wait(
+        &self,
+        news: [BorrowedFd; 2],
+        until: Option<Instant>,
+    ) -> Result<Option<Signal>, Fault> {
         let timeout = until.map_or(PollTimeout::NONE, |t| {
             let left = t.saturating_duration_since(Instant::now());
             PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
         });
         let out = io::stdout();
         let mut fds = [
-            PollFd::new(news, PollFlags::POLLIN),
+            PollFd::new(news[0], PollFlags::POLLIN),
+            PollFd::new(news[1], PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             // Without events to wait for, only errors and a hang-up are told.
             PollFd::new(out.as_fd(), PollFlags::empty()),
@@ -55,7 +60,7 @@ impl Stop {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(Fault::new("poll", e.desc())),
         }
-        if fds[2].any().unwrap_or(false) {
+        if fds[3].any().unwrap_or(false) {
             return Err(Fault::ReaderGone);
         }
         self.asked()

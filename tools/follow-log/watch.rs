@@ -1,4 +1,4 @@
-//! inotify(7): which files were written to, and whether a name that matters means something else now.
+//! inotify(7): which files were written to, and whether a name that matters leads elsewhere now.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -8,25 +8,26 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use pipeban::complain::{self, Fault};
 
 use crate::names::{self, Found};
 
-/// What has happened since it was last asked.
+/// What has happened to files since it was last asked.
 #[derive(Default)]
 pub struct News {
     pub written: Vec<WatchDescriptor>,
     /// Files of which a link was made or taken away.
     pub relinked: Vec<WatchDescriptor>,
-    /// A name that was looked up may lead elsewhere now.
-    pub names: bool,
     /// The kernel's queue was full: any file may have been written to.
     pub lost: bool,
 }
 
 pub struct Watch {
-    inotify: Inotify,
+    /// Told of names. They have a queue of their own, which writers can't fill up.
+    names: Inotify,
+    /// Told of writes to the files.
+    files: Inotify,
     /// The directories in which names were looked up, and these names and patterns.
     directories: HashMap<WatchDescriptor, Vec<OsString>>,
     refused: Vec<PathBuf>,
@@ -34,10 +35,11 @@ pub struct Watch {
 
 impl Watch {
     pub fn new() -> Result<Self, Fault> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-            .map_err(|e| Fault::new("inotify", e.desc()))?;
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        let queue = || Inotify::init(flags).map_err(fault);
         Ok(Watch {
-            inotify,
+            names: queue()?,
+            files: queue()?,
             directories: HashMap::new(),
             refused: Vec::new(),
         })
@@ -48,12 +50,12 @@ impl Watch {
         // Through the open file: its name may lead to another one by now.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ATTRIB;
-        self.inotify.add_watch(path.as_str(), flags)
+        self.files.add_watch(path.as_str(), flags)
     }
 
     pub fn forget(&self, file: WatchDescriptor) {
         // The kernel may have removed it already.
-        let _ = self.inotify.rm_watch(file);
+        let _ = self.files.rm_watch(file);
     }
 
     /// Finds the files of all operands and watches every directory that was looked into on the way.
@@ -67,7 +69,7 @@ impl Watch {
         }
         for descriptor in old.keys() {
             if !self.directories.contains_key(descriptor) {
-                self.forget(*descriptor);
+                let _ = self.names.rm_watch(*descriptor);
             }
         }
         found
@@ -80,7 +82,7 @@ impl Watch {
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_ONLYDIR;
-        match self.inotify.add_watch(directory, flags) {
+        match self.names.add_watch(directory, flags) {
             Ok(descriptor) => {
                 let names = self.directories.entry(descriptor).or_default();
                 if !names.iter().any(|n| n == name) {
@@ -101,30 +103,33 @@ impl Watch {
         }
     }
 
-    /// What has happened; does not wait.
+    /// Whether a name that was looked up may lead elsewhere now; does not wait.
+    pub fn names_changed(&mut self) -> Result<bool, Fault> {
+        let mut changed = false;
+        while let Some(events) = some_events(&self.names)? {
+            for event in events {
+                let Some(names) = self.directories.get(&event.wd) else {
+                    changed |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
+                    continue;
+                };
+                // Without a name it is the directory itself that was moved or deleted.
+                changed |= event.name.is_none_or(|name| {
+                    let matches =
+                        |n: &OsString| *n == name || names::matches(n.as_bytes(), name.as_bytes());
+                    names.iter().any(matches)
+                });
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Which files have changed; does not wait.
     pub fn news(&mut self) -> Result<News, Fault> {
         let mut news = News::default();
-        loop {
-            let events = match self.inotify.read_events() {
-                Ok(events) => events,
-                Err(Errno::EAGAIN) => return Ok(news),
-                Err(Errno::EINTR) => continue,
-                Err(e) => return Err(Fault::new("inotify", e.desc())),
-            };
+        while let Some(events) = some_events(&self.files)? {
             for event in events {
-                let names = self.directories.get(&event.wd);
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
                     news.lost = true;
-                    news.names = true;
-                } else if let Some(names) = names {
-                    // Without a name it is the directory itself that was moved or deleted.
-                    let matters = event.name.is_none_or(|changed| {
-                        let matches = |n: &OsString| {
-                            *n == changed || names::matches(n.as_bytes(), changed.as_bytes())
-                        };
-                        names.iter().any(matches)
-                    });
-                    news.names |= matters;
                 } else if event.mask.contains(AddWatchFlags::IN_MODIFY) {
                     news.written.push(event.wd);
                 } else if event.mask.contains(AddWatchFlags::IN_ATTRIB) {
@@ -132,11 +137,25 @@ impl Watch {
                 }
             }
         }
+        Ok(news)
+    }
+
+    /// What can be waited for: news of names, news of files.
+    pub fn queues(&self) -> [BorrowedFd<'_>; 2] {
+        [self.names.as_fd(), self.files.as_fd()]
     }
 }
 
-impl AsFd for Watch {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inotify.as_fd()
+/// The next events of a queue; `None` if there are none just now.
+fn some_events(queue: &Inotify) -> Result<Option<Vec<InotifyEvent>>, Fault> {
+    match queue.read_events() {
+        Ok(events) => Ok(Some(events)),
+        Err(Errno::EAGAIN) => Ok(None),
+        Err(Errno::EINTR) => Ok(Some(Vec::new())),
+        Err(e) => Err(fault(e)),
     }
+}
+
+fn fault(e: Errno) -> Fault {
+    Fault::new("inotify", e.desc())
 }

@@ -1,20 +1,21 @@
 //! Which files are followed: the names are looked up, and what is new behind them is taken in.
 
 use std::fs::{File, Metadata};
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::inotify::WatchDescriptor;
 use pipeban::complain::{self, Fault};
 use pipeban::input::describe;
+use pipeban::unpack::unpack;
 
 use super::Follower;
 use crate::From;
 use crate::lines::Lines;
 use crate::mark::{Fit, Id};
 use crate::names::{Found, is_pattern};
-use crate::past::{self, Rest};
-use crate::position::Kept;
+use crate::past::{self, Content, Old};
 use crate::source::{self, Source};
 
 impl Follower {
@@ -44,10 +45,11 @@ impl Follower {
     /// Queues the old logs that a pattern found beside the log itself, oldest first.
     fn read_old(&mut self, mut old: Vec<&Found>) {
         old.sort_by_key(|f| f.real.metadata().and_then(|m| m.modified()).ok());
-        // Each goes before those that are queued already.
-        for file in old.into_iter().rev() {
-            match past::open(&file.real) {
-                Ok(opened) => self.queue_past(&file.shown, opened, 0),
+        for file in old {
+            match past::open(&file.real).and_then(unpack) {
+                Ok(stream) => self
+                    .jobs
+                    .extend(self.past(&file.shown, Content::Packed(stream))),
                 Err(e) => complain::error(file.shown.display(), describe(&e)),
             }
         }
@@ -108,28 +110,32 @@ impl Follower {
     fn succeed(&mut self, before: Option<WatchDescriptor>, found: &Found) -> Result<(), Fault> {
         let Some(key) = before else { return Ok(()) };
         self.retire(key);
-        let Some(id) = self.sources.get(&key).map(|s| s.id) else {
+        let Some(source) = self.sources.get(&key) else {
             return Ok(());
         };
-        match past::by_id(&found.real, id) {
-            Some(old) => self.add_between(&old, found),
-            None => Ok(()),
+        let mut later = past::newer(past::old_logs(&found.real), |old| old.id == source.id);
+        if later.is_empty() {
+            later = past::between(&source.real, &found.real);
         }
+        later
+            .iter()
+            .try_for_each(|old| self.add_old(old.content(), found))
     }
 
-    /// Follows, as rotated files, what lies between `old` and the file found now.
-    fn add_between(&mut self, old: &Path, found: &Found) -> Result<(), Fault> {
-        for path in past::between(old, &found.real) {
-            let Ok(file) = past::open(&path) else {
-                continue;
-            };
-            let id = Id::from(&metadata(&file, &path)?);
-            if self.ids.contains_key(&id) {
-                continue;
+    /// Follows an old log, or reads it where it is compressed.
+    fn add_old(&mut self, content: io::Result<Content>, found: &Found) -> Result<(), Fault> {
+        let fault = |e| Fault::new(found.shown.display(), describe(&e));
+        match content.map_err(fault)? {
+            Content::Plain(mut file) => {
+                let id = Id::from(&file.metadata().map_err(fault)?);
+                let offset = file.stream_position().map_err(fault)?;
+                if !self.ids.contains_key(&id)
+                    && let Some(key) = self.add(file, found, offset)?
+                {
+                    self.retire(key);
+                }
             }
-            if let Some(key) = self.add(file, found, 0)? {
-                self.retire(key);
-            }
+            packed => self.jobs.extend(self.past(&found.shown, packed)),
         }
         Ok(())
     }
@@ -147,44 +153,38 @@ impl Follower {
         let Some((newest, older)) = kept.split_first() else {
             return Ok(Some(0));
         };
-        for row in older.iter().rev() {
-            let path = past::by_id(&found.real, row.id).or_else(|| past::by_id(&row.real, row.id));
-            if let Some(path) = path.filter(|_| row.id != id) {
-                self.add_rest(past::open(&path).ok(), row, found)?;
+        for row in older.iter().rev().filter(|row| row.id != id) {
+            let file = past::by_id(&found.real, row.id).or_else(|| past::by_id(&row.real, row.id));
+            if let Some(mut file) = file.filter(|f| matches!(row.mark.fit(f), Ok(Fit::Holds))) {
+                let sought = file.seek(SeekFrom::Start(row.mark.offset));
+                self.add_old(sought.map(|_| Content::Plain(file)), found)?;
             }
         }
         let same = newest.id == id || newest.mark.tail.len > 0;
         if same && matches!(newest.mark.fit(file), Ok(Fit::Holds)) {
             return Ok(Some(newest.mark.offset));
         }
-        let rest = past::find(&newest.mark, Some(newest.id), &found.real)
+        let unread = past::find(&newest.mark, Some(newest.id), &found.real)
             .or_else(|| past::find(&newest.mark, Some(newest.id), &newest.real));
-        match rest {
-            Some(Rest { path, file }) => {
-                self.add_rest(file, newest, found)?;
-                self.add_between(&path, found)?;
+        match unread {
+            Some(unread) => {
+                let mut contents: Vec<_> = unread.rest.into_iter().map(Ok).collect();
+                contents.extend(unread.later.iter().map(Old::content));
+                if unread.later.is_empty() {
+                    let between = past::between(&newest.real, &found.real);
+                    contents.extend(between.iter().map(Old::content));
+                }
+                for content in contents {
+                    self.add_old(content, found)?;
+                }
             }
-            None if newest.mark.offset > 0 || newest.id != id => complain::note(
+            None if newest.mark.offset > 0 => complain::note(
                 found.shown.display(),
                 "the file that was read last is gone; its last lines may be missing",
             ),
             None => {}
         }
         Ok((newest.id != id).then_some(0))
-    }
-
-    /// Follows a rotated file from where it was read.
-    fn add_rest(&mut self, file: Option<File>, kept: &Kept, found: &Found) -> Result<(), Fault> {
-        let Some(file) = file.filter(|f| matches!(kept.mark.fit(f), Ok(Fit::Holds))) else {
-            return Ok(());
-        };
-        let id = Id::from(&metadata(&file, &found.shown)?);
-        if !self.ids.contains_key(&id)
-            && let Some(key) = self.add(file, found, kept.mark.offset)?
-        {
-            self.retire(key);
-        }
-        Ok(())
     }
 
     /// Takes a file into the list and queues it; `None`, with a word, if it can't be followed.
