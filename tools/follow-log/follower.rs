@@ -26,9 +26,6 @@ use crate::{Arguments, From};
 /// follower repeats at most the lines of this time.
 const SAVE: Duration = Duration::from_millis(20);
 
-/// After an error they are tried again when this has passed.
-const SAVE_AGAIN: Duration = Duration::from_secs(5);
-
 /// A deleted file is let go when it was silent for this long: by then its writers have opened the new
 /// one, and its space on the disk is free again.
 const LINGER: Duration = Duration::from_secs(60);
@@ -71,7 +68,11 @@ enum Job {
 }
 
 impl Follower {
-    pub fn new(arguments: Arguments, positions: Option<Positions>) -> Result<Self, Fault> {
+    pub fn new(
+        arguments: Arguments,
+        stop: Stop,
+        positions: Option<Positions>,
+    ) -> Result<Self, Fault> {
         let number = positions.as_ref().map_or(Ok(0), Positions::last_number)?;
         Ok(Follower {
             operands: arguments.files,
@@ -79,7 +80,7 @@ impl Follower {
             once: arguments.once,
             prefix: arguments.prefix,
             watch: Watch::new()?,
-            stop: Stop::new()?,
+            stop,
             positions,
             sources: HashMap::new(),
             ids: HashMap::new(),
@@ -215,13 +216,10 @@ impl Follower {
         };
         let (mark, shown, real) = (source.mark, source.shown.clone(), source.real.clone());
         source.restart();
-        let mut contents = Vec::new();
-        if let Some(unread) = past::find(&mark, None, &real) {
-            contents.extend(unread.rest);
-            contents.extend(unread.later.iter().filter_map(|old| old.content().ok()));
-        }
+        // Copies that are newer still come to light when the file is read again.
+        let rest = past::find(&mark, None, &real).and_then(|unread| unread.rest);
         self.queue_first(key);
-        self.past_first(&shown, contents);
+        self.past_first(&shown, rest.into_iter().collect());
     }
 
     /// A file was truncated. Before its new content is read: was other content written to it, copied and truncated meanwhile?
@@ -232,27 +230,25 @@ impl Follower {
         let Some(before) = source.before else {
             return Ok(true);
         };
-        let beginning = source.beginning()?;
-        if beginning.iter().all(|b| *b == 0) {
-            // Nothing yet, or a hole.
-            return Ok(true);
-        }
         let mut later = past::newer(past::old_logs(&source.real), |old| old.begins(before));
-        // The newest may be a copy of what the file still holds.
-        let same = |old: &Old| old.begins(Print::of(&beginning));
+        // Looked at after the copies: one that is not of this content is whole, for the file was truncated since.
+        let beginning = source.beginning()?;
+        let same = |old: &Old| !beginning.is_empty() && old.begins(Print::of(&beginning));
         if later.last().is_some_and(same) {
             later.pop();
         }
-        let Some(newest) = later.last() else {
+        if let Some(newest) = later.last() {
+            source.before = newest.beginning().ok();
+            let shown = source.shown.clone();
+            let contents = later.iter().filter_map(|old| old.content().ok()).collect();
+            self.queue_first(key);
+            self.past_first(&shown, contents);
+            return Ok(false);
+        }
+        if !beginning.is_empty() {
             source.prove(beginning);
-            return Ok(true);
-        };
-        source.before = newest.beginning().ok();
-        let shown = source.shown.clone();
-        let contents = later.iter().filter_map(|old| old.content().ok()).collect();
-        self.queue_first(key);
-        self.past_first(&shown, contents);
-        Ok(false)
+        }
+        Ok(true)
     }
 
     /// Puts old logs before all else that is queued.
@@ -351,37 +347,24 @@ impl Follower {
         Ok(wake)
     }
 
-    /// Writes the positions; all lines before them must have been written out.
+    /// Has the positions written; all lines before them must have been written out.
     fn save(&mut self) {
         let Some(positions) = &mut self.positions else {
             return;
         };
-        let mut wait = SAVE;
-        match positions.save(self.sources.values().filter(|s| s.unsaved)) {
-            Ok(true) => self.sources.values_mut().for_each(|s| s.unsaved = false),
-            Ok(false) => {}
-            Err(fault) => {
-                // The lines are worth more than the position: they go on.
-                if let Fault::Error { place, what } = fault {
-                    complain::error(place, what);
-                }
-                wait = SAVE_AGAIN;
-            }
+        if positions.save(self.sources.values().filter(|s| s.unsaved)) {
+            self.sources.values_mut().for_each(|s| s.unsaved = false);
         }
-        self.save_at = Instant::now() + wait;
+        self.save_at = Instant::now() + SAVE;
     }
 
-    /// Writes the positions for the last time: waits for others who write.
+    /// Writes the positions for the last time.
     fn save_last(&mut self) {
-        let begin = Instant::now();
-        self.save();
-        while self.positions.is_some()
-            && self.sources.values().any(|s| s.unsaved)
-            && begin.elapsed() < SAVE_AGAIN
-        {
-            std::thread::sleep(SAVE / 4);
+        while self.positions.is_some() && self.sources.values().any(|s| s.unsaved) {
             self.save();
+            std::thread::sleep(SAVE / 20);
         }
+        self.positions.iter_mut().for_each(Positions::close);
     }
 
     /// Ends a run that does not wait: rotated files are at their end.

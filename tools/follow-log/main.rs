@@ -22,6 +22,7 @@ use pipeban::output::Output;
 use follower::Follower;
 use lines::Lines;
 use position::Positions;
+use stop::Stop;
 
 /// Print the lines of growing logs as they come.
 ///
@@ -72,6 +73,8 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
             "standard input can't be followed beside files",
         ));
     }
+    // Before any thread is started: all of them leave the signals to it.
+    let stop = Stop::new()?;
     let positions = match Positions::open(arguments.state_file.as_deref()) {
         Ok(positions) => Some(positions),
         Err(Fault::Error { place, what })
@@ -82,7 +85,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         }
         Err(fault) => return Err(fault),
     };
-    let mut follower = Follower::new(arguments, positions)?;
+    let mut follower = Follower::new(arguments, stop, positions)?;
     follower.run()?;
     Ok(follower.done)
 }

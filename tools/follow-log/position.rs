@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
+use pipeban::input::describe;
 use pipeban::state::State;
-use rusqlite::{Connection, ErrorCode, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use crate::mark::{Id, Mark, Print};
 use crate::source::Source;
@@ -24,6 +26,8 @@ pub struct Positions {
     state: State,
     /// Rows that are no longer true once the follower's own of the same name are written.
     gone: Vec<(PathBuf, Id)>,
+    /// A disk may keep a writer waiting, which must not keep the follower from opening new files.
+    writer: Option<(SyncSender<Batch>, JoinHandle<()>)>,
 }
 
 /// A position as it was kept.
@@ -33,14 +37,26 @@ pub struct Kept {
     pub mark: Mark,
 }
 
+/// What is written at once: all of it, or nothing.
+struct Batch {
+    gone: Vec<(PathBuf, Id)>,
+    files: Vec<(PathBuf, u64, Kept)>,
+}
+
 impl Positions {
+    /// The thread that it starts has the signal mask of the caller.
     pub fn open(file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(file, SCHEMA)?;
-        // Following never waits for another writer: the position is written a little later.
-        state.run(|db| db.busy_timeout(Duration::ZERO))?;
+        let own = State::open(file, SCHEMA)?;
+        let (sender, batches) = sync_channel(1);
+        let writer = std::thread::Builder::new().name("positions".into());
+        let writer = writer
+            .spawn(move || write_all(&own, batches))
+            .map_err(|e| Fault::new("positions", describe(&e)))?;
         Ok(Positions {
             state,
             gone: Vec::new(),
+            writer: Some((sender, writer)),
         })
     }
 
@@ -67,40 +83,72 @@ impl Positions {
         self.gone.push((shown.into(), id));
     }
 
-    /// Writes all of these, or nothing; `false` if another process is writing just now.
-    pub fn save<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) -> Result<bool, Fault> {
-        let done = self.state.run(|db| match write(db, &self.gone, sources) {
-            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
-            other => other.map(|()| true),
-        })?;
-        if done {
-            self.gone.clear();
+    /// Has the marks of these written; `false`, and nothing is, while earlier ones are still waiting for the disk.
+    pub fn save<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) -> bool {
+        let Some((writer, _)) = &self.writer else {
+            return true;
+        };
+        let files = sources.map(|source| {
+            let kept = Kept {
+                id: source.id,
+                real: source.real.clone(),
+                mark: source.mark,
+            };
+            (source.shown.clone(), source.number, kept)
+        });
+        let batch = Batch {
+            files: files.collect(),
+            gone: std::mem::take(&mut self.gone),
+        };
+        match writer.try_send(batch) {
+            Ok(()) => true,
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                self.gone = batch.gone;
+                false
+            }
         }
-        Ok(done)
+    }
+
+    /// Waits until all is written.
+    pub fn close(&mut self) {
+        if let Some((sender, writer)) = self.writer.take() {
+            drop(sender);
+            // A thread that has panicked has said so.
+            let _ = writer.join();
+        }
     }
 }
 
-fn write<'a>(
-    db: &Connection,
-    gone: &[(PathBuf, Id)],
-    sources: impl Iterator<Item = &'a Source>,
-) -> rusqlite::Result<()> {
+fn write_all(state: &State, batches: Receiver<Batch>) {
+    let mut failing = false;
+    for batch in batches {
+        let result = state.run(|db| write(db, &batch));
+        // The lines are worth more than the position: they go on, and a full disk is told once.
+        if let Err(Fault::Error { place, what }) = &result
+            && !failing
+        {
+            complain::error(place, what);
+        }
+        failing = result.is_err();
+    }
+}
+
+fn write(db: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     // The deletions first: a new file may have got the numbers of a deleted one.
-    for (shown, id) in gone {
+    for (shown, id) in &batch.gone {
         let delete = "DELETE FROM positions WHERE path = ? AND dev = ? AND ino = ?";
         let mut delete = transaction.prepare_cached(delete)?;
         delete.execute(params![key(shown), id.dev as i64, id.ino as i64])?;
     }
-    for source in sources {
+    for (shown, number, Kept { id, real, mark }) in &batch.files {
         let insert = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let mark = &source.mark;
         transaction.prepare_cached(insert)?.execute(params![
-            key(&source.shown),
-            source.id.dev as i64,
-            source.id.ino as i64,
-            source.number as i64,
-            source.real.as_os_str().as_bytes(),
+            key(shown),
+            id.dev as i64,
+            id.ino as i64,
+            *number as i64,
+            real.as_os_str().as_bytes(),
             mark.offset as i64,
             mark.head.len as i64,
             mark.head.hash as i64,

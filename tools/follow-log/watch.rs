@@ -13,6 +13,9 @@ use pipeban::complain::{self, Fault};
 
 use crate::names::{self, Found};
 
+/// How often a queue is read before its news are acted upon: busy writers fill it as fast as it is emptied.
+const AT_ONCE: usize = 16;
+
 /// What has happened to files since it was last asked.
 #[derive(Default)]
 pub struct News {
@@ -106,7 +109,11 @@ impl Watch {
     /// Whether a name that was looked up may lead elsewhere now; does not wait.
     pub fn names_changed(&mut self) -> Result<bool, Fault> {
         let mut changed = false;
-        while let Some(events) = some_events(&self.names)? {
+        for _ in 0..AT_ONCE {
+            let events = some_events(&self.names)?;
+            if events.is_empty() {
+                break;
+            }
             for event in events {
                 let Some(names) = self.directories.get(&event.wd) else {
                     changed |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
@@ -126,7 +133,11 @@ impl Watch {
     /// Which files have changed; does not wait.
     pub fn news(&mut self) -> Result<News, Fault> {
         let mut news = News::default();
-        while let Some(events) = some_events(&self.files)? {
+        for _ in 0..AT_ONCE {
+            let events = some_events(&self.files)?;
+            if events.is_empty() {
+                break;
+            }
             for event in events {
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
                     news.lost = true;
@@ -146,12 +157,11 @@ impl Watch {
     }
 }
 
-/// The next events of a queue; `None` if there are none just now.
-fn some_events(queue: &Inotify) -> Result<Option<Vec<InotifyEvent>>, Fault> {
+/// The next events of a queue; none if it is empty just now.
+fn some_events(queue: &Inotify) -> Result<Vec<InotifyEvent>, Fault> {
     match queue.read_events() {
-        Ok(events) => Ok(Some(events)),
-        Err(Errno::EAGAIN) => Ok(None),
-        Err(Errno::EINTR) => Ok(Some(Vec::new())),
+        Ok(events) => Ok(events),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(Vec::new()),
         Err(e) => Err(fault(e)),
     }
 }
