@@ -205,6 +205,15 @@ pub fn newer(logs: Vec<Old>, than: impl FnMut(&Old) -> bool) -> Vec<Old> {
     newer_than(logs, this)
 }
 
+/// Of old logs, newest first, those that were made since `this` was, and are no copies of it: oldest first.
+pub fn made_since(mut logs: Vec<Old>, made: Option<SystemTime>, this: Print) -> Vec<Old> {
+    let since = |old: &Old| Some(old.made()? >= made?);
+    // Compressing makes an old log anew.
+    logs.retain(|old| !old.packed && since(old).unwrap_or(false) && !old.begins(this));
+    logs.reverse();
+    logs
+}
+
 /// Where a log has a date or a number in its own name, and a symbolic link to it moved on from `old` to `real`:
 /// the logs of the same form between them, oldest first.
 pub fn between(old: &Path, real: &Path) -> Vec<Old> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use memchr::memrchr;
 use nix::errno::Errno;
@@ -183,6 +183,11 @@ impl Source {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.lines.finish(out);
         self.set_mark(self.position, Print::of(&self.tail));
+    }
+
+    /// When it was made, where the file system knows.
+    pub fn made(&self) -> Option<SystemTime> {
+        self.file.metadata().ok()?.created().ok()
     }
 
     /// Looks whether the file still has a name.

@@ -113,7 +113,14 @@ impl Follower {
         let Some(source) = self.sources.get(&key) else {
             return Ok(());
         };
-        let mut later = past::newer(past::old_logs(&found.real), |old| old.id == source.id);
+        let logs = past::old_logs(&found.real);
+        let is_source = |old: &Old| old.id == source.id;
+        let mut later = if logs.iter().any(is_source) {
+            past::newer(logs, is_source)
+        } else {
+            // Deleted, or its directory was moved.
+            past::made_since(logs, source.made(), source.mark.head)
+        };
         if later.is_empty() {
             later = past::between(&source.real, &found.real);
         }
