@@ -29,17 +29,18 @@ head -n 1 examples/dovecot.log
 
 say "Who fails to log in, and how often:"
 echo "  extract-ip --regex 'authentication failure;.* rhost=<IP>\$' examples/dovecot.log | count-ip"
-extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log | count-ip
+extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log | count-ip | expand -t 20
 
 say "Who does so five times within ten minutes is banned for an hour:"
 cat <<'END'
-  extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
+  extract-ip --time --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
     count-ip --threshold 5 --within 10m | ban-ip | unban-at 'now + 1 hour'
 END
-extract-ip --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
+extract-ip --time --regex 'authentication failure;.* rhost=<IP>$' examples/dovecot.log |
     count-ip --threshold 5 --within 10m |
     ban-ip --backend "$backend" |
     unban-at 'now + 1 hour' >/dev/null || true # 127.0.0.1 is refused, which is an error to a script
 
-say "Banned now, and until when (ban-ip --list):"
-ban-ip --list --backend "$backend"
+say "Banned now, since when and until when:"
+echo "  ban-ip --list | cut -f 1,2,5,6"
+ban-ip --list --backend "$backend" | cut -f 1,2,5,6 | expand -t 20,30,64

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 {
     echo '$ sh examples/demo.sh'
-    sh examples/demo.sh | sed 's/^Building.*//' | expand | fold -w 110
+    sh examples/demo.sh 2>&1 | sed '/^Building/d' | fold -w 110
 } | awk '
     { gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;"); line[NR] = $0 }
     END {
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
         for (i = 1; i <= NR; i++) {
             colour = "#c9d1d9"
             if (line[i] ~ /^\$/) colour = "#7ee787"                      # what is typed
-            else if (line[i] ~ /^  [a-z]/ || line[i] ~ /^    /) colour = "#79c0ff" # what the demo runs
+            else if (line[i] ~ /^  [a-z]/ || line[i] ~ /^    [a-z]/) colour = "#79c0ff" # what the demo runs
             else if (line[i] ~ /^[A-Z].*:$/ || line[i] ~ /^The /) colour = "#ffffff"
             if (line[i] != "")
                 printf "<text x=\"20\" y=\"%d\" fill=\"%s\">%s</text>\n", 40 + i * step, colour, line[i]
