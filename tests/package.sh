@@ -19,7 +19,7 @@ echo "$(wc -c <"$deb") bytes, $(dpkg-deb --contents "$deb" | wc -l) files and di
 root=$(mktemp -d)
 trap 'umount -q "$root/proc" "$root/dev/null" || true; rm -rf --one-file-system "$root"' EXIT
 echo "== a fresh Debian $suite"
-debootstrap --variant=minbase --include=mandoc,bash-completion,iproute2 "$suite" "$root" >"$root.log" 2>&1 ||
+debootstrap --variant=minbase --include=man-db,bash-completion,iproute2 "$suite" "$root" >"$root.log" 2>&1 ||
     { tail "$root.log" >&2; exit 1; }
 rm "$root.log"
 mount -t proc proc "$root/proc"
@@ -47,7 +47,8 @@ inside unshare -n sh /usr/share/doc/pipeban/examples/demo.sh | tail -n 8
 
 echo "== manual"
 for page in follow-log extract-ip count-ip ban-ip unban-at mail-ban pipeban pipeban-record; do
-    inside man $page | sed -n '/NAME/{n;p;q}'
+    text=$(inside man -P cat $page)
+    echo "$text" | sed -n '/^NAME/{n;p;q}'
 done
 
 echo "== completion"
