@@ -296,3 +296,52 @@ fn a_signal_keeps_the_position_and_a_gone_reader_ends_it() {
     // Nothing is written to the log: the end of the reader alone ends it.
     child.wait().unwrap();
 }
+
+#[test]
+fn replay_by_time_stamps() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        once(
+            home.path(),
+            &[&["--from", "resume", "log"], arguments].concat(),
+        )
+    };
+    let line = |time: &str| format!("2026-03-30T{time}+09:00 x\n");
+    let write = |name: &str, times: &[&str]| {
+        let text: String = times.iter().map(|t| line(t)).collect();
+        std::fs::write(home.path().join(name), text).unwrap();
+    };
+    let out = |times: &[&str]| {
+        let text: String = times.iter().map(|t| line(t)).collect();
+        (text, String::new(), Some(i32::from(times.is_empty())))
+    };
+    let (a, b, c) = ("02:00:00", "02:10:00", "02:19:00");
+    write("log", &[a, b, c]);
+    assert_eq!(run(&[]), out(&[a, b, c]));
+    assert_eq!(run(&["--replay", "5m"]), out(&[c]));
+    assert_eq!(run(&["--replay", "9m"]), out(&[b, c]));
+    // The position is where it was.
+    assert_eq!(run(&[]), out(&[]));
+    let (d, e, f) = ("02:20:00", "02:21:00", "02:22:00");
+    shell(
+        home.path(),
+        "mv log log.1; gzip log.1; mv log.1.gz log.2.gz",
+    );
+    write("log.1", &[d]);
+    write("log", &[e]);
+    assert_eq!(run(&["--replay", "10m"]), out(&[b, c, d, e]));
+    shell(
+        home.path(),
+        &format!("echo '{}' >> log", line(f).trim_end()),
+    );
+    assert_eq!(run(&["--replay", "11m"]), out(&[b, c, d, e, f]));
+    assert_eq!(run(&["--replay", "3m"]), out(&[c, d, e, f]));
+    write("plain", &[]);
+    shell(home.path(), "rm log*; echo plain > log");
+    assert_eq!(run(&[]).0, "plain\n");
+    let (text, error, _) = run(&["--replay", "3m"]);
+    assert_eq!(text, "");
+    assert!(error.contains("no time stamp"), "{error}");
+    let wrong = once(home.path(), &["--replay", "3m", "log"]);
+    assert_eq!(wrong.2, Some(2));
+}

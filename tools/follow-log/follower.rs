@@ -41,6 +41,7 @@ pub struct Follower {
     from: From,
     once: bool,
     prefix: bool,
+    replay: Option<Duration>,
     watch: Watch,
     stop: Stop,
     positions: Option<Positions>,
@@ -79,6 +80,7 @@ impl Follower {
             from: arguments.from,
             once: arguments.once,
             prefix: arguments.prefix,
+            replay: arguments.replay,
             watch: Watch::new()?,
             stop,
             positions,
@@ -217,7 +219,7 @@ impl Follower {
         let (mark, shown, real) = (source.mark, source.shown.clone(), source.real.clone());
         source.restart();
         // Copies that are newer still come to light when the file is read again.
-        let rest = past::find(&mark, None, &real).and_then(|unread| unread.rest);
+        let rest = past::find(&mark, None, &real).and_then(|place| place.rest);
         self.queue_first(key);
         self.past_first(&shown, rest.into_iter().collect());
     }
@@ -352,6 +354,10 @@ impl Follower {
         let Some(positions) = &mut self.positions else {
             return;
         };
+        // While lines of old logs are still to come, what is kept says where they are.
+        if self.jobs.iter().any(|job| matches!(job, Job::Past(_))) {
+            return;
+        }
         if positions.save(self.sources.values().filter(|s| s.unsaved)) {
             self.sources.values_mut().for_each(|s| s.unsaved = false);
         }

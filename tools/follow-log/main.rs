@@ -6,18 +6,21 @@ mod mark;
 mod names;
 mod past;
 mod position;
+mod replay;
 mod source;
 mod stop;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use pipeban::cli;
 use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
+use pipeban::time::parse_duration;
 
 use follower::Follower;
 use lines::Lines;
@@ -40,6 +43,9 @@ struct Arguments {
     /// Where to begin; `resume`: where it last stopped, also in the rotated file, or else at the beginning
     #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
     from: From,
+    /// With `--from resume`, begin this much earlier, by the lines' own time stamps, so that windows are whole again
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    replay: Option<Duration>,
     /// Keep the position in this file (default: $PIPEBAN_STATE or the usual state)
     #[arg(long, value_name = "FILE")]
     state_file: Option<PathBuf>,
@@ -72,6 +78,9 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
             "usage",
             "standard input can't be followed beside files",
         ));
+    }
+    if arguments.replay.is_some() && arguments.from != From::Resume {
+        return Err(Fault::new("usage", "--replay goes with --from resume"));
     }
     // Before any thread is started: all of them leave the signals to it.
     let stop = Stop::new()?;

@@ -100,7 +100,10 @@ pub struct Old {
 
 impl Old {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = open(path)?;
+        Self::of(open(path)?)
+    }
+
+    pub fn of(file: File) -> io::Result<Self> {
         Ok(Old {
             id: Id::from(&file.metadata()?),
             packed: is_packed_file(&file)?,
@@ -108,9 +111,10 @@ impl Old {
         })
     }
 
-    /// When the file was made, where the file system knows it.
-    fn made(&self) -> Option<SystemTime> {
-        self.file.metadata().ok()?.created().ok()
+    /// When the file was made, where the file system knows it; compressing makes an old log anew.
+    fn made_as_plain(&self) -> Option<SystemTime> {
+        let metadata = self.file.metadata().ok().filter(|_| !self.packed)?;
+        metadata.created().ok()
     }
 
     fn fit(&self, mark: &Mark) -> io::Result<Fit> {
@@ -200,16 +204,17 @@ pub fn old_logs(real: &Path) -> Vec<Old> {
 }
 
 /// Of old logs, newest first, those that are newer than one of them: oldest first.
-pub fn newer(logs: Vec<Old>, than: impl FnMut(&Old) -> bool) -> Vec<Old> {
+pub fn newer(mut logs: Vec<Old>, than: impl FnMut(&Old) -> bool) -> Vec<Old> {
     let this = logs.iter().position(than).unwrap_or(0);
-    newer_than(logs, this)
+    let made = logs.get(this).and_then(Old::made_as_plain);
+    logs.truncate(this);
+    newer_than(logs, made)
 }
 
 /// Of old logs, newest first, those that were made since `this` was, and are no copies of it: oldest first.
 pub fn made_since(mut logs: Vec<Old>, made: Option<SystemTime>, this: Print) -> Vec<Old> {
-    let since = |old: &Old| Some(old.made()? >= made?);
-    // Compressing makes an old log anew.
-    logs.retain(|old| !old.packed && since(old).unwrap_or(false) && !old.begins(this));
+    let since = |old: &Old| Some(old.made_as_plain()? >= made?);
+    logs.retain(|old| since(old).unwrap_or(false) && !old.begins(this));
     logs.reverse();
     logs
 }
@@ -256,55 +261,65 @@ pub fn by_id(real: &Path, id: Id) -> Option<File> {
     })
 }
 
-/// What is unread of the old logs of a file.
-pub struct Unread {
+/// Where a mark is among the old logs of a file.
+pub struct Place {
     /// What follows the mark in the file that holds it; `None` where that is a copy which ends before the mark.
     pub rest: Option<Content>,
     /// The logs after that one, oldest first.
     pub later: Vec<Old>,
+    pub holder: Old,
+    /// The logs before it, newest first.
+    pub older: Vec<Old>,
 }
 
 /// Finds the rotated file, or the copy of a truncated one, that holds `mark`, among the old logs of `real`.
-pub fn find(mark: &Mark, id: Option<Id>, real: &Path) -> Option<Unread> {
-    let logs = old_logs(real);
+pub fn find(mark: &Mark, id: Option<Id>, real: &Path) -> Option<Place> {
+    let mut logs = old_logs(real);
     // Where nothing was read, only the file itself can be meant.
     let blank = mark.tail.len == 0 && mark.head.len == 0;
     let fits = |old: &Old, wanted| {
         (!blank || id == Some(old.id)) && matches!(old.fit(mark), Ok(fit) if fit == wanted)
     };
     let holds = |packed| {
-        logs.iter()
-            .position(|old| old.packed == packed && fits(old, Fit::Holds))
+        let mut logs = logs.iter();
+        logs.position(|old| old.packed == packed && fits(old, Fit::Holds))
     };
     // Unpacking takes long, so it comes last.
-    if let Some(this) = holds(false).or_else(|| holds(true)) {
-        return Some(Unread {
-            rest: logs[this].content().ok().and_then(|c| after(c, mark)),
-            later: newer_than(logs, this),
-        });
+    let mut this = holds(false).or_else(|| holds(true));
+    if this.is_none() {
+        let renamed = id.and_then(|id| Old::of(by_id(real, id)?).ok());
+        if let Some(holder) = renamed.filter(|old| fits(old, Fit::Holds)) {
+            return Some(Place {
+                rest: holder.content().ok().and_then(|c| after(c, mark)),
+                later: Vec::new(),
+                holder,
+                older: Vec::new(),
+            });
+        }
+        this = logs
+            .iter()
+            .position(|old| mark.head.len > 0 && fits(old, Fit::Shorter));
     }
-    if let Some(file) = id.and_then(|id| by_id(real, id))
-        && matches!(mark.fit(&file), Ok(Fit::Holds))
-    {
-        return Some(Unread {
-            rest: after(Content::Plain(file), mark),
-            later: Vec::new(),
-        });
-    }
-    let this = logs
-        .iter()
-        .position(|old| mark.head.len > 0 && fits(old, Fit::Shorter))?;
-    Some(Unread {
-        rest: None,
-        later: newer_than(logs, this),
+    let older = logs.split_off(this? + 1);
+    let whole = logs.last().is_some_and(|holder| fits(holder, Fit::Holds));
+    let content = logs.last().and_then(|holder| holder.content().ok());
+    let made = logs.last().and_then(Old::made_as_plain);
+    let holder = logs.pop()?;
+    Some(Place {
+        rest: content.filter(|_| whole).and_then(|c| after(c, mark)),
+        later: newer_than(logs, made),
+        holder,
+        older,
     })
 }
 
-fn newer_than(mut logs: Vec<Old>, this: usize) -> Vec<Old> {
-    // A name is no proof: what was made earlier did not come later. Only compressing makes an old log anew.
-    let made = logs.get(this).filter(|old| !old.packed).and_then(Old::made);
-    logs.truncate(this);
-    logs.retain(|old| old.packed || old.made().is_none_or(|m| made.is_none_or(|this| m >= this)));
+/// These logs, newest first, without those that were made earlier than one before them: oldest first.
+fn newer_than(mut logs: Vec<Old>, made: Option<SystemTime>) -> Vec<Old> {
+    // A name is no proof: what was made earlier did not come later.
+    logs.retain(|old| {
+        let own = old.made_as_plain();
+        own.is_none() || made.is_none() || own >= made
+    });
     logs.reverse();
     logs
 }

@@ -16,6 +16,7 @@ use crate::lines::Lines;
 use crate::mark::{Fit, Id};
 use crate::names::{Found, is_pattern};
 use crate::past::{self, Content, Old};
+use crate::replay;
 use crate::source::{self, Source};
 
 impl Follower {
@@ -169,15 +170,26 @@ impl Follower {
         }
         let same = newest.id == id || newest.mark.tail.len > 0;
         if same && matches!(newest.mark.fit(file), Ok(Fit::Holds)) {
+            if self.replay.is_some() {
+                let own = file.try_clone().and_then(Old::of);
+                let own = own.map_err(|e| Fault::new(found.shown.display(), describe(&e)))?;
+                self.replay(
+                    &own,
+                    newest.mark.offset,
+                    &past::old_logs(&found.real),
+                    found,
+                )?;
+            }
             return Ok(Some(newest.mark.offset));
         }
-        let unread = past::find(&newest.mark, Some(newest.id), &found.real)
+        let place = past::find(&newest.mark, Some(newest.id), &found.real)
             .or_else(|| past::find(&newest.mark, Some(newest.id), &newest.real));
-        match unread {
-            Some(unread) => {
-                let mut contents: Vec<_> = unread.rest.into_iter().map(Ok).collect();
-                contents.extend(unread.later.iter().map(Old::content));
-                if unread.later.is_empty() {
+        match place {
+            Some(place) => {
+                self.replay(&place.holder, newest.mark.offset, &place.older, found)?;
+                let mut contents: Vec<_> = place.rest.into_iter().map(Ok).collect();
+                contents.extend(place.later.iter().map(Old::content));
+                if place.later.is_empty() {
                     let between = past::between(&newest.real, &found.real);
                     contents.extend(between.iter().map(Old::content));
                 }
@@ -192,6 +204,32 @@ impl Follower {
             None => {}
         }
         Ok((newest.id != id).then_some(0))
+    }
+
+    /// Queues what is to be printed again of the time before a mark.
+    fn replay(
+        &mut self,
+        holder: &Old,
+        end: u64,
+        older: &[Old],
+        found: &Found,
+    ) -> Result<(), Fault> {
+        let Some(within) = self.replay.filter(|_| end > 0) else {
+            return Ok(());
+        };
+        let contents = replay::before(holder, end, older, within);
+        match contents.map_err(|e| Fault::new(found.shown.display(), describe(&e)))? {
+            Some(contents) => {
+                for content in contents {
+                    self.jobs.extend(self.past(&found.shown, content));
+                }
+            }
+            None => complain::note(
+                found.shown.display(),
+                "its last lines have no time stamp, so none are replayed",
+            ),
+        }
+        Ok(())
     }
 
     /// Takes a file into the list and queues it; `None`, with a word, if it can't be followed.
