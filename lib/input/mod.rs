@@ -114,6 +114,13 @@ impl Input {
         }
     }
 
+    /// Tells how many lines of the last block were gone through, for [`place`](Self::place) to count.
+    pub fn pass_lines(&mut self, lines: u64) {
+        if let Some(source) = &mut self.source {
+            source.lines += lines;
+        }
+    }
+
     /// The name of the operand that the last data came from; `None` for standard input.
     pub fn file(&self) -> Option<&str> {
         self.source

@@ -1,79 +1,315 @@
 //! Totals at the end of input, most first.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
 
-use pipeban::address::Address;
-use pipeban::complain::Fault;
-use pipeban::hits::{Hit, Hits};
-use pipeban::output::Output;
-use pipeban::record::Record;
-use pipeban::records::{Item, Records};
+use memchr::memchr;
+use pipeban::address::quads::quads;
+use pipeban::address::{Address, mask4, mask6};
+use pipeban::complain::{self, Fault};
+use pipeban::hits::Hits;
+use pipeban::input::{self, Input};
 use pipeban::time::Time;
 
 use crate::Arguments;
+use crate::bound::{Aged, Bound};
+use crate::counts::{BATCH, Counts, Sextets, keep_first};
+use crate::event::Event;
+use crate::known::{Known, Passed, Weight};
+use crate::policy::lets_pass;
+use crate::print;
+
+/// How far the state may be behind what was counted.
+const STORED_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is counted of one address, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Total {
+    pub count: u64,
+    pub span: Option<(Time, Time)>,
+}
+
+impl Total {
+    pub fn add(&mut self, count: u64, span: Option<(Time, Time)>) {
+        self.count = self.count.saturating_add(count);
+        self.span = match (self.span, span) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+impl Weight for Total {}
 
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let mut stored = if arguments.is_remembered() {
-        Some(Hits::open(arguments.state_file.as_deref(), "totals")?)
-    } else {
-        None
+    let mut totals = Totals::new(&arguments);
+    let mut stored = match arguments.is_remembered() {
+        true => Some(Hits::open(
+            arguments.state_file.as_deref(),
+            &scope(&arguments),
+        )?),
+        false => None,
     };
-    let mut records = Records::of_files(arguments.files);
-    let mut known: HashMap<Address, Hit> = HashMap::new();
+    let mut input = Input::new(arguments.files.clone());
+    let mut deadline = None;
     loop {
-        match records.next(None)? {
-            Item::Record(record) => match time_of(&record) {
-                Ok(at) => known.entry(record.address).or_default().add(&event_at(at)),
-                Err(()) => records.complain("at= is no RFC 3339 time with an offset"),
-            },
-            Item::Idle => {
-                if let Some(stored) = &mut stored {
-                    stored.add(std::mem::take(&mut known))?;
+        match input.next_block(deadline)? {
+            input::Event::Data(block) => {
+                let (lines, bad) = totals.count(block);
+                let mut passed = 0;
+                for (line, what) in bad {
+                    input.pass_lines(line - passed);
+                    passed = line;
+                    complain::bad_line(input.place(), what);
+                }
+                input.pass_lines(lines - passed);
+                if stored.is_some() {
+                    deadline.get_or_insert_with(|| Instant::now() + STORED_WITHIN);
                 }
             }
-            Item::End => break,
+            input::Event::Idle => {}
+            input::Event::End => break,
+        }
+        if let Some(stored) = &mut stored
+            && deadline.is_some_and(|deadline| deadline <= Instant::now())
+        {
+            store(
+                std::mem::replace(&mut totals, Totals::new(&arguments)),
+                stored,
+            )?;
+            deadline = None;
         }
     }
     if let Some(stored) = &mut stored {
-        stored.add(known)?;
-        known = stored.all()?;
-    }
-    let mut totals: Vec<_> = known.into_iter().collect();
-    totals.sort_unstable_by_key(|(address, hit)| (Reverse(hit.count), *address));
-    totals.truncate(arguments.top.unwrap_or(usize::MAX));
-    print(&totals)?;
-    Ok(!totals.is_empty())
-}
-
-/// The record's `at=`, if it has one.
-fn time_of(record: &Record) -> Result<Option<Time>, ()> {
-    let Some(at) = record.get("at") else {
-        return Ok(None);
-    };
-    Time::parse(&at).map(Some).ok_or(())
-}
-
-fn event_at(at: Option<Time>) -> Hit {
-    let at = at.unwrap_or(Hit::UNKNOWN);
-    Hit {
-        count: 1,
-        first: at,
-        last: at,
-        times: vec![],
-    }
-}
-
-fn print(totals: &[(Address, Hit)]) -> Result<(), Fault> {
-    let mut output = Output::new(false);
-    for (address, hit) in totals {
-        let mut record = Record::new(*address);
-        record.push("count", hit.count.to_string().as_bytes());
-        if hit.last != Hit::UNKNOWN {
-            record.push("first", hit.first.to_string().as_bytes());
-            record.push("last", hit.last.to_string().as_bytes());
+        store(
+            std::mem::replace(&mut totals, Totals::new(&arguments)),
+            stored,
+        )?;
+        for (address, hit) in stored.all()? {
+            if let Some(address) = Address::parse(address.as_bytes()) {
+                totals.count_other(address, hit.count, hit.span);
+            }
         }
-        output.record(&record)?;
     }
-    output.flush()
+    totals.bound.report();
+    print::totals(totals, &arguments)
+}
+
+/// A name for what is counted; what differs in it does not add up.
+fn scope(arguments: &Arguments) -> String {
+    match arguments.sizes() {
+        sizes if sizes == [[32], [128]] => "totals".into(),
+        [four, six] => format!("totals, prefixes {four:?} {six:?}"),
+    }
+}
+
+/// Adds totals to those in the state.
+fn store(totals: Totals, stored: &mut Hits) -> Result<(), Fault> {
+    stored.write(|table| {
+        for (address, total) in totals.rank(1, usize::MAX) {
+            let address = address.to_string();
+            let mut hit = table.get(&address)?.unwrap_or_default();
+            hit.add(total.count, total.span);
+            table.put(&address, &hit)?;
+        }
+        Ok(())
+    })
+}
+
+/// The totals so far. Bare addresses have narrow tables of their own; all else is in `others`.
+pub struct Totals {
+    quads: Counts<u32>,
+    sextets: Counts<Sextets>,
+    others: Known<Total>,
+    bound: Bound,
+    merge: bool,
+    /// Lengths of the networks that are counted.
+    prefixes: (u8, u8),
+    throttle: Option<Duration>,
+    passed: Known<Passed>,
+}
+
+impl Totals {
+    fn new(arguments: &Arguments) -> Self {
+        let [four, six] = arguments.sizes();
+        Totals {
+            quads: Counts::new(),
+            sextets: Counts::new(),
+            others: Known::new(),
+            bound: Bound::new(arguments.max_addresses),
+            merge: arguments.merge,
+            prefixes: (four[0], six[0]),
+            throttle: arguments.throttle,
+            passed: Known::new(),
+        }
+    }
+
+    /// Counts the lines of a block; answers how many they were, and which were bad, and why.
+    fn count(&mut self, block: &[u8]) -> (u64, Vec<(u64, String)>) {
+        let mask = mask4(self.prefixes.0);
+        let mut batch = [0; BATCH];
+        let mut bad = Vec::new();
+        let mut rest = block;
+        let mut lines = 0;
+        // When the lines arrived, for those without a time.
+        let now = Time::now();
+        while !rest.is_empty() {
+            let (filled, used) = match self.throttle {
+                None => quads(rest, &mut batch),
+                Some(_) => (0, 0),
+            };
+            batch[..filled].iter_mut().for_each(|quad| *quad &= mask);
+            self.count_quads(&batch[..filled]);
+            lines += filled as u64;
+            rest = &rest[used..];
+            if filled == BATCH || rest.is_empty() {
+                continue;
+            }
+            // Here stands a line of another kind.
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let read = Event::read(rest, end, self.merge);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            lines += 1;
+            match read {
+                Ok(Some(event)) => self.count_event(event, now),
+                Ok(None) => {}
+                Err(what) => bad.push((lines, what)),
+            }
+        }
+        (lines, bad)
+    }
+
+    fn count_quads(&mut self, mut batch: &[u32]) {
+        while !batch.is_empty() {
+            let done = self.quads.add_all(batch, &mut self.bound);
+            batch = &batch[done..];
+            if !batch.is_empty() {
+                self.make_room();
+            }
+        }
+    }
+
+    fn count_event(&mut self, event: Event, now: Time) {
+        let Event {
+            address,
+            count,
+            span,
+        } = event;
+        if let Some(throttle) = self.throttle {
+            let (_, at) = span.unwrap_or((now, now));
+            let hash = self.passed.hash(&address);
+            let place = loop {
+                match self.passed.place(&address, hash, &mut self.bound) {
+                    Some(place) => break place,
+                    None => self.make_room(),
+                }
+            };
+            if !self
+                .passed
+                .change(place, |last| lets_pass(throttle, &mut last.0, at, None))
+            {
+                return;
+            }
+        }
+        if count > 0 {
+            self.count_other(address, count, span);
+        }
+    }
+
+    fn count_other(&mut self, address: Address, count: u64, span: Option<(Time, Time)>) {
+        match address.ip() {
+            IpAddr::V4(ip) if span.is_none() && address.prefix_len() >= self.prefixes.0 => {
+                let quad = ip.to_bits() & mask4(self.prefixes.0);
+                while !self.quads.add(quad, count, &mut self.bound) {
+                    self.make_room();
+                }
+            }
+            IpAddr::V6(ip) if span.is_none() && address.prefix_len() >= self.prefixes.1 => {
+                let key = (ip.to_bits() & mask6(self.prefixes.1)).into();
+                while !self.sextets.add(key, count, &mut self.bound) {
+                    self.make_room();
+                }
+            }
+            ip => {
+                let length = if ip.is_ipv4() {
+                    self.prefixes.0
+                } else {
+                    self.prefixes.1
+                };
+                let address = address.widen(length);
+                let hash = self.others.hash(&address);
+                loop {
+                    if let Some(place) = self.others.place(&address, hash, &mut self.bound) {
+                        return self.others.change(place, |total| total.add(count, span));
+                    }
+                    self.make_room();
+                }
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        let tables: [&mut dyn Aged; 4] = [
+            &mut self.quads,
+            &mut self.sextets,
+            &mut self.others,
+            &mut self.passed,
+        ];
+        self.bound.make_room(tables);
+    }
+
+    /// Those of at least `least`, most first, then by address; of these, the first `top`.
+    pub fn rank(mut self, least: u64, top: usize) -> impl Iterator<Item = (Address, Total)> {
+        let (len4, len6) = self.prefixes;
+        let mut others: Vec<_> = self.others.into_values().collect();
+        // An address may have come both with a time and without.
+        for (address, total) in &mut others {
+            let more = match address.ip() {
+                IpAddr::V4(ip) if address.prefix_len() == len4 => self.quads.take(ip.to_bits()),
+                IpAddr::V6(ip) if address.prefix_len() == len6 => {
+                    self.sextets.take(ip.to_bits().into())
+                }
+                _ => 0,
+            };
+            total.add(more, None);
+        }
+        others.retain(|(_, total)| total.count >= least);
+        keep_first(&mut others, top, |(address, total)| {
+            (Reverse(total.count), *address)
+        });
+        let network = |ip: IpAddr, len| Address::network(ip, len).unwrap_or(ip.into());
+        let bare = |address, count| (address, Total { count, span: None });
+        let mut quads = self
+            .quads
+            .rank(least, top)
+            .map(move |(ip, count)| bare(network(Ipv4Addr::from_bits(ip).into(), len4), count))
+            .peekable();
+        let mut sextets = self
+            .sextets
+            .rank(least, top)
+            .map(move |(ip, count)| {
+                bare(network(Ipv6Addr::from_bits(ip.into()).into(), len6), count)
+            })
+            .peekable();
+        let mut others = others.into_iter().peekable();
+        // The next is the best of the three heads.
+        let merged = std::iter::from_fn(move || {
+            let rank = |head: Option<&(Address, Total)>| {
+                head.map(|(address, total)| (total.count, Reverse(*address)))
+            };
+            let heads = [
+                rank(quads.peek()),
+                rank(sextets.peek()),
+                rank(others.peek()),
+            ];
+            let best = heads.iter().max().expect("three of them");
+            match heads.iter().position(|head| head == best) {
+                Some(0) => quads.next(),
+                Some(1) => sextets.next(),
+                _ => others.next(),
+            }
+        });
+        merged.take(top)
+    }
 }

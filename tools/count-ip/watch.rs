@@ -1,122 +1,307 @@
 //! The stream: an address is printed at the moment that it reaches the threshold.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 
+use memchr::memchr;
 use pipeban::address::Address;
-use pipeban::complain::Fault;
-use pipeban::hits::{Hit, Hits};
+use pipeban::address::quads::quads;
+use pipeban::complain::{self, Fault};
+use pipeban::input::{self, Input};
 use pipeban::output::Output;
 use pipeban::record::Record;
-use pipeban::records::{Item, Records};
-use pipeban::time::{Time, format_duration};
+use pipeban::time::Time;
 
 use crate::Arguments;
-use crate::tally::{self, Rule};
-
-/// With a state, events are counted in one transaction up to this many, fewer when the input has nothing more just now.
-const BATCH: usize = 10_000;
+use crate::bound::Bound;
+use crate::counts::BATCH;
+use crate::event;
+use crate::known::{Known, Passed};
+use crate::policy::{Policy, Store};
+use crate::stored::Stored;
+use crate::tally::{Crossing, Event, Tally};
 
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let rule = Rule {
-        threshold: arguments.threshold.unwrap_or(1),
-        within: arguments.within,
+    let policy = Policy::new(&arguments);
+    let mut watch = Watch {
+        memory: Memory::new(arguments.max_addresses),
+        stored: match arguments.is_remembered() {
+            true => Some(Stored::open(arguments.state_file.as_deref(), &policy)?),
+            false => None,
+        },
+        output: Output::new(arguments.json),
+        live: is_live(&arguments.files),
+        merge: arguments.merge,
+        policy,
+        done: false,
     };
-    let mut stored = if arguments.is_remembered() {
-        let path = arguments.state_file.as_deref();
-        Some(Hits::open(path, &scope(&rule))?)
-    } else {
-        None
-    };
-    let mut records = Records::of_files(arguments.files);
-    let mut output = Output::new(false);
-    let mut known = HashMap::new();
-    let mut pending = Vec::new();
-    let mut done = false;
+    let mut input = Input::new(arguments.files);
     loop {
-        let item = records.next(None)?;
-        let waits = !matches!(item, Item::Record(_));
-        let ended = matches!(item, Item::End);
-        if let Item::Record(record) = item {
-            match time_of(&record) {
-                None => records.complain("at= is no RFC 3339 time with an offset"),
-                Some(at) if stored.is_some() => pending.push((record, at)),
-                Some(at) => {
-                    let hit = known.entry(record.address).or_default();
-                    if let Some(record) = count(hit, &rule, record, at) {
-                        output.record(&record)?;
-                        done = true;
-                    }
+        match input.next_block(None)? {
+            input::Event::Data(block) => {
+                let (lines, bad) = watch.count(block)?;
+                let mut passed = 0;
+                for (line, what) in bad {
+                    input.pass_lines(line - passed);
+                    passed = line;
+                    complain::bad_line(input.place(), what);
+                }
+                input.pass_lines(lines - passed);
+            }
+            input::Event::Idle => watch.settle()?,
+            input::Event::End => break,
+        }
+    }
+    watch.settle()?;
+    watch.memory.bound.report();
+    Ok(watch.done)
+}
+
+/// Whether the input comes as things happen: from a pipe or the like, not from a file.
+fn is_live(files: &[OsString]) -> bool {
+    let is_file = |file: &OsString| {
+        let path = if file == "-" {
+            "/dev/stdin".as_ref()
+        } else {
+            file.as_os_str()
+        };
+        std::fs::metadata(path).is_ok_and(|file| file.is_file())
+    };
+    let standard_input = [OsString::from("-")];
+    let files = if files.is_empty() {
+        &standard_input
+    } else {
+        files
+    };
+    !files.iter().any(is_file)
+}
+
+/// A line is kept as evidence up to this length, in bytes.
+const EVIDENCE: usize = 8 << 10;
+
+struct Watch {
+    policy: Policy,
+    memory: Memory,
+    stored: Option<Stored>,
+    output: Output,
+    live: bool,
+    merge: bool,
+    done: bool,
+}
+
+type BadLines = Vec<(u64, String)>;
+
+impl Watch {
+    /// Counts the lines of a block; answers how many they were, and which were bad.
+    fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
+        // All of a block arrived with one read.
+        let now = Time::now();
+        let bulk = self.policy.is_simple() && self.stored.is_none();
+        let mut bad = Vec::new();
+        let mut lines = 0;
+        let mut rest = block;
+        while !rest.is_empty() {
+            if bulk {
+                let mut batch = [0; BATCH];
+                let (filled, used) = quads(rest, &mut batch);
+                self.count_quads(&batch[..filled], now)?;
+                lines += filled as u64;
+                rest = &rest[used..];
+                if filled == BATCH || rest.is_empty() {
+                    continue;
                 }
             }
-        }
-        if waits || pending.len() >= BATCH {
-            if let Some(stored) = &mut stored {
-                for record in remember(stored, &rule, std::mem::take(&mut pending))? {
-                    output.record(&record)?;
-                    done = true;
-                }
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            lines += 1;
+            match event::Event::read(rest, end, self.merge) {
+                Ok(Some(event)) => self.count_line(event, &rest[..end], now)?,
+                Ok(None) => {}
+                Err(what) => bad.push((lines, what)),
             }
-            if waits {
-                output.flush()?;
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        Ok((lines, bad))
+    }
+
+    /// Counts bare addresses. Their tallies lie all over the memory: they are looked up together.
+    fn count_quads(&mut self, batch: &[u32], now: Time) -> Result<(), Fault> {
+        let mut hashes = [0; BATCH];
+        for (hash, quad) in hashes.iter_mut().zip(batch) {
+            *hash = self.memory.tallies.hash(&self.policy.network(&host(*quad)));
+        }
+        self.memory.tallies.touch(&hashes[..batch.len()]);
+        for quad in batch {
+            let host = host(*quad);
+            let event = Event {
+                at: now,
+                host,
+                count: 1,
+                lines: vec![],
+            };
+            let Ok(crossing) = self.policy.count(&mut self.memory, event, Some(now));
+            if let Some((network, crossing)) = crossing {
+                self.print(&record(None, network, crossing, 0))?;
             }
         }
-        if ended {
-            return Ok(done);
+        Ok(())
+    }
+
+    fn count_line(&mut self, event: event::Event, line: &[u8], now: Time) -> Result<(), Fault> {
+        let at = event.span.map(|(_, last)| last);
+        let evidence = self.policy.rule.evidence;
+        let lines = match evidence {
+            0 => vec![],
+            _ => evidence_of(line, evidence),
+        };
+        // A replay is not limited by the clock, if it is not without times of its own.
+        let limit = (self.live || at.is_none()).then_some(now);
+        let event = Event {
+            at: at.unwrap_or(now),
+            host: event.address,
+            count: event.count,
+            lines,
+        };
+        if let Some(stored) = &mut self.stored {
+            if stored.push(event, limit, line) {
+                self.store()?;
+            }
+            return Ok(());
         }
+        let Ok(crossing) = self.policy.count(&mut self.memory, event, limit);
+        match crossing {
+            Some((network, crossing)) => {
+                self.print(&record(parse(line), network, crossing, evidence))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Counts into the state what waits for that. What is printed for it is printed when it is safely in.
+    fn store(&mut self) -> Result<(), Fault> {
+        if let Some(stored) = &mut self.stored {
+            for (line, network, crossing) in stored.store(&self.policy)? {
+                self.print(&record(
+                    parse(&line),
+                    network,
+                    crossing,
+                    self.policy.rule.evidence,
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing undone before a wait.
+    fn settle(&mut self) -> Result<(), Fault> {
+        self.store()?;
+        self.output.flush()
+    }
+
+    fn print(&mut self, record: &Record) -> Result<(), Fault> {
+        self.done = true;
+        self.output.record(record)
     }
 }
 
-/// Hits counted by one rule never add to those of another.
-fn scope(rule: &Rule) -> String {
-    let within = rule.within.map_or("ever".into(), format_duration);
-    format!("{} within {within}", rule.threshold)
+fn host(quad: u32) -> Address {
+    IpAddr::from(Ipv4Addr::from_bits(quad)).into()
 }
 
-/// The record's `at=`, or now; `None` if that can't be read.
-fn time_of(record: &Record) -> Option<Time> {
-    match record.get("at") {
-        Some(at) => Time::parse(&at),
-        None => Some(Time::now()),
-    }
+fn parse(line: &[u8]) -> Option<Record> {
+    Record::parse(line).ok().flatten()
 }
 
-/// Counts an event; answers the record to print for it, if any.
-fn count(hit: &mut Hit, rule: &Rule, mut record: Record, at: Time) -> Option<Record> {
-    let crossing = tally::count(hit, rule, at, Some(Time::now()))?;
+/// The lines that a record carries, none longer than it is worth to be kept.
+fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let Some(record) = parse(line) else {
+        return vec![];
+    };
+    let cut = |mut line: Vec<u8>| {
+        line.truncate(EVIDENCE);
+        line.shrink_to_fit();
+        line
+    };
+    record.all("line").take(most).map(cut).collect()
+}
+
+/// The record of an address that is to be printed: with the fields of the one that decided it.
+fn record(
+    decided: Option<Record>,
+    network: Address,
+    crossing: Crossing,
+    evidence: usize,
+) -> Record {
+    let mut record = decided.unwrap_or_else(|| Record::new(network));
+    record.address = network;
     record.set("count", crossing.count.to_string().as_bytes());
+    match crossing.hosts {
+        Some(hosts) => record.set("hosts", hosts.to_string().as_bytes()),
+        None => record.remove("hosts"),
+    }
     record.set("first", crossing.first.to_string().as_bytes());
     record.set("last", crossing.last.to_string().as_bytes());
-    Some(record)
+    if evidence > 0 {
+        record.remove("line");
+        for line in &crossing.lines {
+            record.push("line", line);
+        }
+    }
+    record
 }
 
-/// Counts events into the state; answers what to print once they are safely in.
-fn remember(
-    stored: &mut Hits,
-    rule: &Rule,
-    events: Vec<(Record, Time)>,
-) -> Result<Vec<Record>, Fault> {
-    let Some(newest) = events.iter().map(|(_, at)| *at).max() else {
-        return Ok(vec![]);
-    };
-    stored.write(|table| {
-        let mut crossed = Vec::new();
-        let mut changed: HashMap<Address, Hit> = HashMap::new();
-        for (record, at) in events {
-            let hit = match changed.entry(record.address) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => {
-                    entry.insert(table.get(&record.address)?.unwrap_or_default())
-                }
-            };
-            crossed.extend(count(hit, rule, record, at));
+/// Tallies in memory, under its bound.
+struct Memory {
+    tallies: Known<Tally>,
+    passed: Known<Passed>,
+    bound: Bound,
+}
+
+impl Memory {
+    fn new(addresses: Option<usize>) -> Self {
+        Memory {
+            tallies: Known::new(),
+            passed: Known::new(),
+            bound: Bound::new(addresses),
         }
-        for (address, hit) in &changed {
-            table.put(address, hit)?;
+    }
+
+    fn make_room(&mut self) {
+        self.bound.make_room([&mut self.tallies, &mut self.passed]);
+    }
+}
+
+impl Store for Memory {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn change<R>(
+        &mut self,
+        network: &Address,
+        change: impl FnOnce(&mut Tally) -> R,
+    ) -> Result<R, Infallible> {
+        let hash = self.tallies.hash(network);
+        loop {
+            if let Some(place) = self.tallies.place(network, hash, &mut self.bound) {
+                let result = self.tallies.change(place, change);
+                self.bound.relieve([&mut self.tallies]);
+                return Ok(result);
+            }
+            self.make_room();
         }
-        if let Some(within) = rule.within {
-            table.forget_before(newest.min(Time::now()) - within)?;
+    }
+
+    fn pass(
+        &mut self,
+        host: &Address,
+        change: impl FnOnce(&mut Option<Time>) -> bool,
+    ) -> Result<bool, Infallible> {
+        let hash = self.passed.hash(host);
+        loop {
+            if let Some(place) = self.passed.place(host, hash, &mut self.bound) {
+                return Ok(self.passed.change(place, |passed| change(&mut passed.0)));
+            }
+            self.make_room();
         }
-        Ok(crossed)
-    })
+    }
 }
