@@ -57,6 +57,8 @@ const REMEMBERED: i64 = 500_000;
 /// So many new bans after another, some old ones are looked at and forgotten.
 const FORGET_EVERY: i64 = 1_000;
 const FORGET_AMONG: i64 = 5_000;
+/// So many new bans together are many.
+const BULK: usize = 1_000;
 /// What is told to a firewall at a time.
 const CHUNK: i64 = 10_000;
 
@@ -180,9 +182,7 @@ impl Ledger {
     pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
         // Bans in bulk touch the whole index again and again.
-        state.run(|db| {
-            db.execute_batch("PRAGMA cache_size=-16384; PRAGMA wal_autocheckpoint=4000")
-        })?;
+        state.run(|db| db.execute_batch("PRAGMA cache_size=-16384"))?;
         Ok(Ledger { state })
     }
 
@@ -258,6 +258,11 @@ impl Ledger {
         wanted: &[(Ban, Vec<u8>)],
         now: Time,
     ) -> Result<Vec<Option<Ban>>, Fault> {
+        if wanted.len() >= BULK {
+            // To write back seldom is quicker; but each process that opens the file reads what is not yet.
+            let seldom = "PRAGMA wal_autocheckpoint=4000";
+            self.state.run(|db| db.execute_batch(seldom))?;
+        }
         self.state.write(|db| {
             let before = last_id(db)?;
             let mut entered = vec![None; wanted.len()];

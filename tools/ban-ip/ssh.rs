@@ -1,6 +1,7 @@
 //! Who runs this over SSH.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 use pipeban::address::Address;
 
@@ -13,7 +14,7 @@ pub fn peers() -> Vec<Address> {
     let mut pid = "self".to_owned();
     // The chain ends at process 0; one that is cut short by a process that ends meanwhile ends there.
     while pid != "0" {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment = read(&format!("/proc/{pid}/environ")).unwrap_or_default();
         peers.extend(environment.split(|b| *b == 0).filter_map(client));
         let Some(parent) = parent(&pid) else { break };
         pid = parent;
@@ -31,8 +32,15 @@ fn client(variable: &[u8]) -> Option<Address> {
 
 /// The process's parent: the second field after the name, which stands in parentheses and may hold anything.
 fn parent(pid: &str) -> Option<String> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = read(&format!("/proc/{pid}/stat"))?;
     let name_ends = stat.iter().rposition(|b| *b == b')')?;
     let rest = String::from_utf8_lossy(&stat[name_ends + 1..]);
     rest.split_whitespace().nth(1).map(String::from)
+}
+
+/// A file of proc(5), which does not tell its size: most fit at once.
+fn read(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8 << 10);
+    File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
