@@ -1,45 +1,116 @@
-//! Totals as they are printed: as records, or as `uniq -c` has them.
+//! Totals as they are printed: as records, as `uniq -c` has them, or in columns with bars for a person.
 
 use std::io::Write;
 
+use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
+use pipeban::time::Time;
 
 use crate::Arguments;
-use crate::totals::Totals;
+use crate::totals::{Total, Totals};
 
 /// Prints the totals; answers whether there were any.
 pub fn totals(totals: Totals, arguments: &Arguments) -> Result<bool, Fault> {
     let least = arguments.min.unwrap_or(0);
     let top = arguments.top.unwrap_or(usize::MAX);
     let mut output = Output::new(arguments.json);
-    let mut any = false;
-    for (address, total) in totals.rank(least, top) {
-        any = true;
-        if arguments.plain {
+    let mut ranked = totals.rank(least, top).peekable();
+    let any = ranked.peek().is_some();
+    if arguments.plain {
+        for (address, total) in ranked {
             let buffer = output.buffer();
             write!(buffer, "{:7} ", total.count).expect("a Vec takes every write");
             address.write(buffer);
             output.line(b"")?;
-            continue;
         }
-        if total.span.is_none() && !arguments.json {
-            let buffer = output.buffer();
-            address.write(buffer);
-            buffer.extend_from_slice(b"\tcount=");
-            write!(buffer, "{}", total.count).expect("a Vec takes every write");
-            output.line(b"")?;
-            continue;
+    } else if Output::is_terminal() && !arguments.json {
+        columns(ranked, &mut output)?;
+    } else {
+        for (address, total) in ranked {
+            output.record(&record(address, &total))?;
         }
-        let mut record = Record::new(address);
-        record.push("count", total.count.to_string().as_bytes());
-        if let Some((first, last)) = total.span {
-            record.push("first", first.to_string().as_bytes());
-            record.push("last", last.to_string().as_bytes());
-        }
-        output.record(&record)?;
     }
     output.flush()?;
     Ok(any)
+}
+
+fn record(address: Address, total: &Total) -> Record {
+    let mut record = Record::new(address);
+    record.push("count", total.count.to_string().as_bytes());
+    if let Some((first, last)) = total.span {
+        record.push("first", first.to_string().as_bytes());
+        record.push("last", last.to_string().as_bytes());
+    }
+    record
+}
+
+/// Columns are made to fit so many lines; addresses further down may be wider.
+const LOOK_AHEAD: usize = 1000;
+const WIDEST_BAR: usize = 40;
+
+/// Prints address, count, a bar in proportion to it, and first and last time.
+fn columns(
+    mut totals: impl Iterator<Item = (Address, Total)>,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    let head: Vec<_> = totals.by_ref().take(LOOK_AHEAD).collect();
+    let most = head.first().map_or(1, |(_, total)| total.count.max(1));
+    let address_width = head
+        .iter()
+        .map(|(address, _)| address.to_string().len())
+        .max()
+        .unwrap_or(0);
+    let count_width = most.to_string().len();
+    let times_width = if head.iter().any(|(_, total)| total.span.is_some()) {
+        42
+    } else {
+        0
+    };
+    let (columns, _) = terminal_size::terminal_size()
+        .map_or((80, 0), |(width, height)| (width.0.into(), height.0));
+    let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
+    let bar_width = rest.clamp(8, WIDEST_BAR);
+    let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let (on, off) = if colour {
+        ("\x1b[36m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
+    for (address, total) in head.into_iter().chain(totals) {
+        let address = address.to_string();
+        let bar = bar(total.count, most, bar_width);
+        let buffer = output.buffer();
+        write!(
+            buffer,
+            "{address:address_width$}  {:count_width$}  {on}{bar}{off}",
+            total.count
+        )
+        .expect("a Vec takes every write");
+        if let Some((first, last)) = total.span {
+            let gap = bar_width - bar.chars().count();
+            write!(buffer, "{:gap$}  {}  {}", "", clock(first), clock(last))
+                .expect("a Vec takes every write");
+        }
+        output.line(b"")?;
+    }
+    Ok(())
+}
+
+/// A bar of at most `width` characters, to an eighth of one; never none.
+fn bar(count: u64, most: u64, width: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = u128::from(count) * width as u128 * 8 / u128::from(most);
+    let eighths = (eighths as usize).max(1);
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+/// Date and time to the second, for a person who knows the time zone.
+fn clock(time: Time) -> String {
+    time.to_string()
+        .chars()
+        .take(19)
+        .collect::<String>()
+        .replace('T', " ")
 }

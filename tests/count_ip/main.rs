@@ -1,7 +1,23 @@
 //! count-ip as a user runs it: rows of what goes in, how, and what comes out.
 
+mod slow;
+mod state;
+
 use std::io::Write;
 use std::process::{Command, Stdio};
+
+/// Numbers that are as good as random, the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % end
+    }
+}
 
 /// What a run of count-ip answered: standard output, standard error, exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
@@ -51,7 +67,39 @@ fn totals() {
             "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\tlast=2026-03-29T17:16:17+00:00\n",
         ),
     ];
-    for (arguments, input, expected) in rows {
+    let more: &[(&[&str], &str, &str)] = &[
+        (
+            &["--min", "2", "--json"],
+            "192.0.2.1\n192.0.2.1\n192.0.2.2\n",
+            "{\"address\":\"192.0.2.1\",\"count\":2}\n",
+        ),
+        (
+            &["--plain"],
+            "192.0.2.1\n192.0.2.2\n192.0.2.2\n",
+            "      2 192.0.2.2\n      1 192.0.2.1\n",
+        ),
+        (
+            &["--merge"],
+            "192.0.2.1\tcount=20000000\n192.0.2.1\tcount=5\tfirst=2026-03-30T00:00:00Z\tlast=2026-03-30T00:00:04Z\n192.0.2.2\n",
+            "192.0.2.1\tcount=20000005\tfirst=2026-03-30T00:00:00+00:00\tlast=2026-03-30T00:00:04+00:00\n192.0.2.2\tcount=1\n",
+        ),
+        (
+            &["--merge"],
+            "192.0.2.1\tcount=16777216\n192.0.2.2\tcount=16777215\n",
+            "192.0.2.1\tcount=16777216\n192.0.2.2\tcount=16777215\n",
+        ),
+        (
+            &["--throttle", "10"],
+            "192.0.2.1\n192.0.2.1\n192.0.2.2\n",
+            "192.0.2.1\tcount=1\n192.0.2.2\tcount=1\n",
+        ),
+        (
+            &[],
+            "192.0.2.0/24\n192.0.2.0\n192.0.2.77/24\n{\"address\":\"192.0.2.0\"}\n",
+            "192.0.2.0/24\tcount=2\n192.0.2.0\tcount=2\n",
+        ),
+    ];
+    for (arguments, input, expected) in rows.iter().chain(more) {
         let (output, error, status) = count_ip(arguments, input.as_bytes());
         assert_eq!(
             (output.as_str(), error.as_str()),
@@ -83,6 +131,9 @@ fn windows() {
         ("-n 3 -w 10", "7@20 7@9 7@15", ""),
         ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20"),
         ("-n 4 -w 10", "7@4 7@4 7@4 7@4", "7x4:4-4"),
+        // At most once in the time of the throttle.
+        ("-n 2 --throttle 10", "7@0 7@5 8@5 7@9 7@10", "7x2:0-10"),
+        ("-n 2 --throttle 10", "7@20 7@12 7@10", "7x2:10-20"),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
         let (output, error, _) = count_ip(&arguments, records(events).as_bytes());
@@ -93,6 +144,96 @@ fn windows() {
             "{arguments:?} {events}"
         );
     }
+}
+
+/// A row: arguments; events as ADDRESS@SECOND; what is printed as NETWORK COUNT HOSTS.
+#[test]
+fn networks() {
+    for (arguments, events, expected) in [
+        (
+            "--prefix4 24 -n 3",
+            "1.1@0 1.2@0 2.1@0 1.3@0",
+            "203.0.1.0/24 3 -",
+        ),
+        (
+            "--prefix4 24 --hosts 3",
+            "1.1@0 1.2@0 1.1@0 2.1@0 1.3@0",
+            "203.0.1.0/24 4 3",
+        ),
+        // Distinct hosts within the window only.
+        (
+            "--prefix4 24 --hosts 3 -w 10",
+            "1.1@0 1.2@5 1.3@11 1.4@12",
+            "203.0.1.0/24 3 3",
+        ),
+        (
+            "--prefix4 24 --hosts 3 -w 10",
+            "1.1@0 1.2@5 1.1@8 1.3@11",
+            "203.0.1.0/24 4 3",
+        ),
+        // Whichever comes first.
+        (
+            "--prefix4 24 --hosts 2 -n 3",
+            "1.1@0 1.1@0 1.1@0 1.1@0 1.2@0",
+            "203.0.1.0/24 3 1; 203.0.1.0/24 2 2",
+        ),
+        // The smallest network that reaches it; what made that print does not count for the wider one.
+        (
+            "--prefix4 24,16 --hosts 3",
+            "1.1@0 1.2@0 1.3@0 2.1@0 3.1@0 4.1@0",
+            "203.0.1.0/24 3 3; 203.0.0.0/16 3 3",
+        ),
+        (
+            "--prefix4 32,24 -n 2 -w 10",
+            "1.1@0 1.1@1 1.2@2 1.3@3",
+            "203.0.1.1 2 -; 203.0.1.0/24 2 -",
+        ),
+        // What the wider one covers is not printed again, until its window has passed.
+        (
+            "--prefix4 24,16 --hosts 2 -w 10",
+            "1.1@0 2.1@0 1.2@1 1.3@2",
+            "203.0.0.0/16 2 2; 203.0.0.0/16 2 2",
+        ),
+        (
+            "--prefix4 24,16 --hosts 2 -w 10",
+            "1.1@0 2.1@0 1.2@20 1.3@21",
+            "203.0.0.0/16 2 2; 203.0.1.0/24 2 2",
+        ),
+    ] {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let input = records(events).replace("203.0.113.", "203.0.");
+        let (output, error, _) = count_ip(&arguments, input.as_bytes());
+        let report = |line: &str| {
+            let field = |key: &str| {
+                line.split('\t')
+                    .find_map(|field| field.strip_prefix(key))
+                    .unwrap_or("-")
+            };
+            [
+                line.split('\t').next().unwrap(),
+                field("count="),
+                field("hosts="),
+            ]
+            .join(" ")
+        };
+        let reports: Vec<_> = output.lines().map(report).collect();
+        assert_eq!(
+            (reports.join("; ").as_str(), error.as_str()),
+            (expected, ""),
+            "{arguments:?} {events}"
+        );
+    }
+    let ipv6 = "2001:db8:0:1::1\n2001:db8:0:2::1\n2001:db8:0:1::2\n2001:db8:0:1:8000::\n";
+    let (output, _, _) = count_ip(&["--prefix6", "64,56,48", "--hosts", "3"], ipv6.as_bytes());
+    assert!(
+        output.starts_with("2001:db8::/56\tcount=3\thosts=3\t"),
+        "{output}"
+    );
+    let (output, _, _) = count_ip(&["--prefix6", "64", "--plain"], ipv6.as_bytes());
+    assert_eq!(
+        output,
+        "      3 2001:db8:0:1::/64\n      1 2001:db8:0:2::/64\n"
+    );
 }
 
 /// `7@65` is 203.0.113.7 at 65 s after the hour.
@@ -131,6 +272,58 @@ fn the_deciding_record_passes_its_fields() {
     assert_eq!((output.lines().count(), status), (1, 0));
 }
 
+/// On a terminal of 80 columns, which script(1) makes.
+#[test]
+fn columns_for_a_person() {
+    let input = "192.0.2.1\\n192.0.2.1\\n192.0.2.1\\n192.0.2.10\\n";
+    let on_terminal = |environment: &str| {
+        let program = env!("CARGO_BIN_EXE_count-ip");
+        let command = format!("printf '{input}' | env {environment} {program}");
+        let output = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .stdin(Stdio::null())
+            .output();
+        output.map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Ok(plain) = on_terminal("NO_COLOR=1") else {
+        return eprintln!("left out, not installed: script");
+    };
+    let expected = format!(
+        "192.0.2.1   3  {}\r\n192.0.2.10  1  {}▎\r\n",
+        "█".repeat(40),
+        "█".repeat(13)
+    );
+    assert_eq!(plain, expected);
+    let coloured = on_terminal("NO_COLOR=").unwrap();
+    assert!(
+        coloured.contains("\u{1b}[36m█") && coloured.contains("█\u{1b}[0m\r\n"),
+        "{coloured}"
+    );
+}
+
+#[test]
+fn evidence() {
+    let input =
+        "203.0.113.7\tline=a\n203.0.113.7\tline=b\tline=c\n203.0.113.7\n203.0.113.7\tline=d\\t\n";
+    let lines = |arguments: &[&str]| {
+        let (output, _, _) = count_ip(arguments, input.as_bytes());
+        let fields: Vec<_> = output
+            .trim_end()
+            .split('\t')
+            .filter(|f| f.starts_with("line="))
+            .map(str::to_string)
+            .collect();
+        fields.join(" ")
+    };
+    // At most as many as the threshold, the latest; without the flag, what the deciding record brings.
+    assert_eq!(
+        lines(&["-n", "4", "--evidence"]),
+        "line=a line=b line=c line=d\\t"
+    );
+    assert_eq!(lines(&["-n", "3", "--evidence"]), "line=a line=b line=c");
+    assert_eq!(lines(&["-n", "4"]), "line=d\\t");
+}
+
 #[test]
 fn statuses_and_messages() {
     for (arguments, input, message, status) in [
@@ -163,12 +356,22 @@ fn statuses_and_messages() {
         );
     }
     for arguments in [
-        &["-n", "0"][..],
-        &["-w", "10"],
-        &["-n", "2", "--top", "3"],
-        &["-w", "x", "-n", "3"],
+        "-n 0",
+        "-w 10",
+        "-w x -n 3",
+        "-n 2 --top 3",
+        "-n 2 --plain",
+        "-n 2 --min 3",
+        "-n 2 -w 3 --merge",
+        "--hosts 3",
+        "--evidence",
+        "--prefix4 24,16",
+        "--prefix4 33 -n 2",
+        "--plain --json",
+        "--max-addresses 0",
     ] {
-        let (output, error, status) = count_ip(arguments, b"");
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let (output, error, status) = count_ip(&arguments, b"");
         assert_eq!(
             (output.as_str(), status, error.lines().count()),
             ("", 2, 1),

@@ -1,0 +1,199 @@
+//! Windows compared with a slow counter that keeps everything; live and replayed runs; the bound on memory.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::{Random, count_ip};
+
+const THRESHOLD: usize = 4;
+const WITHIN: u64 = 30;
+
+/// An event: the last number of its address, and the second at which it was.
+type Event = (u64, u64);
+
+/// Events of some addresses, mostly in order, some late, some at the same time.
+fn events(count: usize, addresses: u64, seed: u64) -> Vec<Event> {
+    let mut random = Random(seed);
+    let mut now = 100;
+    let mut event = |_| {
+        now += random.below(4) / 3 * random.below(5);
+        let late = [0, 0, random.below(WITHIN), random.below(3 * WITHIN)][random.below(4) as usize];
+        (random.below(addresses), now.saturating_sub(late))
+    };
+    (0..count).map(&mut event).collect()
+}
+
+fn records(events: &[Event]) -> String {
+    let mut text = String::new();
+    for (address, second) in events {
+        let (day, hour, minute) = (second / 86_400, second / 3_600 % 24, second / 60 % 60);
+        let (b, c, d) = (address >> 16, address >> 8 & 255, address & 255);
+        writeln!(
+            text,
+            "10.{b}.{c}.{d}\tat=2026-01-{:02}T{hour:02}:{minute:02}:{:02}Z\tx={second}",
+            day + 1,
+            second % 60
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// What is to be printed: number and time of each deciding event, all events of an address kept for ever.
+fn slowly(events: &[Event]) -> Vec<Event> {
+    let mut kept: HashMap<u64, Vec<u64>> = HashMap::new();
+    let mut printed = Vec::new();
+    for (address, at) in events {
+        let times = kept.entry(*address).or_default();
+        let newest = times.iter().chain([at]).max().unwrap();
+        let from = newest.saturating_sub(WITHIN);
+        if *at < from {
+            continue;
+        }
+        times.push(*at);
+        if times.iter().filter(|time| **time >= from).count() == THRESHOLD {
+            times.clear();
+            printed.push((*address, *at));
+        }
+    }
+    printed
+}
+
+fn printed(output: &str) -> Vec<Event> {
+    let one = |line: &str| {
+        let fields: Vec<_> = line.split('\t').collect();
+        let octets: Vec<u64> = fields[0].split('.').map(|n| n.parse().unwrap()).collect();
+        let second = fields
+            .iter()
+            .find_map(|field| field.strip_prefix("x="))
+            .unwrap();
+        assert!(fields.contains(&"count=4"), "{line}");
+        (
+            octets[1] << 16 | octets[2] << 8 | octets[3],
+            second.parse().unwrap(),
+        )
+    };
+    output.lines().map(one).collect()
+}
+
+const WINDOW: [&str; 4] = ["--threshold", "4", "--within", "30"];
+
+#[test]
+fn windows_as_a_slow_counter_has_them() {
+    let mut crossings = 0;
+    for seed in 0..60 {
+        let events = events(700, 1 + seed % 5, seed);
+        let (output, error, _) = count_ip(&WINDOW, records(&events).as_bytes());
+        assert_eq!(error, "");
+        assert_eq!(printed(&output), slowly(&events), "seed {seed}");
+        crossings += output.lines().count();
+    }
+    assert!(crossings > 2_000, "{crossings}");
+}
+
+/// A million records from a file, and in pieces through a pipe: the same bytes, and what the slow counter says.
+#[test]
+fn live_as_replayed() {
+    let events = events(1_000_000, 40, 7);
+    let text = records(&events);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("records");
+    std::fs::write(&file, &text).unwrap();
+    let (replayed, error, status) =
+        count_ip(&[&WINDOW[..], &[file.to_str().unwrap()]].concat(), b"");
+    assert_eq!((error.as_str(), status), ("", 0));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_count-ip"))
+        .args(WINDOW)
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        let mut random = Random(3);
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let piece = rest.len().min(1 + random.below(100_000) as usize);
+            pipe.write_all(&rest[..piece]).unwrap();
+            rest = &rest[piece..];
+        }
+    });
+    let mut live = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut live)
+        .unwrap();
+    writer.join().unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(live == replayed, "live and replayed output differ");
+    assert!(
+        printed(&replayed) == slowly(&events),
+        "not what the slow counter says"
+    );
+    assert!(
+        replayed.lines().count() > 10_000,
+        "{}",
+        replayed.lines().count()
+    );
+}
+
+/// A flood of one-shot addresses pushes out neither the count of one that attacks steadily, nor its total.
+#[test]
+fn a_flood_hides_nobody() {
+    let mut text = String::new();
+    for i in 0..100_000 {
+        writeln!(text, "2001:db8::{:x}:{:x}", i >> 16, i & 0xffff).unwrap();
+        if i % 400 == 0 {
+            text += "203.0.113.7\n198.51.100.1\tat=2026-03-30T00:00:00Z\n";
+        }
+    }
+    let bound = ["--max-addresses", "1000"];
+    let note = "count-ip: memory: 1000 addresses are held; from here on, those silent for longest are let go\n";
+    let (output, error, _) = count_ip(
+        &[&bound[..], &["-n", "25", "-w", "1w"]].concat(),
+        text.as_bytes(),
+    );
+    let of = |address: &str| {
+        output
+            .lines()
+            .filter(|line| line.starts_with(address))
+            .count()
+    };
+    assert_eq!(
+        (
+            of("203.0.113.7\t"),
+            of("198.51.100.1\t"),
+            output.lines().count()
+        ),
+        (10, 10, 20)
+    );
+    assert!(error.starts_with(note), "{error}");
+    let (output, error, _) = count_ip(&[&bound[..], &["--top", "2"]].concat(), text.as_bytes());
+    let time = "2026-03-30T00:00:00+00:00";
+    let expected =
+        format!("198.51.100.1\tcount=250\tfirst={time}\tlast={time}\n203.0.113.7\tcount=250\n");
+    assert!(output.lines().eq(expected.lines()), "{output}");
+    assert!(error.starts_with(note), "{error}");
+}
+
+/// Of three, the one that was silent for longest goes.
+#[test]
+fn the_longest_silent_goes_first() {
+    let events = "a b c a d a b";
+    let text: String = events
+        .split(' ')
+        .map(|name| format!("2001:db8::{name}\n"))
+        .collect();
+    let (output, _, _) = count_ip(&["--max-addresses", "3", "-n", "2"], text.as_bytes());
+    let addresses: Vec<_> = output
+        .lines()
+        .map(|line| line.split('\t').next().unwrap())
+        .collect();
+    // "b" was let go for "d", and came back as new.
+    assert_eq!(addresses, ["2001:db8::a"]);
+}

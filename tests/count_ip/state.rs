@@ -1,0 +1,179 @@
+//! Many processes on one state file: no event is lost, and no crossing is printed twice.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pipeban::hits::Hits;
+
+use crate::{Random, count_ip};
+
+const THRESHOLD: u64 = 10;
+const ADDRESSES: u64 = 7;
+
+fn spawn(file: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_count-ip"))
+        .args(arguments)
+        .arg("--state-file")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Writes events in pieces, as a log grows, so that a process counts them in many transactions.
+fn feed(child: &mut Child, events: u64, seed: u64) {
+    let mut random = Random(seed);
+    let mut pipe = child.stdin.take().unwrap();
+    let mut left = events;
+    while left > 0 {
+        let piece = left.min(1 + random.below(40));
+        let lines: String = (0..piece)
+            .map(|_| format!("203.0.113.{}\n", random.below(ADDRESSES)))
+            .collect();
+        // A process that was killed reads no more.
+        if pipe.write_all(lines.as_bytes()).is_err() {
+            return;
+        }
+        left -= piece;
+        std::thread::sleep(Duration::from_micros(random.below(500)));
+    }
+}
+
+/// How many events the printed records of a process tell of.
+fn printed(child: &mut Child) -> u64 {
+    let mut text = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    // A killed process may leave half a line.
+    let lines = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
+    lines
+        .inspect(|line| assert!(line.contains("\tcount=10\t"), "{line}"))
+        .count() as u64
+        * THRESHOLD
+}
+
+fn remaining(file: &Path, scope: &str) -> u64 {
+    let all = Hits::open(Some(file), scope).unwrap().all().unwrap();
+    all.iter().map(|(_, hit)| hit.count).sum()
+}
+
+/// Runs processes at once, kills some of them, and answers how many events are known afterwards.
+fn run(arguments: &[&str], scope: &str, processes: u64, events: u64, killed: u64) -> u64 {
+    let directory = tempfile::tempdir().unwrap();
+    let file = &directory.path().join("state.db");
+    let counted = std::thread::scope(|threads| {
+        let one = |i: u64| {
+            move || {
+                let mut child = spawn(file, arguments);
+                if i < killed {
+                    let mut random = Random(i + 99);
+                    let id = nix::unistd::Pid::from_raw(child.id() as i32);
+                    std::thread::spawn(move || {
+                        std::thread::sleep(Duration::from_micros(random.below(30_000)));
+                        let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL);
+                    });
+                }
+                feed(&mut child, events, i + 1);
+                let printed = printed(&mut child);
+                child.wait().unwrap();
+                printed
+            }
+        };
+        let all: Vec<_> = (0..processes).map(|i| threads.spawn(one(i))).collect();
+        all.into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum::<u64>()
+    });
+    counted + remaining(file, scope)
+}
+
+const RULE: [&str; 2] = ["--threshold", "10"];
+const WINDOW: [&str; 4] = ["--threshold", "10", "--within", "1h"];
+
+#[test]
+fn no_event_is_lost_or_counted_twice() {
+    assert_eq!(run(&RULE, "threshold 10", 12, 200, 0), 12 * 200);
+    assert_eq!(
+        run(&WINDOW, "threshold 10, within 1h", 12, 200, 0),
+        12 * 200
+    );
+}
+
+#[test]
+#[ignore = "takes a while: the same at full size"]
+fn no_event_is_lost_by_64_processes() {
+    assert_eq!(run(&RULE, "threshold 10", 64, 1000, 0), 64_000);
+    assert_eq!(run(&WINDOW, "threshold 10, within 1h", 64, 1000, 0), 64_000);
+}
+
+/// What is missing is at most what the killed ones were given, and what they had yet to print.
+#[test]
+fn killed_at_any_moment() {
+    let (processes, events, killed) = (12, 200, 4);
+    let known = run(&RULE, "threshold 10", processes, events, killed);
+    assert!(known <= processes * events, "{known}");
+    assert!(known >= (processes - 2 * killed) * events, "{known}");
+}
+
+#[test]
+fn one_process_for_each_event() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = &directory.path().join("state.db");
+    let printed: usize = std::thread::scope(|threads| {
+        let one = || {
+            let mut lines = 0;
+            for _ in 0..25 {
+                let file = file.to_str().unwrap();
+                let (output, error, _) =
+                    count_ip(&["-n", "5", "--state-file", file], b"203.0.113.7");
+                assert_eq!(error, "");
+                lines += output.lines().count();
+            }
+            lines
+        };
+        let all: Vec<_> = (0..4).map(|_| threads.spawn(one)).collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(printed, 4 * 25 / 5);
+}
+
+/// What a long run has counted is there for the next one, also when it is killed in a pause.
+#[test]
+fn a_killed_pipe_is_taken_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state.db");
+    let mut child = spawn(&file, &["-n", "3", "--evidence", "-w", "1h"]);
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(b"203.0.113.7\tline=one\\t1\n203.0.113.7\tline=\xfftwo\n")
+        .unwrap();
+    while remaining(&file, "threshold 3, within 1h") < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let arguments = [
+        "-n",
+        "3",
+        "--evidence",
+        "-w",
+        "1h",
+        "--json",
+        "--state-file",
+        file.to_str().unwrap(),
+    ];
+    let (output, error, status) = count_ip(&arguments, b"203.0.113.7\tline=three");
+    assert!(
+        output.ends_with("\"line\":[\"one\\t1\",\"\u{fffd}two\",\"three\"]}\n"),
+        "{output}"
+    );
+    assert_eq!((error.as_str(), status), ("", 0));
+}
