@@ -10,8 +10,8 @@ use super::{Found, colons, quad};
 const REACH: usize = 8;
 const STEP: usize = 64 - REACH;
 
-/// Bytes that are searched for places before these are looked at.
-const PIECE: usize = 64 * STEP;
+/// Bytes that are searched for places before these are looked at; a place in it fits in a byte.
+const PIECE: usize = 4 * STEP;
 
 pub fn scan(text: &[u8], found: impl FnMut(Found)) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
@@ -35,7 +35,7 @@ fn scan_avx2(text: &[u8], found: impl FnMut(Found)) {
 
 #[inline(always)]
 fn scan_with(text: &[u8], masks: impl Fn(&[u8; 64]) -> Masks, mut found: impl FnMut(Found)) {
-    let mut places = [0; PIECE + 1];
+    let mut places = [0u8; PIECE];
     let mut done = 0; // nothing before this is left to be found
     for start in (0..text.len()).step_by(PIECE) {
         // Places are gathered first: whether a chunk has one is hard to foretell, and here nothing depends on it.
@@ -47,12 +47,15 @@ fn scan_with(text: &[u8], masks: impl Fn(&[u8; 64]) -> Masks, mut found: impl Fn
             };
             let mut bits = (first_dots(dots) | colons_together(colons)) & ((1 << STEP) - 1);
             while bits != 0 {
-                places[count] = base + bits.trailing_zeros() as usize;
+                places[count] = (base - start) as u8 + bits.trailing_zeros() as u8;
                 count += 1;
                 bits &= bits - 1;
             }
         }
-        for &at in &places[..count] {
+        for at in places[..count]
+            .iter()
+            .map(|place| start + usize::from(*place))
+        {
             if at < done {
                 continue;
             }
@@ -85,10 +88,15 @@ fn first_dots(dots: u64) -> u64 {
 
 /// The bits of colons that have one right behind them, or three with one to four bytes between: a clock has two or three.
 /// Of an address's seven, those that are cut by the end of one chunk stand whole in the next.
+#[inline(always)]
 fn colons_together(colons: u64) -> u64 {
+    let double = colons & colons >> 1;
+    if colons.count_ones() < 4 {
+        return double;
+    }
     let before = |m: u64| {
         let near = m >> 2 | m >> 3;
         near | near >> 2
     };
-    colons & (colons >> 1 | before(colons & before(colons & before(colons))))
+    double | colons & before(colons & before(colons & before(colons)))
 }

@@ -196,18 +196,84 @@ pub fn lines<'a>(block: &'a [u8], literals: Option<&Regex>) -> impl Iterator<Ite
 
 /// The `n`th field of a line, counted from 1, split at white space; empty if there is none.
 fn field(line: &[u8], n: usize) -> Range<usize> {
-    let mut end = 0;
-    for left in (0..n).rev() {
-        let blank = |b: &u8| !b.is_ascii_whitespace();
-        let Some(gap) = line[end..].iter().position(blank) else {
-            break;
+    let mut left = n;
+    let mut after_blank = 1;
+    for base in (0..line.len()).step_by(64) {
+        let blanks = match line[base..].first_chunk() {
+            Some(chunk) => blanks(chunk),
+            None => {
+                let mut chunk = [b' '; 64];
+                chunk[..line.len() - base].copy_from_slice(&line[base..]);
+                blanks(&chunk)
+            }
         };
-        let start = end + gap;
-        let length = line[start..].iter().position(u8::is_ascii_whitespace);
-        end = length.map_or(line.len(), |length| start + length);
-        if left == 0 {
-            return start..end;
+        let mut starts = !blanks & (blanks << 1 | after_blank);
+        after_blank = blanks >> 63;
+        let count = starts.count_ones() as usize;
+        if count < left {
+            left -= count;
+            continue;
         }
+        for _ in 1..left {
+            starts &= starts - 1;
+        }
+        let start = base + starts.trailing_zeros() as usize;
+        let length = line[start..].iter().position(is_blank);
+        return start..length.map_or(line.len(), |length| start + length);
     }
     0..0
+}
+
+fn is_blank(byte: &u8) -> bool {
+    byte.is_ascii_whitespace()
+}
+
+/// Bit n is set where byte n is white space. Written so that the compiler can do many bytes at once.
+fn blanks(chunk: &[u8; 64]) -> u64 {
+    let flags =
+        chunk.map(|byte| u8::from(byte == b' ' || matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r')));
+    let mut mask = 0;
+    for (i, eight) in flags.as_chunks().0.iter().enumerate() {
+        // The product holds the eight bits side by side in its uppermost byte.
+        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= bits << (8 * i);
+    }
+    mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields() {
+        let long = format!("{} x{} last", "a ".repeat(100), "b".repeat(200));
+        for (line, n, expected) in [
+            ("a b c", 1, "a"),
+            ("a b c", 3, "c"),
+            ("a b c", 4, ""),
+            (" \t a\x0c \tb\r", 2, "b"),
+            ("", 1, ""),
+            ("   ", 1, ""),
+            (&long, 100, "a"),
+            (&long, 102, "last"),
+            (&long, 103, ""),
+        ] {
+            assert_eq!(
+                &line.as_bytes()[field(line.as_bytes(), n)],
+                expected.as_bytes(),
+                "{n} of {line:?}"
+            );
+        }
+        // As the standard library splits, wherever a chunk ends.
+        let line: Vec<u8> = (0..400u32)
+            .map(|i| b"ab \t"[(i * i / 7 % 11 % 4) as usize])
+            .collect();
+        let split = line
+            .split(u8::is_ascii_whitespace)
+            .filter(|f| !f.is_empty());
+        for (i, expected) in split.enumerate() {
+            assert_eq!(&line[field(&line, i + 1)], expected);
+        }
+    }
 }
