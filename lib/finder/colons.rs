@@ -38,7 +38,9 @@ fn read(text: &[u8], colon: usize, chain_end: usize) -> Option<Found> {
         return None;
     }
     let range = start..start + chain.len();
-    let canonical = parsed.canonical.then_some(start);
+    // Of a mapped one the canonical text is a quad.
+    let same = parsed.canonical && parsed.ip.to_ipv4_mapped().is_none();
+    let canonical = same.then_some(start);
     Some(edge::found(text, parsed.ip.into(), range, canonical))
 }
 
