@@ -133,4 +133,19 @@ impl Table<'_> {
         delete.execute(params![self.scope, time.0])?;
         Ok(())
     }
+
+    /// Drops the addresses that have been silent for longest, where there are more than this; answers how many.
+    ///
+    /// All of them are looked through for it, so it is done only now and then: on average once for as many
+    /// addresses put, which is what `put` tells, as are a sixteenth of `most`.
+    pub fn forget_beyond(&self, most: usize, put: usize) -> rusqlite::Result<usize> {
+        let chance = (most / 16).max(1);
+        if Time::now().0.unsigned_abs() as usize % chance >= put {
+            return Ok(0);
+        }
+        let sql = "DELETE FROM hit WHERE scope = ?1 AND address IN
+            (SELECT address FROM hit WHERE scope = ?1 ORDER BY last DESC LIMIT -1 OFFSET ?2)";
+        let mut delete = self.transaction.prepare_cached(sql)?;
+        delete.execute(params![self.scope, most as i64])
+    }
 }

@@ -177,3 +177,30 @@ fn a_killed_pipe_is_taken_up() {
     );
     assert_eq!((error.as_str(), status), ("", 0));
 }
+
+/// A flood of addresses does not fill the disk.
+#[test]
+fn the_state_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state.db");
+    let arguments = [
+        "-n",
+        "3",
+        "--max-addresses",
+        "16",
+        "--state-file",
+        file.to_str().unwrap(),
+    ];
+    let mut said = 0;
+    for i in 0..50 {
+        let (_, error, _) = count_ip(&arguments, format!("203.0.113.{i}\n192.0.2.1\n").as_bytes());
+        said += error
+            .matches("count-ip: state: 16 addresses are held")
+            .count();
+    }
+    assert!(said > 20, "{said}");
+    assert!(remaining(&file, "threshold 3") <= 16 + 2);
+    // The one that goes on is not among those let go.
+    let (output, _, _) = count_ip(&arguments, b"192.0.2.1");
+    assert!(output.starts_with("192.0.2.1\tcount=3\t"), "{output}");
+}

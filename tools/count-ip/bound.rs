@@ -55,6 +55,11 @@ impl Bound {
         }
     }
 
+    /// The most addresses, if the user said so.
+    pub fn addresses(&self) -> Option<usize> {
+        self.addresses
+    }
+
     /// The age of events now, and for how many of them; [`make_room`](Self::make_room) then begins the next period.
     #[inline(always)]
     pub fn period(&self) -> (u8, usize) {

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use pipeban::address::Address;
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::hits::{Hits, Table};
 use pipeban::time::Time;
 
@@ -17,8 +17,12 @@ use crate::tally::{Crossing, Event, Tally};
 const EVENTS: usize = 10_000;
 const BYTES: usize = 16 << 20;
 
+/// So many addresses are held where the user does not say: a flood of them must not fill the disk.
+pub const ADDRESSES: usize = 1_000_000;
+
 pub struct Stored {
     hits: Hits,
+    most: usize,
     waiting: Vec<Waiting>,
     bytes: usize,
 }
@@ -33,9 +37,11 @@ struct Waiting {
 type Reached = (Vec<u8>, Address, Crossing);
 
 impl Stored {
-    pub fn open(path: Option<&Path>, policy: &Policy) -> Result<Self, Fault> {
+    /// `most`: so many addresses are held, if the user says so.
+    pub fn open(path: Option<&Path>, policy: &Policy, most: Option<usize>) -> Result<Self, Fault> {
         Ok(Stored {
             hits: Hits::open(path, &policy.scope())?,
+            most: most.unwrap_or(ADDRESSES),
             waiting: Vec::new(),
             bytes: 0,
         })
@@ -57,6 +63,7 @@ impl Stored {
         let Some(newest) = waiting.iter().map(limited).max() else {
             return Ok(vec![]);
         };
+        let most = self.most;
         self.hits.write(|table| {
             let mut changed = Changed {
                 table,
@@ -68,7 +75,14 @@ impl Stored {
                 let crossing = policy.count(&mut changed, event, now)?;
                 reached.extend(crossing.map(|(network, crossing)| (line, network, crossing)));
             }
+            let put = changed.tallies.len() + changed.passed.len();
             changed.write()?;
+            if table.forget_beyond(most, put)? > 0 {
+                complain::note(
+                    "state",
+                    format_args!("{most} addresses are held; those silent for longest were let go"),
+                );
+            }
             if let Some(silence) = policy.silence() {
                 table.forget_before(newest - silence)?;
             }

@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::known::{Known, Passed, Weight};
 use crate::policy::lets_pass;
 use crate::print;
+use crate::stored::ADDRESSES;
 
 /// How far the state may be behind what was counted.
 const STORED_WITHIN: Duration = Duration::from_secs(1);
@@ -106,12 +107,21 @@ fn scope(arguments: &Arguments) -> String {
 
 /// Adds totals to those in the state.
 fn store(totals: Totals, stored: &mut Hits) -> Result<(), Fault> {
+    let most = totals.bound.addresses().unwrap_or(ADDRESSES);
     stored.write(|table| {
+        let mut put = 0;
         for (address, total) in totals.rank(1, usize::MAX) {
+            put += 1;
             let address = address.to_string();
             let mut hit = table.get(&address)?.unwrap_or_default();
             hit.add(total.count, total.span);
             table.put(&address, &hit)?;
+        }
+        if table.forget_beyond(most, put)? > 0 {
+            complain::note(
+                "state",
+                format_args!("{most} addresses are held; those silent for longest were let go"),
+            );
         }
         Ok(())
     })

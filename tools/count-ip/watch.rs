@@ -27,7 +27,11 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut watch = Watch {
         memory: Memory::new(arguments.max_addresses),
         stored: match arguments.is_remembered() {
-            true => Some(Stored::open(arguments.state_file.as_deref(), &policy)?),
+            true => Some(Stored::open(
+                arguments.state_file.as_deref(),
+                &policy,
+                arguments.max_addresses,
+            )?),
             false => None,
         },
         output: Output::new(arguments.json),
