@@ -42,5 +42,5 @@ extract-ip --time --regex 'authentication failure;.* rhost=<IP>$' examples/dovec
     unban-at 'now + 1 hour' >/dev/null || true # 127.0.0.1 is refused, which is an error to a script
 
 say "Banned now, since when and until when:"
-echo "  ban-ip --list | cut -f 1,2,5,6"
-ban-ip --list --backend "$backend" | cut -f 1,2,5,6 | expand -t 20,30,64
+echo "  ban-ip --list | cut -f 1,2,6,7"
+ban-ip --list --backend "$backend" | cut -f 1,2,6,7 | expand -t 20,30,64
