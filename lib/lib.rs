@@ -15,7 +15,9 @@ pub mod records; // records from lines or from operands
 
 pub mod filter; // fail2ban's filter files, read where they are and run as they are
 pub mod presets; // our own patterns for common services, one data file each
+pub mod search; // a pattern's match and its groups
 pub mod sieve; // which of many patterns a line can match at all, told by their literals
+pub mod walk; // where the groups of a match stand, quickly
 
 pub mod time; // moments, durations, at(1) times, the time stamps of logs
 

@@ -2,16 +2,13 @@
 
 use std::cell::OnceCell;
 
-use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
-
 use super::port::{Engine, port};
 use super::tags;
+use crate::search::Search;
 use crate::sieve;
 
 /// A line on which a backtracking pattern takes more steps back than this is given up.
 const MAX_STEPS: usize = 200_000;
-/// A compiled pattern's memory, in bytes.
-const MAX_SIZE: usize = 32 << 20;
 
 /// The groups that a verdict is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,9 +105,10 @@ pub struct Pattern {
 
 #[derive(Debug)]
 struct Compiled {
-    linear: Regex,
-    locations: CaptureLocations,
+    linear: Search,
     exact: Option<fancy_regex::Regex>,
+    /// Groups beyond this number are of no interest.
+    count: usize,
     /// Which number stands for which of our groups.
     groups: Vec<(usize, Group)>,
     /// Numbers of groups that stand in for another where that one is empty (`F-ALT_USER`).
@@ -149,11 +147,7 @@ impl Pattern {
     }
 
     fn compile(&self) -> Result<Compiled, Trouble> {
-        let linear = RegexBuilder::new(&self.linear)
-            .unicode(false)
-            .size_limit(MAX_SIZE)
-            .build()
-            .map_err(|e| Trouble::Broken(e.to_string()))?;
+        let linear = Search::new(&self.linear);
         let exact = self.exact.as_ref().map(|text| {
             fancy_regex::RegexBuilder::new(text)
                 .bytes_mode(fancy_regex::BytesMode::Ascii)
@@ -162,24 +156,25 @@ impl Pattern {
                 .map_err(|e| Trouble::Broken(e.to_string()))
         });
         let exact = exact.transpose()?;
-        let names: Vec<Option<String>> = match &exact {
-            Some(exact) => exact.capture_names().map(|n| n.map(String::from)).collect(),
-            None => linear
-                .capture_names()
-                .map(|n| n.map(String::from))
-                .collect(),
+        let names: Vec<(usize, String)> = match &exact {
+            Some(exact) => {
+                let names = exact.capture_names().enumerate();
+                names
+                    .filter_map(|(number, name)| Some((number, name?.to_string())))
+                    .collect()
+            }
+            None => linear.names().map_err(Trouble::Broken)?,
         };
         let mut compiled = Compiled {
-            locations: linear.capture_locations(),
             linear,
             exact,
+            count: 1 + names.iter().map(|(number, _)| *number).max().unwrap_or(0),
             groups: Vec::new(),
             instead: Vec::new(),
             skips: Vec::new(),
         };
         let mut instead = Vec::new();
-        for (number, name) in names.into_iter().enumerate() {
-            let Some(name) = name else { continue };
+        for (number, name) in names {
             if let Some((_, group)) = GROUPS.iter().find(|(n, _)| *n == name) {
                 compiled.groups.push((number, *group));
             } else if let Some(other) = name.strip_prefix("alt_") {
@@ -218,20 +213,18 @@ impl Pattern {
     pub fn search(&mut self, text: &[u8]) -> Result<Option<Spans>, Trouble> {
         let lines = self.lines;
         let compiled = self.compiled()?;
+        if !compiled.linear.find(text).map_err(Trouble::Broken)? {
+            return Ok(None);
+        }
         if let Some(exact) = &compiled.exact {
-            if !compiled.linear.is_match(text) {
-                return Ok(None);
-            }
             let found = exact.captures(text).map_err(|_| Trouble::TooManySteps)?;
             let Some(found) = found else { return Ok(None) };
             let spans = (0..found.len()).map(|i| found.get(i).map(|m| (m.start(), m.end())));
             return Ok(Some(Spans(spans.collect())));
         }
-        let locations = &mut compiled.locations;
-        if compiled.linear.captures_read(locations, text).is_none() {
-            return Ok(None);
-        }
-        let mut spans: Vec<_> = (0..locations.len()).map(|i| locations.get(i)).collect();
+        let mut spans: Vec<_> = (0..compiled.count)
+            .map(|number| compiled.linear.group(number))
+            .collect();
         // What stands for `$` takes a last newline in; no group ends there because of it, and the match must not either.
         if let (false, Some((start, end))) = (lines, spans[0])
             && end == text.len()

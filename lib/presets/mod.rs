@@ -10,10 +10,11 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use self::read::Kind;
 use crate::address::Address;
+use crate::search::Search;
 use crate::sieve::{self, Sieve};
 
 macro_rules! files {
@@ -94,9 +95,8 @@ struct Rule {
 
 #[derive(Debug)]
 struct Compiled {
-    pattern: Regex,
+    pattern: Search,
     but: Option<Regex>,
-    locations: CaptureLocations,
     /// The numbers of the groups that may hold the address.
     addresses: Vec<usize>,
     session: Option<usize>,
@@ -220,12 +220,14 @@ impl Rule {
             self.compiled = compile(&self.pattern, self.but.as_deref());
         }
         let compiled = self.compiled.as_mut()?;
-        let locations = &mut compiled.locations;
-        compiled.pattern.captures_read(locations, line)?;
+        if !compiled.pattern.find(line).ok()? {
+            return None;
+        }
+        let locations = &compiled.pattern;
         if compiled.but.as_ref().is_some_and(|b| b.is_match(line)) {
             return None;
         }
-        let place = compiled.addresses.iter().find_map(|g| locations.get(*g));
+        let place = compiled.addresses.iter().find_map(|g| locations.group(*g));
         let address = match place {
             Some((start, end)) => {
                 let end = start + without_port(&line[start..end]).len();
@@ -233,7 +235,7 @@ impl Rule {
             }
             None => None,
         };
-        let session = compiled.session.and_then(|g| locations.get(g));
+        let session = compiled.session.and_then(|g| locations.group(g));
         let session = session.filter(|(start, end)| end - start <= MAX_NAME);
         Some(Match {
             address,
@@ -253,18 +255,17 @@ fn without_port(text: &[u8]) -> &[u8] {
 /// The tests compile every pattern, so `None` does not come to pass.
 fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
     let build = |text: &str| RegexBuilder::new(text).unicode(false).build().ok();
-    let pattern = build(pattern)?;
+    let pattern = Search::new(pattern);
+    let names = pattern.names().ok()?;
     let named = |wanted: &str| {
-        let names = pattern.capture_names().enumerate();
-        let found = names.filter(|(_, name)| name.is_some_and(|n| n.starts_with(wanted)));
-        found.map(|(number, _)| number).collect::<Vec<_>>()
+        let found = names.iter().filter(|(_, name)| name.starts_with(wanted));
+        found.map(|(number, _)| *number).collect::<Vec<_>>()
     };
     Some(Compiled {
         but: match but {
             Some(but) => Some(build(but)?),
             None => None,
         },
-        locations: pattern.capture_locations(),
         addresses: named("ip"),
         session: named("session").first().copied(),
         pattern,

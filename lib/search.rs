@@ -1,0 +1,124 @@
+//! A pattern's match in a text, and where its groups stand: by a walk where that is quick, else by the automaton.
+
+use std::cell::OnceCell;
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
+
+use crate::walk::{Walk, Walker};
+
+/// A compiled pattern's memory, in bytes.
+const MAX_SIZE: usize = 32 << 20;
+
+/// A pattern in the syntax of `regex::bytes` without Unicode; what it needs is built when it is first needed.
+#[derive(Debug)]
+pub struct Search {
+    pattern: String,
+    walker: Option<Walker>,
+    walk: Walk,
+    automaton: OnceCell<(Regex, CaptureLocations)>,
+    /// The last match was found by the walk.
+    walked: bool,
+}
+
+impl Search {
+    pub fn new(pattern: &str) -> Search {
+        Search {
+            pattern: pattern.into(),
+            walker: Walker::new(pattern),
+            walk: Walk::default(),
+            automaton: OnceCell::new(),
+            walked: false,
+        }
+    }
+
+    /// Whether the pattern matches in `text`; [`group`](Self::group) tells where. The error says why it can't be compiled.
+    pub fn find(&mut self, text: &[u8]) -> Result<bool, String> {
+        if let Some(walker) = &self.walker {
+            let start = if walker.is_anchored() {
+                0
+            } else {
+                build(&self.pattern, &self.automaton)?;
+                let Some((regex, _)) = self.automaton.get() else {
+                    return Ok(false);
+                };
+                match regex.find(text) {
+                    Some(found) => found.start(),
+                    None => return Ok(false),
+                }
+            };
+            if let Some(found) = walker.walk(text, start, &mut self.walk) {
+                self.walked = true;
+                return Ok(found);
+            }
+        }
+        self.walked = false;
+        build(&self.pattern, &self.automaton)?;
+        let Some((regex, locations)) = self.automaton.get_mut() else {
+            return Ok(false);
+        };
+        Ok(regex.captures_read(locations, text).is_some())
+    }
+
+    /// Where group `number` of the last match stands, if it took part; 0 is the whole match.
+    pub fn group(&self, number: usize) -> Option<(usize, usize)> {
+        if self.walked {
+            return self.walk.group(number);
+        }
+        self.automaton.get()?.1.get(number)
+    }
+
+    /// The groups that have names, by their numbers.
+    pub fn names(&self) -> Result<Vec<(usize, String)>, String> {
+        if let Some(walker) = &self.walker {
+            return Ok(walker.names().to_vec());
+        }
+        build(&self.pattern, &self.automaton)?;
+        let regex = self.automaton.get().map(|(regex, _)| regex);
+        let names = regex
+            .into_iter()
+            .flat_map(|r| r.capture_names().enumerate());
+        Ok(names
+            .filter_map(|(number, name)| Some((number, name?.to_string())))
+            .collect())
+    }
+}
+
+fn build(pattern: &str, automaton: &OnceCell<(Regex, CaptureLocations)>) -> Result<(), String> {
+    if automaton.get().is_none() {
+        let regex = RegexBuilder::new(pattern)
+            .unicode(false)
+            .size_limit(MAX_SIZE)
+            .build()
+            .map_err(|e| e.to_string())?;
+        let locations = regex.capture_locations();
+        let _ = automaton.set((regex, locations));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_either_way() {
+        // A walk, a walk after the automaton, no walk at all, and a walk that the budget ends.
+        let hard = [b"ab".repeat(40), b"d7".to_vec()].concat();
+        for (pattern, text, expected) in [
+            (r"^a(?P<n>\d+)", &b"a12"[..], Some((1, 3))),
+            (r"a(?P<n>\d+)", b"xa12", Some((2, 4))),
+            (r"^(?:a*)*(?P<n>\d+)", b"aa12", Some((2, 4))),
+            (r"^(?:ab|a|b|ba)+d(?P<n>\d)$", &hard, Some((81, 82))),
+            (r"^(?:ab|a|b|ba)+c(?P<n>\d)$", &hard, None),
+            (r"^b(?P<n>\d+)", b"a12", None),
+        ] {
+            let mut search = Search::new(pattern);
+            let names = search.names().expect("a good pattern");
+            assert_eq!(names, [(1, "n".to_string())]);
+            let found = search.find(text).expect("a good pattern");
+            assert_eq!(found, expected.is_some(), "{pattern}");
+            assert_eq!(search.group(1).filter(|_| found), expected, "{pattern}");
+        }
+        assert!(Search::new("(").find(b"").is_err());
+    }
+}
