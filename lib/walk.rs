@@ -3,10 +3,14 @@
 //! An automaton tells quickly whether a line matches, but where its groups stand it tells slowly. Patterns of log lines are mostly
 //! literal text, so walking them with a way back costs a tenth of that. The walk has a budget linear in the text's length; where that
 //! does not suffice, or for a pattern that can't be walked, the caller asks the automaton.
+//!
+//! What the syntax of `regex` can't say may be said by groups of certain names, each with a number to make it unlike others:
+//! `_1_ahead`, `_1_notahead`, `_1_behind`, `_1_notbehind` (what stands around), `_1_same_NAME` (what the group NAME holds, once more),
+//! and `_1_if_NAME` with `_2_yes` and `_3_no` in it (the one if the group NAME took part, else the other).
 
 use memchr::{memchr, memrchr};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look};
 
 /// A pattern that comes to more nodes is not walked.
 const MAX_NODES: usize = 20_000;
@@ -24,6 +28,8 @@ pub struct Walker {
     names: Vec<(usize, String)>,
     /// Whether every match begins at the text's beginning.
     anchored: bool,
+    /// Units of work for a text, beside those for each of its bytes.
+    budget: usize,
 }
 
 #[derive(Debug)]
@@ -55,6 +61,24 @@ enum Node {
     },
     Look {
         look: Look,
+        next: usize,
+    },
+    /// Whether a way leads from `first` to the end of what is looked for, `back` bytes before this place.
+    Around {
+        first: usize,
+        back: usize,
+        negated: bool,
+        next: usize,
+    },
+    /// By the one way if the group took part, else by the other.
+    If {
+        group: usize,
+        yes: usize,
+        no: usize,
+    },
+    /// What the group holds, once more.
+    Same {
+        group: usize,
         next: usize,
     },
     Done,
@@ -97,6 +121,15 @@ impl Walk {
         let slot = |n| self.slots.get(n).copied().flatten();
         slot(2 * number).zip(slot(2 * number + 1))
     }
+
+    /// Goes back to where `base` ways back were there, what was noted since is forgotten.
+    fn undo(&mut self, base: usize) {
+        while self.backs.len() > base {
+            if let Some(Back::Slot { slot, was }) = self.backs.pop() {
+                self.slots[slot] = was;
+            }
+        }
+    }
 }
 
 impl Walker {
@@ -111,14 +144,19 @@ impl Walker {
             nodes: vec![Node::Done],
             sets: Vec::new(),
             first: 0,
-            names: Vec::new(),
+            names: names(&hir),
             slots: 2 + 2 * properties.explicit_captures_len(),
+            budget: BUDGET.0,
             anchored: properties.look_set_prefix().contains(Look::Start),
         };
         walker.first = walker.add(&hir, 0)?;
-        walker.names.sort();
-        walker.names.dedup();
         Some(walker)
+    }
+
+    /// Gives it this budget, for a pattern that only a walk can tell.
+    pub fn with_budget(mut self, budget: usize) -> Walker {
+        self.budget = budget;
+        self
     }
 
     /// Whether every match begins at the text's beginning.
@@ -164,11 +202,13 @@ impl Walker {
                     .contains(&look)
                     .then(|| self.push(Node::Look { look, next }))?
             }
+            HirKind::Capture(capture)
+                if capture.name.as_ref().is_some_and(|n| n.starts_with('_')) =>
+            {
+                self.special(capture, next)
+            }
             HirKind::Capture(capture) => {
                 let slot = 2 * capture.index as usize;
-                if let Some(name) = &capture.name {
-                    self.names.push((capture.index as usize, name.to_string()));
-                }
                 let end = self.push(Node::Save {
                     slot: slot + 1,
                     next,
@@ -235,6 +275,54 @@ impl Walker {
         }
     }
 
+    /// A group whose name says that it is none.
+    fn special(&mut self, capture: &Capture, next: usize) -> Option<usize> {
+        let name = capture.name.as_deref()?;
+        let (_, what) = name.strip_prefix('_')?.split_once('_')?;
+        let (what, of) = what.split_once('_').unwrap_or((what, ""));
+        match what {
+            "if" => {
+                let group = self.names.iter().find(|(_, n)| n == of)?.0;
+                let HirKind::Concat(ways) = capture.sub.kind() else {
+                    return None;
+                };
+                let way = |hir: &Hir| match hir.kind() {
+                    HirKind::Capture(way) => Some(way.sub.as_ref().clone()),
+                    _ => None,
+                };
+                let [yes, no] = ways.as_slice() else {
+                    return None;
+                };
+                let yes = self.add(&way(yes)?, next)?;
+                let no = self.add(&way(no)?, next)?;
+                self.push(Node::If { group, yes, no })
+            }
+            "same" => {
+                let group = self.names.iter().find(|(_, n)| n == of)?.0;
+                self.push(Node::Same { group, next })
+            }
+            _ => {
+                let first = self.add(&capture.sub, 0)?;
+                let properties = capture.sub.properties();
+                let back = match what {
+                    "behind" | "notbehind" => {
+                        let length = properties.minimum_len()?;
+                        (properties.maximum_len() == Some(length)).then_some(length)?
+                    }
+                    "ahead" | "notahead" => 0,
+                    _ => return None,
+                };
+                let negated = what.starts_with("not");
+                self.push(Node::Around {
+                    first,
+                    back,
+                    negated,
+                    next,
+                })
+            }
+        }
+    }
+
     fn set(&mut self, class: &Class) -> Option<usize> {
         let mut set = Box::new([false; 256]);
         match class {
@@ -261,14 +349,31 @@ impl Walker {
 
     /// Walks `text` from `start`: whether a match begins there, its groups in `walk`. `None`: the budget did not suffice.
     pub fn walk(&self, text: &[u8], start: usize, walk: &mut Walk) -> Option<bool> {
-        let Walk { slots, backs } = walk;
-        slots.clear();
-        slots.resize(self.slots, None);
-        backs.clear();
-        let mut budget = BUDGET.0 + BUDGET.1 * text.len();
-        let (mut node, mut at) = (self.first, start);
+        walk.slots.clear();
+        walk.slots.resize(self.slots, None);
+        walk.backs.clear();
+        let mut budget = self.budget + BUDGET.1 * text.len();
+        let end = self.go(text, self.first, start, walk, &mut budget)?;
+        if let Some(end) = end {
+            walk.slots[0] = Some(start);
+            walk.slots[1] = Some(end);
+        }
+        Some(end.is_some())
+    }
+
+    /// Goes from a node to the end: where in the text that is reached, if it is. The ways back that were there before stay.
+    fn go(
+        &self,
+        text: &[u8],
+        first: usize,
+        start: usize,
+        walk: &mut Walk,
+        budget: &mut usize,
+    ) -> Option<Option<usize>> {
+        let base = walk.backs.len();
+        let (mut node, mut at) = (first, start);
         loop {
-            budget = budget.checked_sub(1)?;
+            *budget = budget.checked_sub(1)?;
             let on = match &self.nodes[node] {
                 Node::Literal {
                     text: literal,
@@ -296,10 +401,10 @@ impl Walker {
                     let rest = &rest[..rest.len().min(*most)];
                     let run = rest.iter().position(|b| !set[usize::from(*b)]);
                     let run = run.unwrap_or(rest.len());
-                    budget = budget.checked_sub(run / 4)?;
+                    *budget = budget.checked_sub(run / 4)?;
                     if run >= *least {
                         let (node, low, high) = (*next, at + least, at + run);
-                        backs.push(match greedy {
+                        walk.backs.push(match greedy {
                             true => Back::Last { node, low, high },
                             false => Back::First { node, low, high },
                         });
@@ -308,31 +413,59 @@ impl Walker {
                     None
                 }
                 Node::Either { first, second } => {
-                    backs.push(Back::To { node: *second, at });
+                    walk.backs.push(Back::To { node: *second, at });
                     Some(*first)
                 }
                 Node::Save { slot, next } => {
-                    let was = slots[*slot].replace(at);
-                    backs.push(Back::Slot { slot: *slot, was });
+                    let was = walk.slots[*slot].replace(at);
+                    walk.backs.push(Back::Slot { slot: *slot, was });
                     Some(*next)
                 }
                 Node::Look { look, next } => holds(*look, text, at).then_some(*next),
-                Node::Done => {
-                    slots[0] = Some(start);
-                    slots[1] = Some(at);
-                    return Some(true);
+                Node::Around {
+                    first,
+                    back,
+                    negated,
+                    next,
+                } => {
+                    let found = match at.checked_sub(*back) {
+                        Some(from) => {
+                            let mark = walk.backs.len();
+                            let found = self.go(text, *first, from, walk, budget)?;
+                            walk.undo(mark);
+                            found.is_some()
+                        }
+                        None => false,
+                    };
+                    (found != *negated).then_some(*next)
                 }
+                Node::If { group, yes, no } => {
+                    let took_part = walk.group(*group).is_some();
+                    Some(if took_part { *yes } else { *no })
+                }
+                Node::Same { group, next } => match walk.group(*group) {
+                    Some((from, to)) if text[at..].starts_with(&text[from..to]) => {
+                        *budget = budget.checked_sub((to - from) / 16)?;
+                        at += to - from;
+                        Some(*next)
+                    }
+                    _ => None,
+                },
+                Node::Done => return Some(Some(at)),
             };
             if let Some(on) = on {
                 node = on;
                 continue;
             }
             loop {
-                let Some(back) = backs.pop() else {
-                    return Some(false);
+                if walk.backs.len() == base {
+                    return Some(None);
+                }
+                let Some(back) = walk.backs.pop() else {
+                    return Some(None);
                 };
                 match back {
-                    Back::Slot { slot, was } => slots[slot] = was,
+                    Back::Slot { slot, was } => walk.slots[slot] = was,
                     Back::To {
                         node: to,
                         at: place,
@@ -353,11 +486,11 @@ impl Walker {
                             }
                             _ => Some(high),
                         };
-                        budget = budget.checked_sub((high - place.unwrap_or(low)) / 16)?;
+                        *budget = budget.checked_sub((high - place.unwrap_or(low)) / 16)?;
                         let Some(place) = place else { continue };
                         if place > low {
                             let high = place - 1;
-                            backs.push(Back::Last {
+                            walk.backs.push(Back::Last {
                                 node: to,
                                 low,
                                 high,
@@ -378,11 +511,11 @@ impl Walker {
                             }
                             _ => Some(low),
                         };
-                        budget = budget.checked_sub((place.unwrap_or(high) - low) / 16)?;
+                        *budget = budget.checked_sub((place.unwrap_or(high) - low) / 16)?;
                         let Some(place) = place else { continue };
                         if place < high {
                             let low = place + 1;
-                            backs.push(Back::First {
+                            walk.backs.push(Back::First {
                                 node: to,
                                 low,
                                 high,
@@ -395,6 +528,23 @@ impl Walker {
             }
         }
     }
+}
+
+/// The groups of a pattern that have names, those apart that are none.
+fn names(hir: &Hir) -> Vec<(usize, String)> {
+    let mut names = Vec::new();
+    let mut open = vec![hir];
+    while let Some(hir) = open.pop() {
+        if let HirKind::Capture(capture) = hir.kind()
+            && let Some(name) = capture.name.as_deref().filter(|n| !n.starts_with('_'))
+        {
+            names.push((capture.index as usize, name.to_string()));
+        }
+        open.extend(hir.kind().subs());
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn holds(look: Look, text: &[u8], at: usize) -> bool {

@@ -340,24 +340,24 @@ impl Filter {
     }
 
     fn verdict(&mut self, found: Groups, pattern: usize) -> Verdict {
-        let Some(found) = self.sessions.merge(found) else {
-            return Verdict::Nothing;
+        let say = |found: &Groups| {
+            let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
+            let Some(text) = identity.iter().find_map(|g| found.get(*g)) else {
+                return Verdict::Nothing;
+            };
+            let parsed = match found.get(Group::Cidr) {
+                Some(length) => Address::parse(&[text, b"/", length].concat()),
+                None => Address::parse(text),
+            };
+            match parsed {
+                Some(address) => Verdict::Address { address, pattern },
+                None => Verdict::Name {
+                    text: text.to_vec(),
+                    pattern,
+                },
+            }
         };
-        let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
-        let Some(text) = identity.iter().find_map(|g| found.get(*g)) else {
-            return Verdict::Nothing;
-        };
-        let parsed = match found.get(Group::Cidr) {
-            Some(length) => Address::parse(&[text, b"/", length].concat()),
-            None => Address::parse(text),
-        };
-        match parsed {
-            Some(address) => Verdict::Address { address, pattern },
-            None => Verdict::Name {
-                text: text.to_vec(),
-                pattern,
-            },
-        }
+        self.sessions.merge(found, say).unwrap_or(Verdict::Nothing)
     }
 }
 

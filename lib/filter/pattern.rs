@@ -6,6 +6,7 @@ use super::port::{Engine, port};
 use super::tags;
 use crate::search::Search;
 use crate::sieve;
+use crate::walk::{Walk, Walker};
 
 /// A line on which a backtracking pattern takes more steps back than this is given up.
 const MAX_STEPS: usize = 200_000;
@@ -63,6 +64,15 @@ impl Groups {
         self.0[group as usize] = Some(text);
     }
 
+    /// Cuts long texts, to bound the memory that they take; the line's content goes.
+    pub fn clip(&mut self, length: usize) {
+        self.take(Group::Content);
+        for text in self.0.iter_mut().flatten().filter(|t| t.len() > length) {
+            text.truncate(length);
+            text.shrink_to_fit();
+        }
+    }
+
     /// Lays the groups of `other` that took part over these.
     pub fn lay(&mut self, other: Groups) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
@@ -97,6 +107,8 @@ pub struct Pattern {
     linear: String,
     /// The pattern itself, where `linear` matches more.
     exact: Option<String>,
+    /// The pattern itself once more, where it can be walked.
+    walking: Option<String>,
     lines: bool,
     /// Literals of which every match has one.
     pub literals: Vec<Vec<u8>>,
@@ -106,6 +118,7 @@ pub struct Pattern {
 #[derive(Debug)]
 struct Compiled {
     linear: Search,
+    walker: Option<(Walker, Walk)>,
     exact: Option<fancy_regex::Regex>,
     /// Groups beyond this number are of no interest.
     count: usize,
@@ -126,7 +139,10 @@ impl Pattern {
             true => Some(port(&text, lines, Engine::Backtracking)?.text),
             false => None,
         };
+        let walking = port(&text, lines, Engine::Walking).ok();
+        let walking = walking.filter(|walking| ported.loose && !walking.loose);
         Ok(Pattern {
+            walking: walking.map(|walking| walking.text),
             literals: sieve::required(&ported.text)?,
             linear: ported.text,
             exact,
@@ -148,7 +164,11 @@ impl Pattern {
 
     fn compile(&self) -> Result<Compiled, Trouble> {
         let linear = Search::new(&self.linear);
-        let exact = self.exact.as_ref().map(|text| {
+        let walker = self.walking.as_deref().and_then(Walker::new);
+        let walker = walker.filter(Walker::is_anchored);
+        let walker = walker.map(|walker| (walker.with_budget(MAX_STEPS), Walk::default()));
+        let exact = self.exact.as_ref().filter(|_| walker.is_none());
+        let exact = exact.map(|text| {
             fancy_regex::RegexBuilder::new(text)
                 .bytes_mode(fancy_regex::BytesMode::Ascii)
                 .backtrack_limit(MAX_STEPS)
@@ -156,17 +176,19 @@ impl Pattern {
                 .map_err(|e| Trouble::Broken(e.to_string()))
         });
         let exact = exact.transpose()?;
-        let names: Vec<(usize, String)> = match &exact {
-            Some(exact) => {
+        let names: Vec<(usize, String)> = match (&walker, &exact) {
+            (Some((walker, _)), _) => walker.names().to_vec(),
+            (None, Some(exact)) => {
                 let names = exact.capture_names().enumerate();
                 names
                     .filter_map(|(number, name)| Some((number, name?.to_string())))
                     .collect()
             }
-            None => linear.names().map_err(Trouble::Broken)?,
+            (None, None) => linear.names().map_err(Trouble::Broken)?,
         };
         let mut compiled = Compiled {
             linear,
+            walker,
             exact,
             count: 1 + names.iter().map(|(number, _)| *number).max().unwrap_or(0),
             groups: Vec::new(),
@@ -213,6 +235,18 @@ impl Pattern {
     pub fn search(&mut self, text: &[u8]) -> Result<Option<Spans>, Trouble> {
         let lines = self.lines;
         let compiled = self.compiled()?;
+        let count = compiled.count;
+        if let Some((walker, walk)) = &mut compiled.walker {
+            return match walker.walk(text, 0, walk) {
+                Some(true) => Ok(Some(Spans((0..count).map(|n| walk.group(n)).collect()))),
+                Some(false) => Ok(None),
+                // Where even what matches more does not match, the rest of the steps need not be taken.
+                None => match compiled.linear.find(text).map_err(Trouble::Broken)? {
+                    true => Err(Trouble::TooManySteps),
+                    false => Ok(None),
+                },
+            };
+        }
         if !compiled.linear.find(text).map_err(Trouble::Broken)? {
             return Ok(None);
         }
@@ -222,7 +256,7 @@ impl Pattern {
             let spans = (0..found.len()).map(|i| found.get(i).map(|m| (m.start(), m.end())));
             return Ok(Some(Spans(spans.collect())));
         }
-        let mut spans: Vec<_> = (0..compiled.count)
+        let mut spans: Vec<_> = (0..count)
             .map(|number| compiled.linear.group(number))
             .collect();
         // What stands for `$` takes a last newline in; no group ends there because of it, and the match must not either.

@@ -12,6 +12,8 @@ pub enum Engine {
     Linear,
     /// All of Python's syntax, by backtracking.
     Backtracking,
+    /// [`Engine::Linear`], with what it can't express in groups of names that [`crate::walk`] knows.
+    Walking,
 }
 
 /// A pattern in Rust's syntax.
@@ -42,6 +44,7 @@ pub fn port(pattern: &str, lines: bool, engine: Engine) -> Result<Ported, String
         loose: false,
         lines,
         engine,
+        marks: 0,
     };
     port.alternatives(0)?;
     if port.at < port.rest.len() {
@@ -60,6 +63,25 @@ struct Port {
     loose: bool,
     lines: bool,
     engine: Engine,
+    marks: usize,
+}
+
+/// Where the `|` stands that parts the ways of a pattern in Rust's syntax, in no group and no class.
+fn top_bar(text: &str) -> Option<usize> {
+    let (mut depth, mut class, mut escaped) = (0, false, false);
+    for (i, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => class = true,
+            ']' => class = false,
+            '(' if !class => depth += 1,
+            ')' if !class => depth -= 1,
+            '|' if !class && depth == 0 => return Some(i),
+            _ => {}
+        }
+    }
+    None
 }
 
 impl Port {
@@ -119,7 +141,7 @@ impl Port {
                 '^' => self.out.push_str(if self.lines { "(?m:^)" } else { "^" }),
                 '$' => self.out.push_str(match (self.lines, self.engine) {
                     (true, _) => "(?m:$)",
-                    (false, Engine::Linear) => r"(?:\n?\z)",
+                    (false, Engine::Linear | Engine::Walking) => r"(?:\n?\z)",
                     (false, Engine::Backtracking) => r"(?=\n?\z)",
                 }),
                 '.' => self.out.push('.'),
@@ -168,7 +190,7 @@ impl Port {
             self.out.push('?');
         } else if self.take("+") {
             match self.engine {
-                Engine::Linear => self.loose = true,
+                Engine::Linear | Engine::Walking => self.loose = true,
                 Engine::Backtracking => self.out.push('+'),
             }
         }
@@ -211,7 +233,7 @@ impl Port {
             self.out.push_str(&format!("(?P<{name}>"));
         } else if self.take("P=") {
             let name = self.take_until(')')?;
-            self.reference(&format!("(?P={name})"));
+            self.reference(&format!("(?P={name})"), &name);
             return Ok(());
         } else if self.take("#") {
             self.take_until(')')?;
@@ -224,6 +246,14 @@ impl Port {
                     self.out.push_str(&format!("(?({name})"))
                 }
                 Engine::Backtracking => self.out.push_str(&format!("(?(<{name}>)")),
+                Engine::Walking if name.bytes().all(|b| b.is_ascii_digit()) => {
+                    return Err("a condition on a group without a name".into());
+                }
+                Engine::Walking => {
+                    let mark = self.mark(&format!("if_{name}"));
+                    self.out.push_str(&mark);
+                    return self.branches(depth);
+                }
                 Engine::Linear => {
                     self.loose = true;
                     self.out.push_str("(?:");
@@ -244,7 +274,16 @@ impl Port {
             let kind = kinds.iter().find(|(kind, _)| self.take(kind));
             match (kind, self.engine) {
                 (Some((kind, _)), Engine::Backtracking) => self.out.push_str(&format!("(?{kind}")),
-                (Some((_, around)), Engine::Linear) => {
+                (Some((kind, true)), Engine::Walking) => {
+                    let mark = self.mark(match *kind {
+                        "=" => "ahead",
+                        "!" => "notahead",
+                        "<=" => "behind",
+                        _ => "notbehind",
+                    });
+                    self.out.push_str(&mark);
+                }
+                (Some((_, around)), Engine::Linear | Engine::Walking) => {
                     self.loose = true;
                     dropped = *around;
                     self.out.push_str("(?:");
@@ -263,6 +302,30 @@ impl Port {
             self.out.push_str("(?:)");
         }
         Ok(())
+    }
+
+    /// The beginning of a group that means something else than a group; see [`crate::walk`].
+    fn mark(&mut self, what: &str) -> String {
+        self.marks += 1;
+        format!("(?P<_{}_{what}>", self.marks)
+    }
+
+    /// Both ways of a condition, each in a group of its own.
+    fn branches(&mut self, depth: usize) -> Result<(), String> {
+        let start = self.out.len();
+        self.alternatives(depth + 1)?;
+        let inner = self.out.split_off(start);
+        let bar = top_bar(&inner);
+        let (yes, no) = inner.split_at(bar.unwrap_or(inner.len()));
+        let (yes, no) = (
+            yes.to_string(),
+            no.strip_prefix('|').unwrap_or(no).to_string(),
+        );
+        for (name, text) in [("yes", yes), ("no", no)] {
+            let mark = self.mark(name);
+            self.out.push_str(&format!("{mark}{text})"));
+        }
+        self.close()
     }
 
     fn close(&mut self) -> Result<(), String> {
@@ -295,10 +358,14 @@ impl Port {
         }
     }
 
-    fn reference(&mut self, text: &str) {
+    fn reference(&mut self, text: &str, name: &str) {
         match self.engine {
             Engine::Backtracking => self.out.push_str(text),
-            Engine::Linear => {
+            Engine::Walking if !name.is_empty() => {
+                let mark = self.mark(&format!("same_{name}"));
+                self.out.push_str(&format!("{mark})"));
+            }
+            Engine::Linear | Engine::Walking => {
                 self.loose = true;
                 self.out.push_str("(?s:.*)");
             }
@@ -333,7 +400,7 @@ impl Port {
                     number.push(d);
                     self.at += 1;
                 }
-                self.reference(&format!(r"(?:\{number})"));
+                self.reference(&format!(r"(?:\{number})"), "");
                 return Ok(());
             }
             c => {
@@ -514,6 +581,14 @@ mod tests {
                 .find(text.as_bytes())
                 .expect("within bounds")
                 .map(|m| m.as_bytes().to_vec()),
+            Engine::Walking => {
+                let walker = crate::walk::Walker::new(&ported.text)?;
+                let mut walk = crate::walk::Walk::default();
+                (0..=text.len())
+                    .find(|start| walker.walk(text.as_bytes(), *start, &mut walk) == Some(true))
+                    .and_then(|_| walk.group(0))
+                    .map(|(start, end)| text.as_bytes()[start..end].to_vec())
+            }
         };
         found.map(|f| String::from_utf8_lossy(&f).into_owned())
     }
@@ -523,6 +598,14 @@ mod tests {
         for (pattern, text, expected) in ROWS {
             let found = find(pattern, text, Engine::Backtracking);
             assert_eq!(found.as_deref(), expected, "{pattern} on {text:?}");
+            let plain = |found: &str| found.strip_suffix('\n').unwrap_or(found).to_string();
+            if let Ok(walking) = port(pattern, false, Engine::Walking)
+                && !walking.loose
+            {
+                let found = find(pattern, text, Engine::Walking);
+                let (found, expected) = (found.as_deref().map(plain), expected.map(plain));
+                assert_eq!(found, expected, "{pattern} on {text:?}: {}", walking.text);
+            }
             let linear = port(pattern, false, Engine::Linear).expect("a good pattern");
             let found = find(pattern, text, Engine::Linear);
             if linear.loose {

@@ -30,13 +30,14 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Lays a match over what is known of its connection. `None`: no failure, or its address is not known yet.
-    pub fn merge(&mut self, mut found: Groups) -> Option<Groups> {
+    /// Lays a match over what is known of its connection, and asks `say` about that. `None`: no failure, or its address is not
+    /// known yet.
+    pub fn merge<T>(&mut self, mut found: Groups, say: impl FnOnce(&Groups) -> T) -> Option<T> {
         let Some(name) = found.take(Group::Session) else {
-            return Some(found);
+            return Some(say(&found));
         };
         if name.len() > MAX_TEXT {
-            return decided(&found).then_some(found);
+            return decided(&found).then(|| say(&found));
         }
         let gained = found.has(Group::Gained);
         if gained && !found.has(Group::NoFail) {
@@ -44,23 +45,21 @@ impl Sessions {
             found.set(Group::NoFail, text);
         }
         let forget = found.take(Group::Forget).is_some_and(|t| !t.is_empty());
-        let user = found.get(Group::User).filter(|u| !u.is_empty());
-        let user = user.map(|u| clipped(u.to_vec()));
-
-        let known = match self.known.remove(&name) {
+        let mut new = Session::default();
+        let known = self.known.get_mut(&name);
+        if known.is_none() && forget {
             // A connection that ends with its first line is nothing to remember.
-            None if forget => None,
-            None => Some(Session::default()),
-            known => known,
-        };
-        let Some(mut session) = known else {
-            return decided(&found).then_some(found);
-        };
-        if let Some(user) = user
+            return decided(&found).then(|| say(&found));
+        }
+        let is_new = known.is_none();
+        let session = known.unwrap_or(&mut new);
+        if let Some(user) = found.get(Group::User).filter(|u| !u.is_empty())
             && session.users.len() < MAX_USERS
-            && !session.users.contains(&user)
         {
-            session.users.push(user);
+            let user = &user[..user.len().min(MAX_TEXT)];
+            if !session.users.iter().any(|u| u == user) {
+                session.users.push(user.to_vec());
+            }
         }
         // The last line alone tells whether this is a failure.
         session.groups.take(Group::NoFail);
@@ -73,32 +72,21 @@ impl Sessions {
             session.groups.take(Group::NoFail);
         }
         let failure = !session.groups.has(Group::NoFail);
-        let verdict = decided(&session.groups).then(|| session.groups.clone());
+        let verdict = decided(&session.groups).then(|| say(&session.groups));
         session.pending = failure && verdict.is_none();
-        if !forget {
-            self.keep(name, session);
+        session.groups.clip(MAX_TEXT);
+        if is_new {
+            self.keep(name, new);
+        } else if forget {
+            self.known.remove(&name);
         }
         verdict
     }
 
     fn keep(&mut self, name: Vec<u8>, mut session: Session) {
-        if session.number == 0 {
-            self.count += 1;
-            session.number = self.count;
-            self.order.push_back((session.number, name.clone()));
-        }
-        for group in [
-            Group::Dns,
-            Group::Id,
-            Group::User,
-            Group::NoFail,
-            Group::Gained,
-        ] {
-            if let Some(text) = session.groups.take(group) {
-                session.groups.set(group, clipped(text));
-            }
-        }
-        session.groups.take(Group::Content);
+        self.count += 1;
+        session.number = self.count;
+        self.order.push_back((session.number, name.clone()));
         self.known.insert(name, session);
         while self.known.len() > MAX_SESSIONS || self.order.len() > 2 * MAX_SESSIONS {
             let Some((number, name)) = self.order.pop_front() else {
@@ -115,12 +103,6 @@ impl Sessions {
 fn decided(groups: &Groups) -> bool {
     let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
     !groups.has(Group::NoFail) && identity.iter().any(|g| groups.get(*g).is_some())
-}
-
-fn clipped(mut text: Vec<u8>) -> Vec<u8> {
-    text.truncate(MAX_TEXT);
-    text.shrink_to_fit();
-    text
 }
 
 #[cfg(test)]
@@ -149,10 +131,13 @@ mod tests {
             (Group::NoFail, "Connection from"),
             (Group::Ip4, "192.0.2.1"),
         ];
-        assert_eq!(address(sessions.merge(groups(&connection))), None);
+        assert_eq!(
+            address(sessions.merge(groups(&connection), Groups::clone)),
+            None
+        );
         let failure = groups(&[(Group::User, "root")]);
         assert_eq!(
-            address(sessions.merge(failure)).as_deref(),
+            address(sessions.merge(failure, Groups::clone)).as_deref(),
             Some("192.0.2.1")
         );
     }
@@ -160,18 +145,18 @@ mod tests {
     #[test]
     fn the_address_stands_on_a_later_line() {
         let mut sessions = Sessions::default();
-        assert_eq!(address(sessions.merge(groups(&[]))), None);
+        assert_eq!(address(sessions.merge(groups(&[]), Groups::clone)), None);
         let end = [
             (Group::NoFail, "Disconnected"),
             (Group::Forget, "Disconnected"),
             (Group::Ip4, "192.0.2.1"),
         ];
         assert_eq!(
-            address(sessions.merge(groups(&end))).as_deref(),
+            address(sessions.merge(groups(&end), Groups::clone)).as_deref(),
             Some("192.0.2.1")
         );
         // And it is forgotten by that.
-        assert_eq!(address(sessions.merge(groups(&[]))), None);
+        assert_eq!(address(sessions.merge(groups(&[]), Groups::clone)), None);
     }
 
     #[test]
@@ -183,7 +168,10 @@ mod tests {
                 (Group::User, user),
                 (Group::Ip4, "192.0.2.1"),
             ];
-            assert_eq!(address(sessions.merge(groups(&line))).as_deref(), expected);
+            assert_eq!(
+                address(sessions.merge(groups(&line), Groups::clone)).as_deref(),
+                expected
+            );
         }
     }
 
@@ -193,7 +181,7 @@ mod tests {
         for i in 0..10 * MAX_SESSIONS {
             let mut line = groups(&[(Group::User, &"x".repeat(10 * MAX_TEXT))]);
             line.set(Group::Session, format!("{i}").into_bytes());
-            sessions.merge(line);
+            sessions.merge(line, |_| ());
         }
         assert_eq!(sessions.known.len(), MAX_SESSIONS);
         assert!(sessions.order.len() <= 2 * MAX_SESSIONS);

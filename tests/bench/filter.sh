@@ -82,7 +82,11 @@ for service in sshd dovecot; do
         echo "  fail2ban-regex: $theirs; --filter $(ratio "$filter" "$theirs") times, --preset $(ratio "$preset" "$theirs") times"
     fi
     if have fail2ban-rs; then
-        rs=$(clock "$PWD/tests/bench/fail2ban-rs.sh" "$service" "$log")
+        {
+            printf '[global]\nstate_file = "%s/rs.state"\nsocket_path = "%s/rs.sock"\n' "$work" "$work"
+            fail2ban-rs gen-config "$service" | sed "s|^log_path.*|log_path = \"$log\"|"
+        } >"$work/rs.toml"
+        rs=$(clock fail2ban-rs --config "$work/rs.toml" dry-run "$log")
         echo "  fail2ban-rs: $rs; ${filter:+--filter $(ratio "$filter" "$rs") times, }--preset $(ratio "$preset" "$rs") times"
     fi
 done
