@@ -1,4 +1,4 @@
-//! The pipelines of README.md and examples/*.md are run as they stand there, each in a network of its own, over
+//! The pipelines of README.md and of the pages in examples/ are run as they stand there, each in a network of its own, over
 //! sample logs in /var/log.
 
 mod common;
@@ -249,6 +249,8 @@ fn every_pipeline_of_the_pages_works() {
             .map(|f| f.unwrap().path());
         let mut pages: Vec<_> = examples
             .filter(|f| f.extension().is_some_and(|e| e == "md"))
+            // tests/presets.rs runs this one, which needs fail2ban's own files.
+            .filter(|f| !f.ends_with("from-fail2ban.md"))
             .collect();
         pages.push(top.join("README.md"));
         let mut met = vec![0; ROWS.len()];
