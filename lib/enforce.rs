@@ -113,8 +113,12 @@ fn tell_untold(
 ) -> Result<Outcome, WriteError> {
     let mut outcome = Outcome::default();
     let now = Time::now();
-    let due = books.due(backend, now)?;
-    tell_chunk(books, backend, firewall, &due, now, &mut outcome)?;
+    // Where all bans end by themselves, nothing has ever to be told later.
+    let forgets = !firewall.expires(Duration::MAX);
+    if forgets {
+        let due = books.due(backend, now)?;
+        tell_chunk(books, backend, firewall, &due, now, &mut outcome)?;
+    }
     let mut last = 0;
     loop {
         let chunk = books.untold(backend, last)?;
@@ -127,7 +131,7 @@ fn tell_untold(
     if last > 0 {
         books.all_told(backend)?;
     }
-    outcome.later = books.next_due()?.is_some();
+    outcome.later = forgets && books.next_due()?.is_some();
     Ok(outcome)
 }
 

@@ -146,3 +146,30 @@ impl Outcome {
         words
     }
 }
+
+/// The value of a field in each record printed.
+pub fn field<'a>(outcome: &'a Outcome, key: &str) -> Vec<&'a str> {
+    let value = |line: &'a str| {
+        line.split('\t')
+            .filter_map(|f| f.split_once('='))
+            .find(|(k, _)| *k == key)
+            .map_or("-", |(_, value)| value)
+    };
+    outcome.out.lines().map(value).collect()
+}
+
+/// The length of each ban printed, in minutes, so that it does not matter when a clock ticks.
+pub fn lengths(outcome: &Outcome) -> Vec<i64> {
+    let time = |text: &&str| {
+        chrono::DateTime::parse_from_rfc3339(text)
+            .unwrap()
+            .timestamp()
+    };
+    let since = field(outcome, "since");
+    let until = field(outcome, "until");
+    since
+        .iter()
+        .zip(&until)
+        .map(|(since, until)| (time(until) - time(since)) / 60)
+        .collect()
+}

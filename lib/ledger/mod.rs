@@ -4,17 +4,22 @@
 //! it under the ledger's lock ([`Ledger::alone`]): so a process killed in between leaves work that the next one
 //! finishes.
 
+mod ban;
+mod books;
+
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::address::Address;
 use crate::complain::Fault;
-use crate::record::Record;
 use crate::state::{State, WriteError};
 use crate::time::Time;
+
+use ban::STORY;
+pub use ban::{Ban, Clerk, Story, seconds};
+pub use books::Books;
 
 // Times are microseconds since 1970. Each change gives a ban a new number, the highest so far: so what a firewall has
 // not been told is a range, and entering a new ban is one statement.
@@ -56,121 +61,9 @@ const MEMORY: Duration = Duration::from_secs(90 * 86_400);
 const REMEMBERED: i64 = 500_000;
 /// So many new bans after another, some old ones are looked at and forgotten.
 const FORGET_EVERY: i64 = 1_000;
-const FORGET_AMONG: i64 = 5_000;
+const FORGET_AMONG: i64 = 10_000;
 /// So many new bans together are many.
 const BULK: usize = 1_000;
-/// What is told to a firewall at a time.
-const CHUNK: i64 = 10_000;
-
-/// One ban.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ban {
-    pub address: Address,
-    pub since: Time,
-    /// `None` is until lifted.
-    pub until: Option<Time>,
-}
-
-impl Ban {
-    /// What this ban becomes where `old` stands: `None` if it ends no later. A ban that is lengthened keeps its beginning.
-    pub fn onto(self, old: Option<&Ban>) -> Option<Self> {
-        let Some(old) = old else { return Some(self) };
-        // Ends are told apart by the second, as they are printed: else every event of a flood
-        // would lengthen its ban by some microseconds.
-        let second = |t: Time| t.0.div_euclid(1_000_000);
-        let longer = match (self.until, old.until) {
-            (_, None) => false,
-            (None, Some(_)) => true,
-            (Some(mine), Some(other)) => second(mine) > second(other),
-        };
-        let since = old.since;
-        longer.then_some(Ban { since, ..self })
-    }
-
-    /// Puts `since=` and `until=` into a record, to the whole second.
-    pub fn describe(&self, record: &mut Record) {
-        Clerk::default().describe(self, record);
-    }
-
-    pub fn has_ended(&self, now: Time) -> bool {
-        self.until.is_some_and(|until| until <= now)
-    }
-
-    /// How long it still lasts; `None` is until lifted.
-    pub fn left(&self, now: Time) -> Option<Duration> {
-        self.until.map(|until| until.since(now))
-    }
-
-    /// From the columns address, since and ends, the first of them at `from`.
-    fn read(row: &Row, from: usize) -> rusqlite::Result<Self> {
-        let address = row.get_ref(from)?.as_str()?;
-        let parsed = Address::parse(address.as_bytes());
-        let not_one = || format!("not an address in the ledger: {address}").into();
-        Ok(Ban {
-            address: parsed.ok_or_else(|| {
-                rusqlite::Error::FromSqlConversionFailure(from, Type::Text, not_one())
-            })?,
-            since: Time(row.get(from + 1)?),
-            until: row.get::<_, Option<i64>>(from + 2)?.map(Time),
-        })
-    }
-}
-
-/// Writes many bans into records: they begin and end together, and a calendar is slow.
-#[derive(Default)]
-pub struct Clerk {
-    since: (i64, String),
-    until: (i64, String),
-}
-
-impl Clerk {
-    /// See [`Ban::describe`].
-    pub fn describe(&mut self, ban: &Ban, record: &mut Record) {
-        let write = |(known, text): &mut (i64, String), time: Time| {
-            let second = time.0.div_euclid(1_000_000);
-            if text.is_empty() || *known != second {
-                (*known, *text) = (second, seconds(time));
-            }
-        };
-        write(&mut self.since, ban.since);
-        record.set("since", self.since.1.as_bytes());
-        if let Some(until) = ban.until {
-            write(&mut self.until, until);
-            record.set("until", self.until.1.as_bytes());
-        } else {
-            record.set("until", b"never");
-        }
-    }
-}
-
-/// A moment as records print it, to the whole second.
-pub fn seconds(time: Time) -> String {
-    Time::from_secs(time.0.div_euclid(1_000_000)).to_string()
-}
-
-const STORY: &str = "address, since, ends, backend, until, facts";
-
-/// A ban with all that is known of it.
-pub struct Story {
-    pub ban: Ban,
-    pub backend: String,
-    /// When it was to end; before that it ended only if it was lifted.
-    pub promised: Option<Time>,
-    /// Fields of a record, each with the TAB before it.
-    pub facts: Vec<u8>,
-}
-
-impl Story {
-    /// From the columns that [`STORY`] names.
-    fn read(row: &Row) -> rusqlite::Result<Self> {
-        Ok(Story {
-            ban: Ban::read(row, 0)?,
-            backend: row.get(3)?,
-            promised: row.get::<_, Option<i64>>(4)?.map(Time),
-            facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
-        })
-    }
-}
 
 /// The bans of this machine.
 pub struct Ledger {
@@ -264,7 +157,7 @@ impl Ledger {
             self.state.run(|db| db.execute_batch(seldom))?;
         }
         self.state.write(|db| {
-            let before = last_id(db)?;
+            let (mut changes, mut last) = (0, 0);
             let mut entered = vec![None; wanted.len()];
             // Neighbours share a page of the index.
             let texts: Vec<String> = wanted.iter().map(|(b, _)| b.address.to_string()).collect();
@@ -282,14 +175,18 @@ impl Ledger {
                     continue;
                 }
                 let values = params![address, backend, ban.since.0, until, facts];
-                entered[i] = match insert.execute(values)? {
+                let change = match insert.execute(values)? {
                     0 => replace(db, backend, ban, facts, now)?,
-                    _ => Some(*ban),
+                    _ => Some((db.last_insert_rowid(), *ban)),
                 };
+                if let Some((id, ban)) = change {
+                    entered[i] = Some(ban);
+                    last = id;
+                    changes += 1;
+                }
             }
-            let after = last_id(db)?;
-            if before / FORGET_EVERY != after / FORGET_EVERY {
-                forget(db, after, now)?;
+            if last / FORGET_EVERY != (last - changes) / FORGET_EVERY {
+                forget(db, last, now)?;
             }
             Ok(entered)
         })
@@ -344,88 +241,6 @@ impl Ledger {
     }
 }
 
-/// The ledger in the hands of the only one who may write it.
-pub struct Books<'a>(&'a Transaction<'a>);
-
-impl Books<'_> {
-    /// The bans of which a firewall has not been told, with their numbers, those above `after`, not all at once.
-    pub fn untold(&self, backend: &str, after: i64) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        let query = "SELECT id, address, since, ends FROM ban
-             WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
-             AND backend = ?1 ORDER BY id LIMIT ?3";
-        self.chunk(query, params![backend, after, CHUNK])
-    }
-
-    /// The bans whose end a firewall has to be told by now, with their numbers.
-    pub fn due(&self, backend: &str, now: Time) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        let query = "SELECT id, address, since, ends FROM later JOIN ban ON ban.id = later.ban
-             WHERE later.backend = ? AND due <= ?";
-        self.chunk(query, params![backend, now.0])
-    }
-
-    /// The bans that a firewall should hold, with their numbers, those above `after`, not all at once.
-    pub fn current(
-        &self,
-        backend: &str,
-        after: i64,
-        now: Time,
-    ) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        let query = "SELECT id, address, since, ends FROM ban
-             WHERE backend = ?1 AND id > ?2 AND (ends IS NULL OR ends > ?3)
-             ORDER BY id LIMIT ?4";
-        self.chunk(query, params![backend, after, now.0, CHUNK])
-    }
-
-    fn chunk(&self, query: &str, values: impl Params) -> rusqlite::Result<Vec<(i64, Ban)>> {
-        let mut query = self.0.prepare_cached(query)?;
-        query
-            .query_map(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))?
-            .collect()
-    }
-
-    /// Notes that a firewall was told all that there was to tell.
-    pub fn all_told(&self, backend: &str) -> rusqlite::Result<()> {
-        let mut insert = self.0.prepare_cached(
-            "INSERT INTO told SELECT ?1, max(id) FROM ban WHERE true
-             ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban <> excluded.ban",
-        )?;
-        insert.execute([backend]).map(drop)
-    }
-
-    /// Notes that a firewall has to be told the end of a ban when it comes.
-    pub fn remind(&self, id: i64, backend: &str, due: Time) -> rusqlite::Result<()> {
-        let mut insert = self
-            .0
-            .prepare_cached("INSERT OR REPLACE INTO later VALUES (?, ?, ?)")?;
-        insert.execute(params![id, backend, due.0]).map(drop)
-    }
-
-    /// Notes that a firewall was told the end of a ban.
-    pub fn forget_reminder(&self, id: i64) -> rusqlite::Result<()> {
-        forget_reminder(self.0, id)
-    }
-
-    /// Notes that a firewall refuses a ban: it ends before it began.
-    pub fn refused(&self, id: i64) -> rusqlite::Result<()> {
-        let mut update = self
-            .0
-            .prepare_cached("UPDATE ban SET ends = since WHERE id = ?")?;
-        update.execute([id]).map(drop)
-    }
-
-    /// When a firewall has next to be told the end of a ban.
-    pub fn next_due(&self) -> rusqlite::Result<Option<Time>> {
-        let mut query = self.0.prepare_cached("SELECT min(due) FROM later")?;
-        let due: Option<i64> = query.query_row([], |row| row.get(0))?;
-        Ok(due.map(Time))
-    }
-}
-
-fn last_id(db: &Connection) -> rusqlite::Result<i64> {
-    let mut query = db.prepare_cached("SELECT ifnull(max(id), 0) FROM ban")?;
-    query.query_row([], |row| row.get(0))
-}
-
 /// The ban of an address that had begun by one moment and not ended by another, with its number.
 fn find(
     db: &Connection,
@@ -444,14 +259,14 @@ fn find(
         .optional()
 }
 
-/// Enters a ban where the address had one before; answers what it became.
+/// Enters a ban where the address had one before; answers what it became, with its number.
 fn replace(
     db: &Connection,
     backend: &str,
     ban: &Ban,
     facts: Option<&Vec<u8>>,
     now: Time,
-) -> rusqlite::Result<Option<Ban>> {
+) -> rusqlite::Result<Option<(i64, Ban)>> {
     let address = ban.address.to_string();
     let old = find(db, backend, &ban.address, Time(i64::MAX), now)?;
     if old.is_none() {
@@ -465,7 +280,7 @@ fn replace(
     let Some(new) = ban.onto(old.map(|(_, old)| old).as_ref()) else {
         return Ok(None);
     };
-    renumber(db, &address, backend)?;
+    let id = renumber(db, &address, backend)?;
     let mut update = db.prepare_cached(
         "UPDATE ban SET since = ?3, until = ?4, ends = ?4, facts = ifnull(?5, iif(?6, facts, NULL))
          WHERE address = ?1 AND backend = ?2",
@@ -481,16 +296,19 @@ fn replace(
         facts,
         lengthened
     ])?;
-    Ok(Some(new))
+    Ok(Some((id, new)))
 }
 
 /// Gives a ban the highest number, because its firewall has to be told of it.
-fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<()> {
+fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<i64> {
     let mut query = db.prepare_cached("SELECT id FROM ban WHERE address = ? AND backend = ?")?;
     let id = query.query_row([address, backend], |row| row.get(0))?;
     forget_reminder(db, id)?;
+    let mut query = db.prepare_cached("SELECT max(id) + 1 FROM ban")?;
+    let highest = query.query_row([], |row| row.get(0))?;
     let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
-    update.execute([last_id(db)? + 1, id]).map(drop)
+    update.execute([highest, id])?;
+    Ok(highest)
 }
 
 fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> {
@@ -538,7 +356,10 @@ fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
          AND (ends < ?1 OR id <= (SELECT max(id) FROM past) - ?2)",
     )?
     .execute([long_ago, REMEMBERED, FORGET_AMONG])?;
-    let start = (last / FORGET_EVERY * FORGET_AMONG) % last;
+    // By chance, as far as a multiplicative hash is chance: so in time all are looked at.
+    let start = (last / FORGET_EVERY)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64)
+        .rem_euclid(last);
     db.prepare_cached(
         "DELETE FROM ban WHERE id BETWEEN ?1 AND ?1 + ?2 AND id < ?3
          AND (ends < ?4 OR ends <= ?5 AND id <= ?3 - ?6)
