@@ -6,11 +6,13 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::complain::{self, Fault};
+use crate::figures;
 
 /// Parses the arguments and runs the tool, which answers whether it did or found anything.
 ///
 /// Exit status: 0 done, 1 nothing done, 2 any error; see the manual page of each tool.
 pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
+    figures::begin();
     complain::as_tool(A::command().get_name());
     let arguments = match A::try_parse() {
         Ok(arguments) => arguments,

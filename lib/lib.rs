@@ -2,6 +2,7 @@
 
 pub mod cli; // arguments in, a run, an exit status out
 pub mod complain; // the one way to complain: `tool: where: what`
+pub mod figures; // what a running tool has done so far, told on SIGUSR1
 
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod output; // the one way out: flushed before a wait

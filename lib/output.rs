@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
 use crate::complain::Fault;
+use crate::figures;
 use crate::record::Record;
 
 /// What is gathered before a write, in bytes: the size of a pipe.
@@ -82,6 +83,7 @@ impl Output {
                 Err(e) => return Err(Fault::new("standard output", e.desc())),
             }
         }
+        figures::count(&self.buffer);
         self.buffer.clear();
         Ok(())
     }
@@ -115,6 +117,7 @@ impl Output {
                 Err(e) => break Err(Fault::new("standard output", e.desc())),
             }
         };
+        figures::count(&self.buffer[..written]);
         self.buffer.drain(..written);
         done
     }

@@ -195,9 +195,9 @@ impl Input {
                 }
             },
         };
-        if !source.ready(None) {
+        if !source.ready() {
             let told = std::mem::replace(&mut source.told_idle, true);
-            if !told || deadline.is_some_and(|d| !source.ready(Some(d))) {
+            if !told || !source.wait(deadline) {
                 return Ok(Filled::Idle);
             }
         }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::decode::Decoded;
+use crate::figures;
 use crate::unpack::is_packed;
 
 pub const STANDARD_INPUT: &str = "standard input";
@@ -56,13 +57,22 @@ impl Source {
         })
     }
 
-    /// Whether a read would answer at once, now or until the deadline.
-    pub fn ready(&mut self, deadline: Option<Instant>) -> bool {
+    /// Whether a read would answer at once.
+    pub fn ready(&mut self) -> bool {
+        match &mut self.bytes {
+            Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => !*waits || file.ready(),
+            Bytes::Decoded(decoded) => decoded.ready(None),
+            Bytes::Over => true,
+        }
+    }
+
+    /// Waits until a read would answer at once; `false` when the deadline comes first.
+    pub fn wait(&mut self, deadline: Option<Instant>) -> bool {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => {
-                !*waits || file.ready(deadline)
+                !*waits || figures::wait(file.0.as_fd(), deadline)
             }
-            Bytes::Decoded(decoded) => decoded.ready(deadline),
+            Bytes::Decoded(decoded) => deadline.is_none() || decoded.ready(deadline),
             Bytes::Over => true,
         }
     }
@@ -100,14 +110,10 @@ impl Source {
 struct Patient(File);
 
 impl Patient {
-    fn ready(&self, deadline: Option<Instant>) -> bool {
-        let left = deadline.map_or(0, |d| {
-            d.saturating_duration_since(Instant::now()).as_millis() + 1
-        });
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    fn ready(&self) -> bool {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         // After an error, the read itself tells what is wrong.
-        poll(&mut fds, timeout) != Ok(0)
+        poll(&mut fds, PollTimeout::ZERO) != Ok(0)
     }
 }
 

@@ -9,6 +9,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pipeban::complain::Fault;
+use pipeban::figures;
 
 /// The signals that end a follower, which first keeps its position.
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
@@ -49,17 +50,19 @@ impl Stop {
             PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
         });
         let out = io::stdout();
-        let mut fds = [
+        let mut fds = vec![
             PollFd::new(news[0], PollFlags::POLLIN),
             PollFd::new(news[1], PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             // Without events to wait for, only errors and a hang-up are told.
             PollFd::new(out.as_fd(), PollFlags::empty()),
         ];
+        fds.extend(figures::asked().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(Fault::new("poll", e.desc())),
         }
+        figures::tell();
         if fds[3].any().unwrap_or(false) {
             return Err(Fault::ReaderGone);
         }
