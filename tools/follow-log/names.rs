@@ -20,8 +20,16 @@ pub struct Found {
     pub wild: bool,
 }
 
-/// Finds the files of `operand`. Before a name or pattern is looked up in a directory, `before` is told of both.
-pub fn find(operand: &Path, before: &mut dyn FnMut(&Path, &OsStr)) -> Vec<Found> {
+/// What is about to be relied on, and must be watched before that.
+pub enum Before<'a> {
+    /// A directory or symbolic link on the way, which may be moved away or deleted; answered by whether it is there.
+    Pass(&'a Path),
+    /// A directory in which this name or pattern is looked up.
+    Look(&'a Path, &'a OsStr),
+}
+
+/// Finds the files of `operand`; before each step `before` is told of it.
+pub fn find(operand: &Path, before: &mut dyn FnMut(Before) -> bool) -> Vec<Found> {
     let mut search = Search {
         before,
         found: Vec::new(),
@@ -31,7 +39,7 @@ pub fn find(operand: &Path, before: &mut dyn FnMut(&Path, &OsStr)) -> Vec<Found>
         let parts: Vec<_> = operand.components().collect();
         let mut links = 0;
         // The working directory may itself be moved.
-        if let Some(start) = search.resolve(Path::new("/"), &directory, &mut links) {
+        if let Some(start) = search.resolve(Path::new("/"), &directory, false, &mut links) {
             search.expand(&start, Path::new(""), &parts, false);
         }
     }
@@ -39,7 +47,7 @@ pub fn find(operand: &Path, before: &mut dyn FnMut(&Path, &OsStr)) -> Vec<Found>
 }
 
 struct Search<'a> {
-    before: &'a mut dyn FnMut(&Path, &OsStr),
+    before: &'a mut dyn FnMut(Before) -> bool,
     found: Vec<Found>,
 }
 
@@ -50,7 +58,7 @@ impl Search<'_> {
         };
         let mut names = vec![(part.as_os_str().to_owned(), wild)];
         if is_pattern(part.as_os_str()) && !directory.join(part).exists() {
-            (self.before)(directory, part.as_os_str());
+            (self.before)(Before::Look(directory, part.as_os_str()));
             names = matching(directory, part.as_os_str())
                 .into_iter()
                 .map(|n| (n, true))
@@ -59,7 +67,7 @@ impl Search<'_> {
         for (name, wild) in names {
             let shown = shown.join(&name);
             let mut links = 0;
-            match self.resolve(directory, Path::new(&name), &mut links) {
+            match self.resolve(directory, Path::new(&name), rest.is_empty(), &mut links) {
                 Some(real) if rest.is_empty() => self.found.push(Found { shown, real, wild }),
                 Some(real) => self.expand(&real, &shown, rest, wild),
                 None => {}
@@ -67,24 +75,35 @@ impl Search<'_> {
         }
     }
 
-    /// The path without symbolic links; `None` where a part of it is missing.
-    fn resolve(&mut self, directory: &Path, path: &Path, links: &mut u32) -> Option<PathBuf> {
+    /// The path without symbolic links; `None` where a part of it is missing. `last`: it leads to the file itself.
+    fn resolve(
+        &mut self,
+        directory: &Path,
+        path: &Path,
+        last: bool,
+        links: &mut u32,
+    ) -> Option<PathBuf> {
         let mut real = directory.to_owned();
-        for part in path.components() {
+        let mut parts = path.components().peekable();
+        while let Some(part) = parts.next() {
+            let last = last && parts.peek().is_none();
             match part {
                 Component::RootDir => real = "/".into(),
                 Component::ParentDir => _ = real.pop(),
                 Component::CurDir | Component::Prefix(_) => {}
                 Component::Normal(name) => {
-                    (self.before)(&real, name);
                     let next = real.join(name);
+                    // Directories on the way are seldom moved, but much may happen in them that is none of our business.
+                    if last || !(self.before)(Before::Pass(&next)) {
+                        (self.before)(Before::Look(&real, name));
+                    }
                     if next.symlink_metadata().ok()?.is_symlink() {
                         *links += 1;
                         if *links > MAX_LINKS {
                             return None;
                         }
                         let target = fs::read_link(&next).ok()?;
-                        real = self.resolve(&real, &target, links)?;
+                        real = self.resolve(&real, &target, last, links)?;
                     } else {
                         real = next;
                     }
@@ -221,10 +240,15 @@ mod tests {
         std::os::unix::fs::symlink("self", home.join("self")).expect("a link");
         let look = |operand: &str| {
             let mut asked = Vec::new();
-            let found = find(&home.join(operand), &mut |directory, name| {
-                if let Ok(inside) = directory.strip_prefix(&home) {
-                    asked.push(format!("{}:{}", inside.display(), name.display()));
+            let found = find(&home.join(operand), &mut |before| {
+                let (path, name) = match before {
+                    Before::Pass(path) => (path, OsStr::new("pass")),
+                    Before::Look(directory, name) => (directory, name),
+                };
+                if let Ok(inside) = path.strip_prefix(&home).map(Path::display) {
+                    asked.push(format!("{inside}:{}", name.display()));
                 }
+                path.symlink_metadata().is_ok()
             });
             let found: Vec<_> = found
                 .iter()
@@ -246,7 +270,10 @@ mod tests {
         for (operand, expected) in rows {
             assert_eq!(look(operand).0, expected, "{operand}");
         }
-        assert_eq!(look("link/one.log").1, ":link :data data:one.log");
-        assert_eq!(look("missing/x").1, ":missing");
+        assert_eq!(
+            look("link/one.log").1,
+            ":pass link:pass data:pass data:one.log"
+        );
+        assert_eq!(look("missing/x").1, ":pass missing:pass :missing");
     }
 }

@@ -1,7 +1,7 @@
 //! inotify(7): which files were written to, and whether a name that matters leads elsewhere now.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,10 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use pipeban::complain::{self, Fault};
 
-use crate::names::{self, Found};
+use crate::names::{self, Before, Found};
+
+/// linux/inotify.h: what is asked for comes on top of what is asked for already.
+const MASK_ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(0x2000_0000);
 
 /// How often a queue is read before its news are acted upon: busy writers fill it as fast as it is emptied.
 const AT_ONCE: usize = 16;
@@ -31,7 +34,7 @@ pub struct Watch {
     names: Inotify,
     /// Told of writes to the files.
     files: Inotify,
-    /// The directories in which names were looked up, and these names and patterns.
+    /// What leads to the files, and of directories in which names were looked up these names and patterns.
     directories: HashMap<WatchDescriptor, Vec<OsString>>,
     refused: Vec<PathBuf>,
 }
@@ -66,8 +69,10 @@ impl Watch {
         let old = std::mem::take(&mut self.directories);
         let mut found = Vec::new();
         for operand in operands {
-            let mut before =
-                |directory: &Path, name: &std::ffi::OsStr| self.directory(directory, name);
+            let mut before = |step: Before| match step {
+                Before::Pass(path) => self.pass(path),
+                Before::Look(directory, name) => self.look(directory, name),
+            };
             found.extend(names::find(operand, &mut before));
         }
         for descriptor in old.keys() {
@@ -78,21 +83,40 @@ impl Watch {
         found
     }
 
-    fn directory(&mut self, directory: &Path, name: &std::ffi::OsStr) {
+    /// Watches what is passed on the way to a name: whether it goes away.
+    fn pass(&mut self, path: &Path) -> bool {
+        let flags = AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_DONT_FOLLOW
+            // It may be watched for names, too.
+            | MASK_ADD;
+        match self.names.add_watch(path, flags) {
+            Ok(descriptor) => {
+                self.directories.entry(descriptor).or_default();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Watches a directory for a name or pattern.
+    fn look(&mut self, directory: &Path, name: &OsStr) -> bool {
         let flags = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_MOVE
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_DELETE_SELF
-            | AddWatchFlags::IN_ONLYDIR;
+            | AddWatchFlags::IN_ONLYDIR
+            | MASK_ADD;
         match self.names.add_watch(directory, flags) {
             Ok(descriptor) => {
                 let names = self.directories.entry(descriptor).or_default();
                 if !names.iter().any(|n| n == name) {
                     names.push(name.into());
                 }
+                return true;
             }
-            // It has just gone, which its own directory tells.
+            // It has just gone, which is told by what was passed before.
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             Err(e) if !self.refused.iter().any(|d| d == directory) => {
                 let what = format!(
@@ -104,6 +128,7 @@ impl Watch {
             }
             Err(_) => {}
         }
+        false
     }
 
     /// Whether a name that was looked up may lead elsewhere now; does not wait.
