@@ -17,6 +17,7 @@ dpkg-deb --info "$deb" | sed -n '/Package:/,$p'
 echo "$(wc -c <"$deb") bytes, $(dpkg-deb --contents "$deb" | wc -l) files and directories"
 
 root=$(mktemp -d)
+chmod 755 "$root" # man-db reads its database as user man
 trap 'umount -q "$root/proc" "$root/dev/null" || true; rm -rf --one-file-system "$root"' EXIT
 echo "== a fresh Debian $suite"
 debootstrap --variant=minbase --include=man-db,bash-completion,iproute2 "$suite" "$root" >"$root.log" 2>&1 ||
