@@ -378,10 +378,14 @@ impl Walker {
                 Node::Literal {
                     text: literal,
                     next,
-                } => text[at..].starts_with(literal).then(|| {
-                    at += literal.len();
-                    *next
-                }),
+                } => {
+                    // Most fail at once, and the first byte tells.
+                    let there = text.get(at) == literal.first();
+                    (there && text[at..].starts_with(literal)).then(|| {
+                        at += literal.len();
+                        *next
+                    })
+                }
                 Node::One { set, next } => match text.get(at) {
                     Some(b) if self.sets[*set][usize::from(*b)] => {
                         at += 1;

@@ -5,9 +5,8 @@
 
 use std::ops::Range;
 
-use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
-
 use super::port::{Engine, port};
+use crate::search::Search;
 
 /// True between two characters of which at least one is no part of a word.
 const EDGE: &str = r"(?:\b{start-half}|\b{end-half})";
@@ -23,7 +22,7 @@ const AT_BEGINNING: &str = "{^LN-BEG}";
 #[derive(Debug)]
 struct Form {
     pattern: String,
-    compiled: Option<(Regex, CaptureLocations)>,
+    compiled: Option<Search>,
     place: Place,
     /// Where the last one was found began here; a form found further on is doubted.
     start: usize,
@@ -131,34 +130,31 @@ struct Match {
 
 impl Form {
     fn find(&mut self, line: &[u8]) -> Result<Option<Match>, String> {
-        if self.compiled.is_none() {
-            let regex = RegexBuilder::new(&self.pattern)
-                .unicode(false)
-                .build()
-                .map_err(|e| format!("datepattern: {e}"))?;
-            let locations = regex.capture_locations();
-            self.compiled = Some((regex, locations));
-        }
-        let Some((regex, locations)) = &mut self.compiled else {
-            return Ok(None);
-        };
+        let search = self
+            .compiled
+            .get_or_insert_with(|| Search::new(&self.pattern));
         if self.place == Place::Beginning {
             let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
             let most = line.iter().take(2).take_while(|b| !word(b)).count();
             for skip in (0..=most).rev() {
-                if let Some(m) = regex.find(&line[skip..]) {
-                    let stamp = skip + m.start()..skip + m.end();
+                if search.find(&line[skip..])?
+                    && let Some((start, end)) = search.group(0)
+                {
+                    let stamp = skip + start..skip + end;
                     return Ok(Some(Match { start: 0, stamp }));
                 }
             }
             return Ok(None);
         }
-        let Some(whole) = regex.captures_read(locations, line) else {
+        if !search.find(line)? {
+            return Ok(None);
+        }
+        let Some((whole, _)) = search.group(0) else {
             return Ok(None);
         };
-        let (start, end) = locations.get(1).unwrap_or((whole.start(), whole.start()));
+        let (start, end) = search.group(1).unwrap_or((whole, whole));
         Ok(Some(Match {
-            start: whole.start(),
+            start: whole,
             stamp: start..end,
         }))
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use self::dates::Dates;
 use self::ini::Ini;
-use self::pattern::{Group, Groups, Pattern, Spans, Trouble};
+use self::pattern::{Group, Groups, Pattern, Trouble};
 use self::session::Sessions;
 use self::values::Values;
 use crate::address::Address;
@@ -241,12 +241,13 @@ impl Filter {
         }
         let mut before = Groups::default();
         if let Some(prefix) = &mut self.prefix {
-            let Some(spans) = prefix.search(text).map_err(|t| (0, t))? else {
+            if !prefix.search(text).map_err(|t| (0, t))? {
                 return Ok(Verdict::Nothing);
-            };
-            before = prefix.groups(text, &spans);
-            if let Some(content) = before.take(Group::Content).filter(|c| !c.is_empty()) {
-                *text = content;
+            }
+            before = prefix.groups(text);
+            if let Some((start, end)) = prefix.content() {
+                text.copy_within(start..end, 0);
+                text.truncate(end - start);
                 text.push(b'\n');
             }
         }
@@ -255,15 +256,15 @@ impl Filter {
         for &number in &candidates {
             let number = usize::from(number);
             let pattern = &mut self.failures[number];
-            let spans = match pattern.search(text) {
-                Ok(Some(spans)) => spans,
-                Ok(None) => continue,
+            match pattern.search(text) {
+                Ok(true) => {}
+                Ok(false) => continue,
                 Err(trouble) => {
                     verdict = Err((number + 1, trouble));
                     break;
                 }
-            };
-            let found = pattern.groups(text, &spans);
+            }
+            let found = pattern.groups(text);
             verdict = match early || self.ignores.is_empty() || !self.ignored(text)? {
                 true => {
                     before.lay(found);
@@ -284,7 +285,7 @@ impl Filter {
 
     fn ignored(&mut self, text: &[u8]) -> Result<bool, (usize, Trouble)> {
         for pattern in &mut self.ignores {
-            if pattern.search(text).map_err(|t| (0, t))?.is_some() {
+            if pattern.search(text).map_err(|t| (0, t))? {
                 return Ok(true);
             }
         }
@@ -311,23 +312,22 @@ impl Filter {
         }
         let mut before = Groups::default();
         if let Some(prefix) = &mut self.prefix {
-            let Some(spans) = prefix.search(&text).map_err(|t| (0, t))? else {
+            if !prefix.search(&text).map_err(|t| (0, t))? {
                 return Ok(Verdict::Nothing);
-            };
-            before = prefix.groups(&text, &spans);
-            if let Some(content) = before.take(Group::Content).filter(|c| !c.is_empty()) {
-                text = content;
-                text.push(b'\n');
+            }
+            before = prefix.groups(&text);
+            if let Some((start, end)) = prefix.content() {
+                text = [&text[start..end], b"\n"].concat();
                 self.held = vec![text.clone()];
             }
         }
         for number in 0..self.failures.len() {
             let pattern = &mut self.failures[number];
-            let Some(spans) = pattern.search(&text).map_err(|t| (number + 1, t))? else {
+            if !pattern.search(&text).map_err(|t| (number + 1, t))? {
                 continue;
-            };
-            let found = pattern.groups(&text, &spans);
-            let (matched, rest) = used_up(&lines, &text, pattern, &spans);
+            }
+            let found = pattern.groups(&text);
+            let (matched, rest) = used_up(&lines, &text, pattern);
             if !early && self.ignored(&matched.concat())? {
                 self.held = rest;
                 return Ok(Verdict::Nothing);
@@ -362,19 +362,14 @@ impl Filter {
 }
 
 /// The lines that a match takes, and those that stay: the ones around it and those that `<SKIPLINES>` passed over.
-fn used_up(
-    lines: &[Vec<u8>],
-    text: &[u8],
-    pattern: &Pattern,
-    spans: &Spans,
-) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let (start, end) = spans.group(0).unwrap_or((0, 0));
+fn used_up(lines: &[Vec<u8>], text: &[u8], pattern: &Pattern) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (start, end) = pattern.span(0).unwrap_or((0, 0));
     let newlines = |upto: usize| memchr::memchr_iter(b'\n', &text[..upto]).count();
     let first = newlines(start.min(text.len())).min(lines.len());
     // The line that the match ends in is used up whole.
     let last = newlines(end.saturating_sub(1).min(text.len())) + 1;
     let last = last.clamp(first, lines.len());
-    let skipped = pattern.skipped(text, spans);
+    let skipped = pattern.skipped(text);
     let mut skipped: Vec<&[u8]> = skipped.split_inclusive(|b| *b == b'\n').collect();
     let (mut matched, mut rest) = (Vec::new(), lines[..first].to_vec());
     for line in &lines[first..last] {

@@ -64,9 +64,8 @@ impl Groups {
         self.0[group as usize] = Some(text);
     }
 
-    /// Cuts long texts, to bound the memory that they take; the line's content goes.
+    /// Cuts long texts, to bound the memory that they take.
     pub fn clip(&mut self, length: usize) {
-        self.take(Group::Content);
         for text in self.0.iter_mut().flatten().filter(|t| t.len() > length) {
             text.truncate(length);
             text.shrink_to_fit();
@@ -92,16 +91,6 @@ pub enum Trouble {
     Broken(String),
 }
 
-/// Where a match and its groups stand, by number.
-#[derive(Debug)]
-pub struct Spans(Vec<Option<(usize, usize)>>);
-
-impl Spans {
-    pub fn group(&self, number: usize) -> Option<(usize, usize)> {
-        self.0.get(number).copied().flatten()
-    }
-}
-
 #[derive(Debug)]
 pub struct Pattern {
     linear: String,
@@ -113,6 +102,8 @@ pub struct Pattern {
     /// Literals of which every match has one.
     pub literals: Vec<Vec<u8>>,
     compiled: OnceCell<Compiled>,
+    /// Where the last match and its groups stand, by number.
+    spans: Vec<Option<(usize, usize)>>,
 }
 
 #[derive(Debug)]
@@ -148,6 +139,7 @@ impl Pattern {
             exact,
             lines,
             compiled: OnceCell::new(),
+            spans: Vec::new(),
         })
     }
 
@@ -231,53 +223,44 @@ impl Pattern {
         self.compiled().map(|_| ())
     }
 
-    /// Searches `text` (with its last newline); where the match and its groups stand.
-    pub fn search(&mut self, text: &[u8]) -> Result<Option<Spans>, Trouble> {
-        let lines = self.lines;
-        let compiled = self.compiled()?;
-        let count = compiled.count;
-        if let Some((walker, walk)) = &mut compiled.walker {
-            return match walker.walk(text, 0, walk) {
-                Some(true) => Ok(Some(Spans((0..count).map(|n| walk.group(n)).collect()))),
-                Some(false) => Ok(None),
-                // Where even what matches more does not match, the rest of the steps need not be taken.
-                None => match compiled.linear.find(text).map_err(Trouble::Broken)? {
-                    true => Err(Trouble::TooManySteps),
-                    false => Ok(None),
-                },
-            };
-        }
-        if !compiled.linear.find(text).map_err(Trouble::Broken)? {
-            return Ok(None);
-        }
-        if let Some(exact) = &compiled.exact {
-            let found = exact.captures(text).map_err(|_| Trouble::TooManySteps)?;
-            let Some(found) = found else { return Ok(None) };
-            let spans = (0..found.len()).map(|i| found.get(i).map(|m| (m.start(), m.end())));
-            return Ok(Some(Spans(spans.collect())));
-        }
-        let mut spans: Vec<_> = (0..count)
-            .map(|number| compiled.linear.group(number))
-            .collect();
-        // What stands for `$` takes a last newline in; no group ends there because of it, and the match must not either.
-        if let (false, Some((start, end))) = (lines, spans[0])
-            && end == text.len()
-            && end > start
+    /// Searches `text` (with its last newline); [`span`](Self::span) tells where the match and its groups stand.
+    pub fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
+        let mut spans = std::mem::take(&mut self.spans);
+        spans.clear();
+        let found = self.compiled()?.search(text, &mut spans);
+        // What stands for `$` takes a last newline in; the match itself ends before it.
+        if let (false, Some(Some((start, end)))) = (self.lines, spans.first_mut())
+            && *end == text.len()
+            && *end > *start
             && text.ends_with(b"\n")
         {
-            spans[0] = Some((start, end - 1));
+            *end -= 1;
         }
-        Ok(Some(Spans(spans)))
+        self.spans = spans;
+        found
     }
 
-    /// The groups of a match that a verdict is made of.
-    pub fn groups(&self, text: &[u8], spans: &Spans) -> Groups {
+    /// Where a group of the last match stands; 0 is the whole match.
+    pub fn span(&self, number: usize) -> Option<(usize, usize)> {
+        self.spans.get(number).copied().flatten()
+    }
+
+    /// Where the group `content` of the last match stands.
+    pub fn content(&self) -> Option<(usize, usize)> {
+        let groups = &self.compiled.get()?.groups;
+        let (number, _) = groups.iter().find(|(_, g)| *g == Group::Content)?;
+        self.span(*number).filter(|(start, end)| start < end)
+    }
+
+    /// The groups of the last match, in `text`, that a verdict is made of.
+    pub fn groups(&self, text: &[u8]) -> Groups {
         let mut groups = Groups::default();
         let Some(compiled) = self.compiled.get() else {
             return groups;
         };
-        let held = |number: usize| spans.group(number).map(|(s, e)| text[s..e].to_vec());
-        for (number, group) in &compiled.groups {
+        let held = |number: usize| self.span(number).map(|(s, e)| text[s..e].to_vec());
+        let wanted = compiled.groups.iter().filter(|(_, g)| *g != Group::Content);
+        for (number, group) in wanted {
             groups.0[*group as usize] = held(*number);
         }
         for (number, group) in &compiled.instead {
@@ -290,12 +273,46 @@ impl Pattern {
         groups
     }
 
-    /// The text that `<SKIPLINES>` passed over.
-    pub fn skipped(&self, text: &[u8], spans: &Spans) -> Vec<u8> {
+    /// The text that `<SKIPLINES>` passed over in the last match.
+    pub fn skipped(&self, text: &[u8]) -> Vec<u8> {
         let skips = self.compiled.get().into_iter().flat_map(|c| &c.skips);
-        let skipped = skips.filter_map(|n| spans.group(*n));
+        let skipped = skips.filter_map(|n| self.span(*n));
         skipped
             .flat_map(|(s, e)| text[s..e].iter().copied())
             .collect()
+    }
+}
+
+impl Compiled {
+    /// Searches `text`; puts where the match and its groups stand into `spans`, by number.
+    fn search(
+        &mut self,
+        text: &[u8],
+        spans: &mut Vec<Option<(usize, usize)>>,
+    ) -> Result<bool, Trouble> {
+        if let Some((walker, walk)) = &mut self.walker {
+            return match walker.walk(text, 0, walk) {
+                Some(found) => {
+                    spans.extend((0..self.count).map(|number| walk.group(number)));
+                    Ok(found)
+                }
+                // Where even what matches more does not match, the rest of the steps need not be taken.
+                None => match self.linear.find(text).map_err(Trouble::Broken)? {
+                    true => Err(Trouble::TooManySteps),
+                    false => Ok(false),
+                },
+            };
+        }
+        if !self.linear.find(text).map_err(Trouble::Broken)? {
+            return Ok(false);
+        }
+        let Some(exact) = &self.exact else {
+            spans.extend((0..self.count).map(|number| self.linear.group(number)));
+            return Ok(true);
+        };
+        let found = exact.captures(text).map_err(|_| Trouble::TooManySteps)?;
+        let Some(found) = found else { return Ok(false) };
+        spans.extend((0..self.count).map(|i| found.get(i).map(|m| (m.start(), m.end()))));
+        Ok(true)
     }
 }
