@@ -1,6 +1,7 @@
 //! Moments and durations: the one clock of all tools, and the forms in which people write time.
 
 mod at; // TIME as at(1) reads it
+mod decode; // how times are printed, read back fast
 mod duration; // 90, 10m, 1h30m
 mod rfc3339; // how times are printed
 mod stamp; // time stamps of log lines
@@ -35,9 +36,7 @@ impl Time {
 
     /// Reads RFC 3339 with an offset, such as `2026-03-30T02:16:17+09:00`; a fraction of a second may stand.
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let time = DateTime::parse_from_rfc3339(text).ok()?;
-        Some(Time(time.timestamp_micros()))
+        decode::parse(text).or_else(|| general(text))
     }
 
     /// Appends RFC 3339 in the local time zone, with as much of a fraction as there is.
@@ -49,6 +48,13 @@ impl Time {
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
+
+/// Any RFC 3339 time.
+fn general(text: &[u8]) -> Option<Time> {
+    let text = std::str::from_utf8(text).ok()?;
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(Time(time.timestamp_micros()))
 }
 
 /// RFC 3339 in the local time zone, with as much of a fraction as there is.

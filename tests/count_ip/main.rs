@@ -322,6 +322,10 @@ fn evidence() {
     );
     assert_eq!(lines(&["-n", "3", "--evidence"]), "line=a line=b line=c");
     assert_eq!(lines(&["-n", "4"]), "line=d\\t");
+    // A bare address may decide.
+    let bare = "203.0.113.7\tline=a\n203.0.113.7\n198.51.100.200\n198.51.100.201\n198.51.100.202\n198.51.100.203\n";
+    let (output, _, _) = count_ip(&["-n", "2", "--evidence"], bare.as_bytes());
+    assert!(output.ends_with("\tline=a\n"), "{output}");
 }
 
 #[test]

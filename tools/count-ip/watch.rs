@@ -35,6 +35,7 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
             false => None,
         },
         output: Output::new(arguments.json),
+        json: arguments.json,
         live: is_live(&arguments.files),
         merge: arguments.merge,
         policy,
@@ -89,6 +90,7 @@ struct Watch {
     memory: Memory,
     stored: Option<Stored>,
     output: Output,
+    json: bool,
     live: bool,
     merge: bool,
     done: bool,
@@ -145,7 +147,7 @@ impl Watch {
             };
             let Ok(crossing) = self.policy.count(&mut self.memory, event, Some(now));
             if let Some((network, crossing)) = crossing {
-                self.print(&record(None, network, crossing, 0))?;
+                self.print_bare(network, &crossing)?;
             }
         }
         Ok(())
@@ -175,7 +177,7 @@ impl Watch {
         let Ok(crossing) = self.policy.count(&mut self.memory, event, limit);
         match crossing {
             Some((network, crossing)) => {
-                self.print(&record(parse(line), network, crossing, evidence))
+                self.print(&record(parse(line), network, &crossing, evidence))
             }
             None => Ok(()),
         }
@@ -188,7 +190,7 @@ impl Watch {
                 self.print(&record(
                     parse(&line),
                     network,
-                    crossing,
+                    &crossing,
                     self.policy.rule.evidence,
                 ))?;
             }
@@ -202,9 +204,41 @@ impl Watch {
         self.output.flush()
     }
 
+    /// Prints what bare addresses reached, millions of times.
+    fn print_bare(&mut self, network: Address, crossing: &Crossing) -> Result<(), Fault> {
+        if self.json || crossing.hosts.is_some() || !crossing.lines.is_empty() {
+            let evidence = self.policy.rule.evidence;
+            return self.print(&record(None, network, crossing, evidence));
+        }
+        self.done = true;
+        let buffer = self.output.buffer();
+        network.write(buffer);
+        buffer.extend_from_slice(b"\tcount=");
+        write_number(crossing.count, buffer);
+        buffer.extend_from_slice(b"\tfirst=");
+        crossing.first.write(buffer);
+        buffer.extend_from_slice(b"\tlast=");
+        crossing.last.write(buffer);
+        self.output.line(b"")
+    }
+
     fn print(&mut self, record: &Record) -> Result<(), Fault> {
         self.done = true;
         self.output.record(record)
+    }
+}
+
+/// As formatting would write it, faster.
+fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
     }
 }
 
@@ -233,7 +267,7 @@ fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
 fn record(
     decided: Option<Record>,
     network: Address,
-    crossing: Crossing,
+    crossing: &Crossing,
     evidence: usize,
 ) -> Record {
     let mut record = decided.unwrap_or_else(|| Record::new(network));
