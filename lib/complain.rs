@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 const IN_FULL: u64 = 10;
 
 static TOOL: OnceLock<String> = OnceLock::new();
+/// Whether the cursor stands behind a bar of progress.
+static BAR: AtomicBool = AtomicBool::new(false);
 static FAILED: AtomicBool = AtomicBool::new(false);
 static BAD_LINES: AtomicU64 = AtomicU64::new(0);
 
@@ -43,12 +45,21 @@ pub fn as_tool(name: &str) {
 pub fn note(place: impl Display, what: impl Display) {
     let tool = TOOL.get().map_or("pipeban", String::as_str);
     let mut message = String::new();
+    show_bar(None);
     // The text may hold bytes that a remote party chose; a terminal must not obey them.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
     message.push('\n');
     if std::io::stderr().write_all(message.as_bytes()).is_err() {
         // Who started us has gone. There is nobody left to tell when this fails too.
         let _ = to_system_log(&message);
+    }
+}
+
+/// Shows a bar of progress in place of the last; `None` takes it away. Only for a terminal.
+pub fn show_bar(bar: Option<&str>) {
+    if BAR.swap(bar.is_some(), Relaxed) || bar.is_some() {
+        // Back to the line's beginning, which is then cleared to its end.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{}", bar.unwrap_or(""));
     }
 }
 

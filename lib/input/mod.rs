@@ -4,6 +4,7 @@
 //! hand on all that it holds; that is what keeps a live pipeline quick and a bulk run cheap.
 
 mod decode;
+mod progress;
 mod source;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use memchr::{memchr, memrchr};
 
 use crate::complain::{self, Fault};
+use progress::Progress;
 use source::{STANDARD_INPUT, Source};
 
 /// A longer line is cut here, in bytes without the newline, or before the word that stands here; its tail is discarded.
@@ -47,6 +49,7 @@ pub struct Input {
     block: Range<usize>,
     /// In the tail of a line that was cut.
     skipping: bool,
+    progress: Option<Progress>,
 }
 
 enum Filled {
@@ -70,7 +73,13 @@ impl Input {
             scanned: 0,
             block: 0..0,
             skipping: false,
+            progress: None,
         }
+    }
+
+    /// From now on shows how much is read, if standard error is a terminal, the operands are regular files and it takes long.
+    pub fn show_progress(&mut self) {
+        self.progress = Progress::of(self.operands.make_contiguous());
     }
 
     /// The next line, without its newline. A last line without one is a line.
@@ -189,7 +198,8 @@ impl Input {
                 let Some(operand) = self.operands.pop_front() else {
                     return Ok(Filled::EndOfAll);
                 };
-                match Source::open(&operand) {
+                let counter = self.progress.as_ref().map(Progress::counter);
+                match Source::open(&operand, counter.unwrap_or_default()) {
                     Ok(source) => break self.source.insert(source),
                     Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
                 }
@@ -205,6 +215,9 @@ impl Input {
         self.held = 0..self.held.len();
         self.scanned = self.held.end;
         let room = self.held.end..self.buffer.len().min(self.held.end + READ_SIZE);
+        if let Some(progress) = &mut self.progress {
+            progress.show();
+        }
         match source.read(&mut self.buffer[room]) {
             Ok(0) => Ok(Filled::EndOfSource),
             Ok(n) => {

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -38,7 +40,8 @@ enum Bytes {
 }
 
 impl Source {
-    pub fn open(operand: &OsString) -> io::Result<Self> {
+    /// What is read of it is counted in bytes as they stand in the file.
+    pub fn open(operand: &OsString, counter: Arc<AtomicU64>) -> io::Result<Self> {
         let (name, file) = if operand == "-" {
             (
                 STANDARD_INPUT.into(),
@@ -48,7 +51,7 @@ impl Source {
             (operand.to_string_lossy().into_owned(), File::open(operand)?)
         };
         let waits = !file.metadata()?.is_file();
-        let file = Patient(file);
+        let file = Patient(file, counter);
         Ok(Source {
             name,
             lines: 0,
@@ -107,7 +110,7 @@ impl Source {
 }
 
 /// A file whose reads wait for data, whatever signals come and however its descriptor is set.
-struct Patient(File);
+struct Patient(File, Arc<AtomicU64>);
 
 impl Patient {
     fn ready(&self) -> bool {
@@ -127,7 +130,11 @@ impl Read for Patient {
                     let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
                     poll(&mut fds, PollTimeout::NONE)?;
                 }
-                result => return result,
+                result => {
+                    let read = *result.as_ref().unwrap_or(&0);
+                    self.1.fetch_add(read as u64, Relaxed);
+                    return result;
+                }
             }
         }
     }

@@ -122,6 +122,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.explain {
         return explain::run(chooser, input);
     }
+    input.show_progress();
     let mut output = Output::new(arguments.json);
     let bare = !(arguments.line || arguments.json || stamps.is_some());
     // A line that does not count still has a time.
