@@ -31,8 +31,13 @@ impl Progress {
         }
         let mut total = 0;
         for operand in operands {
-            let data = fs::metadata(operand).ok().filter(|_| operand != "-")?;
-            total += data.is_file().then(|| data.len())?;
+            if operand == "-" {
+                return None;
+            }
+            // What can't be read is reported when its turn comes.
+            if let Ok(data) = fs::metadata(operand) {
+                total += data.is_file().then(|| data.len())?;
+            }
         }
         let begin = Instant::now();
         Some(Progress {
