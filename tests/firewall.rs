@@ -378,6 +378,46 @@ fn older_backends_notice_a_flush() {
 }
 
 #[test]
+fn older_backends_tell_what_lets_packets_through() {
+    with_older_backends(
+        "older_backends_tell_what_lets_packets_through",
+        |name, mut firewall| {
+            let ours = |rule: &str| {
+                rule.replace(
+                    "OURS",
+                    if name == "ipset" {
+                        "PREROUTING"
+                    } else {
+                        "PIPEBAN"
+                    },
+                )
+            };
+            assert_eq!(firewall.verify().unwrap(), [""; 0], "{name}");
+            for (harm, mend, found) in [
+                (
+                    "-I PREROUTING -s 203.0.113.9/32 -j DROP",
+                    "-D PREROUTING -s 203.0.113.9/32 -j DROP",
+                    0,
+                ),
+                ("-A PREROUTING -j ACCEPT", "-D PREROUTING -j ACCEPT", 0),
+                ("-I PREROUTING -j ACCEPT", "-D PREROUTING -j ACCEPT", 1),
+                ("-I OURS -p tcp -j RETURN", "-D OURS -p tcp -j RETURN", 1),
+            ] {
+                run("sh", &["-ec", &ours(&format!("iptables -t raw {harm}"))]);
+                let told = firewall.verify().unwrap();
+                assert_eq!(told.len(), found, "{name}: {harm}: {told:?}");
+                run("sh", &["-ec", &ours(&format!("iptables -t raw {mend}"))]);
+            }
+            run("iptables", &["-t", "raw", "-F"]);
+            assert!(
+                firewall.verify().unwrap()[0].contains("is missing: PREROUTING"),
+                "{name}"
+            );
+        },
+    );
+}
+
+#[test]
 fn exec_runs_what_it_is_told_without_a_shell() {
     let directory = tempfile::tempdir().unwrap();
     let touch = |name: &str| format!("touch {}/{name}", directory.path().display());

@@ -88,18 +88,18 @@ fn write(ipv4: bool, seen: &Standing, rules: &[Address], mark: bool, anew: bool)
 pub fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>> {
     let name = program(ipv4, "");
     let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
-    let mut found = Vec::new();
+    let (mut found, mut met) = (Vec::new(), false);
     for rule in text.lines().filter_map(|l| l.strip_prefix("-A ")) {
-        if rule == ours {
-            return Ok(found);
-        }
-        if rule.starts_with("PREROUTING ") && !rule.ends_with("-j DROP") && rule.contains(" -j ") {
-            found.push(format!(
-                "{name}: a rule of the table raw decides before the bans: {rule}"
-            ));
+        met |= rule == ours;
+        let before = !met && rule.starts_with("PREROUTING ") || rule.starts_with("PIPEBAN ");
+        // What drops does no harm, nor what has no target.
+        if before && rule.contains(" -j ") && !rule.ends_with(" -j DROP") {
+            found.push(format!("{name}: a rule decides before the bans: {rule}"));
         }
     }
-    found.push(format!("{name}: the rule that drops is missing: {ours}"));
+    if !met {
+        found.push(format!("{name}: the rule that drops is missing: {ours}"));
+    }
     Ok(found)
 }
 
