@@ -21,7 +21,7 @@ const BUDGET: (usize, usize) = (2_000, 8);
 #[derive(Debug)]
 pub struct Walker {
     nodes: Vec<Node>,
-    sets: Vec<Box<[bool; 256]>>,
+    sets: Vec<[bool; 256]>,
     first: usize,
     slots: usize,
     /// The groups that have names, by their numbers.
@@ -324,7 +324,7 @@ impl Walker {
     }
 
     fn set(&mut self, class: &Class) -> Option<usize> {
-        let mut set = Box::new([false; 256]);
+        let mut set = [false; 256];
         match class {
             Class::Bytes(class) => {
                 for range in class.iter() {
