@@ -36,7 +36,7 @@ impl Progress {
             }
             // What can't be read is reported when its turn comes.
             if let Ok(data) = fs::metadata(operand) {
-                total += data.is_file().then(|| data.len())?;
+                total += data.is_file().then_some(data.len())?;
             }
         }
         let begin = Instant::now();
