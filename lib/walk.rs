@@ -9,8 +9,11 @@
 //! and `_1_if_NAME` with `_2_yes` and `_3_no` in it (the one if the group NAME took part, else the other).
 
 use memchr::{memchr, memrchr};
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look};
+use regex_syntax::hir::Look;
+
+mod build;
+#[cfg(test)]
+mod tests;
 
 /// A pattern that comes to more nodes is not walked.
 const MAX_NODES: usize = 20_000;
@@ -133,26 +136,6 @@ impl Walk {
 }
 
 impl Walker {
-    /// `None` for what can't be walked: a repeat of what may be empty, classes of Unicode, a pattern too large.
-    ///
-    /// `pattern` is in the syntax of `regex::bytes` without Unicode.
-    pub fn new(pattern: &str) -> Option<Walker> {
-        let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
-        let hir = parser.parse(pattern).ok()?;
-        let properties = hir.properties();
-        let mut walker = Walker {
-            nodes: vec![Node::Done],
-            sets: Vec::new(),
-            first: 0,
-            names: names(&hir),
-            slots: 2 + 2 * properties.explicit_captures_len(),
-            budget: BUDGET.0,
-            anchored: properties.look_set_prefix().contains(Look::Start),
-        };
-        walker.first = walker.add(&hir, 0)?;
-        Some(walker)
-    }
-
     /// Gives it this budget, for a pattern that only a walk can tell.
     pub fn with_budget(mut self, budget: usize) -> Walker {
         self.budget = budget;
@@ -167,184 +150,6 @@ impl Walker {
     /// The groups that have names, by their numbers.
     pub fn names(&self) -> &[(usize, String)] {
         &self.names
-    }
-
-    fn push(&mut self, node: Node) -> Option<usize> {
-        self.nodes.push(node);
-        (self.nodes.len() <= MAX_NODES).then_some(self.nodes.len() - 1)
-    }
-
-    /// Adds the nodes of `hir`, from which the way leads to `next`.
-    fn add(&mut self, hir: &Hir, next: usize) -> Option<usize> {
-        match hir.kind() {
-            HirKind::Empty => Some(next),
-            HirKind::Literal(literal) => {
-                let text = literal.0.clone();
-                self.push(Node::Literal { text, next })
-            }
-            HirKind::Class(class) => {
-                let set = self.set(class)?;
-                self.push(Node::One { set, next })
-            }
-            HirKind::Look(look) => {
-                let look = *look;
-                let known = [
-                    Look::Start,
-                    Look::End,
-                    Look::StartLF,
-                    Look::EndLF,
-                    Look::WordAscii,
-                    Look::WordAsciiNegate,
-                    Look::WordStartHalfAscii,
-                    Look::WordEndHalfAscii,
-                ];
-                known
-                    .contains(&look)
-                    .then(|| self.push(Node::Look { look, next }))?
-            }
-            HirKind::Capture(capture)
-                if capture.name.as_ref().is_some_and(|n| n.starts_with('_')) =>
-            {
-                self.special(capture, next)
-            }
-            HirKind::Capture(capture) => {
-                let slot = 2 * capture.index as usize;
-                let end = self.push(Node::Save {
-                    slot: slot + 1,
-                    next,
-                })?;
-                let inner = self.add(&capture.sub, end)?;
-                self.push(Node::Save { slot, next: inner })
-            }
-            HirKind::Concat(parts) => parts
-                .iter()
-                .rev()
-                .try_fold(next, |next, p| self.add(p, next)),
-            HirKind::Alternation(parts) => {
-                let (last, others) = parts.split_last()?;
-                let last = self.add(last, next)?;
-                others.iter().rev().try_fold(last, |second, part| {
-                    let first = self.add(part, next)?;
-                    self.push(Node::Either { first, second })
-                })
-            }
-            HirKind::Repetition(repeat) => {
-                let (least, most) = (repeat.min as usize, repeat.max.map(|m| m as usize));
-                if let HirKind::Class(class) = repeat.sub.kind() {
-                    let set = self.set(class)?;
-                    return self.push(Node::Many {
-                        set,
-                        least,
-                        most: most.unwrap_or(usize::MAX),
-                        greedy: repeat.greedy,
-                        next,
-                    });
-                }
-                let either = |first, second| match repeat.greedy {
-                    true => Node::Either { first, second },
-                    false => Node::Either {
-                        first: second,
-                        second: first,
-                    },
-                };
-                let mut next = next;
-                match most {
-                    Some(most) => {
-                        let end = next;
-                        for _ in least..most {
-                            let inner = self.add(&repeat.sub, next)?;
-                            next = self.push(either(inner, end))?;
-                        }
-                    }
-                    None => {
-                        // Round and round with no byte taken would never end.
-                        if repeat.sub.properties().minimum_len()? == 0 {
-                            return None;
-                        }
-                        let again = self.push(Node::Done)?;
-                        let inner = self.add(&repeat.sub, again)?;
-                        self.nodes[again] = either(inner, next);
-                        next = again;
-                    }
-                }
-                for _ in 0..least {
-                    next = self.add(&repeat.sub, next)?;
-                }
-                Some(next)
-            }
-        }
-    }
-
-    /// A group whose name says that it is none.
-    fn special(&mut self, capture: &Capture, next: usize) -> Option<usize> {
-        let name = capture.name.as_deref()?;
-        let (_, what) = name.strip_prefix('_')?.split_once('_')?;
-        let (what, of) = what.split_once('_').unwrap_or((what, ""));
-        match what {
-            "if" => {
-                let group = self.names.iter().find(|(_, n)| n == of)?.0;
-                let HirKind::Concat(ways) = capture.sub.kind() else {
-                    return None;
-                };
-                let way = |hir: &Hir| match hir.kind() {
-                    HirKind::Capture(way) => Some(way.sub.as_ref().clone()),
-                    _ => None,
-                };
-                let [yes, no] = ways.as_slice() else {
-                    return None;
-                };
-                let yes = self.add(&way(yes)?, next)?;
-                let no = self.add(&way(no)?, next)?;
-                self.push(Node::If { group, yes, no })
-            }
-            "same" => {
-                let group = self.names.iter().find(|(_, n)| n == of)?.0;
-                self.push(Node::Same { group, next })
-            }
-            _ => {
-                let first = self.add(&capture.sub, 0)?;
-                let properties = capture.sub.properties();
-                let back = match what {
-                    "behind" | "notbehind" => {
-                        let length = properties.minimum_len()?;
-                        (properties.maximum_len() == Some(length)).then_some(length)?
-                    }
-                    "ahead" | "notahead" => 0,
-                    _ => return None,
-                };
-                let negated = what.starts_with("not");
-                self.push(Node::Around {
-                    first,
-                    back,
-                    negated,
-                    next,
-                })
-            }
-        }
-    }
-
-    fn set(&mut self, class: &Class) -> Option<usize> {
-        let mut set = [false; 256];
-        match class {
-            Class::Bytes(class) => {
-                for range in class.iter() {
-                    set[usize::from(range.start())..=usize::from(range.end())].fill(true);
-                }
-            }
-            Class::Unicode(class) => {
-                for range in class.iter() {
-                    let end = u8::try_from(u32::from(range.end()))
-                        .ok()
-                        .filter(u8::is_ascii)?;
-                    set[range.start() as usize..=usize::from(end)].fill(true);
-                }
-            }
-        }
-        let known = self.sets.iter().position(|s| *s == set);
-        known.or_else(|| {
-            self.sets.push(set);
-            Some(self.sets.len() - 1)
-        })
     }
 
     /// Walks `text` from `start`: whether a match begins there, its groups in `walk`. `None`: the budget did not suffice.
@@ -534,23 +339,6 @@ impl Walker {
     }
 }
 
-/// The groups of a pattern that have names, those apart that are none.
-fn names(hir: &Hir) -> Vec<(usize, String)> {
-    let mut names = Vec::new();
-    let mut open = vec![hir];
-    while let Some(hir) = open.pop() {
-        if let HirKind::Capture(capture) = hir.kind()
-            && let Some(name) = capture.name.as_deref().filter(|n| !n.starts_with('_'))
-        {
-            names.push((capture.index as usize, name.to_string()));
-        }
-        open.extend(hir.kind().subs());
-    }
-    names.sort();
-    names.dedup();
-    names
-}
-
 fn holds(look: Look, text: &[u8], at: usize) -> bool {
     let word = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let before = at.checked_sub(1).and_then(|i| text.get(i));
@@ -565,90 +353,5 @@ fn holds(look: Look, text: &[u8], at: usize) -> bool {
         Look::WordStartHalfAscii => !word(before),
         Look::WordEndHalfAscii => !word(after),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use regex::bytes::RegexBuilder;
-
-    /// Patterns with all that can be walked; each is compared with the automaton on many texts.
-    const PATTERNS: [&str; 24] = [
-        "abc",
-        "^a*(b+)c",
-        "(a|ab)(c|bcd)(d*)",
-        "(a+)(b+)?",
-        "a.*b.*(c)",
-        "a.*?b.*?(c)",
-        "^(?:a|b)*(c)$",
-        "(?:ab|c){2,3}(d)?",
-        "(?:ab|c){2,}?(d)?",
-        "[ab]{2,3}(b*)",
-        "[ab]{2,3}?(b*)",
-        r"\b(a+)\b",
-        r"\B(b)",
-        r"(?m)^(a)$",
-        r"(a)(?:\n?\z)",
-        "(?:a(b)?)+c",
-        "((a)|(b))+",
-        "x*",
-        "(?:(a)x|(b)y)?c",
-        r"\b{start-half}(ab)\b{end-half}",
-        "(.*)(a)(.*)",
-        "(.*?)(a)(.*?)$",
-        "[^a]*(a)[^b]*(b)",
-        "(?i)(aB)+",
-    ];
-
-    #[test]
-    fn as_the_automaton_says() {
-        let mut state = 0x2545_f491_4f6c_dd1du64;
-        let mut roll = |sides: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % sides
-        };
-        let mut walk = Walk::default();
-        let mut arrived = 0;
-        for pattern in PATTERNS {
-            let regex = RegexBuilder::new(pattern).unicode(false).build();
-            let regex = regex.expect("a good pattern");
-            let walker = Walker::new(pattern).expect("a pattern that can be walked");
-            for _ in 0..2000 {
-                let length = roll(12) as usize;
-                let text: Vec<u8> = (0..length)
-                    .map(|_| b"aaabbbccdxyAB \n\xff"[roll(16) as usize])
-                    .collect();
-                let captures = regex.captures(&text);
-                let start = captures
-                    .as_ref()
-                    .map_or(0, |c| c.get(0).map_or(0, |m| m.start()));
-                let found = walker.walk(&text, start, &mut walk);
-                assert_eq!(found, Some(captures.is_some()), "{pattern} on {text:?}");
-                let Some(captures) = captures else { continue };
-                arrived += 1;
-                for group in 0..captures.len() {
-                    let expected = captures.get(group).map(|m| (m.start(), m.end()));
-                    assert_eq!(walk.group(group), expected, "{pattern}, {group}, {text:?}");
-                }
-            }
-        }
-        assert!(arrived > 10_000, "{arrived}");
-    }
-
-    #[test]
-    fn a_budget_ends_it() {
-        let walker = Walker::new("^(?:ab|a|b|ba)+$").expect("a pattern");
-        let text = [b"ab".repeat(100), b"c".to_vec()].concat();
-        assert_eq!(walker.walk(&text, 0, &mut Walk::default()), None);
-    }
-
-    #[test]
-    fn what_cannot_be_walked() {
-        for pattern in ["(?:a*)*", "(?:|a)+", "(", "(?:a{1000}){1000}"] {
-            assert!(Walker::new(pattern).is_none(), "{pattern}");
-        }
     }
 }

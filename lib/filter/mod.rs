@@ -1,15 +1,17 @@
 //! fail2ban's filter files (jail.conf(5)), read where the user has them and run as they are.
 
+mod argument;
 mod dates;
 mod ini;
 mod pattern;
 mod port;
 mod session;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod values;
 
-use std::path::{Path, PathBuf};
-
+use self::argument::{find, options};
 use self::dates::Dates;
 use self::ini::Ini;
 use self::pattern::{Group, Groups, Pattern, Trouble};
@@ -19,8 +21,6 @@ use crate::address::Address;
 use crate::complain::Fault;
 use crate::sieve::{self, Sieve};
 
-/// Where a bare name is looked up.
-const FOLDER: &str = "/etc/fail2ban/filter.d";
 /// More lines than this are not searched together, whatever the filter says.
 const MAX_LINES: usize = 1000;
 /// Of a line searched together with others, no more bytes are held.
@@ -382,194 +382,4 @@ fn used_up(lines: &[Vec<u8>], text: &[u8], pattern: &Pattern) -> (Vec<Vec<u8>>, 
     }
     rest.extend_from_slice(&lines[last..]);
     (matched, rest)
-}
-
-/// The file that an argument names.
-fn find(file: &str) -> PathBuf {
-    let path = PathBuf::from(file);
-    if path.exists() || file.contains('/') {
-        return path;
-    }
-    let named = Path::new(FOLDER).join(file);
-    match named.extension() {
-        Some(_) => named,
-        None => named.with_extension("conf"),
-    }
-}
-
-type Options = Vec<(String, String)>;
-
-/// Splits `FILE[a=1,b="x, y"][c='z']`.
-fn options(argument: &str) -> Result<(String, Options), String> {
-    let argument = argument.trim_end();
-    let Some((file, list)) = argument.split_once('[') else {
-        return Ok((argument.into(), Options::new()));
-    };
-    let mut rest = list
-        .strip_suffix(']')
-        .ok_or("an option list without its ]")?;
-    let mut options = Options::new();
-    loop {
-        rest = rest.trim_start_matches([',', ' ']);
-        if rest.is_empty() {
-            return Ok((file.into(), options));
-        }
-        let good = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-        let (name, value) = rest
-            .split_once('=')
-            .filter(|(name, _)| !name.is_empty() && name.chars().all(good))
-            .ok_or_else(|| format!("not an option such as mode=normal: \"{rest}\""))?;
-        let quote = value.chars().next().filter(|c| *c == '"' || *c == '\'');
-        let (value, after) = match quote {
-            Some(quote) => value[1..]
-                .split_once(quote)
-                .ok_or("a quote without its end")?,
-            None => {
-                let end = value.find([',', ']']).unwrap_or(value.len());
-                value.split_at(end)
-            }
-        };
-        options.push((name.to_lowercase(), value.trim().to_string()));
-        let after = after.trim_start();
-        rest = match after.strip_prefix(']') {
-            Some(next) => next
-                .trim_start()
-                .strip_prefix('[')
-                .ok_or("text after an option list")?,
-            None if after.is_empty() || after.starts_with(',') => after,
-            None => return Err(format!("text after an option: \"{after}\"")),
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments() {
-        for (argument, expected) in [
-            ("sshd.conf", "sshd.conf"),
-            ("sshd[mode=aggressive]", "sshd mode=aggressive"),
-            (
-                r#"a/b.conf[x="1, 2",y='z'][w=3]"#,
-                "a/b.conf x=1, 2 y=z w=3",
-            ),
-            ("sshd[]", "sshd"),
-            ("sshd[mode", "an option list without its ]"),
-            ("sshd[mode]", "not an option such as mode=normal: \"mode\""),
-            ("sshd[a='x]", "a quote without its end"),
-            ("sshd[a='x'y]", "text after an option: \"y\""),
-        ] {
-            let read = match options(argument) {
-                Ok((file, options)) => {
-                    let options = options.iter().map(|(k, v)| format!(" {k}={v}"));
-                    file + &options.collect::<String>()
-                }
-                Err(e) => e,
-            };
-            assert_eq!(read, expected, "{argument}");
-        }
-    }
-
-    /// A filter of its own making, one verdict a line.
-    fn verdicts(text: &str, lines: &[&str]) -> Vec<String> {
-        let folder = tempfile::tempdir().expect("a directory");
-        let file = folder.path().join("own.conf");
-        std::fs::write(&file, text).expect("a file");
-        let mut filter = Filter::load(&file.display().to_string()).expect("a good filter");
-        let say = |line: &&str| match filter.check(line.as_bytes()).expect("a good filter") {
-            Verdict::Nothing => "-".into(),
-            Verdict::Address { address, pattern } => format!("{address} {pattern}"),
-            Verdict::Name { text, .. } => format!("name {}", String::from_utf8_lossy(&text)),
-            Verdict::TooManySteps { pattern } => format!("steps {pattern}"),
-        };
-        lines.iter().map(say).collect()
-    }
-
-    #[test]
-    fn one_line() {
-        let filter = r"
-[Definition]
-prefregex = ^\s*\S+ \w+\[\d+\]: <F-CONTENT>.+</F-CONTENT>$
-failregex = ^login of \S* failed from <HOST>$
-            ^refused <SUBNET>$
-            ^(?:(?!good).)*bad <ADDR>$
-            ^(a+)+x<ADDR>
-ignoreregex = of root
-";
-        let lines = [
-            "Mar 30 02:16:17 host d[1]: login of x failed from 192.0.2.1",
-            "Mar 30 02:16:17 host d[1]: login of x failed from [2001:db8::1]",
-            "Mar 30 02:16:17 host d[1]: login of x failed from ::ffff:192.0.2.1",
-            "Mar 30 02:16:17 host d[1]: login of x failed from a.example.net",
-            "Mar 30 02:16:17 host d[1]: login of x failed from 192.0.2.999",
-            "Mar 30 02:16:17 host d[1]: login of root failed from 192.0.2.1",
-            "Mar 30 02:16:17 host d[1]: refused 192.0.2.77/24",
-            "2026-03-30T02:16:17Z host d[1]: a bad 192.0.2.1",
-            "2026-03-30T02:16:17Z host d[1]: a good bad 192.0.2.1",
-            "login of x failed from 192.0.2.1",
-        ];
-        let expected = [
-            "192.0.2.1 1",
-            "2001:db8::1 1",
-            "192.0.2.1 1",
-            "name a.example.net",
-            "name 192.0.2.999",
-            "-",
-            "192.0.2.0/24 2",
-            "192.0.2.1 3",
-            "-",
-            "-",
-        ];
-        assert_eq!(verdicts(filter, &lines), expected);
-    }
-
-    #[test]
-    fn several_lines() {
-        let filter = r"
-[Definition]
-failregex = ^begin (\d+) <HOST>$<SKIPLINES>^end \1 bad$
-maxlines = 4
-";
-        let lines = [
-            "Mar 30 02:16:17 begin 1 192.0.2.1",
-            "Mar 30 02:16:17 begin 2 192.0.2.2",
-            "Mar 30 02:16:17 end 1 bad",
-            "Mar 30 02:16:17 end 2 bad",
-            "Mar 30 02:16:17 end 2 bad",
-        ];
-        // fail2ban's dates stand at a line's beginning, with their blank left in place.
-        let filter = filter
-            .replace("^begin", r"^\s*begin")
-            .replace("^end", r"^\s*end");
-        assert_eq!(
-            verdicts(&filter, &lines),
-            ["-", "-", "192.0.2.1 1", "192.0.2.2 1", "-"]
-        );
-    }
-
-    #[test]
-    fn too_many_steps_are_not_taken() {
-        let filter = "[Definition]\nfailregex = ^\\s*(?=a)(?:a|aa)+(?<!b)c<HOST>\n";
-        let line = format!("Mar 30 02:16:17 {}d192.0.2.1 c192.0.2.1", "a".repeat(200));
-        let verdict = verdicts(filter, &[&line]);
-        assert!(verdict == ["steps 1"] || verdict == ["-"], "{verdict:?}");
-    }
-
-    #[test]
-    fn what_is_no_filter() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let file = folder.path().join("own.conf");
-        for text in [
-            "[Definition]\n",
-            "[Definition]\nfailregex = no address\n",
-            "[Definition]\nfailregex = (<HOST>\n",
-            "[Definition]\nfailregex = <HOST>\nmaxlines = many\n",
-            "[Definition]\nfailregex = <HOST>\ndatepattern = %%Q\n",
-        ] {
-            std::fs::write(&file, text).expect("a file");
-            assert!(Filter::load(&file.display().to_string()).is_err(), "{text}");
-        }
-    }
 }

@@ -1,0 +1,64 @@
+//! What `--filter` is given: `FILE` or `FILE[option=value,…]`.
+
+use std::path::{Path, PathBuf};
+
+/// Where a bare name is looked up.
+const FOLDER: &str = "/etc/fail2ban/filter.d";
+
+/// The file that an argument names.
+pub fn find(file: &str) -> PathBuf {
+    let path = PathBuf::from(file);
+    if path.exists() || file.contains('/') {
+        return path;
+    }
+    let named = Path::new(FOLDER).join(file);
+    match named.extension() {
+        Some(_) => named,
+        None => named.with_extension("conf"),
+    }
+}
+
+pub type Options = Vec<(String, String)>;
+
+/// Splits `FILE[a=1,b="x, y"][c='z']`.
+pub fn options(argument: &str) -> Result<(String, Options), String> {
+    let argument = argument.trim_end();
+    let Some((file, list)) = argument.split_once('[') else {
+        return Ok((argument.into(), Options::new()));
+    };
+    let mut rest = list
+        .strip_suffix(']')
+        .ok_or("an option list without its ]")?;
+    let mut options = Options::new();
+    loop {
+        rest = rest.trim_start_matches([',', ' ']);
+        if rest.is_empty() {
+            return Ok((file.into(), options));
+        }
+        let good = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        let (name, value) = rest
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty() && name.chars().all(good))
+            .ok_or_else(|| format!("not an option such as mode=normal: \"{rest}\""))?;
+        let quote = value.chars().next().filter(|c| *c == '"' || *c == '\'');
+        let (value, after) = match quote {
+            Some(quote) => value[1..]
+                .split_once(quote)
+                .ok_or("a quote without its end")?,
+            None => {
+                let end = value.find([',', ']']).unwrap_or(value.len());
+                value.split_at(end)
+            }
+        };
+        options.push((name.to_lowercase(), value.trim().to_string()));
+        let after = after.trim_start();
+        rest = match after.strip_prefix(']') {
+            Some(next) => next
+                .trim_start()
+                .strip_prefix('[')
+                .ok_or("text after an option list")?,
+            None if after.is_empty() || after.starts_with(',') => after,
+            None => return Err(format!("text after an option: \"{after}\"")),
+        };
+    }
+}

@@ -1,0 +1,81 @@
+use super::*;
+use regex::bytes::RegexBuilder;
+
+/// Patterns with all that can be walked; each is compared with the automaton on many texts.
+const PATTERNS: [&str; 24] = [
+    "abc",
+    "^a*(b+)c",
+    "(a|ab)(c|bcd)(d*)",
+    "(a+)(b+)?",
+    "a.*b.*(c)",
+    "a.*?b.*?(c)",
+    "^(?:a|b)*(c)$",
+    "(?:ab|c){2,3}(d)?",
+    "(?:ab|c){2,}?(d)?",
+    "[ab]{2,3}(b*)",
+    "[ab]{2,3}?(b*)",
+    r"\b(a+)\b",
+    r"\B(b)",
+    r"(?m)^(a)$",
+    r"(a)(?:\n?\z)",
+    "(?:a(b)?)+c",
+    "((a)|(b))+",
+    "x*",
+    "(?:(a)x|(b)y)?c",
+    r"\b{start-half}(ab)\b{end-half}",
+    "(.*)(a)(.*)",
+    "(.*?)(a)(.*?)$",
+    "[^a]*(a)[^b]*(b)",
+    "(?i)(aB)+",
+];
+
+#[test]
+fn as_the_automaton_says() {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut roll = |sides: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % sides
+    };
+    let mut walk = Walk::default();
+    let mut arrived = 0;
+    for pattern in PATTERNS {
+        let regex = RegexBuilder::new(pattern).unicode(false).build();
+        let regex = regex.expect("a good pattern");
+        let walker = Walker::new(pattern).expect("a pattern that can be walked");
+        for _ in 0..2000 {
+            let length = roll(12) as usize;
+            let text: Vec<u8> = (0..length)
+                .map(|_| b"aaabbbccdxyAB \n\xff"[roll(16) as usize])
+                .collect();
+            let captures = regex.captures(&text);
+            let start = captures
+                .as_ref()
+                .map_or(0, |c| c.get(0).map_or(0, |m| m.start()));
+            let found = walker.walk(&text, start, &mut walk);
+            assert_eq!(found, Some(captures.is_some()), "{pattern} on {text:?}");
+            let Some(captures) = captures else { continue };
+            arrived += 1;
+            for group in 0..captures.len() {
+                let expected = captures.get(group).map(|m| (m.start(), m.end()));
+                assert_eq!(walk.group(group), expected, "{pattern}, {group}, {text:?}");
+            }
+        }
+    }
+    assert!(arrived > 10_000, "{arrived}");
+}
+
+#[test]
+fn a_budget_ends_it() {
+    let walker = Walker::new("^(?:ab|a|b|ba)+$").expect("a pattern");
+    let text = [b"ab".repeat(100), b"c".to_vec()].concat();
+    assert_eq!(walker.walk(&text, 0, &mut Walk::default()), None);
+}
+
+#[test]
+fn what_cannot_be_walked() {
+    for pattern in ["(?:a*)*", "(?:|a)+", "(", "(?:a{1000}){1000}"] {
+        assert!(Walker::new(pattern).is_none(), "{pattern}");
+    }
+}
