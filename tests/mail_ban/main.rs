@@ -1,9 +1,10 @@
 //! mail-ban with mailers and whois servers that work, hang, fail, flood and lie.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod servers;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Shell, wait_until};
+use servers::{smtp_server, whois_server};
 
 /// A shell with a sendmail of its own, which runs this script; `$mail` names a new file for a mail.
 struct Post {
@@ -329,63 +331,6 @@ fn without_a_mailer_or_a_state_the_records_pass() {
             "{recipient}"
         );
     }
-}
-
-/// A server of SMTP that takes every mail; answers its port and the mails as they came.
-fn smtp_server() -> (u16, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let mails = Arc::new(Mutex::new(vec![]));
-    let kept = mails.clone();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, kept) = (stream.unwrap(), kept.clone());
-            thread::spawn(move || _ = serve_smtp(stream, &kept));
-        }
-    });
-    (port, mails)
-}
-
-fn serve_smtp(mut stream: TcpStream, mails: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?);
-    stream.write_all(b"220 test\r\n")?;
-    let mut session = String::new();
-    loop {
-        let mut line = String::new();
-        if lines.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        session += &line;
-        if line == "DATA\r\n" {
-            stream.write_all(b"354 go\r\n")?;
-            while !line.is_empty() && line != ".\r\n" {
-                line.clear();
-                lines.read_line(&mut line)?;
-                session += &line;
-            }
-            mails.lock().unwrap().push(std::mem::take(&mut session));
-        }
-        stream.write_all(b"250 ok\r\n")?;
-    }
-}
-
-/// A server of whois on a port of its own, which answers by `answer`.
-fn whois_server(answer: impl Fn(TcpStream, String) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let answer = Arc::new(answer);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, answer) = (stream.unwrap(), answer.clone());
-            thread::spawn(move || {
-                let mut query = String::new();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                reader.read_line(&mut query).unwrap();
-                answer(stream, query);
-            });
-        }
-    });
-    port
 }
 
 const HOSTILE: &[u8] = b"x\n~!touch /tmp/x\r\n.\r\nMAIL FROM:<a@b>\r\nBcc: victim@example.org\r\n\r\n\x1b]0;title\x07\x1b[2J\0\xff\xe2\x80\xae~|sh\n";
