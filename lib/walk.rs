@@ -1,8 +1,8 @@
 //! Groups of a match, found by walking the pattern.
 //!
 //! An automaton tells quickly whether a line matches, but where its groups stand it tells slowly. Patterns of log lines are mostly
-//! literal text, so walking them with a way back costs a tenth of that. The walk has a budget linear in the text's length; where that
-//! does not suffice, or for a pattern that can't be walked, the caller asks the automaton.
+//! literal text, which a walk with ways back takes in long steps. It has a budget linear in the text's length; where that does not
+//! suffice, or for a pattern that can't be walked, the caller asks the automaton.
 //!
 //! What the syntax of `regex` can't say may be said by groups of certain names, each with a number to make it unlike others:
 //! `_1_ahead`, `_1_notahead`, `_1_behind`, `_1_notbehind` (what stands around), `_1_same_NAME` (what the group NAME holds, once more),
