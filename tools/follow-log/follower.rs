@@ -22,7 +22,7 @@ use crate::stop::{self, Stop};
 use crate::watch::Watch;
 use crate::{Arguments, From};
 
-/// Positions are written when this has passed since the last time: a burst pays once, and a killed
+/// Positions are written when this has passed since they moved: a burst pays once, and a killed
 /// follower repeats at most the lines of this time.
 const SAVE: Duration = Duration::from_millis(20);
 
@@ -55,7 +55,8 @@ pub struct Follower {
     jobs: VecDeque<Job>,
     starting: bool,
     number: u64,
-    save_at: Instant,
+    /// When positions that have moved are to be written: not at once, when the lines themselves are on their way.
+    save_at: Option<Instant>,
     buffer: Box<[u8]>,
     output: Output,
     /// Whether a line was printed.
@@ -92,7 +93,7 @@ impl Follower {
             jobs: VecDeque::new(),
             starting: true,
             number,
-            save_at: Instant::now(),
+            save_at: None,
             buffer: source::buffer(),
             output: Output::new(false),
             done: false,
@@ -160,9 +161,7 @@ impl Follower {
             self.look_again()?;
             if self.output.buffer().len() >= ENOUGH {
                 self.flush()?;
-                if Instant::now() >= self.save_at {
-                    self.save();
-                }
+                self.save_in_time(Instant::now());
             }
         }
         Ok(())
@@ -337,16 +336,21 @@ impl Follower {
             }
         }
         self.flush()?;
-        if self.positions.is_some() && self.sources.values().any(|s| s.unsaved) {
-            if now >= self.save_at {
-                self.save();
-            }
-            if self.sources.values().any(|s| s.unsaved) {
-                let save_at = self.save_at;
-                wake = wake.map_or(Some(save_at), |w| Some(w.min(save_at)));
-            }
+        if let Some(save_at) = self.save_in_time(now) {
+            wake = wake.map_or(Some(save_at), |w| Some(w.min(save_at)));
         }
         Ok(wake)
+    }
+
+    /// Has the positions written if it is time, and says when it will be.
+    fn save_in_time(&mut self, now: Instant) -> Option<Instant> {
+        if self.positions.is_none() || !self.sources.values().any(|s| s.unsaved) {
+            return None;
+        }
+        if *self.save_at.get_or_insert(now + SAVE) <= now {
+            self.save();
+        }
+        self.save_at
     }
 
     /// Has the positions written; all lines before them must have been written out.
@@ -358,10 +362,11 @@ impl Follower {
         if self.jobs.iter().any(|job| matches!(job, Job::Past(_))) {
             return;
         }
-        if positions.save(self.sources.values().filter(|s| s.unsaved)) {
+        let saved = positions.save(self.sources.values().filter(|s| s.unsaved));
+        self.save_at = (!saved).then(|| Instant::now() + SAVE);
+        if saved {
             self.sources.values_mut().for_each(|s| s.unsaved = false);
         }
-        self.save_at = Instant::now() + SAVE;
     }
 
     /// Writes the positions for the last time.
