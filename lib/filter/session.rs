@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::pattern::{Group, Groups};
 
-/// So many connections are remembered at once; the oldest goes first.
-const MAX_SESSIONS: usize = 1000;
+/// So many connections are remembered at once, as many as fail2ban remembers; the oldest goes first.
+const MAX_SESSIONS: usize = 100;
 /// No more bytes of one group are remembered, nor of a connection's name.
 const MAX_TEXT: usize = 1024;
 /// So many user names tell that there is more than one.
