@@ -1,7 +1,6 @@
 //! `--due`: lifts the bans that have ended where the firewall does not do that by itself, now or for as long as any is left.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -9,8 +8,9 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::unistd::{chdir, close, setsid};
+use nix::unistd::chdir;
 use pipeban::complain::{self, Fault};
+use pipeban::detach::detach;
 use pipeban::enforce::enforce;
 use pipeban::firewall;
 use pipeban::input::describe;
@@ -111,16 +111,7 @@ fn wait_for_change(changes: &Inotify, wait: Duration) {
 /// Starts the process that waits and lets it go: in a session of its own, with nothing of the caller's.
 fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
     let fault = |e| Fault::new("--background", describe(&e));
-    let open: Vec<i32> = fs::read_dir("/proc/self/fd")
-        .map_err(fault)?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    for descriptor in open.into_iter().filter(|d| *d > 2) {
-        // The one that read the directory is closed already.
-        let _ = close(descriptor);
-    }
-    // Fails only for the leader of a process group, who has no caller's terminal to lose.
-    let _ = setsid();
+    detach();
     let me = env::current_exe().map_err(fault)?;
     let mut command = Command::new(me);
     command.args(["--due", "--wait"]);
