@@ -19,6 +19,10 @@ use crate::address::Address;
 /// Elements a transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three times that fits a socket's usual
 /// send buffer.
 const STEP: usize = 1_500;
+/// So few are asked for one by one before they are banned.
+const FEW: usize = 8;
+/// Two times left are the same if they differ by less: the kernel counts in ticks.
+const TICKS: Duration = Duration::from_millis(100);
 /// How often to begin again because somebody else changed the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
 
@@ -38,6 +42,17 @@ struct Standing {
     sets: BTreeSet<Set>,
     /// Those of the sets that have their rule.
     rules: BTreeSet<Set>,
+}
+
+/// How an element is put into its set.
+#[derive(Clone, Copy, PartialEq)]
+enum Put {
+    /// Fails with EEXIST if it is there.
+    New,
+    /// If it is there it may take the new time, or keep its own.
+    Over,
+    /// In place of one that is there.
+    Anew,
 }
 
 impl Nft {
@@ -127,7 +142,46 @@ impl Nft {
         })
     }
 
-    fn ban_step(&mut self, elements: &[Element], replace: bool) -> Result<(), Errno> {
+    /// Bans these in one transaction, whatever is there.
+    fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
+        if elements.len() <= FEW && self.hold(elements, |_, _| true)? {
+            // A kernel from 6.12 on gives an element another time where it stands. To delete one means to wait some
+            // 20 ms for all packets under way, once the socket is closed; so does a transaction that fails.
+            self.put(elements, Put::Over)?;
+            if self.hold(elements, takes_time)? {
+                return Ok(());
+            }
+            return self.put(elements, Put::Anew);
+        }
+        match self.put(elements, Put::New) {
+            Err(Errno::EEXIST) => self.put(elements, Put::Anew),
+            done => done,
+        }
+    }
+
+    /// Whether all of these are there, each with a time left, `None` for ever, that `fits` it.
+    fn hold(
+        &mut self,
+        elements: &[Element],
+        fits: impl Fn(&Element, Option<Duration>) -> bool,
+    ) -> Result<bool, Errno> {
+        for element in elements {
+            let mut held = false;
+            let asked = messages::get_element(element);
+            let answer = self.socket.ask(&asked, |_, _, a| {
+                held |= messages::elements(a, element.set).any(|(_, left)| fits(element, left));
+            });
+            match answer {
+                Ok(()) if held => (),
+                // Neither the element nor the set has to be there.
+                Ok(()) | Err(Errno::ENOENT) => return Ok(false),
+                failed => return failed.map(|()| false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
         self.change(|r, sets| {
             for group in elements.chunk_by(|a, b| a.set == b.set) {
                 let set = group[0].set;
@@ -135,12 +189,12 @@ impl Nft {
                     messages::put_set(r, set);
                     messages::put_rule(r, set);
                 }
-                if replace {
-                    // A new time begins only with a new element; there is one before and after, whatever was there.
+                if how == Put::Anew {
+                    // There is one before and after, whatever was there.
                     messages::put_elements(r, group, false);
                     messages::delete_elements(r, group);
                 }
-                messages::put_elements(r, group, !replace);
+                messages::put_elements(r, group, how == Put::New);
             }
         })?;
         self.stands.sets.extend(elements.iter().map(|e| e.set));
@@ -166,11 +220,7 @@ impl Firewall for Nft {
         elements.sort_by_key(|e| (e.set, e.address.ip()));
         elements.dedup_by_key(|e| e.address);
         for step in elements.chunks(STEP) {
-            match self.ban_step(step, false) {
-                Err(Errno::EEXIST) => self.ban_step(step, true),
-                done => done,
-            }
-            .map_err(explain)?;
+            self.ban_step(step).map_err(explain)?;
         }
         Ok(())
     }
@@ -233,6 +283,14 @@ impl Firewall for Nft {
 
     fn expires(&self, _: Duration) -> bool {
         true
+    }
+}
+
+/// Whether the time left is the one that the element was given just now.
+fn takes_time(element: &Element, left: Option<Duration>) -> bool {
+    match (element.time(), left) {
+        (Some(given), Some(left)) => given.abs_diff(left) < TICKS,
+        (given, left) => given.is_none() && left.is_none(),
     }
 }
 

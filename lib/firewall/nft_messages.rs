@@ -110,6 +110,14 @@ pub struct Element {
     time: Option<Duration>,
 }
 
+impl Element {
+    /// As the kernel is told: in whole milliseconds, `None` for ever.
+    pub fn time(&self) -> Option<Duration> {
+        self.time
+            .map(|time| Duration::from_millis(milliseconds(time)))
+    }
+}
+
 impl From<&Ban> for Element {
     fn from((address, time): &Ban) -> Self {
         Element {
@@ -428,6 +436,15 @@ pub fn get_everything() -> [Request; 3] {
         r.message(kind, DUMP, 0, |_| ());
         r
     })
+}
+
+/// Asks for one element; ENOENT says that it, or its set, is missing.
+pub fn get_element(element: &Element) -> Request {
+    let mut r = Request::default();
+    r.message(GET_ELEMENTS, 0, INET, |r| {
+        write_elements(r, std::slice::from_ref(element), false);
+    });
+    r
 }
 
 pub fn get_elements(set: Set) -> Request {
