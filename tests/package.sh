@@ -27,7 +27,7 @@ mount -t proc proc "$root/proc"
 [ -c "$root/dev/null" ] || mknod -m 666 "$root/dev/null" c 1 3
 cp "$deb" "$root/tmp/pipeban.deb"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
-files() { (cd "$root" && find . -xdev -path ./proc -prune -o -path ./tmp -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune -o -print | sort); }
+files() { (cd "$root" && find . -xdev -path ./proc -prune -o -path ./tmp -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune -o -path ./var/cache/man -prune -o -print | sort); }
 files >"$root/tmp/before"
 
 echo "== install"
