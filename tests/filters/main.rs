@@ -7,8 +7,9 @@ mod sample;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use pipeban::address::Address;
 use pipeban::filter::{Filter, Verdict};
@@ -16,8 +17,11 @@ use pipeban::filter::{Filter, Verdict};
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 /// Where the package keeps the log lines of its own tests.
 const LOGS: &str = "/usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
-/// So many seconds fail2ban-regex has for a file; it has patterns that backtrack without end.
-const PATIENCE: &str = "60";
+/// The program that the package's own are run by.
+const PYTHON: &str = "/usr/bin/python3";
+/// So many seconds of computing fail2ban-regex has for a file, a hundred times what most take: it has patterns that backtrack
+/// without end.
+const PATIENCE: &str = "10";
 /// Lines generated for each pattern; with options half as many.
 const SAMPLES: usize = 40;
 /// Files that others include, and that are no filter.
@@ -45,22 +49,47 @@ fn filters() -> Vec<String> {
     names
 }
 
-/// What fail2ban-regex finds in a file: addresses and names, in order; `None`, printed, where it takes too long to say.
-fn theirs(argument: &str, file: &Path) -> Option<Vec<String>> {
-    let output = Command::new("timeout")
-        .args([PATIENCE, "fail2ban-regex", "--raw", "--out", "ip"])
-        .arg(file)
-        .arg(argument)
-        .output()
-        .expect("timeout(1) runs");
-    if output.status.code() == Some(124) {
-        println!("left out: {argument}: fail2ban-regex takes more than {PATIENCE} seconds");
-        return None;
+/// What fail2ban-regex finds by each filter in the lines beside it: addresses and names, in order; `None`, printed, where it takes
+/// too long to say.
+fn theirs(cases: &[(String, Vec<u8>)]) -> Vec<Option<Vec<String>>> {
+    if cases.is_empty() {
+        return Vec::new();
     }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{argument}: {said}");
-    Some(text.lines().map(|l| canonical(l.as_bytes())).collect())
+    let folder = tempfile::tempdir().expect("a directory");
+    let mut judge = Command::new(PYTHON)
+        .args(["-c", include_str!("judge.py"), PATIENCE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the package's interpreter runs");
+    let mut jobs = String::new();
+    for (number, (argument, text)) in cases.iter().enumerate() {
+        let file = folder.path().join(number.to_string());
+        // It waits for the end of a last line, and so never reads one without.
+        let end = if text.ends_with(b"\n") { "" } else { "\n" };
+        fs::write(&file, [text, end.as_bytes()].concat()).expect("a file");
+        jobs.push_str(&format!("{}\t{argument}\n", file.display()));
+    }
+    let mut input = judge.stdin.take().expect("a pipe");
+    // It answers with less than a pipe holds.
+    input.write_all(jobs.as_bytes()).expect("the judge listens");
+    drop(input);
+    let output = judge.wait_with_output().expect("the judge ends");
+    let ends = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(ends.lines().count(), cases.len(), "the judge ended early");
+    let found = |(number, end): (usize, &str)| {
+        let argument = &cases[number].0;
+        if end == "late" {
+            println!("left out: {argument}: fail2ban-regex takes more than {PATIENCE} seconds");
+            return None;
+        }
+        assert_eq!(end, "0", "{argument}: fail2ban-regex fails");
+        let file = folder.path().join(format!("{number}.found"));
+        let text = fs::read(file).expect("the judge's answer");
+        let text = String::from_utf8_lossy(&text);
+        Some(text.lines().map(|l| canonical(l.as_bytes())).collect())
+    };
+    ends.lines().enumerate().map(found).collect()
 }
 
 fn ours(argument: &str, text: &[u8]) -> Vec<String> {
@@ -130,36 +159,22 @@ fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
     differs.map(|(text, n)| format!("{n:+} {text}")).collect()
 }
 
-/// Compares over `text`; each difference is told, and whether all were known.
-fn compare(argument: &str, text: &[u8], folder: &Path) -> Vec<String> {
-    let file: PathBuf = folder.join("log");
-    fs::write(&file, text).expect("a file");
-    if !text.ends_with(b"\n") {
-        // It waits for the end of a last line, and so never reads one without.
-        fs::OpenOptions::new()
-            .append(true)
-            .open(&file)
-            .and_then(|mut f| std::io::Write::write_all(&mut f, b"\n"))
-            .expect("a file");
-    }
-    let Some(theirs) = theirs(argument, &file) else {
-        return Vec::new();
-    };
-    let ours = ours(argument, text);
-    let found = difference(&theirs, &ours);
-    let unknown = found
-        .iter()
-        .filter(|text| !differences::is_known(argument, text));
-    let line = |difference: &str| {
-        let address = difference.rsplit(' ').next().unwrap_or(difference);
-        let mut lines = text.split(|b| *b == b'\n').map(String::from_utf8_lossy);
-        lines.find(|l| l.contains(address)).unwrap_or_default()
-    };
-    let mut told: Vec<String> = unknown
-        .map(|text| format!("{argument}: {text}: {}", line(text)))
-        .collect();
-    if found.is_empty() && theirs != ours {
-        told.push(format!("{argument}: another order"));
+/// Compares over each filter's lines; tells each difference that is not known.
+fn compare(cases: &[(String, Vec<u8>)]) -> Vec<String> {
+    let mut told = Vec::new();
+    for ((argument, text), theirs) in cases.iter().zip(theirs(cases)) {
+        let Some(theirs) = theirs else { continue };
+        let ours = ours(argument, text);
+        let found = difference(&theirs, &ours);
+        if found.is_empty() && theirs != ours {
+            told.push(format!("{argument}: another order"));
+        }
+        for text_of in found.iter().filter(|t| !differences::is_known(argument, t)) {
+            let address = text_of.rsplit(' ').next().unwrap_or(text_of);
+            let mut lines = text.split(|b| *b == b'\n').map(String::from_utf8_lossy);
+            let line = lines.find(|l| l.contains(address)).unwrap_or_default();
+            told.push(format!("{argument}: {text_of}: {line}"));
+        }
     }
     told
 }
@@ -176,27 +191,24 @@ fn all_load() {
 
 #[test]
 fn on_the_lines_of_its_own_tests() {
-    let folder = tempfile::tempdir().expect("a directory");
-    let mut told = Vec::new();
-    let mut compared = 0;
+    let mut cases = Vec::new();
     for name in filters() {
         let Ok(log) = fs::read(Path::new(LOGS).join(&name)) else {
             println!("left out: {name}: no log of its own");
             continue;
         };
         for options in options(&String::from_utf8_lossy(&log)) {
-            told.extend(compare(&format!("{name}{options}"), &log, folder.path()));
-            compared += 1;
+            cases.push((format!("{name}{options}"), log.clone()));
         }
     }
-    println!("{compared} filters and modes compared");
+    println!("{} filters and modes compared", cases.len());
+    let told = compare(&cases);
     assert!(told.is_empty(), "{}", told.join("\n"));
 }
 
 #[test]
 fn on_generated_lines() {
-    let folder = tempfile::tempdir().expect("a directory");
-    let mut told = Vec::new();
+    let mut cases = Vec::new();
     for name in filters() {
         let log = fs::read(Path::new(LOGS).join(&name)).unwrap_or_default();
         for options in options(&String::from_utf8_lossy(&log)) {
@@ -207,9 +219,9 @@ fn on_generated_lines() {
             } else {
                 SAMPLES / 2
             };
-            let lines = sample::lines(&filter, count);
-            told.extend(compare(&argument, &lines, folder.path()));
+            cases.push((argument, sample::lines(&filter, count)));
         }
     }
+    let told = compare(&cases);
     assert!(told.is_empty(), "{}", told.join("\n"));
 }
