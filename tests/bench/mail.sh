@@ -1,6 +1,5 @@
 #!/bin/sh
-# 10,000 bans through mail-ban: with a mailer that works, with one that hangs, and beside them cat. A run ends with at
-# most a second of waiting for the first mail. Needs hyperfine.
+# 10,000 bans through mail-ban: with a mailer that works, with one that hangs, and beside them cat. Needs hyperfine.
 set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1-}" != inside ]; then

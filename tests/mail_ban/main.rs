@@ -46,17 +46,25 @@ impl Post {
         std::fs::rename(new, self.shell.path("bin/sendmail")).unwrap();
     }
 
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = self.shell.command("sh");
+    fn script(&self, arguments: &str) -> String {
+        let state = self.shell.path("state.db");
+        let state = state.display();
+        format!("exec mail-ban --to root --state-file {state} {arguments}")
+    }
+
+    /// This program, with our sendmail before the tools.
+    fn program(&self, program: &str) -> Command {
+        let mut command = self.shell.command(program);
         let tools = command.get_envs().find(|(k, _)| *k == "PATH");
         let tools = tools.unwrap().1.unwrap().to_str().unwrap().to_owned();
         let path = format!("{}:{tools}", self.shell.path("bin").display());
-        let state = self.shell.path("state.db");
-        let script = format!(
-            "exec mail-ban --to root --state-file {} {arguments}",
-            state.display()
-        );
-        command.args(["-c", &script]).env("PATH", path);
+        command.env("PATH", path);
+        command
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = self.program("sh");
+        command.args(["-c", &self.script(arguments)]);
         command
     }
 
@@ -72,6 +80,26 @@ impl Post {
         common::Outcome {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.code(),
+        }
+    }
+
+    /// The same with an input that does not end before there was a complaint.
+    fn run_until_a_complaint(&self, arguments: &str, input: &[u8]) -> common::Outcome {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input).unwrap();
+        let mut complaints = BufReader::new(child.stderr.take().unwrap());
+        let mut err = String::new();
+        complaints.read_line(&mut err).unwrap();
+        drop(stdin);
+        complaints.read_to_string(&mut err).unwrap();
+        let output = child.wait_with_output().unwrap();
+        common::Outcome {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err,
             status: output.status.code(),
         }
     }
@@ -229,7 +257,7 @@ fn a_process_for_each_event_and_still_one_mail() {
 #[test]
 fn a_mailer_that_fails_is_reported_and_tried_again() {
     let post = Post::new("echo 'no route to \x1b[2Jhost' >&2; exit 75");
-    let outcome = post.run("--digest 1h --whois none", b"203.0.113.7\n");
+    let outcome = post.run_until_a_complaint("--digest 1h --whois none", b"203.0.113.7\n");
     assert_eq!(
         (outcome.out.as_str(), outcome.status),
         ("203.0.113.7\n", Some(2))
@@ -250,6 +278,22 @@ fn a_mailer_that_fails_is_reported_and_tried_again() {
     post.sendmail(KEEP);
     wait_until("it is tried again", || post.mails().len() == 1);
     assert!(post.mails()[0].contains("\nSubject: 203.0.113.7 banned on "));
+}
+
+#[test]
+fn a_person_sees_a_mailer_that_fails() {
+    let post = Post::new("exit 75");
+    let records = post.shell.path("records");
+    std::fs::write(&records, "203.0.113.7\n").unwrap();
+    let arguments = format!("--digest 1h --whois none {}", records.display());
+    let mut command = post.program("script");
+    command.args(["-qec", &post.script(&arguments), "/dev/null"]);
+    command.stdin(Stdio::null());
+    let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        shown.contains("mail-ban: mail: sendmail: exit status: 75"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -291,7 +335,7 @@ fn a_mailer_that_hangs_holds_up_nobody() {
 #[test]
 fn without_a_mailer_or_a_state_the_records_pass() {
     let post = Post::new(KEEP);
-    let outcome = post.run("--smtp 127.0.0.1:1 --whois none", b"203.0.113.7\n");
+    let outcome = post.run_until_a_complaint("--smtp 127.0.0.1:1 --whois none", b"203.0.113.7\n");
     assert_eq!(
         (outcome.out.as_str(), outcome.status),
         ("203.0.113.7\n", Some(2))

@@ -12,6 +12,7 @@ mod send;
 mod whois;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -104,7 +105,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
             printed?;
         }
         if ended {
-            mail.wait_a_moment();
+            mail.wait_for_a_person();
             return Ok(done);
         }
     }
@@ -150,9 +151,12 @@ impl Mail {
         }
     }
 
-    /// Lets a mail that is due now go first, so that its failure is told here, but not for long.
-    fn wait_a_moment(&mut self) {
-        if let Some(hired) = self.hired.take() {
+    /// Before a person's eyes a mail that is due now goes first, so that its failure is told here, but not for long.
+    /// Nothing else waits: in a chain that is started for one event the wait would be the next event's.
+    fn wait_for_a_person(&mut self) {
+        if let Some(hired) = self.hired.take()
+            && io::stderr().is_terminal()
+        {
             hired.wait_a_moment();
         }
     }

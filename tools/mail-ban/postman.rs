@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(2);
 const RETRY_AT_MOST: Duration = Duration::from_secs(15 * 60);
 /// After so many tries in a row, some seven hours, the postman ends; the outbox stays for the next run.
 const TRIES: u32 = 36;
-/// How long a run waits at its end for a mail that is due.
+/// How long a run waits at its end for a mail that is due, where a person sees it.
 const MOMENT: Duration = Duration::from_secs(1);
 /// A postman sleeps no longer than this at once, so that it notices a clock that was set.
 const NAP: Duration = Duration::from_secs(60);
