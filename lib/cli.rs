@@ -13,8 +13,11 @@ use crate::figures;
 /// Exit status: 0 done, 1 nothing done, 2 any error; see the manual page of each tool.
 pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
     figures::begin();
-    complain::as_tool(A::command().get_name());
-    let arguments = match A::try_parse() {
+    let mut command = A::command();
+    complain::as_tool(command.get_name());
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = parsed.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
+    let arguments = match parsed.map_err(|e| e.format(&mut command)) {
         Ok(arguments) => arguments,
         Err(e) if !e.use_stderr() => {
             // Help or version; if nobody reads it, nobody misses it.
