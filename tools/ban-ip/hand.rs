@@ -71,7 +71,10 @@ impl Terms {
         let Some(duration) = self.duration else {
             return wish.until.flatten();
         };
-        let factor = self.escalate.unwrap_or(1.0).powf(earlier.into());
+        let factor = self
+            .escalate
+            .unwrap_or(1.0)
+            .powi(earlier.try_into().unwrap_or(i32::MAX));
         let longer = Duration::try_from_secs_f64(duration.as_secs_f64() * factor);
         let longer = longer.unwrap_or(CENTURY).min(self.max);
         Some(
