@@ -1,19 +1,36 @@
 //! Addresses at the beginning of a line, read without branches on their digits: what a count of
 //! hundreds of millions of lines waits for. Anything unusual is left to [`Address::parse`](super::Address::parse).
 
+use crate::masks;
+
 /// Reads the dotted quad that `text` begins with, and tells its length.
 ///
 /// `None` says only that it is not to be read here: 16 bytes of text are needed, however short the quad.
 pub fn quad(text: &[u8]) -> Option<(u32, usize)> {
     let text: &[u8; 16] = text.first_chunk()?;
-    let (dots, stops) = masks(text);
-    let end = (stops | 1 << 16).trailing_zeros();
-    let first = dots & ((1 << end) - 1);
-    let second = first & first.wrapping_sub(1);
+    let (dots, others) = masks::sixteen(text);
+    let end = (others & !dots | 1 << 16).trailing_zeros();
+    Some((octets(text, dots & ((1 << end) - 1), end)?, end as usize))
+}
+
+/// Reads the dotted quad that fills the first `length` bytes of `text`.
+#[inline(always)]
+pub fn whole_quad(text: &[u8; 16], length: usize) -> Option<u32> {
+    let (dots, others) = masks::sixteen(text);
+    let all = 1u32.checked_shl(length as u32)?.wrapping_sub(1);
+    // One of more than 15 bytes is none: its last number would have four digits.
+    let right = length < 16 && others & all == dots & all;
+    octets(text, dots & all, length as u32).filter(|_| right)
+}
+
+/// Reads the digits that stand between these dots, before `end`.
+#[inline(always)]
+fn octets(text: &[u8; 16], dots: u32, end: u32) -> Option<u32> {
+    let second = dots & dots.wrapping_sub(1);
     let third = second & second.wrapping_sub(1);
     let beyond = third & third.wrapping_sub(1);
     let dot = [
-        first.trailing_zeros(),
+        dots.trailing_zeros(),
         second.trailing_zeros(),
         third.trailing_zeros(),
     ];
@@ -23,7 +40,7 @@ pub fn quad(text: &[u8]) -> Option<(u32, usize)> {
     let d = octet(text, dot[2] + 1, end)?;
     // One test for all: apart, they would be mispredicted no less, but cost more.
     let right = a.1 & b.1 & c.1 & d.1 & (beyond == 0);
-    right.then(|| (u32::from_be_bytes([a.0, b.0, c.0, d.0]), end as usize))
+    right.then(|| u32::from_be_bytes([a.0, b.0, c.0, d.0]))
 }
 
 /// The decimal number at `from..to`, and whether it is one: 0 to 255 without leading zeros.
@@ -42,33 +59,6 @@ fn octet(text: &[u8; 16], from: u32, to: u32) -> Option<(u8, bool)> {
     let as_read = digits.swap_bytes();
     let least = (1 << (8 * length - 8)) & !0xff;
     Some((number as u8, as_read <= 0x0002_0505 && as_read >= least))
-}
-
-/// A bit for each byte: which are dots, and which neither dots nor digits.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn masks(text: &[u8; 16]) -> (u32, u32) {
-    use std::arch::x86_64::*;
-    let [low, high] = [0, 8].map(|i| i64::from_le_bytes(std::array::from_fn(|k| text[i + k])));
-    // SAFETY: these touch no memory, and SSE2 is part of x86_64.
-    unsafe {
-        let text = _mm_set_epi64x(high, low);
-        let dots = _mm_cmpeq_epi8(text, _mm_set1_epi8(b'.' as i8));
-        let digits = _mm_sub_epi8(text, _mm_set1_epi8(b'0' as i8));
-        let digits = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
-        let either = _mm_movemask_epi8(_mm_or_si128(dots, digits)) as u32;
-        (_mm_movemask_epi8(dots) as u32, !either & 0xffff)
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn masks(text: &[u8; 16]) -> (u32, u32) {
-    let mask = |is: fn(u8) -> bool| {
-        let bits = text.iter().enumerate().map(|(i, b)| u32::from(is(*b)) << i);
-        bits.sum::<u32>()
-    };
-    let stop = |b: u8| b != b'.' && !b.is_ascii_digit();
-    (mask(|b| b == b'.'), mask(stop))
 }
 
 /// Reads the IPv6 address that `text` begins with, and tells its length; not one that ends in a dotted quad.

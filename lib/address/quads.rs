@@ -31,7 +31,7 @@ fn one_by_one(text: &[u8], out: &mut [u32]) -> (usize, usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
+pub(crate) mod avx2 {
     use std::arch::x86_64::*;
 
     /// Digits of a quad, and what its numbers must at least be not to begin with a zero.
@@ -91,11 +91,9 @@ mod avx2 {
             while ends != 0 {
                 let end = i * 64 + ends.trailing_zeros() as usize;
                 ends &= ends - 1;
-                let Some(window) = text.get(start..start + 16) else {
+                let Some(window) = text[start..].first_chunk() else {
                     return (filled, start);
                 };
-                // SAFETY: 16 bytes are there.
-                let window = unsafe { _mm_loadu_si128(window.as_ptr().cast()) };
                 match (out.get_mut(filled), quad(window, end - start)) {
                     (Some(slot), Some(quad)) => *slot = quad,
                     _ => return (filled, start),
@@ -123,10 +121,12 @@ mod avx2 {
     /// The quad that fills the first `length` bytes.
     #[target_feature(enable = "avx2,bmi1")]
     #[inline]
-    fn quad(text: __m128i, length: usize) -> Option<u32> {
+    pub fn quad(text: &[u8; 16], length: usize) -> Option<u32> {
         if length > 15 {
             return None;
         }
+        // SAFETY: 16 bytes are there.
+        let text = unsafe { _mm_loadu_si128(text.as_ptr().cast()) };
         let all = (1u32 << length) - 1;
         let mask = |bytes| _mm_movemask_epi8(bytes) as u32 & all;
         let dots = mask(_mm_cmpeq_epi8(text, _mm_set1_epi8(b'.' as i8)));

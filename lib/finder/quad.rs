@@ -1,17 +1,36 @@
 //! Dotted quads, and the IPv6 addresses that end in one.
 
-use super::{Found, colons, edge, masks};
+use std::net::Ipv4Addr;
 
-/// The address whose first dot stands at `dot`.
+use super::{Found, colons, edge};
+use crate::masks;
+
+/// The address whose first dot stands at `dot`. `whole` reads the quad that fills so many bytes.
 #[inline(always)]
-pub fn at_dot(text: &[u8], dot: usize) -> Option<Found> {
-    let (start, end, octets) = read(text, dot)?;
+pub fn at_dot(
+    text: &[u8],
+    dot: usize,
+    whole: &impl Fn(&[u8; 16], usize) -> Option<u32>,
+) -> Option<Found> {
+    // Nothing here branches on how many digits the numbers have: that is as good as random in a log.
+    let (_, others) = masks::sixteen(&window(text, dot, FIRST));
+    let first = (others << (32 - FIRST) | 1 << (31 - FIRST)).leading_zeros() as usize;
+    let start = dot - first;
+    // The first dot, the two others and what ends the quad, counted from its start.
+    let mut stops = others >> (FIRST - first);
+    for _ in 0..3 {
+        stops &= stops.wrapping_sub(1);
+    }
+    let length = stops.trailing_zeros() as usize;
+    let quad = whole(&window(text, start, 0), length)?;
+    let end = start + length;
     if !left_edge(text, start, end) || !right_edge(text, end) {
         return None;
     }
+    let ip = Ipv4Addr::from_bits(quad);
     if start > 0
         && text[start - 1] == b':'
-        && let Some((ip, start6)) = colons::before_quad(text, start, octets)
+        && let Some((ip, start6)) = colons::before_quad(text, start, ip.octets())
     {
         let mapped = ip.to_ipv4_mapped().is_some();
         return Some(edge::found(
@@ -21,67 +40,26 @@ pub fn at_dot(text: &[u8], dot: usize) -> Option<Found> {
             mapped.then_some(start),
         ));
     }
-    Some(edge::found(text, octets.into(), start..end, Some(start)))
+    Some(edge::found(text, ip.into(), start..end, Some(start)))
 }
 
-/// Start, end and value of the quad around its first dot, whatever stands beside it.
+/// Digits of the longest first number.
+const FIRST: usize = 3;
+
+/// The 16 bytes that begin `back` bytes before `at`; zeros beyond the text's ends.
 ///
-/// Nothing here branches on how many digits the numbers have: that is as good as random in a log.
+/// With the longest number before its first dot, a quad is seen whole, and the byte behind it.
 #[inline(always)]
-fn read(text: &[u8], dot: usize) -> Option<(usize, usize, [u8; 4])> {
-    let window = window(text, dot);
-    let others = masks::not_digits(&window);
-    // Lengths of the four numbers; 0 or more than 3 where there is none.
-    let first = (others << 29 | 1 << 28).leading_zeros() as usize;
-    let mut rest = others >> (DOT + 1);
-    let mut next = || {
-        let place = rest.trailing_zeros() as usize;
-        rest &= rest.wrapping_sub(1);
-        DOT + 1 + place
-    };
-    let (dot2, dot3, end) = (next(), next(), next());
-    let starts = [DOT - first, DOT + 1, dot2 + 1, dot3 + 1];
-    let lengths = [
-        first,
-        dot2 - starts[1],
-        dot3.wrapping_sub(starts[2]),
-        end.wrapping_sub(starts[3]),
-    ];
-    let dots = window[dot2 & 15] == b'.' && window[dot3 & 15] == b'.';
-    if !dots || lengths.iter().any(|l| l.wrapping_sub(1) > 2) {
-        return None;
-    }
-    let mut octets = [0; 4];
-    let mut bad = false;
-    for i in 0..4 {
-        let bytes = window[starts[i]..].first_chunk()?;
-        let digits = u32::from_le_bytes(*bytes) << (8 * (4 - lengths[i]));
-        let digit = |n: u32| digits >> (8 * n) & 0xf;
-        let value = digit(1) * 100 + digit(2) * 10 + digit(3);
-        bad |= value > 255 || (lengths[i] > 1 && bytes[0] == b'0');
-        octets[i] = value as u8;
-    }
-    (!bad).then_some((dot - first, dot + end - DOT, octets))
-}
-
-/// Where the first dot stands in the window: behind the longest number.
-const DOT: usize = 3;
-
-/// The bytes around a quad's first dot, from its beginning to the byte behind it; zeros beyond the text's ends.
-#[inline(always)]
-fn window(text: &[u8], dot: usize) -> [u8; 16] {
-    if let Some(start) = dot.checked_sub(DOT)
+fn window(text: &[u8], at: usize, back: usize) -> [u8; 16] {
+    if let Some(start) = at.checked_sub(back)
         && let Some(window) = text[start..].first_chunk()
     {
         return *window;
     }
     let mut window = [0; 16];
     for (i, byte) in window.iter_mut().enumerate() {
-        *byte = (dot + i)
-            .checked_sub(DOT)
-            .and_then(|at| text.get(at))
-            .copied()
-            .unwrap_or(0);
+        let place = (at + i).checked_sub(back);
+        *byte = place.and_then(|p| text.get(p)).copied().unwrap_or(0);
     }
     window
 }

@@ -3,15 +3,17 @@
 //! Whether a byte is a dot or a colon makes a bit; 64 bytes make two masks. Shifted over themselves they show three dots
 //! or two colons as far apart as they are in an address, so that nearly all else is passed over unread.
 
-use super::masks::{self, Masks};
-use super::{Found, colons, quad};
+use super::{Found, colons, plain, quad};
+use crate::address::fast;
+use crate::masks::{self, Chains, Masks};
 
 /// Bytes from the first dot of a quad to the last, at most: a candidate must be seen whole in one chunk.
 const REACH: usize = 8;
 const STEP: usize = 64 - REACH;
 
-/// Bytes that are searched for places before these are looked at; a place in it fits in a byte.
-const PIECE: usize = 4 * STEP;
+/// Places that are gathered before they are looked at, at most, and bytes that are searched for them: a place fits in 16 bits.
+const PLACES: usize = 128;
+const PIECE: usize = 1000 * STEP;
 
 pub fn scan(text: &[u8], found: impl FnMut(Found)) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
@@ -23,34 +25,71 @@ pub fn scan(text: &[u8], found: impl FnMut(Found)) {
 }
 
 pub fn scan_portable(text: &[u8], found: impl FnMut(Found)) {
-    scan_with(text, masks::portable, found);
+    use masks::portable;
+    scan_with(
+        text,
+        portable::masks,
+        portable::chains,
+        fast::whole_quad,
+        found,
+    );
 }
 
 /// Twice as fast as the portable search.
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn scan_avx2(text: &[u8], found: impl FnMut(Found)) {
-    scan_with(text, |chunk| masks::avx2(chunk), found);
+    use crate::address::quads;
+    scan_with(
+        text,
+        |chunk| masks::avx2::masks(chunk),
+        |chunk| masks::avx2::chains(chunk),
+        |text, length| quads::avx2::quad(text, length),
+        found,
+    );
 }
 
 #[inline(always)]
-fn scan_with(text: &[u8], masks: impl Fn(&[u8; 64]) -> Masks, mut found: impl FnMut(Found)) {
-    let mut places = [0u8; PIECE];
+fn scan_with(
+    text: &[u8],
+    masks: impl Fn(&[u8; 64]) -> Masks,
+    chains: impl Fn(&[u8; 64]) -> Chains,
+    whole_quad: impl Fn(&[u8; 16], usize) -> Option<u32>,
+    mut found: impl FnMut(Found),
+) {
+    let last = masks(&last_chunk(text));
+    let mut places = [0u16; PLACES];
     let mut done = 0; // nothing before this is left to be found
-    for start in (0..text.len()).step_by(PIECE) {
+    let mut base = 0;
+    while base < text.len() {
         // Places are gathered first: whether a chunk has one is hard to foretell, and here nothing depends on it.
+        let start = base;
+        let end = text.len().min(start + PIECE);
         let mut count = 0;
-        for base in (start..text.len().min(start + PIECE)).step_by(STEP) {
-            let (dots, colons) = match text[base..].first_chunk() {
+        while base < end && count <= PLACES - STEP {
+            let rest = &text[base..];
+            let (dots, colons) = match rest.first_chunk() {
                 Some(chunk) => masks(chunk),
-                None => masks(&padded(&text[base..])),
+                None => (last.0 >> (64 - rest.len()), last.1 >> (64 - rest.len())),
             };
             let mut bits = (first_dots(dots) | colons_together(colons)) & ((1 << STEP) - 1);
-            while bits != 0 {
-                places[count] = (base - start) as u8 + bits.trailing_zeros() as u8;
-                count += 1;
-                bits &= bits - 1;
+            if bits == 0 {
+                base += STEP;
+                continue;
             }
+            let here = bits.count_ones() as usize;
+            let mut note = |i: usize| {
+                places[(count + i) % PLACES] = (base - start) as u16 + bits.trailing_zeros() as u16;
+                bits &= bits.wrapping_sub(1);
+            };
+            // Two are noted, be they there or not.
+            note(0);
+            note(1);
+            for i in 2..here {
+                note(i);
+            }
+            count += here;
+            base += STEP;
         }
         for at in places[..count]
             .iter()
@@ -60,7 +99,9 @@ fn scan_with(text: &[u8], masks: impl Fn(&[u8; 64]) -> Masks, mut found: impl Fn
                 continue;
             }
             let hit = if text[at] == b'.' {
-                quad::at_dot(text, at)
+                quad::at_dot(text, at, &whole_quad)
+            } else if let Some(hit) = plain::at_colon(text, at, &chains) {
+                Some(hit)
             } else {
                 let (hit, end) = colons::at_colon(text, at);
                 done = end;
@@ -74,10 +115,14 @@ fn scan_with(text: &[u8], masks: impl Fn(&[u8; 64]) -> Masks, mut found: impl Fn
     }
 }
 
-fn padded(rest: &[u8]) -> [u8; 64] {
-    let mut chunk = [0; 64];
-    chunk[..rest.len()].copy_from_slice(rest);
-    chunk
+/// The last 64 bytes; zeros before a shorter text.
+#[inline(always)]
+fn last_chunk(text: &[u8]) -> [u8; 64] {
+    text.last_chunk().copied().unwrap_or_else(|| {
+        let mut chunk = [0; 64];
+        chunk[64 - text.len()..].copy_from_slice(text);
+        chunk
+    })
 }
 
 /// The bits of dots that have two more behind them, one to three bytes between.

@@ -26,6 +26,8 @@ const PARTS: &[&str] = &[
     "abc::def",
     "0:0:0:0:0:ffff:c000:201",
     "2001:db8:1:2:3:4:5:6",
+    "2a01:4f8:c17:b0f::2",
+    "2001:db8:85a3:8d3:1319:8a2e:370:7348",
     "2001:11:22:33:44:55:66:7",
     "00:11:22:33:44:55",
     "02:16:17",
@@ -100,7 +102,7 @@ impl Random {
     fn text(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
         // Chunks begin anywhere in it.
-        text.resize([0, 40, 50, 55][self.below(4)] + self.below(8), b' ');
+        text.resize([0, 40, 50, 55, 70][self.below(5)] + self.below(8), b' ');
         for _ in 0..1 + self.below(6) {
             text.extend_from_slice(PARTS[self.below(PARTS.len())].as_bytes());
         }

@@ -1,0 +1,192 @@
+//! Many bytes compared at once: bit n of a mask tells of byte n.
+
+/// The dots of 64 bytes, and the colons.
+pub type Masks = (u64, u64);
+
+/// What 64 bytes are in an IPv6 address.
+#[derive(Debug, PartialEq)]
+pub struct Chains {
+    pub digits: u64,
+    /// `a` to `f`.
+    pub letters: u64,
+    pub colons: u64,
+    pub zeros: u64,
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+pub mod avx2 {
+    use std::arch::x86_64::*;
+
+    use super::{Chains, Masks};
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub fn masks(chunk: &[u8; 64]) -> Masks {
+        let halves = halves(chunk);
+        (equal(halves, b'.'), equal(halves, b':'))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub fn chains(chunk: &[u8; 64]) -> Chains {
+        let halves = halves(chunk);
+        Chains {
+            digits: among(halves, b'0', 10),
+            letters: among(halves, b'a', 6),
+            colons: equal(halves, b':'),
+            zeros: equal(halves, b'0'),
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn halves(chunk: &[u8; 64]) -> [__m256i; 2] {
+        // SAFETY: 32 bytes are there from 0 and from 32.
+        [0, 32].map(|from| unsafe { _mm256_loadu_si256(chunk[from..].as_ptr().cast()) })
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn equal(halves: [__m256i; 2], byte: u8) -> u64 {
+        let byte = _mm256_set1_epi8(byte as i8);
+        bits(halves.map(|half| _mm256_cmpeq_epi8(half, byte)))
+    }
+
+    /// The bytes from `first` on, so many.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn among(halves: [__m256i; 2], first: u8, count: i8) -> u64 {
+        bits(halves.map(|half| {
+            let value = _mm256_sub_epi8(half, _mm256_set1_epi8(first as i8));
+            _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(count - 1)), value)
+        }))
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn bits([low, high]: [__m256i; 2]) -> u64 {
+        let bits = |half| u64::from(_mm256_movemask_epi8(half) as u32);
+        bits(low) | bits(high) << 32
+    }
+}
+
+/// The same without vectors, eight bytes at once.
+pub mod portable {
+    use super::{Chains, Masks};
+
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const LOW7: u64 = u64::from_ne_bytes([0x7f; 8]);
+
+    pub fn masks(chunk: &[u8; 64]) -> Masks {
+        (equal(chunk, b'.'), equal(chunk, b':'))
+    }
+
+    pub fn chains(chunk: &[u8; 64]) -> Chains {
+        Chains {
+            digits: among(chunk, b'0', 10),
+            letters: among(chunk, b'a', 6),
+            colons: equal(chunk, b':'),
+            zeros: equal(chunk, b'0'),
+        }
+    }
+
+    /// See [`sixteen`](super::sixteen).
+    #[cfg(any(test, feature = "portable", not(target_arch = "x86_64")))]
+    #[inline(always)]
+    pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
+        let digits = among(bytes, b'0', 10) as u32;
+        (equal(bytes, b'.') as u32, !digits & 0xffff)
+    }
+
+    #[inline(always)]
+    fn equal(bytes: &[u8], byte: u8) -> u64 {
+        among(bytes, byte, 1)
+    }
+
+    /// The bytes from `first` on, so many.
+    #[inline(always)]
+    fn among(bytes: &[u8], first: u8, count: u8) -> u64 {
+        let mut mask = 0;
+        for (i, eight) in bytes.as_chunks().0.iter().enumerate() {
+            let eight = u64::from_le_bytes(*eight);
+            // In the lower seven bits, whose sums carry into the top bit and no further.
+            let from = (eight & LOW7) + ONES * u64::from(0x80 - first);
+            let beyond = (eight & LOW7) + ONES * u64::from(0x80 - first - count);
+            let tops = from & !beyond & !eight;
+            // The product holds the top bits, moved to their places, in the uppermost byte.
+            let bits = (tops >> 7 & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            mask |= bits << (i * 8);
+        }
+        mask
+    }
+}
+
+/// Of 16 bytes the dots, and all that are no decimal digits.
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+#[inline(always)]
+pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
+    use std::arch::x86_64::*;
+    // SAFETY: 16 bytes are there, and SSE2 is part of x86_64.
+    unsafe {
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        let dots = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'.' as i8));
+        let values = _mm_sub_epi8(bytes, _mm_set1_epi8(b'0' as i8));
+        let digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+        let others = !_mm_movemask_epi8(digits) as u32 & 0xffff;
+        (_mm_movemask_epi8(dots) as u32, others)
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
+pub use portable::sixteen;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(chunk: &[u8], is: impl Fn(&u8) -> bool) -> u64 {
+        let bits = chunk.iter().enumerate();
+        bits.map(|(i, byte)| u64::from(is(byte)) << i).sum()
+    }
+
+    fn compare(chunk: &[u8; 64]) {
+        let masks = (mask(chunk, |b| *b == b'.'), mask(chunk, |b| *b == b':'));
+        let chains = Chains {
+            digits: mask(chunk, u8::is_ascii_digit),
+            letters: mask(chunk, |b| (b'a'..=b'f').contains(b)),
+            colons: masks.1,
+            zeros: mask(chunk, |b| *b == b'0'),
+        };
+        assert_eq!(portable::masks(chunk), masks);
+        assert_eq!(portable::chains(chunk), chains);
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            unsafe {
+                assert_eq!(avx2::masks(chunk), masks);
+                assert_eq!(avx2::chains(chunk), chains);
+            }
+        }
+        let first = chunk.first_chunk().expect("16 of 64 bytes");
+        let expected = (masks.0 as u16, !chains.digits as u16);
+        for (dots, others) in [sixteen(first), portable::sixteen(first)] {
+            assert_eq!((dots as u16, others as u16), expected);
+            assert_eq!((dots | others) >> 16, 0);
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for byte in 0..=255 {
+            for place in 0..64 {
+                let mut chunk = [b'/'; 64];
+                chunk[place] = byte;
+                compare(&chunk);
+            }
+            compare(&[byte; 64]);
+            // Neighbours do not disturb.
+            compare(&std::array::from_fn(|i| byte.wrapping_add(i as u8)));
+            compare(&std::array::from_fn(|i| [b'.', byte][i % 2]));
+        }
+    }
+}
