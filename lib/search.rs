@@ -9,10 +9,11 @@ use crate::walk::{Walk, Walker};
 /// A compiled pattern's memory, in bytes.
 const MAX_SIZE: usize = 32 << 20;
 
-/// A pattern in the syntax of `regex::bytes` without Unicode; what it needs is built when it is first needed.
+/// A pattern; what it needs is built when it is first needed.
 #[derive(Debug)]
 pub struct Search {
     pattern: String,
+    unicode: bool,
     walker: Option<Walker>,
     walk: Walk,
     automaton: OnceCell<(Regex, CaptureLocations)>,
@@ -21,42 +22,74 @@ pub struct Search {
 }
 
 impl Search {
+    /// A pattern in the syntax of `regex::bytes` without Unicode, and with the groups that [`walk`](crate::walk) knows.
     pub fn new(pattern: &str) -> Search {
         Search {
-            pattern: pattern.into(),
             walker: Walker::new(pattern),
+            ..Search::unwalked(pattern, false)
+        }
+    }
+
+    /// A pattern in the syntax of `regex::bytes`, with Unicode or without, that only the automaton tells.
+    pub fn unwalked(pattern: &str, unicode: bool) -> Search {
+        Search {
+            pattern: pattern.into(),
+            unicode,
+            walker: None,
             walk: Walk::default(),
             automaton: OnceCell::new(),
             walked: false,
         }
     }
 
+    /// Compiles it now; the error says why it can't be.
+    pub fn compile(&self) -> Result<(), String> {
+        if self.automaton.get().is_none() {
+            let regex = RegexBuilder::new(&self.pattern)
+                .unicode(self.unicode)
+                .size_limit(MAX_SIZE)
+                .build()
+                .map_err(|e| e.to_string())?;
+            let locations = regex.capture_locations();
+            let _ = self.automaton.set((regex, locations));
+        }
+        Ok(())
+    }
+
+    /// Whether the pattern matches in `text`, no matter where its groups are.
+    pub fn is_match(&mut self, text: &[u8]) -> Result<bool, String> {
+        if let Some(found) = self.search(text) {
+            return Ok(found);
+        }
+        self.compile()?;
+        let regex = self.automaton.get();
+        Ok(regex.is_some_and(|(regex, _)| regex.is_match(text)))
+    }
+
     /// Whether the pattern matches in `text`; [`group`](Self::group) tells where. The error says why it can't be compiled.
     pub fn find(&mut self, text: &[u8]) -> Result<bool, String> {
-        if let Some(walker) = &self.walker {
-            let start = if walker.is_anchored() {
-                0
-            } else {
-                build(&self.pattern, &self.automaton)?;
-                let Some((regex, _)) = self.automaton.get() else {
-                    return Ok(false);
-                };
-                match regex.find(text) {
-                    Some(found) => found.start(),
-                    None => return Ok(false),
-                }
+        self.walked = true;
+        if let Some(found) = self.search(text) {
+            return Ok(found);
+        }
+        self.compile()?;
+        let Some((regex, locations)) = self.automaton.get_mut() else {
+            return Ok(false);
+        };
+        if let Some(walker) = self.walker.as_ref().filter(|w| !w.is_anchored()) {
+            let Some(found) = regex.find(text) else {
+                return Ok(false);
             };
-            if let Some(found) = walker.walk(text, start, &mut self.walk) {
-                self.walked = true;
+            if let Some(found) = walker.walk(text, found.start(), &mut self.walk) {
                 return Ok(found);
             }
         }
         self.walked = false;
-        build(&self.pattern, &self.automaton)?;
-        let Some((regex, locations)) = self.automaton.get_mut() else {
-            return Ok(false);
-        };
         Ok(regex.captures_read(locations, text).is_some())
+    }
+
+    fn search(&mut self, text: &[u8]) -> Option<bool> {
+        self.walker.as_ref()?.search(text, &mut self.walk)
     }
 
     /// Where group `number` of the last match stands, if it took part; 0 is the whole match.
@@ -72,7 +105,7 @@ impl Search {
         if let Some(walker) = &self.walker {
             return Ok(walker.names().to_vec());
         }
-        build(&self.pattern, &self.automaton)?;
+        self.compile()?;
         let regex = self.automaton.get().map(|(regex, _)| regex);
         let names = regex
             .into_iter()
@@ -81,19 +114,6 @@ impl Search {
             .filter_map(|(number, name)| Some((number, name?.to_string())))
             .collect())
     }
-}
-
-fn build(pattern: &str, automaton: &OnceCell<(Regex, CaptureLocations)>) -> Result<(), String> {
-    if automaton.get().is_none() {
-        let regex = RegexBuilder::new(pattern)
-            .unicode(false)
-            .size_limit(MAX_SIZE)
-            .build()
-            .map_err(|e| e.to_string())?;
-        let locations = regex.capture_locations();
-        let _ = automaton.set((regex, locations));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

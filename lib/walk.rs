@@ -8,6 +8,7 @@
 //! `_1_ahead`, `_1_notahead`, `_1_behind`, `_1_notbehind` (what stands around), `_1_same_NAME` (what the group NAME holds, once more),
 //! and `_1_if_NAME` with `_2_yes` and `_3_no` in it (the one if the group NAME took part, else the other).
 
+use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use regex_syntax::hir::Look;
 
@@ -24,8 +25,10 @@ const BUDGET: (usize, usize) = (2_000, 8);
 #[derive(Debug)]
 pub struct Walker {
     nodes: Vec<Node>,
-    sets: Vec<[bool; 256]>,
+    sets: Vec<Set>,
     first: usize,
+    /// The text that every match begins with, if there is one.
+    prefix: Option<Finder<'static>>,
     slots: usize,
     /// The groups that have names, by their numbers.
     names: Vec<(usize, String)>,
@@ -35,10 +38,19 @@ pub struct Walker {
     budget: usize,
 }
 
+#[derive(Debug, PartialEq)]
+struct Set {
+    has: [bool; 256],
+    /// The only byte that is not in it.
+    but: Option<u8>,
+}
+
 #[derive(Debug)]
 enum Node {
     Literal {
         text: Box<[u8]>,
+        /// Where in it the byte stands that is found least elsewhere.
+        rare: usize,
         next: usize,
     },
     One {
@@ -94,16 +106,12 @@ enum Back {
         node: usize,
         at: usize,
     },
-    /// Any place from `low` to `high`, the last one first or the first one first.
-    Last {
+    /// Any place from `low` to `high`, the last one first if it is greedy.
+    Any {
         node: usize,
         low: usize,
         high: usize,
-    },
-    First {
-        node: usize,
-        low: usize,
-        high: usize,
+        greedy: bool,
     },
     Slot {
         slot: usize,
@@ -154,11 +162,36 @@ impl Walker {
 
     /// Walks `text` from `start`: whether a match begins there, its groups in `walk`. `None`: the budget did not suffice.
     pub fn walk(&self, text: &[u8], start: usize, walk: &mut Walk) -> Option<bool> {
+        let mut budget = self.budget + BUDGET.1 * text.len();
+        self.walk_from(text, start, walk, &mut budget)
+    }
+
+    /// Looks for the first match in `text`, as [`walk`](Self::walk) does; `None` also where it is not known where one may begin.
+    pub fn search(&self, text: &[u8], walk: &mut Walk) -> Option<bool> {
+        let mut budget = self.budget + BUDGET.1 * text.len();
+        if self.anchored {
+            return self.walk_from(text, 0, walk, &mut budget);
+        }
+        let prefix = self.prefix.as_ref()?;
+        for start in prefix.find_iter(text) {
+            if self.walk_from(text, start, walk, &mut budget)? {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
+    fn walk_from(
+        &self,
+        text: &[u8],
+        start: usize,
+        walk: &mut Walk,
+        budget: &mut usize,
+    ) -> Option<bool> {
         walk.slots.clear();
         walk.slots.resize(self.slots, None);
         walk.backs.clear();
-        let mut budget = self.budget + BUDGET.1 * text.len();
-        let end = self.go(text, self.first, start, walk, &mut budget)?;
+        let end = self.go(text, self.first, start, walk, budget)?;
         if let Some(end) = end {
             walk.slots[0] = Some(start);
             walk.slots[1] = Some(end);
@@ -183,6 +216,7 @@ impl Walker {
                 Node::Literal {
                     text: literal,
                     next,
+                    ..
                 } => {
                     // Most fail at once, and the first byte tells.
                     let there = text.get(at) == literal.first();
@@ -192,7 +226,7 @@ impl Walker {
                     })
                 }
                 Node::One { set, next } => match text.get(at) {
-                    Some(b) if self.sets[*set][usize::from(*b)] => {
+                    Some(b) if self.sets[*set].has[usize::from(*b)] => {
                         at += 1;
                         Some(*next)
                     }
@@ -208,14 +242,18 @@ impl Walker {
                     let set = &self.sets[*set];
                     let rest = &text[at..];
                     let rest = &rest[..rest.len().min(*most)];
-                    let run = rest.iter().position(|b| !set[usize::from(*b)]);
+                    let run = match set.but {
+                        Some(end) => memchr(end, rest),
+                        None => rest.iter().position(|b| !set.has[usize::from(*b)]),
+                    };
                     let run = run.unwrap_or(rest.len());
                     *budget = budget.checked_sub(run / 4)?;
                     if run >= *least {
-                        let (node, low, high) = (*next, at + least, at + run);
-                        walk.backs.push(match greedy {
-                            true => Back::Last { node, low, high },
-                            false => Back::First { node, low, high },
+                        walk.backs.push(Back::Any {
+                            node: *next,
+                            low: at + least,
+                            high: at + run,
+                            greedy: *greedy,
                         });
                     }
                     // The place to go on from is chosen by what follows.
@@ -282,52 +320,31 @@ impl Walker {
                         (node, at) = (to, place);
                         break;
                     }
-                    Back::Last {
+                    Back::Any {
                         node: to,
                         low,
                         high,
+                        greedy,
                     } => {
-                        // A literal that follows tells which places are worth a try.
-                        let place = match &self.nodes[to] {
-                            Node::Literal { text: literal, .. } => {
-                                let end = (high + 1).min(text.len());
-                                memrchr(literal[0], &text[low.min(end)..end]).map(|i| low + i)
-                            }
-                            _ => Some(high),
+                        let place = self.worth_a_try(to, text, low, high, greedy);
+                        let passed = match place {
+                            Some(place) if greedy => high - place,
+                            Some(place) => place - low,
+                            None => high - low,
                         };
-                        *budget = budget.checked_sub((high - place.unwrap_or(low)) / 16)?;
+                        *budget = budget.checked_sub(passed / 16)?;
                         let Some(place) = place else { continue };
-                        if place > low {
-                            let high = place - 1;
-                            walk.backs.push(Back::Last {
+                        if place != if greedy { low } else { high } {
+                            let (low, high) = if greedy {
+                                (low, place - 1)
+                            } else {
+                                (place + 1, high)
+                            };
+                            walk.backs.push(Back::Any {
                                 node: to,
                                 low,
                                 high,
-                            });
-                        }
-                        (node, at) = (to, place);
-                        break;
-                    }
-                    Back::First {
-                        node: to,
-                        low,
-                        high,
-                    } => {
-                        let place = match &self.nodes[to] {
-                            Node::Literal { text: literal, .. } => {
-                                let end = (high + 1).min(text.len());
-                                memchr(literal[0], &text[low.min(end)..end]).map(|i| low + i)
-                            }
-                            _ => Some(low),
-                        };
-                        *budget = budget.checked_sub((place.unwrap_or(high) - low) / 16)?;
-                        let Some(place) = place else { continue };
-                        if place < high {
-                            let low = place + 1;
-                            walk.backs.push(Back::First {
-                                node: to,
-                                low,
-                                high,
+                                greedy,
                             });
                         }
                         (node, at) = (to, place);
@@ -336,6 +353,39 @@ impl Walker {
                 }
             }
         }
+    }
+
+    /// The literal that must stand where `node` is reached, and where its rarest byte is.
+    fn literal_at(&self, mut node: usize) -> Option<(&[u8], usize)> {
+        while let Node::Save { next, .. } = &self.nodes[node] {
+            node = *next;
+        }
+        match &self.nodes[node] {
+            Node::Literal { text, rare, .. } => Some((text, *rare)),
+            _ => None,
+        }
+    }
+
+    /// The place from `low` to `high`, the last or the first, from which to go on to `node`; where a literal is to
+    /// follow, only one where its rarest byte stands as it should.
+    fn worth_a_try(
+        &self,
+        node: usize,
+        text: &[u8],
+        low: usize,
+        high: usize,
+        last: bool,
+    ) -> Option<usize> {
+        let Some((literal, rare)) = self.literal_at(node) else {
+            return Some(if last { high } else { low });
+        };
+        let places = text.get(low + rare..text.len().min(high + rare + 1))?;
+        let found = if last {
+            memrchr(literal[rare], places)
+        } else {
+            memchr(literal[rare], places)
+        };
+        found.map(|i| low + i)
     }
 }
 

@@ -1,9 +1,10 @@
 //! A pattern made into a graph.
 
+use memchr::memmem::Finder;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look};
 
-use super::{BUDGET, MAX_NODES, Node, Walker};
+use super::{BUDGET, MAX_NODES, Node, Set, Walker};
 
 impl Walker {
     /// `None` for what can't be walked: a repeat of what may be empty, classes of Unicode, a pattern too large.
@@ -17,12 +18,16 @@ impl Walker {
             nodes: vec![Node::Done],
             sets: Vec::new(),
             first: 0,
+            prefix: None,
             names: names(&hir),
             slots: 2 + 2 * properties.explicit_captures_len(),
             budget: BUDGET.0,
             anchored: properties.look_set_prefix().contains(Look::Start),
         };
         walker.first = walker.add(&hir, 0)?;
+        walker.prefix = walker
+            .literal_at(walker.first)
+            .map(|(text, _)| Finder::new(text).into_owned());
         Some(walker)
     }
 
@@ -37,7 +42,8 @@ impl Walker {
             HirKind::Empty => Some(next),
             HirKind::Literal(literal) => {
                 let text = literal.0.clone();
-                self.push(Node::Literal { text, next })
+                let rare = (0..text.len()).min_by_key(|i| frequency(text[*i]))?;
+                self.push(Node::Literal { text, rare, next })
             }
             HirKind::Class(class) => {
                 let set = self.set(class)?;
@@ -181,11 +187,11 @@ impl Walker {
     }
 
     fn set(&mut self, class: &Class) -> Option<usize> {
-        let mut set = [false; 256];
+        let mut has = [false; 256];
         match class {
             Class::Bytes(class) => {
                 for range in class.iter() {
-                    set[usize::from(range.start())..=usize::from(range.end())].fill(true);
+                    has[usize::from(range.start())..=usize::from(range.end())].fill(true);
                 }
             }
             Class::Unicode(class) => {
@@ -193,15 +199,32 @@ impl Walker {
                     let end = u8::try_from(u32::from(range.end()))
                         .ok()
                         .filter(u8::is_ascii)?;
-                    set[range.start() as usize..=usize::from(end)].fill(true);
+                    has[range.start() as usize..=usize::from(end)].fill(true);
                 }
             }
         }
+        let but = has.iter().position(|in_it| !in_it);
+        let but = but.filter(|but| has[but + 1..].iter().all(|in_it| *in_it));
+        let but = but.map(|but| but as u8);
+        let set = Set { has, but };
         let known = self.sets.iter().position(|s| *s == set);
         known.or_else(|| {
             self.sets.push(set);
             Some(self.sets.len() - 1)
         })
+    }
+}
+
+/// How often a byte stands in a log, roughly: the higher, the more often.
+fn frequency(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'e' => 6,
+        b'a'..=b'z' => 5,
+        b'0'..=b'9' => 4,
+        b'.' | b':' | b'-' => 3,
+        b'A'..=b'Z' | b'!'..=b'~' => 2,
+        0..0x80 => 1,
+        _ => 0,
     }
 }
 

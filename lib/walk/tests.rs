@@ -39,7 +39,7 @@ fn as_the_automaton_says() {
         state % sides
     };
     let mut walk = Walk::default();
-    let mut arrived = 0;
+    let (mut arrived, mut searches) = (0, 0);
     for pattern in PATTERNS {
         let regex = RegexBuilder::new(pattern).unicode(false).build();
         let regex = regex.expect("a good pattern");
@@ -53,8 +53,18 @@ fn as_the_automaton_says() {
             let start = captures
                 .as_ref()
                 .map_or(0, |c| c.get(0).map_or(0, |m| m.start()));
+            let search = walker.search(&text, &mut walk);
+            let searched = search.map(|found| found.then(|| walk.group(0)));
             let found = walker.walk(&text, start, &mut walk);
             assert_eq!(found, Some(captures.is_some()), "{pattern} on {text:?}");
+            if let Some(first) = searched {
+                searches += 1;
+                assert_eq!(
+                    first,
+                    found.and_then(|f| f.then(|| walk.group(0))),
+                    "{pattern} on {text:?}"
+                );
+            }
             let Some(captures) = captures else { continue };
             arrived += 1;
             for group in 0..captures.len() {
@@ -63,7 +73,10 @@ fn as_the_automaton_says() {
             }
         }
     }
-    assert!(arrived > 10_000, "{arrived}");
+    assert!(
+        arrived > 10_000 && searches > 10_000,
+        "{arrived} {searches}"
+    );
 }
 
 #[test]
@@ -71,6 +84,9 @@ fn a_budget_ends_it() {
     let walker = Walker::new("^(?:ab|a|b|ba)+$").expect("a pattern");
     let text = [b"ab".repeat(100), b"c".to_vec()].concat();
     assert_eq!(walker.walk(&text, 0, &mut Walk::default()), None);
+    // One budget for all places where a match could begin.
+    let walker = Walker::new("a.*b").expect("a pattern");
+    assert_eq!(walker.search(&[b'a'; 100_000], &mut Walk::default()), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 use pipeban::finder::{self, Found};
+use pipeban::search::Search;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
@@ -30,7 +31,7 @@ pub struct Pattern {
     /// Whether a match tells `text` as its rule.
     named: bool,
     hir: Hir,
-    regex: Regex,
+    search: Search,
     /// The groups that are an `<IP>`; none if the pattern has none.
     tags: Vec<usize>,
     /// Whether no line matches without an `<IP>`.
@@ -49,13 +50,13 @@ impl Pattern {
         let marked = TAGS
             .iter()
             .fold(text.to_string(), |text, tag| text.replace(tag, group));
-        let (regex, hir) = compile(&marked).map_err(|e| format!("{text}: {e}"))?;
+        let (search, hir) = compile(&marked).map_err(|e| format!("{text}: {e}"))?;
         let mut tags = Vec::new();
         collect_tags(&hir, &mut tags);
         Ok(Pattern {
             text: text.into(),
             named: false,
-            regex,
+            search,
             needs_tag: needs_tag(&hir),
             literal: longest_literal(&hir),
             hir,
@@ -114,17 +115,20 @@ impl Pattern {
     }
 
     /// Which of the marks the first match takes for `<IP>`.
-    fn taken(&self) -> Option<usize> {
-        let captures = self.regex.captures(&self.marked)?;
-        let group = self.tags.iter().find_map(|tag| captures.get(*tag))?;
-        self.marks.binary_search(&group.start()).ok()
+    fn taken(&mut self) -> Option<usize> {
+        if self.search.find(&self.marked) != Ok(true) {
+            return None;
+        }
+        let mut groups = self.tags.iter().map(|tag| self.search.group(*tag));
+        let (start, _) = groups.find_map(|group| group)?;
+        self.marks.binary_search(&start).ok()
     }
 
     /// Whether the line matches with the `i`th address for `<IP>`, and all others as they are.
     fn fits(&mut self, line: &[u8], i: usize) -> bool {
         self.mark(line, i..i + 1);
         if self.needs_tag {
-            self.regex.is_match(&self.marked)
+            self.search.is_match(&self.marked) == Ok(true)
         } else {
             self.taken().is_some()
         }
@@ -162,11 +166,11 @@ impl Pattern {
 impl Matcher for Pattern {
     fn judge(&mut self, line: &[u8]) -> Option<Verdict<'_>> {
         if self.tags.is_empty() {
-            let verdict = Verdict {
+            let matches = self.search.is_match(line) == Ok(true);
+            return matches.then(|| Verdict {
                 found: None,
                 rule: self.rule(),
-            };
-            return self.regex.is_match(line).then_some(verdict);
+            });
         }
         self.find(line);
         let found = self.named(line)?;
@@ -188,14 +192,17 @@ impl Matcher for Pattern {
         let named = self.judge(line)?.found;
         let text = self.text.clone();
         let Some(found) = named else {
-            return Some((text, self.regex.find(line)?.range()));
+            self.search.find(line).ok()?;
+            let (start, end) = self.search.group(0)?;
+            return Some((text, start..end));
         };
         self.found = vec![found];
         self.mark(line, 0..1);
-        let span = self.regex.find(&self.marked)?.range();
+        self.search.find(&self.marked).ok()?;
+        let (start, end) = self.search.group(0)?;
         let longer = self.found[0].range.len() - MARK.len();
         let back = |at| if at > self.marks[0] { at + longer } else { at };
-        Some((text, back(span.start)..back(span.end)))
+        Some((text, back(start)..back(end)))
     }
 
     fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
@@ -218,7 +225,7 @@ fn copy(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Logs are bytes, so `.` is any byte; only where the pattern has classes of other letters is the text taken for UTF-8.
-fn compile(pattern: &str) -> Result<(Regex, Hir), String> {
+fn compile(pattern: &str) -> Result<(Search, Hir), String> {
     let parse = |unicode| {
         let mut parser = ParserBuilder::new().utf8(false).unicode(unicode).build();
         let hir = parser.parse(pattern).map_err(|e| match e {
@@ -229,8 +236,14 @@ fn compile(pattern: &str) -> Result<(Regex, Hir), String> {
         Ok::<_, String>((unicode, hir?))
     };
     let (unicode, hir) = parse(false).or_else(|_| parse(true))?;
-    let regex = RegexBuilder::new(pattern).unicode(unicode).build();
-    Ok((regex.map_err(|e| e.to_string())?, hir))
+    // In a walk, groups of such names have a meaning of their own.
+    let search = if unicode || pattern.contains("<_") {
+        Search::unwalked(pattern, unicode)
+    } else {
+        Search::new(pattern)
+    };
+    search.compile()?;
+    Ok((search, hir))
 }
 
 /// A search for any of these texts.
