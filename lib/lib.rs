@@ -10,7 +10,7 @@ pub mod unpack; // compressed files, read as what they hold
 
 pub mod address; // an address or network and its canonical text
 pub mod finder; // the addresses that stand in a text
-mod masks; // many bytes compared at once
+pub mod masks; // many bytes compared at once
 pub mod netset; // a set of networks, asked for what it touches
 pub mod record; // a line that begins with an address, then `key=value`
 pub mod records; // records from lines or from operands

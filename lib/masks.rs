@@ -14,7 +14,7 @@ pub struct Chains {
 }
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-pub mod avx2 {
+pub(crate) mod avx2 {
     use std::arch::x86_64::*;
 
     use super::{Chains, Masks};
@@ -71,7 +71,7 @@ pub mod avx2 {
 }
 
 /// The same without vectors, eight bytes at once.
-pub mod portable {
+pub(crate) mod portable {
     use super::{Chains, Masks};
 
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -88,6 +88,12 @@ pub mod portable {
             colons: equal(chunk, b':'),
             zeros: equal(chunk, b'0'),
         }
+    }
+
+    /// See [`blanks`](super::blanks).
+    #[cfg(any(test, feature = "portable", not(target_arch = "x86_64")))]
+    pub fn blanks(chunk: &[u8; 64]) -> u64 {
+        equal(chunk, b' ') | among(chunk, b'\t', 5) & !equal(chunk, b'\x0b')
     }
 
     /// See [`sixteen`](super::sixteen).
@@ -140,6 +146,38 @@ pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
 #[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
 pub use portable::sixteen;
 
+/// The white space among the first 64 bytes, as [`u8::is_ascii_whitespace`] has it; beyond the end all is blank.
+#[inline]
+pub fn blanks(text: &[u8]) -> u64 {
+    let Some(chunk) = text.first_chunk() else {
+        let mut chunk = [b' '; 64];
+        chunk[..text.len()].copy_from_slice(text);
+        return blanks_of(&chunk);
+    };
+    blanks_of(chunk)
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+#[inline]
+fn blanks_of(chunk: &[u8; 64]) -> u64 {
+    use std::arch::x86_64::*;
+    let quarter = |from: usize| {
+        // SAFETY: 16 bytes are there from each of the four places, and SSE2 is part of x86_64.
+        unsafe {
+            let bytes = _mm_loadu_si128(chunk[from..].as_ptr().cast());
+            let equal = |byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8));
+            let value = _mm_sub_epi8(bytes, _mm_set1_epi8(b'\t' as i8));
+            let controls = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(4)), value);
+            let blanks = _mm_or_si128(equal(b' '), _mm_andnot_si128(equal(b'\x0b'), controls));
+            u64::from(_mm_movemask_epi8(blanks) as u16)
+        }
+    };
+    quarter(0) | quarter(16) << 16 | quarter(32) << 32 | quarter(48) << 48
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
+use portable::blanks as blanks_of;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +205,9 @@ mod tests {
                 assert_eq!(avx2::chains(chunk), chains);
             }
         }
+        let white = mask(chunk, u8::is_ascii_whitespace);
+        assert_eq!((blanks(chunk), portable::blanks(chunk)), (white, white));
+        assert_eq!(blanks(&chunk[..9]), white | !0 << 9);
         let first = chunk.first_chunk().expect("16 of 64 bytes");
         let expected = (masks.0 as u16, !chains.digits as u16);
         for (dots, others) in [sixteen(first), portable::sixteen(first)] {

@@ -5,11 +5,12 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 use pipeban::complain::Fault;
 use pipeban::finder::{self, Found};
+use pipeban::masks;
 use regex::bytes::Regex;
 
 use crate::hostile::Hostile;
 use crate::keep::Keep;
-use crate::{Arguments, Pattern, pattern, ready};
+use crate::{Arguments, Pattern, pattern, pick, ready};
 
 /// Says whether a line counts, and perhaps which address in it.
 pub trait Matcher {
@@ -112,12 +113,23 @@ impl Chooser {
         })
     }
 
-    /// Whether every address of every line is printed, but for those not kept.
-    pub fn takes_all(&self) -> bool {
-        self.matchers.is_empty()
-            && self.exclude.is_empty()
-            && self.field.is_none()
-            && self.pick == Pick::All
+    /// Whether what is printed of a line hangs on nothing but where its addresses stand.
+    pub fn takes_every_line(&self) -> bool {
+        self.matchers.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Calls `give` for each address of a block that is to be printed, if every line is taken.
+    pub fn choose_all(&self, block: &[u8], mut give: impl FnMut(&Found)) {
+        if self.pick == Pick::All {
+            finder::find_all(block, |found| {
+                if self.keep.keeps(&found.address) {
+                    give(&found);
+                }
+            });
+        } else {
+            let first = self.pick == Pick::First;
+            pick::one_of_each_line(block, self.field, first, &self.keep, give);
+        }
     }
 
     /// A search for lines that may count; `None` where any may.
@@ -195,18 +207,11 @@ pub fn lines<'a>(block: &'a [u8], literals: Option<&Regex>) -> impl Iterator<Ite
 }
 
 /// The `n`th field of a line, counted from 1, split at white space; empty if there is none.
-fn field(line: &[u8], n: usize) -> Range<usize> {
+pub fn field(line: &[u8], n: usize) -> Range<usize> {
     let mut left = n;
     let mut after_blank = 1;
     for base in (0..line.len()).step_by(64) {
-        let blanks = match line[base..].first_chunk() {
-            Some(chunk) => blanks(chunk),
-            None => {
-                let mut chunk = [b' '; 64];
-                chunk[..line.len() - base].copy_from_slice(&line[base..]);
-                blanks(&chunk)
-            }
-        };
+        let blanks = masks::blanks(&line[base..]);
         let mut starts = !blanks & (blanks << 1 | after_blank);
         after_blank = blanks >> 63;
         let count = starts.count_ones() as usize;
@@ -218,27 +223,10 @@ fn field(line: &[u8], n: usize) -> Range<usize> {
             starts &= starts - 1;
         }
         let start = base + starts.trailing_zeros() as usize;
-        let length = line[start..].iter().position(is_blank);
+        let length = line[start..].iter().position(u8::is_ascii_whitespace);
         return start..length.map_or(line.len(), |length| start + length);
     }
     0..0
-}
-
-fn is_blank(byte: &u8) -> bool {
-    byte.is_ascii_whitespace()
-}
-
-/// Bit n is set where byte n is white space. Written so that the compiler can do many bytes at once.
-fn blanks(chunk: &[u8; 64]) -> u64 {
-    let flags =
-        chunk.map(|byte| u8::from(byte == b' ' || matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r')));
-    let mut mask = 0;
-    for (i, eight) in flags.as_chunks().0.iter().enumerate() {
-        // The product holds the eight bits side by side in its uppermost byte.
-        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask |= bits << (8 * i);
-    }
-    mask
 }
 
 #[cfg(test)]

@@ -66,6 +66,18 @@ impl Keep {
         })
     }
 
+    /// Keeps every address.
+    #[cfg(test)]
+    pub fn all() -> Self {
+        Keep {
+            only4: false,
+            only6: false,
+            special: None,
+            not: NetSet::default(),
+            all: true,
+        }
+    }
+
     pub fn keeps(&self, address: &Address) -> bool {
         if self.all {
             return true;

@@ -5,6 +5,7 @@ mod explain;
 mod hostile;
 mod keep;
 mod pattern;
+mod pick;
 mod ready;
 mod stamps;
 
@@ -14,7 +15,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pipeban::complain::Fault;
-use pipeban::finder;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
 use pipeban::record::Record;
@@ -141,8 +141,14 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
             Event::End => break,
             Event::Data(block) => block,
         };
-        if bare && chooser.takes_all() {
-            done |= copy_all(block, &chooser.keep, output.buffer());
+        if bare && chooser.takes_every_line() {
+            let out = output.buffer();
+            let before = out.len();
+            chooser.choose_all(block, |found| {
+                found.write(block, out);
+                out.push(b'\n');
+            });
+            done |= out.len() > before;
             output.flush_if_full()?;
             continue;
         }
@@ -181,16 +187,4 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     output.flush()?;
     Ok(done)
-}
-
-/// Prints every address of a block that is kept, without looking for lines.
-fn copy_all(block: &[u8], keep: &Keep, out: &mut Vec<u8>) -> bool {
-    let before = out.len();
-    finder::find_all(block, |found| {
-        if keep.keeps(&found.address) {
-            found.write(block, out);
-            out.push(b'\n');
-        }
-    });
-    out.len() > before
 }

@@ -1,0 +1,140 @@
+//! One address of each line, or of one field of it, told by where the addresses stand: no line is looked at for itself.
+
+use memchr::memrchr;
+use pipeban::finder::{self, Found};
+use pipeban::masks;
+
+use crate::keep::Keep;
+
+/// Calls `give` for one address of each line of a block, the first or the last one of those that are kept;
+/// with `field` only those in the `field`th count, as [`field`](crate::choose::field) counts.
+///
+/// White space ends an address as the end of a text does, so those of a field alone are those of the line in it.
+pub fn one_of_each_line(
+    block: &[u8],
+    field: Option<usize>,
+    first: bool,
+    keep: &Keep,
+    mut give: impl FnMut(&Found),
+) {
+    let mut place = Place::at(0);
+    let mut one: Option<Found> = None;
+    finder::find_all(block, |found| {
+        if !keep.keeps(&found.address) {
+            return;
+        }
+        let start = found.range.start;
+        if let Some(newline) = memrchr(b'\n', &block[place.at..start]) {
+            place = Place::at(place.at + newline + 1);
+            one.take().iter().for_each(&mut give);
+        }
+        let counts = field.is_none_or(|field| place.count_to(block, start) == field);
+        if counts && !(first && one.is_some()) {
+            one = Some(found);
+        }
+        place.at = start + 1;
+    });
+    one.iter().for_each(give);
+}
+
+/// A place in a line.
+struct Place {
+    at: usize,
+    /// Fields that begin before it.
+    fields: usize,
+    after_blank: bool,
+}
+
+impl Place {
+    fn at(line: usize) -> Self {
+        Place {
+            at: line,
+            fields: 0,
+            after_blank: true,
+        }
+    }
+
+    /// Goes to `to`, where no white space is, farther on in the line; answers in which field that is.
+    fn count_to(&mut self, block: &[u8], to: usize) -> usize {
+        let mut after_blank = u64::from(self.after_blank);
+        for base in (self.at..=to).step_by(64) {
+            let blanks = masks::blanks(&block[base..]);
+            let starts = !blanks & (blanks << 1 | after_blank);
+            after_blank = blanks >> 63;
+            let left = to - base;
+            let counted = if left < 63 {
+                starts & ((2 << left) - 1)
+            } else {
+                starts
+            };
+            self.fields += counted.count_ones() as usize;
+        }
+        self.after_blank = false;
+        self.fields
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose;
+
+    /// As when each line is split, and its fields are.
+    #[test]
+    fn as_line_by_line() {
+        let parts = [
+            " ",
+            " ",
+            "  ",
+            "\t",
+            "\r",
+            "\x0c",
+            "\n",
+            "\n",
+            "a",
+            "bc,",
+            "192.0.2.1",
+            "2001:db8::7",
+            "10.0.0.0/8",
+            "198.51.100.9:80",
+            "x1.2.3.4",
+        ];
+        let keep = Keep::all();
+        let mut random = 7u64;
+        let mut next = |below: usize| {
+            random = random
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (random >> 33) as usize % below
+        };
+        let mut picked = 0;
+        for _ in 0..3000 {
+            let block: String = (0..next(120)).map(|_| parts[next(parts.len())]).collect();
+            let block = block.as_bytes();
+            for field in [None, Some(1), Some(2), Some(5), Some(20)] {
+                for first in [true, false] {
+                    let mut expected = Vec::new();
+                    for line in choose::lines(block, None) {
+                        let text = field.map_or(line, |n| &line[choose::field(line, n)]);
+                        let found = if first {
+                            finder::first(text)
+                        } else {
+                            finder::last(text)
+                        };
+                        expected.extend(found.map(|f| f.address));
+                    }
+                    let mut all = Vec::new();
+                    one_of_each_line(block, field, first, &keep, |found| all.push(found.address));
+                    assert_eq!(
+                        all,
+                        expected,
+                        "field {field:?}, first {first}: {}",
+                        block.escape_ascii()
+                    );
+                    picked += all.len();
+                }
+            }
+        }
+        assert!(picked > 10_000, "{picked}");
+    }
+}
