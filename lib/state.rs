@@ -91,6 +91,8 @@ impl State {
             // takes the kernel's bans too. What a killed process committed always stays.
             // A checkpoint at each close would cost more than all the work of a process that swatch starts per event.
             db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            // Or a query that a partial index might serve is planned again when its values are known.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             db.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=200;")?;
             Ok(db)
         };
