@@ -3,60 +3,102 @@
 //! Most lines hold no literal of any pattern: they are passed over at the speed of a search for a few words,
 //! however many patterns there are.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind};
+use std::collections::BTreeMap;
 
-/// A pattern that needs one of more literals than this is taken as one that needs none.
-const MAX_CHOICE: usize = 40;
-/// Shorter literals are everywhere and tell nothing.
-const MIN_LENGTH: usize = 3;
+mod any;
+mod required;
+
+pub use self::any::AnyOf;
+pub use self::required::{required, untorn};
+
+/// So many bytes are looked at together.
+const WINDOW: usize = 3;
+/// The bytes that are most often in messages of logs.
+const COMMON: &[u8] = b" :etaoinsrdlu";
+/// A window is known by so many bits.
+const HASH_BITS: u32 = 16;
+const WORDS: usize = 1 << (HASH_BITS - 6);
 
 /// Patterns by their number, found by their literals.
-#[derive(Debug)]
+///
+/// A line is looked at only at every `stride`th byte. Of each literal as many windows are known, one beside the other, so wherever
+/// it stands one of them is met.
+#[derive(Clone, Debug)]
 pub struct Sieve {
     literals: Vec<Vec<u8>>,
-    /// Finds all literals of a line.
-    all: AhoCorasick,
     /// The patterns that a literal stands for.
     owners: Vec<Vec<u16>>,
     /// Patterns that require no literal.
     always: Vec<u16>,
+    stride: usize,
+    /// A bit for each hash of a window.
+    known: Box<[u64; WORDS]>,
+    /// How many bits are set in the words before.
+    before: Box<[u32; WORDS]>,
+    /// For each bit that is set, the windows with that hash.
+    windows: Vec<Vec<Window>>,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    literal: usize,
+    /// Where in the literal it stands.
+    offset: usize,
 }
 
 impl Sieve {
     /// Takes for each pattern, in order, a choice of literals of which every match has one; an empty choice is none.
     pub fn new(choices: &[Vec<Vec<u8>>]) -> Result<Sieve, String> {
-        let mut literals: Vec<&[u8]> = Vec::new();
-        let mut owners: Vec<Vec<u16>> = Vec::new();
-        let mut always = Vec::new();
+        let mut sieve = Sieve {
+            literals: Vec::new(),
+            owners: Vec::new(),
+            always: Vec::new(),
+            stride: 1,
+            known: Box::new([0; WORDS]),
+            before: Box::new([0; WORDS]),
+            windows: Vec::new(),
+        };
         for (number, choice) in choices.iter().enumerate() {
             let number = u16::try_from(number).map_err(|_| "too many patterns")?;
-            if choice.is_empty() {
-                always.push(number);
+            if choice.is_empty() || choice.iter().any(|l| l.len() < WINDOW) {
+                sieve.always.push(number);
+                continue;
             }
             for literal in choice {
-                match literals.iter().position(|l| l == literal) {
-                    Some(i) => owners[i].push(number),
+                match sieve.literals.iter().position(|l| l == literal) {
+                    Some(i) => sieve.owners[i].push(number),
                     None => {
-                        literals.push(literal);
-                        owners.push(vec![number]);
+                        sieve.literals.push(literal.clone());
+                        sieve.owners.push(vec![number]);
                     }
                 }
             }
         }
-        let all = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals)
-            .map_err(|e| e.to_string())?;
-        Ok(Sieve {
-            literals: literals.into_iter().map(<[u8]>::to_vec).collect(),
-            all,
-            owners,
-            always,
-        })
+        let shortest = sieve.literals.iter().map(Vec::len).min();
+        sieve.stride = shortest.map_or(1, |length| length - WINDOW + 1);
+        sieve.note_windows();
+        Ok(sieve)
+    }
+
+    fn note_windows(&mut self) {
+        let mut windows: BTreeMap<u16, Vec<Window>> = BTreeMap::new();
+        for (number, literal) in self.literals.iter().enumerate() {
+            let first = telling(literal, self.stride);
+            for offset in first..first + self.stride {
+                let literal = &literal[offset..];
+                let hash = hash(literal.first_chunk().copied().unwrap_or_default());
+                self.known[usize::from(hash / 64)] |= 1 << (hash % 64);
+                let literal = number;
+                let window = Window { literal, offset };
+                windows.entry(hash).or_default().push(window);
+            }
+        }
+        let mut count = 0;
+        for (word, before) in self.known.iter().zip(self.before.iter_mut()) {
+            *before = count;
+            count += word.count_ones();
+        }
+        self.windows = windows.into_values().collect();
     }
 
     /// Of these a line must hold one to match any pattern; `None` where a pattern requires none.
@@ -68,125 +110,86 @@ impl Sieve {
     pub fn candidates(&self, line: &[u8], numbers: &mut Vec<u16>) {
         numbers.clear();
         numbers.extend_from_slice(&self.always);
-        let mut last = usize::MAX;
-        for found in self.all.find_overlapping_iter(line) {
-            let literal = found.pattern().as_usize();
-            // The same word many times over in a long line is looked up once.
-            if literal != last {
+        let mut at = 0;
+        while let Some(place) = self.window(line, at) {
+            for (literal, _) in self.at(line, place) {
                 numbers.extend_from_slice(&self.owners[literal]);
-                last = literal;
-                if numbers.len() > 4 * (self.always.len() + self.owners.len()) {
-                    numbers.sort_unstable();
-                    numbers.dedup();
-                }
             }
+            // The same word may stand in a long line many times over.
+            if numbers.len() > 4 * (self.always.len() + self.owners.len()) {
+                numbers.sort_unstable();
+                numbers.dedup();
+            }
+            at = place + self.stride;
         }
         numbers.sort_unstable();
         numbers.dedup();
     }
-}
 
-/// The literals of which every match of `pattern` has one; empty where there are none that tell much.
-///
-/// `pattern` is in the syntax of `regex::bytes` without Unicode; the error says why it is none.
-pub fn required(pattern: &str) -> Result<Vec<Vec<u8>>, String> {
-    let hir = ParserBuilder::new()
-        .utf8(false)
-        .unicode(false)
-        .build()
-        .parse(pattern)
-        .map_err(|e| explain(&e))?;
-    Ok(choice(&hir).unwrap_or_default())
-}
-
-/// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
-/// of each literal the longest piece that can't be torn apart so.
-pub fn untorn(choice: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
-    let longest = |literal: &Vec<u8>| {
-        let pieces = literal.chunk_by(|a, b| word(*a) || word(*b));
-        pieces.max_by_key(|p| p.len()).unwrap_or(&[]).to_vec()
-    };
-    let pieces: Vec<_> = choice.iter().map(longest).collect();
-    if pieces.iter().all(|p| p.len() >= MIN_LENGTH) {
-        pieces
-    } else {
-        Vec::new()
-    }
-}
-
-/// The parser's message without its drawing of the place.
-fn explain(error: &regex_syntax::Error) -> String {
-    match error {
-        regex_syntax::Error::Parse(e) => e.kind().to_string(),
-        regex_syntax::Error::Translate(e) => e.kind().to_string(),
-        other => other.to_string(),
-    }
-}
-
-/// One of these stands in all that `hir` matches.
-fn choice(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let mut best = match hir.kind() {
-        HirKind::Literal(literal) => vec![literal.0.to_vec()],
-        HirKind::Capture(capture) => choice(&capture.sub)?,
-        HirKind::Repetition(repeat) if repeat.min > 0 => choice(&repeat.sub)?,
-        HirKind::Concat(parts) => parts
-            .iter()
-            .filter_map(choice)
-            .max_by_key(|choice| worth(choice))?,
-        HirKind::Alternation(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(choice(part)?);
+    /// Where the first literal in `text` begins, of those that begin at `from` or later.
+    pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        let text = text.get(from..)?;
+        let mut at = 0;
+        while let Some(place) = self.window(text, at) {
+            if let Some((_, start)) = self.at(text, place).min_by_key(|(_, start)| *start) {
+                return Some(from + start);
             }
-            all
+            at = place + self.stride;
         }
-        _ => return None,
-    };
-    best.sort();
-    best.dedup();
-    let tells = best.iter().all(|l| l.len() >= MIN_LENGTH) && best.len() <= MAX_CHOICE;
-    tells.then_some(best)
+        None
+    }
+
+    /// The next place from `at` in steps of the stride at which a known window may stand.
+    #[inline]
+    fn window(&self, text: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let window = text.get(at..)?.first_chunk()?;
+            let hash = hash(*window);
+            if self.known[usize::from(hash / 64)] >> (hash % 64) & 1 == 1 {
+                return Some(at);
+            }
+            at += self.stride;
+        }
+    }
+
+    /// The literals that have a window at this place of the text, where a known one stands, and where they begin.
+    fn at(&self, text: &[u8], place: usize) -> impl Iterator<Item = (usize, usize)> {
+        let window = text[place..].first_chunk().copied().unwrap_or_default();
+        let hash = hash(window);
+        let (word, bit) = (usize::from(hash / 64), hash % 64);
+        let before = (self.known[word] & ((1 << bit) - 1)).count_ones() as usize;
+        let windows = &self.windows[self.before[word] as usize + before];
+        windows.iter().filter_map(move |window| {
+            let start = place.checked_sub(window.offset)?;
+            let (text, literal) = (&text[start..], &self.literals[window.literal]);
+            // The first bytes alone tell most that are none.
+            let first = text.first_chunk::<WINDOW>() == literal.first_chunk();
+            (first && text.starts_with(literal)).then_some((window.literal, start))
+        })
+    }
 }
 
-/// A longer shortest literal is rarer; of equal ones the smaller choice.
-fn worth(choice: &[Vec<u8>]) -> (usize, std::cmp::Reverse<usize>) {
-    let shortest = choice.iter().map(Vec::len).min().unwrap_or(0);
-    (shortest, std::cmp::Reverse(choice.len()))
+fn hash(window: [u8; WINDOW]) -> u16 {
+    let [a, b, c] = window;
+    // A product's upper bits depend on all below (Knuth's multiplicative hashing).
+    let product = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1);
+    (product >> (32 - HASH_BITS)) as u16
+}
+
+/// Where in a literal the windows with the fewest common bytes begin.
+fn telling(literal: &[u8], stride: usize) -> usize {
+    let common = literal.iter().map(|b| usize::from(COMMON.contains(b)));
+    let common: Vec<_> = common.collect();
+    let windows = common
+        .windows(stride + WINDOW - 1)
+        .map(|w| w.iter().sum::<usize>());
+    let least = windows.enumerate().min_by_key(|(_, common)| *common);
+    least.map_or(0, |(at, _)| at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn literals_of_a_pattern() {
-        for (pattern, expected) in [
-            (
-                r"^\S+ Failed password for .* from \d+",
-                " Failed password for ",
-            ),
-            (r"(?:from|rhost=)(\d+)", "from rhost="),
-            (r"(?:from)?(\d+) port", " port"),
-            (r"[aA]uthentication (?:failure|error)", "uthentication "),
-            (r"(?:ab|cde)x", ""),
-            (r"(?i)failed", ""),
-            (r"(abc)+d*", "abc"),
-            (r"\d+", ""),
-        ] {
-            let found = required(pattern).expect("a good pattern");
-            let found: Vec<_> = found.iter().map(|l| String::from_utf8_lossy(l)).collect();
-            assert_eq!(found.join(" "), expected, "{pattern}");
-        }
-        assert!(required("(").is_err());
-    }
-
-    #[test]
-    fn what_a_cut_leaves_whole() {
-        let literal = b"[]LOGIN FAILED: \"x\" - [] ".to_vec();
-        assert_eq!(untorn(&[literal]), [b"]LOGIN FAILED:"]);
-        assert!(untorn(&[b"long enough".to_vec(), b" - [] ".to_vec()]).is_empty());
-    }
 
     #[test]
     fn lines() {
@@ -206,5 +209,40 @@ mod tests {
             assert_eq!(numbers, expected, "{line}");
         }
         assert_eq!(sieve.literals().map(<[_]>::len), Some(4));
+    }
+    /// Wherever a literal stands in a line, and whatever stands around it.
+    #[test]
+    fn as_a_slow_search_says() {
+        let mut state = 0x2545_f491_4f6c_dd1du64;
+        let mut roll = |sides: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as usize % sides
+        };
+        let mut word = |least: usize, most: usize| -> Vec<u8> {
+            let length = least + roll(most - least + 1);
+            (0..length).map(|_| b"ab "[roll(3)]).collect()
+        };
+        let mut held = 0;
+        for least in [3, 4, 6] {
+            let choices: Vec<_> = (0..30)
+                .map(|_| vec![word(least, 9), word(least, 12)])
+                .collect();
+            let sieve = Sieve::new(&choices).expect("a sieve");
+            let mut numbers = Vec::new();
+            for _ in 0..2000 {
+                let line = word(0, 40);
+                sieve.candidates(&line, &mut numbers);
+                let holds = |l: &Vec<u8>| line.windows(l.len()).any(|w| w == l);
+                let expected = (0..30).filter(|i| choices[*i].iter().any(holds));
+                let expected: Vec<u16> = expected.map(|i| i as u16).collect();
+                assert_eq!(numbers, expected, "{choices:?} {line:?}");
+                let found = sieve.find(&line, 0).is_some();
+                assert_eq!(found, !expected.is_empty(), "{choices:?} {line:?}");
+                held += numbers.len();
+            }
+        }
+        assert!(held > 1000, "{held}");
     }
 }

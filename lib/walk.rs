@@ -9,12 +9,15 @@
 //! and `_1_if_NAME` with `_2_yes` and `_3_no` in it (the one if the group NAME took part, else the other).
 
 use memchr::memmem::Finder;
-use memchr::{memchr, memrchr};
 use regex_syntax::hir::Look;
 
 mod build;
+mod bytes;
+mod go;
 #[cfg(test)]
 mod tests;
+
+use self::bytes::{Bytes, Set};
 
 /// A pattern that comes to more nodes is not walked.
 const MAX_NODES: usize = 20_000;
@@ -25,6 +28,8 @@ const BUDGET: (usize, usize) = (2_000, 8);
 #[derive(Debug)]
 pub struct Walker {
     nodes: Vec<Node>,
+    /// For each node, with which bytes a text may go on from which a way leads to the end; it may also end there.
+    starts: Vec<Bytes>,
     sets: Vec<Set>,
     first: usize,
     /// The text that every match begins with, if there is one.
@@ -36,13 +41,6 @@ pub struct Walker {
     anchored: bool,
     /// Units of work for a text, beside those for each of its bytes.
     budget: usize,
-}
-
-#[derive(Debug, PartialEq)]
-struct Set {
-    has: [bool; 256],
-    /// The only byte that is not in it.
-    but: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -63,6 +61,8 @@ enum Node {
         least: usize,
         most: usize,
         greedy: bool,
+        /// What follows can't begin with a byte of the set: it stands behind all of them or nowhere.
+        alone: bool,
         next: usize,
     },
     /// The first way, and if that leads nowhere the second.
@@ -197,211 +197,5 @@ impl Walker {
             walk.slots[1] = Some(end);
         }
         Some(end.is_some())
-    }
-
-    /// Goes from a node to the end: where in the text that is reached, if it is. The ways back that were there before stay.
-    fn go(
-        &self,
-        text: &[u8],
-        first: usize,
-        start: usize,
-        walk: &mut Walk,
-        budget: &mut usize,
-    ) -> Option<Option<usize>> {
-        let base = walk.backs.len();
-        let (mut node, mut at) = (first, start);
-        loop {
-            *budget = budget.checked_sub(1)?;
-            let on = match &self.nodes[node] {
-                Node::Literal {
-                    text: literal,
-                    next,
-                    ..
-                } => {
-                    // Most fail at once, and the first byte tells.
-                    let there = text.get(at) == literal.first();
-                    (there && text[at..].starts_with(literal)).then(|| {
-                        at += literal.len();
-                        *next
-                    })
-                }
-                Node::One { set, next } => match text.get(at) {
-                    Some(b) if self.sets[*set].has[usize::from(*b)] => {
-                        at += 1;
-                        Some(*next)
-                    }
-                    _ => None,
-                },
-                Node::Many {
-                    set,
-                    least,
-                    most,
-                    greedy,
-                    next,
-                } => {
-                    let set = &self.sets[*set];
-                    let rest = &text[at..];
-                    let rest = &rest[..rest.len().min(*most)];
-                    let run = match set.but {
-                        Some(end) => memchr(end, rest),
-                        None => rest.iter().position(|b| !set.has[usize::from(*b)]),
-                    };
-                    let run = run.unwrap_or(rest.len());
-                    *budget = budget.checked_sub(run / 4)?;
-                    if run >= *least {
-                        walk.backs.push(Back::Any {
-                            node: *next,
-                            low: at + least,
-                            high: at + run,
-                            greedy: *greedy,
-                        });
-                    }
-                    // The place to go on from is chosen by what follows.
-                    None
-                }
-                Node::Either { first, second } => {
-                    walk.backs.push(Back::To { node: *second, at });
-                    Some(*first)
-                }
-                Node::Save { slot, next } => {
-                    let was = walk.slots[*slot].replace(at);
-                    walk.backs.push(Back::Slot { slot: *slot, was });
-                    Some(*next)
-                }
-                Node::Look { look, next } => holds(*look, text, at).then_some(*next),
-                Node::Around {
-                    first,
-                    back,
-                    negated,
-                    next,
-                } => {
-                    let found = match at.checked_sub(*back) {
-                        Some(from) => {
-                            let mark = walk.backs.len();
-                            let found = self.go(text, *first, from, walk, budget)?;
-                            walk.undo(mark);
-                            found.is_some()
-                        }
-                        None => false,
-                    };
-                    (found != *negated).then_some(*next)
-                }
-                Node::If { group, yes, no } => {
-                    let took_part = walk.group(*group).is_some();
-                    Some(if took_part { *yes } else { *no })
-                }
-                Node::Same { group, next } => match walk.group(*group) {
-                    Some((from, to)) if text[at..].starts_with(&text[from..to]) => {
-                        *budget = budget.checked_sub((to - from) / 16)?;
-                        at += to - from;
-                        Some(*next)
-                    }
-                    _ => None,
-                },
-                Node::Done => return Some(Some(at)),
-            };
-            if let Some(on) = on {
-                node = on;
-                continue;
-            }
-            loop {
-                if walk.backs.len() == base {
-                    return Some(None);
-                }
-                let Some(back) = walk.backs.pop() else {
-                    return Some(None);
-                };
-                match back {
-                    Back::Slot { slot, was } => walk.slots[slot] = was,
-                    Back::To {
-                        node: to,
-                        at: place,
-                    } => {
-                        (node, at) = (to, place);
-                        break;
-                    }
-                    Back::Any {
-                        node: to,
-                        low,
-                        high,
-                        greedy,
-                    } => {
-                        let place = self.worth_a_try(to, text, low, high, greedy);
-                        let passed = match place {
-                            Some(place) if greedy => high - place,
-                            Some(place) => place - low,
-                            None => high - low,
-                        };
-                        *budget = budget.checked_sub(passed / 16)?;
-                        let Some(place) = place else { continue };
-                        if place != if greedy { low } else { high } {
-                            let (low, high) = if greedy {
-                                (low, place - 1)
-                            } else {
-                                (place + 1, high)
-                            };
-                            walk.backs.push(Back::Any {
-                                node: to,
-                                low,
-                                high,
-                                greedy,
-                            });
-                        }
-                        (node, at) = (to, place);
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    /// The literal that must stand where `node` is reached, and where its rarest byte is.
-    fn literal_at(&self, mut node: usize) -> Option<(&[u8], usize)> {
-        while let Node::Save { next, .. } = &self.nodes[node] {
-            node = *next;
-        }
-        match &self.nodes[node] {
-            Node::Literal { text, rare, .. } => Some((text, *rare)),
-            _ => None,
-        }
-    }
-
-    /// The place from `low` to `high`, the last or the first, from which to go on to `node`; where a literal is to
-    /// follow, only one where its rarest byte stands as it should.
-    fn worth_a_try(
-        &self,
-        node: usize,
-        text: &[u8],
-        low: usize,
-        high: usize,
-        last: bool,
-    ) -> Option<usize> {
-        let Some((literal, rare)) = self.literal_at(node) else {
-            return Some(if last { high } else { low });
-        };
-        let places = text.get(low + rare..text.len().min(high + rare + 1))?;
-        let found = if last {
-            memrchr(literal[rare], places)
-        } else {
-            memchr(literal[rare], places)
-        };
-        found.map(|i| low + i)
-    }
-}
-
-fn holds(look: Look, text: &[u8], at: usize) -> bool {
-    let word = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-    let before = at.checked_sub(1).and_then(|i| text.get(i));
-    let after = text.get(at);
-    match look {
-        Look::Start => at == 0,
-        Look::End => at == text.len(),
-        Look::StartLF => before.is_none_or(|b| *b == b'\n'),
-        Look::EndLF => after.is_none_or(|b| *b == b'\n'),
-        Look::WordAscii => word(before) != word(after),
-        Look::WordAsciiNegate => word(before) == word(after),
-        Look::WordStartHalfAscii => !word(before),
-        Look::WordEndHalfAscii => !word(after),
-        _ => false,
     }
 }

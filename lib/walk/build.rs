@@ -4,7 +4,8 @@ use memchr::memmem::Finder;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look};
 
-use super::{BUDGET, MAX_NODES, Node, Set, Walker};
+use super::bytes::{Bytes, Set};
+use super::{BUDGET, MAX_NODES, Node, Walker};
 
 impl Walker {
     /// `None` for what can't be walked: a repeat of what may be empty, classes of Unicode, a pattern too large.
@@ -16,6 +17,7 @@ impl Walker {
         let properties = hir.properties();
         let mut walker = Walker {
             nodes: vec![Node::Done],
+            starts: vec![Bytes::ALL],
             sets: Vec::new(),
             first: 0,
             prefix: None,
@@ -32,8 +34,29 @@ impl Walker {
     }
 
     fn push(&mut self, node: Node) -> Option<usize> {
+        self.starts.push(self.starts(&node));
         self.nodes.push(node);
         (self.nodes.len() <= MAX_NODES).then_some(self.nodes.len() - 1)
+    }
+
+    /// The bytes with which what this node leads to may begin.
+    fn starts(&self, node: &Node) -> Bytes {
+        match node {
+            Node::Literal { text, .. } => text.first().map_or(Bytes::ALL, |b| Bytes::one(*b)),
+            Node::One { set, .. } => self.sets[*set].bytes,
+            Node::Many { set, least, .. } if *least > 0 => self.sets[*set].bytes,
+            Node::Many { set, next, .. } => self.sets[*set].bytes.or(self.starts[*next]),
+            Node::Either { first, second } => self.starts[*first].or(self.starts[*second]),
+            Node::If { yes, no, .. } => self.starts[*yes].or(self.starts[*no]),
+            Node::Look { look, next } => match look {
+                // It holds where no byte follows.
+                Look::End => Bytes::NONE,
+                Look::EndLF => self.starts[*next].and(Bytes::one(b'\n')),
+                _ => self.starts[*next],
+            },
+            Node::Save { next, .. } | Node::Around { next, .. } => self.starts[*next],
+            Node::Same { .. } | Node::Done => Bytes::ALL,
+        }
     }
 
     /// Adds the nodes of `hir`, from which the way leads to `next`.
@@ -100,6 +123,7 @@ impl Walker {
                         least,
                         most: most.unwrap_or(usize::MAX),
                         greedy: repeat.greedy,
+                        alone: self.sets[set].bytes.and(self.starts[next]).is_empty(),
                         next,
                     });
                 }
@@ -127,6 +151,7 @@ impl Walker {
                         let again = self.push(Node::Done)?;
                         let inner = self.add(&repeat.sub, again)?;
                         self.nodes[again] = either(inner, next);
+                        self.starts[again] = self.starts(&self.nodes[again]);
                         next = again;
                     }
                 }
@@ -187,29 +212,10 @@ impl Walker {
     }
 
     fn set(&mut self, class: &Class) -> Option<usize> {
-        let mut has = [false; 256];
-        match class {
-            Class::Bytes(class) => {
-                for range in class.iter() {
-                    has[usize::from(range.start())..=usize::from(range.end())].fill(true);
-                }
-            }
-            Class::Unicode(class) => {
-                for range in class.iter() {
-                    let end = u8::try_from(u32::from(range.end()))
-                        .ok()
-                        .filter(u8::is_ascii)?;
-                    has[range.start() as usize..=usize::from(end)].fill(true);
-                }
-            }
-        }
-        let but = has.iter().position(|in_it| !in_it);
-        let but = but.filter(|but| has[but + 1..].iter().all(|in_it| *in_it));
-        let but = but.map(|but| but as u8);
-        let set = Set { has, but };
-        let known = self.sets.iter().position(|s| *s == set);
+        let bytes = Bytes::of(class)?;
+        let known = self.sets.iter().position(|s| s.bytes == bytes);
         known.or_else(|| {
-            self.sets.push(set);
+            self.sets.push(Set::new(bytes));
             Some(self.sets.len() - 1)
         })
     }

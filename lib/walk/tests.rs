@@ -2,7 +2,7 @@ use super::*;
 use regex::bytes::RegexBuilder;
 
 /// Patterns with all that can be walked; each is compared with the automaton on many texts.
-const PATTERNS: [&str; 24] = [
+const PATTERNS: [&str; 28] = [
     "abc",
     "^a*(b+)c",
     "(a|ab)(c|bcd)(d*)",
@@ -27,6 +27,10 @@ const PATTERNS: [&str; 24] = [
     "(.*?)(a)(.*?)$",
     "[^a]*(a)[^b]*(b)",
     "(?i)(aB)+",
+    "^([^ ]+) ([^ ]*) ?(b)?",
+    "(a{1,2})(b)?(?: (c+))?( x)?$",
+    r"(?s)(.*?)(?:(ab)|(ba)|\n)(c*)",
+    r"(.*)(?: (a)|(b))(?:\n?\z)",
 ];
 
 #[test]

@@ -6,11 +6,11 @@ use memchr::{memchr, memrchr};
 use pipeban::complain::Fault;
 use pipeban::finder::{self, Found};
 use pipeban::masks;
-use regex::bytes::Regex;
+use pipeban::sieve::AnyOf;
 
 use crate::hostile::Hostile;
 use crate::keep::Keep;
-use crate::{Arguments, Pattern, pattern, pick, ready};
+use crate::{Arguments, Pattern, pick, ready};
 
 /// Says whether a line counts, and perhaps which address in it.
 pub trait Matcher {
@@ -66,7 +66,7 @@ pub struct Chooser {
     pub pick: Pick,
     pub keep: Keep,
     /// Finds lines that may match.
-    literals: Option<Regex>,
+    literals: Option<AnyOf>,
 }
 
 impl Chooser {
@@ -104,7 +104,7 @@ impl Chooser {
             .map(|m| m.literals())
             .collect::<Option<Vec<_>>>();
         Ok(Chooser {
-            literals: literals.and_then(|literals| pattern::any_of(&literals.concat())),
+            literals: literals.and_then(|literals| AnyOf::new(&literals.concat())),
             exclude: patterns("--exclude", &arguments.exclude)?,
             field: arguments.field.map(|n| n.get()),
             matchers,
@@ -133,7 +133,7 @@ impl Chooser {
     }
 
     /// A search for lines that may count; `None` where any may.
-    pub fn literals(&self) -> Option<Regex> {
+    pub fn literals(&self) -> Option<AnyOf> {
         self.literals.clone()
     }
 
@@ -189,15 +189,15 @@ impl Chooser {
 }
 
 /// The lines of a block without their ends; those alone that hold one of `literals`.
-pub fn lines<'a>(block: &'a [u8], literals: Option<&Regex>) -> impl Iterator<Item = &'a [u8]> {
+pub fn lines<'a>(block: &'a [u8], literals: Option<&AnyOf>) -> impl Iterator<Item = &'a [u8]> {
     let mut at = 0;
     std::iter::from_fn(move || {
         if at >= block.len() {
             return None;
         }
         if let Some(literals) = literals {
-            let hit = literals.find_at(block, at)?;
-            at += memrchr(b'\n', &block[at..hit.start()]).map_or(0, |i| i + 1);
+            let hit = literals.find(block, at)?;
+            at += memrchr(b'\n', &block[at..hit]).map_or(0, |i| i + 1);
         }
         let length = memchr(b'\n', &block[at..]).unwrap_or(block.len() - at);
         let line = &block[at..at + length];

@@ -8,7 +8,6 @@ use std::ops::Range;
 use memchr::memchr;
 use pipeban::finder::{self, Found};
 use pipeban::search::Search;
-use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
@@ -244,19 +243,6 @@ fn compile(pattern: &str) -> Result<(Search, Hir), String> {
     };
     search.compile()?;
     Ok((search, hir))
-}
-
-/// A search for any of these texts.
-pub fn any_of(texts: &[&[u8]]) -> Option<Regex> {
-    if texts.is_empty() {
-        return None;
-    }
-    let quoted = texts.iter().map(|text| {
-        let bytes = text.iter().map(|b| format!(r"\x{b:02x}"));
-        bytes.collect::<String>()
-    });
-    let pattern = quoted.collect::<Vec<_>>().join("|");
-    RegexBuilder::new(&pattern).unicode(false).build().ok()
 }
 
 pub fn is_mark(hir: &Hir) -> bool {

@@ -1,0 +1,194 @@
+//! The literals that a pattern requires.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::WINDOW;
+
+/// A pattern that needs one of more literals than this is taken as one that needs none.
+const MAX_CHOICE: usize = 40;
+/// More texts than this are not a few, nor are more bytes of a class.
+const MAX_TEXTS: usize = 16;
+const MAX_BYTES: usize = 4;
+/// Words of every log.
+const COMMON: [&[u8]; 8] = [
+    b"by", b"for", b"from", b"in", b"port", b"the", b"to", b"user",
+];
+/// Shorter literals are everywhere and tell nothing.
+const MIN_LENGTH: usize = WINDOW;
+
+/// The literals of which every match of `pattern` has one; empty where there are none that tell much.
+///
+/// `pattern` is in the syntax of `regex::bytes` without Unicode; the error says why it is none.
+pub fn required(pattern: &str) -> Result<Vec<Vec<u8>>, String> {
+    let hir = ParserBuilder::new()
+        .utf8(false)
+        .unicode(false)
+        .build()
+        .parse(pattern)
+        .map_err(|e| explain(&e))?;
+    Ok(choice(&hir).unwrap_or_default())
+}
+
+/// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
+/// of each literal the longest piece that can't be torn apart so.
+pub fn untorn(choice: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+    let longest = |literal: &Vec<u8>| {
+        let pieces = literal.chunk_by(|a, b| word(*a) || word(*b));
+        pieces.max_by_key(|p| p.len()).unwrap_or(&[]).to_vec()
+    };
+    let pieces: Vec<_> = choice.iter().map(longest).collect();
+    if pieces.iter().all(|p| p.len() >= MIN_LENGTH) {
+        pieces
+    } else {
+        Vec::new()
+    }
+}
+
+/// The parser's message without its drawing of the place.
+fn explain(error: &regex_syntax::Error) -> String {
+    match error {
+        regex_syntax::Error::Parse(e) => e.kind().to_string(),
+        regex_syntax::Error::Translate(e) => e.kind().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// One of these stands in all that `hir` matches.
+fn choice(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    match hir.kind() {
+        HirKind::Capture(capture) => choice(&capture.sub),
+        HirKind::Repetition(repeat) if repeat.min > 0 => choice(&repeat.sub),
+        HirKind::Concat(parts) => {
+            let mut all: Vec<_> = parts.iter().filter_map(choice).collect();
+            // Parts side by side that are short texts make longer ones together.
+            let mut texts = vec![Vec::new()];
+            for part in parts {
+                let exact = texts_of(part);
+                let longer = pairs(&texts, &exact);
+                if (1..=MAX_TEXTS).contains(&longer.len()) {
+                    texts = longer;
+                } else {
+                    all.extend(told(texts));
+                    let begins = (1..=MAX_TEXTS).contains(&exact.len());
+                    texts = if begins { exact } else { vec![Vec::new()] };
+                }
+            }
+            all.extend(told(texts));
+            all.into_iter().max_by_key(|choice| worth(choice))
+        }
+        HirKind::Alternation(parts) => {
+            let parts: Option<Vec<_>> = parts.iter().map(choice).collect();
+            told(parts?.concat())
+        }
+        _ => told(texts_of(hir)),
+    }
+}
+
+/// The choice, in order, if it tells anything.
+fn told(mut choice: Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
+    choice.sort();
+    choice.dedup();
+    let tells = choice.iter().all(|l| l.len() >= MIN_LENGTH) && choice.len() <= MAX_CHOICE;
+    (tells && !choice.is_empty()).then_some(choice)
+}
+
+/// All texts that `hir` matches; none where they are not a few.
+fn texts_of(hir: &Hir) -> Vec<Vec<u8>> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
+        HirKind::Literal(literal) => vec![literal.0.to_vec()],
+        HirKind::Capture(capture) => texts_of(&capture.sub),
+        HirKind::Class(Class::Bytes(class)) => {
+            let bytes = class.iter().flat_map(|r| r.start()..=r.end());
+            let bytes: Vec<_> = bytes.take(MAX_BYTES + 1).map(|b| vec![b]).collect();
+            if bytes.len() > MAX_BYTES {
+                return Vec::new();
+            }
+            bytes
+        }
+        HirKind::Concat(parts) => parts.iter().fold(vec![Vec::new()], |texts, part| {
+            let longer = pairs(&texts, &texts_of(part));
+            if longer.len() > MAX_TEXTS {
+                return Vec::new();
+            }
+            longer
+        }),
+        HirKind::Alternation(parts) => {
+            let parts: Vec<_> = parts.iter().map(texts_of).collect();
+            if parts.iter().any(Vec::is_empty) {
+                return Vec::new();
+            }
+            parts.concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Each of the one with each of the other behind it.
+fn pairs(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let with = |b: &Vec<u8>| {
+        after
+            .iter()
+            .map(|a| [&b[..], a].concat())
+            .collect::<Vec<_>>()
+    };
+    before.iter().flat_map(with).collect()
+}
+
+/// What tells more in its shortest literal is rarer; of equal ones the smaller choice.
+fn worth(choice: &[Vec<u8>]) -> (usize, std::cmp::Reverse<usize>) {
+    let least = choice.iter().map(|l| tells(l)).min().unwrap_or(0);
+    (least, std::cmp::Reverse(choice.len()))
+}
+
+/// How many bytes of a literal stand in words that are not in every other message.
+fn tells(literal: &[u8]) -> usize {
+    let words = literal.split(|b| *b == b' ');
+    let rare = words.filter(|word| !COMMON.contains(word));
+    rare.map(<[u8]>::len).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_of_a_pattern() {
+        for (pattern, expected) in [
+            (
+                r"^\S+ Failed password for .* from \d+",
+                " Failed password for ",
+            ),
+            (r"(?:from|rhost=)(\d+)", "from rhost="),
+            (r"(?:from)?(\d+) port", " port"),
+            (
+                r"[aA]uthentication (?:failure|error) x",
+                "Authentication error x Authentication failure x authentication error x authentication failure x",
+            ),
+            (
+                r"^[iI](?:x|nvalid) user .* from \d",
+                "Invalid user  Ix user  invalid user  ix user ",
+            ),
+            (r"(?:ab|cde)x", "abx cdex"),
+            (r"(?:ab|c)x*", ""),
+            (r"(?i)at\d+", ""),
+            (r"(?i)fad\d+", "FAD FAd FaD Fad fAD fAd faD fad"),
+            (r"(abc)+d*", "abc"),
+            (r"\d+", ""),
+        ] {
+            let found = required(pattern).expect("a good pattern");
+            let found: Vec<_> = found.iter().map(|l| String::from_utf8_lossy(l)).collect();
+            assert_eq!(found.join(" "), expected, "{pattern}");
+        }
+        assert!(required("(").is_err());
+    }
+
+    #[test]
+    fn what_a_cut_leaves_whole() {
+        let literal = b"[]LOGIN FAILED: \"x\" - [] ".to_vec();
+        assert_eq!(untorn(&[literal]), [b"]LOGIN FAILED:"]);
+        assert!(untorn(&[b"long enough".to_vec(), b" - [] ".to_vec()]).is_empty());
+    }
+}
