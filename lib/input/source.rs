@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::decode::Decoded;
@@ -15,6 +17,9 @@ use crate::figures;
 use crate::unpack::is_packed;
 
 pub const STANDARD_INPUT: &str = "standard input";
+
+/// What a pipe may hold, in bytes, where the system allows it: writer and reader then wake each other less often.
+const PIPE_SIZE: i32 = 1 << 20;
 
 pub struct Source {
     pub name: String,
@@ -50,7 +55,11 @@ impl Source {
         } else {
             (operand.to_string_lossy().into_owned(), File::open(operand)?)
         };
-        let waits = !file.metadata()?.is_file();
+        let kind = file.metadata()?.file_type();
+        let waits = !kind.is_file();
+        if kind.is_fifo() {
+            let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        }
         let file = Patient(file, counter);
         Ok(Source {
             name,
