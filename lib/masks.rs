@@ -38,6 +38,17 @@ pub(crate) mod avx2 {
         }
     }
 
+    /// See [`blanks`](super::blanks).
+    #[target_feature(enable = "avx2")]
+    pub fn blanks(chunk: &[u8; 64]) -> u64 {
+        // At the place of its lower four bits each blank, and elsewhere what has other lower bits.
+        let row = _mm_setr_epi8(
+            32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, 12, 13, -1, -1,
+        );
+        let row = _mm256_broadcastsi128_si256(row);
+        bits(halves(chunk).map(|half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(row, half), half)))
+    }
+
     #[target_feature(enable = "avx2")]
     #[inline]
     fn halves(chunk: &[u8; 64]) -> [__m256i; 2] {
@@ -91,7 +102,6 @@ pub(crate) mod portable {
     }
 
     /// See [`blanks`](super::blanks).
-    #[cfg(any(test, feature = "portable", not(target_arch = "x86_64")))]
     pub fn blanks(chunk: &[u8; 64]) -> u64 {
         equal(chunk, b' ') | among(chunk, b'\t', 5) & !equal(chunk, b'\x0b')
     }
@@ -149,34 +159,18 @@ pub use portable::sixteen;
 /// The white space among the first 64 bytes, as [`u8::is_ascii_whitespace`] has it; beyond the end all is blank.
 #[inline]
 pub fn blanks(text: &[u8]) -> u64 {
-    let Some(chunk) = text.first_chunk() else {
-        let mut chunk = [b' '; 64];
-        chunk[..text.len()].copy_from_slice(text);
-        return blanks_of(&chunk);
-    };
-    blanks_of(chunk)
+    let mut short = [b' '; 64];
+    let chunk = text.first_chunk().unwrap_or_else(|| {
+        short[..text.len()].copy_from_slice(text);
+        &short
+    });
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { avx2::blanks(chunk) };
+    }
+    portable::blanks(chunk)
 }
-
-#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-#[inline]
-fn blanks_of(chunk: &[u8; 64]) -> u64 {
-    use std::arch::x86_64::*;
-    let quarter = |from: usize| {
-        // SAFETY: 16 bytes are there from each of the four places, and SSE2 is part of x86_64.
-        unsafe {
-            let bytes = _mm_loadu_si128(chunk[from..].as_ptr().cast());
-            let equal = |byte: u8| _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8));
-            let value = _mm_sub_epi8(bytes, _mm_set1_epi8(b'\t' as i8));
-            let controls = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(4)), value);
-            let blanks = _mm_or_si128(equal(b' '), _mm_andnot_si128(equal(b'\x0b'), controls));
-            u64::from(_mm_movemask_epi8(blanks) as u16)
-        }
-    };
-    quarter(0) | quarter(16) << 16 | quarter(32) << 32 | quarter(48) << 48
-}
-
-#[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
-use portable::blanks as blanks_of;
 
 #[cfg(test)]
 mod tests {
