@@ -5,11 +5,15 @@
 # ratios to extract-ip are printed. Ours without AVX2 is a second build. Left out is what is not installed
 # (rg: ripgrep; justips: cargo install justips; mawk).
 #
-#     sh tests/bench/extract.sh [MEGABYTES [ROUNDS]]
+#     sh tests/bench/extract.sh [MEGABYTES [ROUNDS [JOB]...]]
+#
+# The jobs are dense, access, sparse, regex, field, pipe (on all CPUs) and stream (the memory for 10 GB); all, if none is named.
 set -eu
 cd "$(dirname "$0")/../.."
 size=${1:-500}
 rounds=${2:-5}
+shift "$(($# < 2 ? $# : 2))"
+[ $# -gt 0 ] || set -- dense access sparse regex field pipe stream
 cargo build --release --quiet --bin extract-ip
 cargo build --release --quiet --bin extract-ip --features portable --target-dir target/portable
 PATH=$PWD/target/release:$PATH
@@ -60,7 +64,6 @@ BEGIN {
 quad='[0-9]{1,3}(\.[0-9]{1,3}){3}'
 full='[0-9a-f]{1,4}(:[0-9a-f]{1,4}){7}|([0-9a-f]{1,4}:){1,6}(:[0-9a-f]{1,4}){1,6}'
 both="$quad|$full"
-named="Failed password for .* from (?P<ip>$both) port"
 have() { command -v "$1" >/dev/null; }
 
 # What the peers find beside is only what they can't know: that a browser's version is none.
@@ -69,13 +72,23 @@ same() {
         { echo "not the same addresses: $*" >&2; exit 1; }
 }
 
-# Runs the commands of $work/commands (name, TAB, command) in turn; prints medians and ratios to the first.
+# The log of one kind, of the size asked for.
+log() {
+    generate "$1" >"$work/part"
+    copies=$((size * 1000000 / $(wc -c <"$work/part") + 1))
+    for copy in $(seq "$copies"); do cat "$work/part"; done >"$work/log"
+    : >"$work/commands"
+    echo "$2, $(($(wc -c <"$work/log") / 1000000)) MB:"
+}
+enter() { printf '%s\t%s\n' "$1" "$2" >>"$work/commands"; }
+
+# Runs the commands entered (name, TAB, command) in turn; prints medians and ratios to the first.
 race() {
     : >"$work/times"
     for round in $(seq "$rounds"); do
         while IFS='	' read -r name command; do
             start=$(date +%s%N)
-            taskset -c 0 sh -c "$command" </dev/null
+            ${one_cpu-} sh -c "$command" </dev/null
             echo "$name	$(($(date +%s%N) - start))" >>"$work/times"
         done <"$work/commands"
     done
@@ -90,43 +103,64 @@ race() {
             }
         }'
 }
-enter() { printf '%s\t%s\n' "$1" "$2" >>"$work/commands"; }
 
-for kind in dense access sparse; do
-    generate "$kind" >"$work/part"
-    copies=$((size * 1000000 / $(wc -c <"$work/part") + 1))
-    for copy in $(seq "$copies"); do cat "$work/part"; done >"$work/log"
-    extract-ip "$work/part" >"$work/expected"
-    same portable
-    same grep -oE "$both"
-    have rg && same rg -oN "$both"
-    have justips && same justips
-
-    echo "$kind, $(($(wc -c <"$work/log") / 1000000)) MB:"
-    : >"$work/commands"
-    log=$work/log
-    enter extract-ip "extract-ip $log >/dev/null"
-    enter 'extract-ip without AVX2' "portable $log >/dev/null"
-    enter 'cat | extract-ip' "cat $log | extract-ip >/dev/null"
-    enter 'cat | cat' "cat $log | cat >/dev/null"
-    enter 'wc -l' "wc -l <$log >/dev/null"
-    # grep stops early when it writes to the null device itself.
-    have rg && enter 'rg -o' "rg -oN '$both' $log | cat >/dev/null"
-    have justips && enter justips "justips <$log >/dev/null"
-    enter 'grep -oP, IPv4' "grep -oP '(?:[0-9]{1,3}\.){3}[0-9]{1,3}' $log | cat >/dev/null"
-    enter 'grep -oE' "grep -oE '$both' $log | cat >/dev/null"
-    race
-
-    [ "$kind" = dense ] || continue
-    echo "dense, one pattern and one field:"
-    : >"$work/commands"
-    enter 'extract-ip --regex' "extract-ip --regex 'Failed password for .* from <IP> port' $log >/dev/null"
-    enter 'grep -oP' "grep -oP 'Failed password for .* from \\K(?:$both)(?= port)' $log | cat >/dev/null"
-    have rg && enter 'rg -or' "rg -N -or '\$ip' '$named' $log | cat >/dev/null"
-    race
-    : >"$work/commands"
-    enter 'extract-ip --field 11' "extract-ip --field 11 $log >/dev/null"
-    enter 'cut -f 11' "cut -d ' ' -f 11 $log >/dev/null"
-    have mawk && enter mawk "mawk '{ print \$11 }' $log >/dev/null"
-    race
+log=$work/log
+for job; do
+    one_cpu='taskset -c 0'
+    case $job in
+    dense | access | sparse)
+        log "$job" "$job"
+        extract-ip "$work/part" >"$work/expected"
+        same portable
+        same grep -oE "$both"
+        have rg && same rg -oN "$both"
+        have justips && same justips
+        enter extract-ip "extract-ip $log >/dev/null"
+        enter 'extract-ip without AVX2' "portable $log >/dev/null"
+        enter 'wc -l' "wc -l <$log >/dev/null"
+        # grep stops early when it writes to the null device itself.
+        have rg && enter 'rg -o' "rg -oN '$both' $log | cat >/dev/null"
+        have justips && enter justips "justips <$log >/dev/null"
+        enter 'grep -oP, IPv4' "grep -oP '(?:[0-9]{1,3}\.){3}[0-9]{1,3}' $log | cat >/dev/null"
+        enter 'grep -oE' "grep -oE '$both' $log | cat >/dev/null"
+        race
+        ;;
+    regex)
+        log dense 'one pattern'
+        naming='Failed password for .* from <IP> port'
+        group="Failed password for .* from (?P<ip>$both) port"
+        after="Failed password for .* from \\K(?:$both)(?= port)"
+        extract-ip --regex "$naming" "$work/part" >"$work/expected"
+        same grep -oP "$after"
+        have rg && same rg -N -or '$ip' "$group"
+        enter 'extract-ip --regex' "extract-ip --regex '$naming' $log >/dev/null"
+        enter 'grep -oP' "grep -oP '$after' $log | cat >/dev/null"
+        have rg && enter 'rg -or' "rg -N -or '\$ip' '$group' $log | cat >/dev/null"
+        race
+        ;;
+    field)
+        log dense 'one field'
+        extract-ip --field 11 "$work/part" >"$work/expected"
+        enter 'extract-ip --field 11' "extract-ip --field 11 $log >/dev/null"
+        enter 'cut -f 11' "cut -d ' ' -f 11 $log >/dev/null"
+        have mawk && enter mawk "mawk '{ print \$11 }' $log >/dev/null"
+        race
+        ;;
+    pipe)
+        one_cpu=
+        log dense 'from a pipe'
+        enter 'cat | extract-ip' "cat $log | extract-ip >/dev/null"
+        enter 'cat | cat' "cat $log | cat >/dev/null"
+        race
+        ;;
+    stream)
+        log dense 'a stream of 10 GB'
+        for copy in $(seq $((10000000000 / $(wc -c <"$log") + 1))); do cat "$log"; done |
+            command time -f '  %M KB at most, %e s' extract-ip >/dev/null
+        ;;
+    *)
+        echo "no such job: $job" >&2
+        exit 2
+        ;;
+    esac
 done
