@@ -1,4 +1,4 @@
-//! Times as they are printed. Millions of records carry one, so the local offset is looked up once an hour.
+//! Times as they are printed. Millions of records carry one, so the local offset and the date are worked out once an hour.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -17,6 +17,8 @@ static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
 thread_local! {
     /// An hour of UTC, counted since 1970, and the offset that is in force in all of it.
     static RECENT: Cell<(i64, i32)> = const { Cell::new((i64::MIN, 0)) };
+    /// An hour of local time, and its text.
+    static RECENT_HOUR: Cell<(i64, [u8; 13])> = const { Cell::new((i64::MIN, [0; 13])) };
 }
 
 /// RFC 3339 in the local time zone; a moment out of its years, 0 to 9999, is written as the nearest end, in UTC.
@@ -39,16 +41,13 @@ fn encode_at(
     let seconds = time.0.div_euclid(1_000_000);
     let micros = time.0.rem_euclid(1_000_000) as u32;
     let minutes = offset_at(seconds) / 60; // RFC 3339 has no seconds of an offset
-    let local = DateTime::from_timestamp(seconds + i64::from(minutes) * 60, 0)?;
-    let year = u32::try_from(local.year()).ok().filter(|y| *y <= 9999)?;
+    let local = seconds + i64::from(minutes) * 60;
+    let second = local.rem_euclid(HOUR) as u32;
 
     *buffer = *b"0000-00-00T00:00:00.000000+00:00";
-    put(&mut buffer[0..4], year);
-    put(&mut buffer[5..7], local.month());
-    put(&mut buffer[8..10], local.day());
-    put(&mut buffer[11..13], local.hour());
-    put(&mut buffer[14..16], local.minute());
-    put(&mut buffer[17..19], local.second());
+    buffer[..13].copy_from_slice(&day_and_hour(local.div_euclid(HOUR))?);
+    put(&mut buffer[14..16], second / 60);
+    put(&mut buffer[17..19], second % 60);
     let fraction = match micros {
         0 => 19,
         _ if micros.is_multiple_of(1_000) => 23,
@@ -61,6 +60,23 @@ fn encode_at(
     zone[3] = b':';
     put(&mut zone[4..6], minutes.unsigned_abs() % 60);
     Some(fraction + 6)
+}
+
+/// The text up to the minutes of an hour, counted since 1970.
+fn day_and_hour(hour: i64) -> Option<[u8; 13]> {
+    let (recent, text) = RECENT_HOUR.get();
+    if hour == recent {
+        return Some(text);
+    }
+    let date = DateTime::from_timestamp(hour.checked_mul(HOUR)?, 0)?;
+    let year = u32::try_from(date.year()).ok().filter(|y| *y <= 9999)?;
+    let mut text = *b"0000-00-00T00";
+    put(&mut text[0..4], year);
+    put(&mut text[5..7], date.month());
+    put(&mut text[8..10], date.day());
+    put(&mut text[11..13], date.hour());
+    RECENT_HOUR.set((hour, text));
+    Some(text)
 }
 
 /// Fills `place` with the decimal digits of a number, with zeros before it.
