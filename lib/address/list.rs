@@ -1,38 +1,59 @@
-//! Many IPv4 addresses, each alone on its line: the common form of long lists, read some forty
+//! Many addresses, each alone on its line: the common form of long lists, IPv4 read some forty
 //! instructions a line. The digits of a quad are brought to their places by one shuffle, chosen by
 //! where the dots stand, and summed by two multiplications.
 
-use super::fast::quad;
+use super::fast::{quad, sextets};
 
-/// Reads lines that are a quad and nothing else into `out`, until it is full or another line comes.
+/// An address as a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bits {
+    V4(u32),
+    V6(u128),
+}
+
+/// Reads lines that are an address and nothing else, up to `most` or until another line comes.
 ///
-/// Answers how many quads were read, and how many bytes of `text`. The last lines of a text may be left.
-pub fn quads(text: &[u8], out: &mut [u32]) -> (usize, usize) {
+/// Answers how many they were, and how many bytes of `text`. The last lines of a text may be left.
+#[inline(always)]
+pub fn addresses(text: &[u8], most: usize, take: impl FnMut(Bits)) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
         // SAFETY: the processor has what the function needs.
-        return unsafe { avx2::quads(text, out) };
+        return unsafe { avx2::addresses(text, most, take) };
     }
-    one_by_one(text, out)
+    one_by_one(text, most, take)
 }
 
-fn one_by_one(text: &[u8], out: &mut [u32]) -> (usize, usize) {
+fn one_by_one(text: &[u8], most: usize, mut take: impl FnMut(Bits)) -> (usize, usize) {
     let mut used = 0;
-    for (i, slot) in out.iter_mut().enumerate() {
-        match quad(&text[used..]) {
-            Some((quad, end)) if text.get(used + end) == Some(&b'\n') => {
-                *slot = quad;
-                used += end + 1;
-            }
-            _ => return (i, used),
-        }
+    for i in 0..most {
+        let rest = &text[used..];
+        let ends = |end: &usize| rest.get(*end) == Some(&b'\n');
+        let (bits, end) = if let Some((quad, end)) = quad(rest).filter(|(_, end)| ends(end)) {
+            (Bits::V4(quad), end)
+        } else if let Some((bits, end)) = long(rest).filter(|(_, end)| ends(end)) {
+            (bits, end)
+        } else {
+            return (i, used);
+        };
+        take(bits);
+        used += end + 1;
     }
-    (out.len(), used)
+    (most, used)
+}
+
+/// The IPv6 address that `text` begins with; not one that stands for an IPv4 address.
+#[inline(always)]
+fn long(text: &[u8]) -> Option<(Bits, usize)> {
+    let (number, end) = sextets(text)?;
+    (number >> 32 != 0xffff).then_some((Bits::V6(number), end))
 }
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2 {
     use std::arch::x86_64::*;
+
+    use super::{Bits, long};
 
     /// Digits of a quad, and what its numbers must at least be not to begin with a zero.
     #[derive(Clone, Copy)]
@@ -82,27 +103,34 @@ pub(crate) mod avx2 {
         (kinds, patterns)
     }
 
-    /// See [`super::quads`].
+    /// See [`super::addresses`].
     #[target_feature(enable = "avx2,bmi1")]
-    pub fn quads(text: &[u8], out: &mut [u32]) -> (usize, usize) {
-        let (mut filled, mut start) = (0, 0);
+    pub fn addresses(text: &[u8], most: usize, mut take: impl FnMut(Bits)) -> (usize, usize) {
+        let (mut count, mut start) = (0, 0);
         for (i, chunk) in text.as_chunks::<64>().0.iter().enumerate() {
             let mut ends = newlines(chunk);
             while ends != 0 {
                 let end = i * 64 + ends.trailing_zeros() as usize;
                 ends &= ends - 1;
                 let Some(window) = text[start..].first_chunk() else {
-                    return (filled, start);
+                    return (count, start);
                 };
-                match (out.get_mut(filled), quad(window, end - start)) {
-                    (Some(slot), Some(quad)) => *slot = quad,
-                    _ => return (filled, start),
+                if count == most {
+                    return (count, start);
                 }
-                filled += 1;
+                let bits = match quad(window, end - start) {
+                    Some(quad) => Bits::V4(quad),
+                    None => match long(&text[start..]) {
+                        Some((bits, length)) if length == end - start => bits,
+                        _ => return (count, start),
+                    },
+                };
+                take(bits);
+                count += 1;
                 start = end + 1;
             }
         }
-        (filled, start)
+        (count, start)
     }
 
     /// A bit for each newline.
@@ -166,24 +194,30 @@ pub(crate) mod avx2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv6Addr};
 
-    /// Reads all lines with `quads`, and those that it leaves with the standard library.
-    fn read(
-        text: &str,
-        quads: fn(&[u8], &mut [u32]) -> (usize, usize),
-    ) -> (Vec<Option<u32>>, usize) {
+    fn bits(line: &str) -> Option<Bits> {
+        Some(match line.parse::<IpAddr>().ok()?.to_canonical() {
+            IpAddr::V4(ip) => Bits::V4(ip.to_bits()),
+            IpAddr::V6(ip) => Bits::V6(ip.to_bits()),
+        })
+    }
+
+    type Read = fn(&[u8], usize, &mut dyn FnMut(Bits)) -> (usize, usize);
+
+    /// Reads all lines with `read`, and those that it leaves with the standard library.
+    fn all(text: &str, read: Read) -> (Vec<Option<Bits>>, usize) {
         let (mut all, mut direct) = (Vec::new(), 0);
         let mut rest = text;
         while !rest.is_empty() {
-            let mut out = [0; 7];
-            let (filled, used) = quads(rest.as_bytes(), &mut out);
-            all.extend(out[..filled].iter().map(|quad| Some(*quad)));
-            direct += filled;
+            let before = all.len();
+            let (count, used) = read(rest.as_bytes(), 7, &mut |bits| all.push(Some(bits)));
+            assert_eq!(all.len() - before, count);
+            direct += count;
             rest = &rest[used..];
-            if filled < out.len() && !rest.is_empty() {
+            if count < 7 && !rest.is_empty() {
                 let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-                all.push(line.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits));
+                all.push(bits(line));
                 rest = after;
             }
         }
@@ -206,19 +240,25 @@ mod tests {
             let pick = |shift: u32| {
                 numbers[(random >> shift) as usize % if random >> 60 < 5 { 17 } else { 7 }]
             };
-            let line = [pick(32), pick(38), pick(44), pick(50)].join(".");
-            text += &line;
+            if random >> 20 & 3 == 0 {
+                let zeros = (random >> 24 & 127) as u32;
+                let low = u128::from(random >> 33).unbounded_shl(zeros);
+                text += &Ipv6Addr::from_bits(low).to_string();
+            } else {
+                text += &[pick(32), pick(38), pick(44), pick(50)].join(".");
+            }
             text += if random >> 56 & 63 == 0 { " \n" } else { "\n" };
         }
-        let expected: Vec<_> = text
-            .lines()
-            .map(|l| l.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits))
-            .collect();
+        let expected: Vec<_> = text.lines().map(bits).collect();
         let right = expected.iter().flatten().count();
-        for quads in [quads, one_by_one] {
-            let (all, direct) = read(&text, quads);
+        let readers: [Read; 2] = [
+            |text, most, take| addresses(text, most, take),
+            |text, most, take| one_by_one(text, most, take),
+        ];
+        for read in readers {
+            let (all, direct) = all(&text, read);
             assert_eq!(all, expected);
-            assert!(direct > right - 20, "{direct} of {right} read directly");
+            assert!(direct > right - 2_000, "{direct} of {right} read directly");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An IP address or network, and its one canonical text.
 
 pub mod fast;
-pub mod quads;
+pub mod list;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -77,6 +77,7 @@ impl Address {
     }
 
     /// The network of `len` bits around this one; this one itself where it is that wide already.
+    #[inline]
     pub fn widen(&self, len: u8) -> Self {
         if len >= self.len {
             return *self;
@@ -101,6 +102,7 @@ impl Address {
 }
 
 impl From<IpAddr> for Address {
+    #[inline]
     fn from(ip: IpAddr) -> Self {
         let ip = ip.to_canonical();
         let len = if ip.is_ipv4() { 32 } else { 128 };

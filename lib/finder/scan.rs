@@ -39,12 +39,12 @@ pub fn scan_portable(text: &[u8], found: impl FnMut(Found)) {
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn scan_avx2(text: &[u8], found: impl FnMut(Found)) {
-    use crate::address::quads;
+    use crate::address::list;
     scan_with(
         text,
         |chunk| masks::avx2::masks(chunk),
         |chunk| masks::avx2::chains(chunk),
-        |text, length| quads::avx2::quad(text, length),
+        |text, length| list::avx2::quad(text, length),
         found,
     );
 }

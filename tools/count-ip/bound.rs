@@ -9,6 +9,8 @@
 
 use pipeban::complain;
 
+use crate::counts::BATCH;
+
 /// Memory for tables and what hangs on them, in bytes, where the user sets no other bound. The
 /// program with its buffers stays under 256 MiB.
 const MEMORY: usize = 232 << 20;
@@ -21,6 +23,8 @@ pub struct Bound {
     addresses: Option<usize>,
     held: usize,
     age: u8,
+    /// The least events of a period.
+    least: usize,
     left_of_period: usize,
     forgotten: u64,
 }
@@ -45,12 +49,17 @@ pub trait Aged {
 }
 
 impl Bound {
-    pub fn new(addresses: Option<usize>) -> Self {
+    /// `light`: hardly anything hangs on an address beside its place in a table.
+    pub fn new(addresses: Option<usize>, light: bool) -> Self {
+        // A whole batch of events has one age, as far as that is no more than a sixteenth of all that are ever held.
+        let many = addresses.is_none_or(|most| most >= 16 * BATCH);
+        let least = if light && many { BATCH } else { 1 };
         Bound {
             addresses,
             held: 0,
             age: 1,
-            left_of_period: 1,
+            least,
+            left_of_period: least,
             forgotten: 0,
         }
     }
@@ -112,7 +121,7 @@ impl Bound {
     }
 
     fn begin_period(&mut self, tables: &mut [&mut dyn Aged]) {
-        self.left_of_period = (self.held / 16).max(1);
+        self.left_of_period = (self.held / 16).max(self.least);
         self.age += 1;
         if self.age == OLDEST {
             self.age -= OLDEST / 2;

@@ -1,15 +1,12 @@
-//! Counts of bare addresses: an open-addressing table of our own, 8 bytes an IPv4 address at full load.
-//!
-//! An event costs one access to memory that no cache holds, so all is laid out for that one: key and
-//! count lie side by side, and a batch of keys is touched before it is counted, so that the accesses
-//! of a batch overlap. The place of a key is its hash scaled to the size of the table: a
-//! table then grows by half, in order. The hash is seeded, as the addresses are chosen by others.
+//! Counts of bare addresses, in a table of 8 bytes a slot for IPv4. The hash is seeded, as the addresses
+//! are chosen by others.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::bound::{Aged, Bound};
+use crate::table::{Slot, Table};
 
 /// Secret numbers that decide where addresses lie in a table.
 #[derive(Clone, Copy)]
@@ -84,31 +81,54 @@ impl Key for Sextets {
     }
 }
 
-/// A key with its count and age; no count is no key.
-#[derive(Clone, Copy, Default)]
-struct Slot<K> {
-    key: K,
-    /// The count in the upper 24 bits, the age in the lower 8.
-    packed: u32,
-}
-
-/// So many keys are looked up together: enough accesses at once to keep the memory busy.
+/// So many addresses are looked up together: enough accesses at once to keep the memory busy.
 pub const BATCH: usize = 128;
 
-/// What fits into a slot; more is kept aside.
+/// What fits into a slot beside the age; more is kept aside.
 const MOST: u64 = (1 << 24) - 1;
 
-pub struct Counts<K> {
-    slots: Vec<Slot<K>>,
+/// Keys to be counted, whose slots are on their way from the memory.
+pub struct Batch<K> {
+    keys: [(K, usize); BATCH],
+    length: usize,
+}
+
+impl<K: Key> Batch<K> {
+    pub fn new() -> Self {
+        Batch {
+            keys: [(K::default(), 0); BATCH],
+            length: 0,
+        }
+    }
+
+    /// Takes a key, the [`BATCH`]th at most, to be counted in this table.
+    #[inline(always)]
+    pub fn push<const N: usize>(&mut self, key: K, counts: &Counts<K, N>) {
+        let home = counts.home(key);
+        counts.table.prefetch(home);
+        self.keys[self.length] = (key, home);
+        self.length += 1;
+    }
+
+    /// The keys, all but so many; none are left then.
+    pub fn drain_from(&mut self, done: usize) -> impl Iterator<Item = K> {
+        let length = std::mem::take(&mut self.length);
+        self.keys[done..length].iter().map(|(key, _)| *key)
+    }
+}
+
+/// The value of a slot is the count in the upper 24 bits, the age in the lower 8.
+pub struct Counts<K, const N: usize> {
+    table: Table<K, N>,
     used: usize,
     seed: Seed,
     aside: HashMap<K, u64>,
 }
 
-impl<K: Key> Counts<K> {
+impl<K: Key, const N: usize> Counts<K, N> {
     pub fn new() -> Self {
         Counts {
-            slots: vec![Slot::default(); 1024],
+            table: Table::new(1024),
             used: 0,
             seed: Seed::random(),
             aside: HashMap::new(),
@@ -116,21 +136,11 @@ impl<K: Key> Counts<K> {
     }
 
     /// Adds an event for each key, up to the first for which [`Bound::make_room`] must come first; answers how many.
-    pub fn add_all(&mut self, keys: &[K], bound: &mut Bound) -> usize {
+    #[inline(always)]
+    pub fn add_all(&mut self, batch: &Batch<K>, bound: &mut Bound) -> usize {
         let (age, left) = bound.period();
-        let mut homes = [0; BATCH];
-        let keys = &keys[..keys.len().min(left).min(BATCH)];
-        for (home, key) in homes.iter_mut().zip(keys) {
-            *home = self.home(*key);
-        }
-        let homes = &homes[..keys.len()];
-        // Reads them all before any is waited for.
-        let touched = homes
-            .iter()
-            .fold(0, |all, home| all ^ self.slots[*home].packed);
-        std::hint::black_box(touched);
         let mut done = 0;
-        for (key, home) in keys.iter().zip(homes) {
+        for (key, home) in &batch.keys[..batch.length.min(left)] {
             if !self.add_at(*home, *key, 1, age, bound) {
                 break;
             }
@@ -150,59 +160,44 @@ impl<K: Key> Counts<K> {
 
     #[inline(always)]
     fn add_at(&mut self, home: usize, key: K, n: u64, age: u8, bound: &mut Bound) -> bool {
-        let place = self.find(home, key);
-        if self.slots[place].packed == 0 {
-            if self.is_full() || !bound.hold_one() {
+        let place = self.table.find(home, key, |_| true);
+        let full = self.is_full();
+        let slot = self.table.get_mut(place);
+        if slot.value == 0 {
+            if full || !bound.hold_one() {
                 return false;
             }
             self.used += 1;
-            self.slots[place].key = key;
+            slot.key = key;
         }
-        let slot = &mut self.slots[place];
-        let count = u64::from(slot.packed >> 8) + n;
+        let count = u64::from(slot.value >> 8) + n;
         let in_slot = if count <= MOST {
             count as u32
         } else {
             *self.aside.entry(key).or_default() += count - 1;
             1
         };
-        slot.packed = in_slot << 8 | u32::from(age);
+        slot.value = in_slot << 8 | u32::from(age);
         true
     }
 
     #[inline(always)]
     fn home(&self, key: K) -> usize {
-        let scaled = u128::from(key.hash(self.seed)) * self.slots.len() as u128;
-        (scaled >> 64) as usize
-    }
-
-    #[inline(always)]
-    fn find(&self, home: usize, key: K) -> usize {
-        let mut place = home;
-        loop {
-            let slot = &self.slots[place];
-            if slot.packed == 0 || slot.key == key {
-                return place;
-            }
-            place += 1;
-            if place == self.slots.len() {
-                place = 0;
-            }
-        }
+        self.table.home(key.hash(self.seed))
     }
 
     /// Takes what was counted for a key out; nothing more can be added then.
     pub fn take(&mut self, key: K) -> u64 {
-        let place = self.find(self.home(key), key);
-        let slot = &mut self.slots[place];
-        let count = u64::from(slot.packed >> 8);
+        let place = self.table.find(self.home(key), key, |_| true);
+        let slot = self.table.get_mut(place);
+        let count = u64::from(slot.value >> 8);
         // Not 0: other keys may lie behind this one.
-        slot.packed = slot.packed.min(1);
+        slot.value = slot.value.min(1);
         count + self.aside.remove(&key).unwrap_or(0)
     }
 
     /// The keys and counts of at least `least`, the most first, then by key; of these, the first `top`.
-    pub fn rank(mut self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {
+    pub fn rank(self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {
         let aside = self.aside;
         let count = move |slot: &Slot<K>| {
             let more = if aside.is_empty() {
@@ -210,49 +205,45 @@ impl<K: Key> Counts<K> {
             } else {
                 aside.get(&slot.key)
             };
-            u64::from(slot.packed >> 8) + more.unwrap_or(&0)
+            u64::from(slot.value >> 8) + more.unwrap_or(&0)
         };
-        self.slots
-            .retain(|slot| slot.packed >> 8 > 0 && count(slot) >= least);
         // In place: here are most of the addresses that fill the memory.
-        keep_first(&mut self.slots, top, |slot| {
-            (Reverse(count(slot)), slot.key)
-        });
-        self.slots
-            .into_iter()
-            .map(move |slot| (slot.key, count(&slot)))
+        let mut slots = self.table.into_slots();
+        slots.retain(|slot| slot.value >> 8 > 0 && count(slot) >= least);
+        keep_first(&mut slots, top, |slot| (Reverse(count(slot)), slot.key));
+        slots.into_iter().map(move |slot| (slot.key, count(&slot)))
     }
 
     fn is_full(&self) -> bool {
-        self.used * 5 >= self.slots.len() * 4
+        self.used * 4 >= self.table.len() * 3
     }
 
     fn put(&mut self, slot: Slot<K>) {
-        let place = self.find(self.home(slot.key), slot.key);
-        self.slots[place] = slot;
+        let place = self.table.find(self.home(slot.key), slot.key, |_| true);
+        *self.table.get_mut(place) = slot;
     }
 }
 
-impl<K: Key> Aged for Counts<K> {
+impl<K: Key, const N: usize> Aged for Counts<K, N> {
     fn census(&self, ages: &mut [usize; 256]) {
-        for slot in self.slots.iter().filter(|s| s.packed != 0) {
-            ages[usize::from(slot.packed as u8)] += 1;
+        for slot in self.table.used() {
+            ages[usize::from(slot.value as u8)] += 1;
         }
     }
 
     fn shift(&mut self, by: u8) {
-        for slot in &mut self.slots {
-            slot.packed -= u32::from((slot.packed as u8).min(by));
+        for slot in self.table.used_mut() {
+            slot.value -= u32::from((slot.value as u8).min(by));
         }
     }
 
     fn forget(&mut self, age: u8) -> usize {
-        let stays = |slot: &&Slot<K>| slot.packed != 0 && slot.packed as u8 > age;
-        let kept: Vec<_> = self.slots.iter().filter(stays).copied().collect();
-        for slot in self.slots.iter().filter(|s| s.packed as u8 <= age) {
+        let stays = |slot: &&Slot<K>| slot.value as u8 > age;
+        let kept: Vec<_> = self.table.used().filter(stays).copied().collect();
+        for slot in self.table.used().filter(|slot| !stays(slot)) {
             self.aside.remove(&slot.key);
         }
-        self.slots.fill(Slot::default());
+        self.table.clear();
         for slot in &kept {
             self.put(*slot);
         }
@@ -262,7 +253,7 @@ impl<K: Key> Aged for Counts<K> {
     }
 
     fn size(&self) -> usize {
-        self.slots.len() * size_of::<Slot<K>>()
+        self.table.size()
     }
 
     fn growth(&self) -> usize {
@@ -275,11 +266,10 @@ impl<K: Key> Aged for Counts<K> {
     }
 
     fn grow(&mut self) {
-        let larger = vec![Slot::default(); self.slots.len() * 3 / 2];
-        for slot in std::mem::replace(&mut self.slots, larger) {
-            if slot.packed != 0 {
-                self.put(slot);
-            }
+        let larger = Table::new(self.table.len() * 3 / 2);
+        let old = std::mem::replace(&mut self.table, larger);
+        for slot in old.used() {
+            self.put(*slot);
         }
     }
 }

@@ -5,42 +5,36 @@ use pipeban::hits::Hit;
 use pipeban::time::Time;
 use serde_json::{Value, json};
 
-use crate::tally::{Host, Line, More, Tally};
+use crate::tally::{Host, Line, Much, Tally};
 
 pub fn to_hit(tally: &Tally) -> Hit {
     let mut detail = json!({});
-    let times = |times: &[Time]| Value::from_iter(times.iter().map(|t| t.0));
-    if !tally.times.is_empty() {
-        detail["times"] = times(&tally.times);
+    let times = tally.times();
+    if !times.is_empty() {
+        detail["times"] = Value::from_iter(times.iter().map(|t| t.0));
     }
-    if let Some(more) = &tally.more {
-        detail["from"] = Value::from_iter(more.from.iter().map(Address::to_string));
+    let sum = tally.sum();
+    let mut spans: Vec<_> = times.iter().map(|t| (*t, *t)).collect();
+    spans.extend(sum.map(|(_, first, last)| (first, last)));
+    if let Some(much) = tally.much() {
+        let hosts = || much.hosts.iter();
+        detail["from"] = Value::from_iter(much.from.iter().map(Address::to_string));
         detail["hosts"] = Value::from_iter(
-            more.hosts
-                .iter()
-                .map(|h| json!([h.address.to_string(), h.first.0, h.last.0, h.count])),
+            hosts().map(|h| json!([h.address.to_string(), h.first.0, h.last.0, h.count])),
         );
         detail["lines"] = Value::from_iter(
-            more.lines
+            much.lines
                 .iter()
                 .map(|l| json!([l.at.0, l.host.to_string(), characters(&l.text)])),
         );
-        detail["printed"] = more.printed.map(|t| t.0).into();
+        detail["printed"] = much.printed.map(|t| t.0).into();
+        spans.extend(hosts().map(|h| (h.first, h.last)));
+        spans.extend(much.printed.map(|t| (t, t)));
     }
-    let hosts = tally.more.iter().flat_map(|more| &more.hosts);
-    let times = tally.times.iter().map(|t| (*t, *t));
-    let spans = times
-        .chain(hosts.map(|h| (h.first, h.last)))
-        .chain(tally.span);
-    let printed = tally
-        .more
-        .as_ref()
-        .and_then(|more| more.printed)
-        .map(|t| (t, t));
     Hit {
-        count: tally.count.max(tally.times.len() as u64),
+        count: sum.map_or(times.len() as u64, |(count, ..)| count),
         span: spans
-            .chain(printed)
+            .into_iter()
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
         detail: if detail == json!({}) {
             String::new()
@@ -72,18 +66,16 @@ pub fn from_hit(hit: Hit) -> Tally {
         })
     };
     let times: Vec<_> = list("times").iter().filter_map(time).collect();
-    let more = More {
+    let sum = hit.span.filter(|_| times.is_empty() && hit.count > 0);
+    let much = Much {
+        times,
+        sum: sum.map(|(first, last)| (hit.count, first, last)),
         from: list("from").iter().filter_map(address).collect(),
         hosts: list("hosts").iter().filter_map(host).collect(),
         lines: list("lines").iter().filter_map(line).collect(),
         printed: time(&detail["printed"]),
     };
-    Tally {
-        count: if times.is_empty() { hit.count } else { 0 },
-        span: if times.is_empty() { hit.span } else { None },
-        times,
-        more: (more != More::default()).then(|| Box::new(more)),
-    }
+    Tally::Much(Box::new(much))
 }
 
 /// When an address was last let through, where they are throttled.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::bound::{Aged, Bound};
 use crate::counts::Seed;
+use crate::table::{Slot, Table, prefetch};
 
 /// Memory that hangs on a value beside its own size, in bytes.
 pub trait Weight {
@@ -26,17 +27,9 @@ struct Entry<V> {
     value: V,
 }
 
-/// Where an entry is; as few bytes as two of them in a cache line can be told apart by.
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    /// A part of the hash.
-    tag: u32,
-    /// 1 for the first entry; 0 is an empty slot.
-    entry: u32,
-}
-
 pub struct Known<V> {
-    slots: Vec<Slot>,
+    /// A part of the hash of each address, and its place in the row, 1 for the first.
+    index: Table<u32, 8>,
     entries: Vec<Entry<V>>,
     seed: Seed,
     weight: usize,
@@ -45,7 +38,7 @@ pub struct Known<V> {
 impl<V: Default + Weight> Known<V> {
     pub fn new() -> Self {
         Known {
-            slots: vec![Slot::default(); 64],
+            index: Table::new(64),
             entries: Vec::new(),
             seed: Seed::random(),
             weight: 0,
@@ -64,17 +57,20 @@ impl<V: Default + Weight> Known<V> {
         }
     }
 
-    /// Reads where these hashes lead, so that it lies in the cache when their events are counted.
+    /// Has the memory bring the place in the index of an address that is to be counted soon.
     #[inline(always)]
-    pub fn touch(&self, hashes: &[u64]) {
-        let slot = |hash: &u64| self.slots[self.home(*hash)];
-        let touched = hashes.iter().fold(0, |all, hash| all ^ slot(hash).tag);
-        std::hint::black_box(touched);
-        let age = |hash| {
-            let entry = slot(hash).entry.wrapping_sub(1);
-            self.entries.get(entry as usize).map_or(0, |e| e.age)
-        };
-        std::hint::black_box(hashes.iter().fold(0, |all, hash| all ^ age(hash)));
+    pub fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(self.index.home(hash));
+    }
+
+    /// The same for the entry, when the index is there.
+    #[inline(always)]
+    pub fn prefetch_entry(&self, hash: u64) {
+        let entry = self.index.glance(self.index.home(hash), hash as u32);
+        if let Some(entry) = self.entries.get((entry as usize).wrapping_sub(1)) {
+            prefetch(&entry.address);
+            prefetch(&entry.value);
+        }
     }
 
     /// Where the entry of an address is, made if it must be, for an event of it to be counted; `None` if
@@ -84,10 +80,11 @@ impl<V: Default + Weight> Known<V> {
         let (age, 1..) = bound.period() else {
             return None;
         };
-        let mut place = self.home(hash);
-        let entry = loop {
-            let slot = self.slots[place];
-            if slot.entry == 0 {
+        let entries = &self.entries;
+        let is_it = |entry: u32| entries[entry as usize - 1].address == *address;
+        let place = self.index.find(self.index.home(hash), hash as u32, is_it);
+        let entry = match self.index.get(place).value {
+            0 => {
                 if self.is_full() || !bound.hold_one() {
                     return None;
                 }
@@ -96,20 +93,13 @@ impl<V: Default + Weight> Known<V> {
                     age,
                     value: V::default(),
                 });
-                self.slots[place] = Slot {
-                    tag: hash as u32,
-                    entry: self.entries.len() as u32,
+                *self.index.get_mut(place) = Slot {
+                    key: hash as u32,
+                    value: self.entries.len() as u32,
                 };
-                break self.entries.len() - 1;
+                self.entries.len() - 1
             }
-            let entry = slot.entry as usize - 1;
-            if slot.tag == hash as u32 && self.entries[entry].address == *address {
-                break entry;
-            }
-            place += 1;
-            if place == self.slots.len() {
-                place = 0;
-            }
+            entry => entry as usize - 1,
         };
         bound.pass(1);
         self.entries[entry].age = age;
@@ -130,29 +120,22 @@ impl<V: Default + Weight> Known<V> {
         self.entries.into_iter().map(|e| (e.address, e.value))
     }
 
-    #[inline(always)]
-    fn home(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
-    }
-
     /// Whether there is no room for another entry in the row or the index.
     fn is_full(&self) -> bool {
         self.entries.len() == self.entries.capacity()
-            || self.entries.len() * 4 >= self.slots.len() * 3
+            || self.entries.len() * 4 >= self.index.len() * 3
     }
 
-    fn index(&mut self, slots: usize) {
-        self.slots.clear();
-        self.slots.resize(slots, Slot::default());
+    /// Fills the index, which is empty.
+    fn fill_index(&mut self) {
         for (i, entry) in self.entries.iter().enumerate() {
             let hash = self.hash(&entry.address);
-            let mut place = self.home(hash);
-            while self.slots[place].entry != 0 {
-                place = (place + 1) % slots;
-            }
-            self.slots[place] = Slot {
-                tag: hash as u32,
-                entry: i as u32 + 1,
+            let place = self
+                .index
+                .find(self.index.home(hash), hash as u32, |_| false);
+            *self.index.get_mut(place) = Slot {
+                key: hash as u32,
+                value: i as u32 + 1,
             };
         }
     }
@@ -175,14 +158,13 @@ impl<V: Default + Weight> Aged for Known<V> {
         let before = self.entries.len();
         self.entries.retain(|entry| entry.age > age);
         self.weight = self.entries.iter().map(|e| e.value.weight()).sum();
-        self.index(self.slots.len());
+        self.index.clear();
+        self.fill_index();
         before - self.entries.len()
     }
 
     fn size(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
-            + self.entries.capacity() * size_of::<Entry<V>>()
-            + self.weight
+        self.index.size() + self.entries.capacity() * size_of::<Entry<V>>() + self.weight
     }
 
     fn weight(&self) -> usize {
@@ -197,6 +179,7 @@ impl<V: Default + Weight> Aged for Known<V> {
     fn grow(&mut self) {
         let entries = (self.entries.capacity() * 3 / 2).max(48);
         self.entries.reserve_exact(entries - self.entries.len());
-        self.index(entries * 3 / 2);
+        self.index = Table::new(entries * 3 / 2);
+        self.fill_index();
     }
 }

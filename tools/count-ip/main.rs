@@ -5,12 +5,15 @@ mod counts;
 mod detail;
 mod event;
 mod known;
+mod memory;
 mod policy;
 mod print;
 mod stored;
+mod table;
 mod tally;
 mod totals;
 mod watch;
+mod windows;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

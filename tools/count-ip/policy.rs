@@ -7,6 +7,7 @@ use pipeban::time::{Time, format_duration};
 
 use crate::Arguments;
 use crate::tally::{Crossing, Event, Rule, Tally};
+use crate::windows;
 
 pub struct Policy {
     pub rule: Rule,
@@ -74,15 +75,30 @@ impl Policy {
             .map(|within| within.max(self.throttle.unwrap_or_default()))
     }
 
-    /// Whether an event counts only in the tally of its own address, and nothing else of it matters.
-    pub fn is_simple(&self) -> bool {
-        !self.rule.several && self.throttle.is_none()
+    /// The threshold and the window, where no more is asked than these.
+    pub fn simple(&self) -> Option<(usize, Duration)> {
+        let Rule {
+            threshold: Some(threshold @ ..=windows::MOST),
+            within: Some(within),
+            hosts: None,
+            evidence: 0,
+            several: false,
+        } = self.rule
+        else {
+            return None;
+        };
+        let simple = (threshold as usize, within);
+        self.throttle.is_none().then_some(simple)
     }
 
-    /// The network that an address counts in, where there is only one.
-    #[inline(always)]
-    pub fn network(&self, host: &Address) -> Address {
-        host.widen(self.sizes[usize::from(!host.is_ipv4())][0])
+    /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.
+    pub fn smallest(&self) -> [u8; 2] {
+        [0, 1].map(|i: usize| self.sizes[i][0])
+    }
+
+    /// The smallest network that an address counts in.
+    fn network(&self, host: &Address) -> Address {
+        host.widen(self.smallest()[usize::from(!host.is_ipv4())])
     }
 
     /// Counts an event; answers the network that is to be printed for it. `now` is the latest that any time can be.

@@ -41,21 +41,28 @@ pub struct Crossing {
     pub lines: Vec<Vec<u8>>,
 }
 
-/// What is known of one address. Whatever a rule does not need stays empty.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
-    /// Events since it was last printed, if they are not kept one by one.
-    pub count: u64,
-    /// When the first and the last of these came.
-    pub span: Option<(Time, Time)>,
-    /// When the events came that are kept one by one, sorted: fewer than the threshold, as reaching it begins anew.
-    pub times: Vec<Time>,
-    pub more: Option<Box<More>>,
+/// What is known of one address. Most have had few events: with its address, a tally of these fills a cache line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tally {
+    /// When the events came that are kept one by one, sorted: fewer than the threshold, as reaching it begins
+    /// anew. So many of `times` count.
+    Few { length: u8, times: [Time; FEW] },
+    /// How many events came since it was last printed, where they are not kept one by one; the first and the last.
+    Sum(u64, Time, Time),
+    /// What is more than that.
+    Much(Box<Much>),
 }
 
+const FEW: usize = 4;
+
+/// Whatever a rule does not need stays empty.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct More {
-    /// Which host each of the tally's times came from.
+pub struct Much {
+    /// As in [`Tally::Few`].
+    pub times: Vec<Time>,
+    /// As in [`Tally::Sum`].
+    pub sum: Option<(u64, Time, Time)>,
+    /// Which host each of the times came from.
     pub from: Vec<Address>,
     /// Sorted by address; fewer than the rule wants.
     pub hosts: Vec<Host>,
@@ -86,16 +93,72 @@ impl Rule {
         self.threshold.is_some() && (self.within.is_some() || self.several)
     }
 
+    /// Whether hardly anything is kept of an address.
+    pub fn is_light(&self) -> bool {
+        let few = self.threshold.is_none_or(|threshold| threshold <= 4096);
+        self.hosts.is_none() && self.evidence == 0 && !self.several && few
+    }
+
     /// The beginning of the window that ends at `newest`.
     fn from(&self, newest: Time) -> Time {
         self.within.map_or(Time(i64::MIN), |within| newest - within)
     }
 }
 
+impl Default for Tally {
+    fn default() -> Self {
+        Tally::Few {
+            length: 0,
+            times: [Time(0); FEW],
+        }
+    }
+}
+
 impl Tally {
+    /// The times that are kept one by one.
+    #[inline(always)]
+    pub fn times(&self) -> &[Time] {
+        match self {
+            Tally::Few { length, times } => &times[..usize::from(*length).min(FEW)],
+            Tally::Sum(..) => &[],
+            Tally::Much(much) => &much.times,
+        }
+    }
+
+    pub fn sum(&self) -> Option<(u64, Time, Time)> {
+        match self {
+            Tally::Few { .. } => None,
+            Tally::Sum(count, first, last) => Some((*count, *first, *last)),
+            Tally::Much(much) => much.sum,
+        }
+    }
+
+    #[inline(always)]
+    pub fn much(&self) -> Option<&Much> {
+        match self {
+            Tally::Much(much) => Some(much),
+            _ => None,
+        }
+    }
+
+    fn much_mut(&mut self) -> &mut Much {
+        if self.much().is_none() {
+            *self = Tally::Much(Box::new(Much {
+                times: self.times().to_vec(),
+                sum: self.sum(),
+                ..Much::default()
+            }));
+        }
+        match self {
+            Tally::Much(much) => much,
+            _ => unreachable!("it was just made so"),
+        }
+    }
+
     /// Counts an event. `now` is the latest that any time can be.
     ///
     /// A window ends at the newest event. One that is older than that allows is too late to count.
+    #[inline(always)]
     pub fn add(&mut self, rule: &Rule, mut event: Event, now: Option<Time>) -> Option<Crossing> {
         if let Some(now) = now {
             event.at = event.at.min(now);
@@ -118,42 +181,31 @@ impl Tally {
         }
         let old = std::mem::take(self);
         if rule.several {
-            self.more().printed = Some(event.at);
+            self.much_mut().printed = Some(event.at);
         }
         Some(old.crossing(rule, from))
     }
 
-    fn more(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
-    }
-
+    #[inline(always)]
     fn newest(&self) -> Option<Time> {
-        let hosts = self
-            .more
-            .iter()
-            .flat_map(|more| &more.hosts)
-            .map(|h| h.last);
-        self.times.last().copied().into_iter().chain(hosts).max()
+        let times = self.times().last().copied();
+        let hosts = self.much().into_iter().flat_map(|much| &much.hosts);
+        times.into_iter().chain(hosts.map(|host| host.last)).max()
     }
 
     /// Makes what lies ahead of the clock count as now: after the clock was set back, or a false
     /// stamp, real events must not look late.
+    #[inline(always)]
     fn limit(&mut self, now: Time) {
-        for time in self.times.iter_mut().rev().take_while(|time| **time > now) {
-            *time = now;
-        }
-        self.span = self
-            .span
-            .map(|(first, last)| (first.min(now), last.min(now)));
-        if let Some(more) = &mut self.more {
-            for host in &mut more.hosts {
-                host.first = host.first.min(now);
-                host.last = host.last.min(now);
+        let limit = |times: &mut [Time]| {
+            for time in times.iter_mut().rev().take_while(|time| **time > now) {
+                *time = now;
             }
-            more.lines
-                .iter_mut()
-                .for_each(|line| line.at = line.at.min(now));
-            more.printed = more.printed.map(|printed| printed.min(now));
+        };
+        match self {
+            Tally::Few { length, times } => limit(&mut times[..usize::from(*length).min(FEW)]),
+            Tally::Sum(_, first, last) => (*first, *last) = ((*first).min(now), (*last).min(now)),
+            Tally::Much(much) => much.limit(now, limit),
         }
     }
 
@@ -162,21 +214,44 @@ impl Tally {
             return false;
         };
         if !rule.keeps_times() {
-            self.count = self.count.saturating_add(event.count);
-            let (first, last) = self.span.unwrap_or((event.at, event.at));
-            self.span = Some((first.min(event.at), last.max(event.at)));
-            return self.count >= threshold;
+            let (count, first, last) = self.sum().unwrap_or((0, event.at, event.at));
+            let count = count.saturating_add(event.count);
+            let (first, last) = (first.min(event.at), last.max(event.at));
+            match self {
+                Tally::Much(much) => much.sum = Some((count, first, last)),
+                _ => *self = Tally::Sum(count, first, last),
+            }
+            return count >= threshold;
         }
-        let outside = self.times.partition_point(|time| *time < from);
-        self.times.drain(..outside);
-        let place = self.times.partition_point(|time| *time <= event.at);
-        self.times.insert(place, event.at);
+        let times = self.times();
+        let outside = times.iter().take_while(|time| **time < from).count();
+        let place = times.partition_point(|time| *time <= event.at);
         if rule.several {
-            let hosts = &mut self.more().from;
-            hosts.drain(..outside);
-            hosts.insert(place, event.host);
+            let from = &mut self.much_mut().from;
+            from.insert(place, event.host);
+            from.drain(..outside);
         }
-        self.times.len() as u64 >= threshold
+        self.slide(outside, place, event.at);
+        self.times().len() as u64 >= threshold
+    }
+
+    /// Puts another time at its place, and drops so many of the first.
+    #[inline(always)]
+    fn slide(&mut self, outside: usize, place: usize, at: Time) {
+        if let Tally::Few { length, times } = self {
+            let kept = usize::from(*length) - outside;
+            if kept < FEW {
+                let place = place - outside;
+                times.copy_within(outside..outside + kept, 0);
+                times.copy_within(place..kept, place + 1);
+                times[place] = at;
+                *length = kept as u8 + 1;
+                return;
+            }
+        }
+        let times = &mut self.much_mut().times;
+        times.insert(place, at);
+        times.drain(..outside);
     }
 
     fn count_host(&mut self, rule: &Rule, event: &Event, from: Time) -> bool {
@@ -186,7 +261,7 @@ impl Tally {
         let Event {
             at, host, count, ..
         } = *event;
-        let hosts = &mut self.more().hosts;
+        let hosts = &mut self.much_mut().hosts;
         match hosts.binary_search_by_key(&host, |h| h.address) {
             Ok(i) if hosts[i].last >= from => {
                 hosts[i].first = hosts[i].first.min(at);
@@ -221,7 +296,7 @@ impl Tally {
         if rule.evidence == 0 {
             return;
         }
-        let lines = &mut self.more().lines;
+        let lines = &mut self.much_mut().lines;
         lines.retain(|line| line.at >= from);
         for text in event.lines.drain(..) {
             let place = lines.partition_point(|line| line.at <= event.at);
@@ -239,59 +314,74 @@ impl Tally {
     }
 
     fn crossing(self, rule: &Rule, from: Time) -> Crossing {
-        let more = self.more.unwrap_or_default();
-        let hosts: Vec<_> = more.hosts.iter().filter(|host| host.last >= from).collect();
-        let ends =
-            |first: Option<Time>, last: Option<Time>| first.zip(last).unwrap_or((from, from));
-        let (count, (first, last)) = if rule.keeps_times() {
-            let times = (self.times.first().copied(), self.times.last().copied());
-            (self.times.len() as u64, ends(times.0, times.1))
-        } else if rule.threshold.is_some() {
-            (self.count, self.span.unwrap_or((from, from)))
+        let empty = Much::default();
+        let much = self.much().unwrap_or(&empty);
+        let hosts = much.hosts.iter().filter(|host| host.last >= from);
+        let times = self.times();
+        let (count, first, last) = if let Some(sum) = self.sum() {
+            sum
+        } else if let (Some(first), Some(last)) = (times.first(), times.last()) {
+            (times.len() as u64, *first, *last)
         } else {
-            let first = hosts.iter().map(|host| host.first).min();
-            let last = hosts.iter().map(|host| host.last).max();
-            (hosts.iter().map(|host| host.count).sum(), ends(first, last))
+            let first = hosts.clone().map(|host| host.first).min();
+            let last = hosts.clone().map(|host| host.last).max();
+            let count = hosts.clone().map(|host| host.count).sum();
+            (count, first.unwrap_or(from), last.unwrap_or(from))
         };
         Crossing {
             count,
-            hosts: rule.hosts.map(|_| hosts.len() as u64),
+            hosts: rule.hosts.map(|_| hosts.count() as u64),
             first,
             last,
-            lines: more.lines.into_iter().map(|line| line.text).collect(),
+            lines: much.lines.iter().map(|line| line.text.clone()).collect(),
         }
     }
 
     /// Takes out what came from a network that was printed for it.
     pub fn leave_out(&mut self, network: &Address) {
-        let Some(more) = &mut self.more else {
+        let Tally::Much(much) = self else {
             return;
         };
-        let inside: Vec<_> = more
+        let inside: Vec<_> = much
             .from
             .iter()
             .map(|host| network.contains(host))
             .collect();
         let mut each = inside.iter();
-        self.times.retain(|_| each.next() == Some(&false));
-        more.from.retain(|host| !network.contains(host));
-        more.hosts.retain(|host| !network.contains(&host.address));
-        more.lines.retain(|line| !network.contains(&line.host));
+        much.times.retain(|_| each.next() == Some(&false));
+        much.from.retain(|host| !network.contains(host));
+        much.hosts.retain(|host| !network.contains(&host.address));
+        much.lines.retain(|line| !network.contains(&line.host));
     }
 
     /// Whether it was printed so lately that no network inside it is to be printed.
     pub fn covers(&self, rule: &Rule, at: Time) -> bool {
-        let printed = self.more.as_ref().and_then(|more| more.printed);
+        let printed = self.much().and_then(|much| much.printed);
         printed.is_some_and(|printed| printed >= rule.from(at))
     }
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        *self == Tally::default()
+        *self == Tally::default() || self.much() == Some(&Much::default())
     }
 }
 
-impl Weight for Tally {
+impl Much {
+    fn limit(&mut self, now: Time, limit: impl Fn(&mut [Time])) {
+        limit(&mut self.times);
+        self.sum = self
+            .sum
+            .map(|(count, first, last)| (count, first.min(now), last.min(now)));
+        for host in &mut self.hosts {
+            host.first = host.first.min(now);
+            host.last = host.last.min(now);
+        }
+        self.lines
+            .iter_mut()
+            .for_each(|line| line.at = line.at.min(now));
+        self.printed = self.printed.map(|printed| printed.min(now));
+    }
+
     fn weight(&self) -> usize {
         // What the allocator adds to each piece.
         const EACH: usize = 16;
@@ -302,19 +392,21 @@ impl Weight for Tally {
                 0
             }
         };
-        let more = self.more.as_ref().map_or(0, |more| {
-            let text: usize = more
-                .lines
-                .iter()
-                .map(|line| line.text.capacity() + EACH)
-                .sum();
-            size_of::<More>()
-                + EACH
-                + row(more.from.capacity(), size_of::<Address>())
-                + row(more.hosts.capacity(), size_of::<Host>())
-                + row(more.lines.capacity(), size_of::<Line>())
-                + text
-        });
-        row(self.times.capacity(), size_of::<Time>()) + more
+        let lines = self.lines.iter();
+        let text: usize = lines.map(|line| line.text.capacity() + EACH).sum();
+        size_of::<Much>()
+            + EACH
+            + row(self.times.capacity(), size_of::<Time>())
+            + row(self.from.capacity(), size_of::<Address>())
+            + row(self.hosts.capacity(), size_of::<Host>())
+            + row(self.lines.capacity(), size_of::<Line>())
+            + text
+    }
+}
+
+impl Weight for Tally {
+    #[inline(always)]
+    fn weight(&self) -> usize {
+        self.much().map_or(0, Much::weight)
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use memchr::memchr;
-use pipeban::address::quads::quads;
+use pipeban::address::list::{Bits, addresses};
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::complain::{self, Fault};
 use pipeban::hits::Hits;
@@ -14,7 +14,7 @@ use pipeban::time::Time;
 
 use crate::Arguments;
 use crate::bound::{Aged, Bound};
-use crate::counts::{BATCH, Counts, Sextets, keep_first};
+use crate::counts::{BATCH, Batch, Counts, Sextets, keep_first};
 use crate::event::Event;
 use crate::known::{Known, Passed, Weight};
 use crate::policy::lets_pass;
@@ -129,8 +129,8 @@ fn store(totals: Totals, stored: &mut Hits) -> Result<(), Fault> {
 
 /// The totals so far. Bare addresses have narrow tables of their own; all else is in `others`.
 pub struct Totals {
-    quads: Counts<u32>,
-    sextets: Counts<Sextets>,
+    quads: Counts<u32, 8>,
+    sextets: Counts<Sextets, 1>,
     others: Known<Total>,
     bound: Bound,
     merge: bool,
@@ -147,7 +147,7 @@ impl Totals {
             quads: Counts::new(),
             sextets: Counts::new(),
             others: Known::new(),
-            bound: Bound::new(arguments.max_addresses),
+            bound: Bound::new(arguments.max_addresses, true),
             merge: arguments.merge,
             prefixes: (four[0], six[0]),
             throttle: arguments.throttle,
@@ -157,23 +157,29 @@ impl Totals {
 
     /// Counts the lines of a block; answers how many they were, and which were bad, and why.
     fn count(&mut self, block: &[u8]) -> (u64, Vec<(u64, String)>) {
-        let mask = mask4(self.prefixes.0);
-        let mut batch = [0; BATCH];
+        let mask4 = mask4(self.prefixes.0);
+        let mask6 = mask6(self.prefixes.1);
+        let (mut quads, mut sextets) = (Batch::new(), Batch::new());
         let mut bad = Vec::new();
         let mut rest = block;
         let mut lines = 0;
         // When the lines arrived, for those without a time.
         let now = Time::now();
         while !rest.is_empty() {
-            let (filled, used) = match self.throttle {
-                None => quads(rest, &mut batch),
-                Some(_) => (0, 0),
+            let (_, left) = self.bound.period();
+            let most = if self.throttle.is_none() {
+                BATCH.min(left)
+            } else {
+                0
             };
-            batch[..filled].iter_mut().for_each(|quad| *quad &= mask);
-            self.count_quads(&batch[..filled]);
-            lines += filled as u64;
+            let (count, used) = addresses(rest, most, |bits| match bits {
+                Bits::V4(quad) => quads.push(quad & mask4, &self.quads),
+                Bits::V6(number) => sextets.push((number & mask6).into(), &self.sextets),
+            });
+            self.count_batches(&mut quads, &mut sextets);
+            lines += count as u64;
             rest = &rest[used..];
-            if filled == BATCH || rest.is_empty() {
+            if count == BATCH || rest.is_empty() {
                 continue;
             }
             // Here stands a line of another kind.
@@ -190,13 +196,27 @@ impl Totals {
         (lines, bad)
     }
 
-    fn count_quads(&mut self, mut batch: &[u32]) {
-        while !batch.is_empty() {
-            let done = self.quads.add_all(batch, &mut self.bound);
-            batch = &batch[done..];
-            if !batch.is_empty() {
-                self.make_room();
-            }
+    #[inline(always)]
+    fn count_batches(&mut self, quads: &mut Batch<u32>, sextets: &mut Batch<Sextets>) {
+        let done = self.quads.add_all(quads, &mut self.bound);
+        for quad in quads.drain_from(done) {
+            self.count_quad(quad, 1);
+        }
+        let done = self.sextets.add_all(sextets, &mut self.bound);
+        for number in sextets.drain_from(done) {
+            self.count_sextets(number, 1);
+        }
+    }
+
+    fn count_quad(&mut self, quad: u32, count: u64) {
+        while !self.quads.add(quad, count, &mut self.bound) {
+            self.make_room();
+        }
+    }
+
+    fn count_sextets(&mut self, number: Sextets, count: u64) {
+        while !self.sextets.add(number, count, &mut self.bound) {
+            self.make_room();
         }
     }
 
@@ -230,16 +250,10 @@ impl Totals {
     fn count_other(&mut self, address: Address, count: u64, span: Option<(Time, Time)>) {
         match address.ip() {
             IpAddr::V4(ip) if span.is_none() && address.prefix_len() >= self.prefixes.0 => {
-                let quad = ip.to_bits() & mask4(self.prefixes.0);
-                while !self.quads.add(quad, count, &mut self.bound) {
-                    self.make_room();
-                }
+                self.count_quad(ip.to_bits() & mask4(self.prefixes.0), count);
             }
             IpAddr::V6(ip) if span.is_none() && address.prefix_len() >= self.prefixes.1 => {
-                let key = (ip.to_bits() & mask6(self.prefixes.1)).into();
-                while !self.sextets.add(key, count, &mut self.bound) {
-                    self.make_room();
-                }
+                self.count_sextets((ip.to_bits() & mask6(self.prefixes.1)).into(), count);
             }
             ip => {
                 let length = if ip.is_ipv4() {

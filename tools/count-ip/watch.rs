@@ -1,12 +1,11 @@
 //! The stream: an address is printed at the moment that it reaches the threshold.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 
 use memchr::memchr;
 use pipeban::address::Address;
-use pipeban::address::quads::quads;
+use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::input::{self, Input};
 use pipeban::output::Output;
@@ -14,18 +13,18 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 
 use crate::Arguments;
-use crate::bound::Bound;
 use crate::counts::BATCH;
 use crate::event;
-use crate::known::{Known, Passed};
-use crate::policy::{Policy, Store};
+use crate::memory::{Memory, Place};
+use crate::policy::Policy;
 use crate::stored::Stored;
-use crate::tally::{Crossing, Event, Tally};
+use crate::tally::{Crossing, Event};
 
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     let policy = Policy::new(&arguments);
     let mut watch = Watch {
-        memory: Memory::new(arguments.max_addresses),
+        memory: Memory::new(arguments.max_addresses, &policy),
+        batch: Vec::with_capacity(BATCH),
         stored: match arguments.is_remembered() {
             true => Some(Stored::open(
                 arguments.state_file.as_deref(),
@@ -88,12 +87,26 @@ const EVIDENCE: usize = 8 << 10;
 struct Watch {
     policy: Policy,
     memory: Memory,
+    /// Lines of a block that are read and yet to be counted.
+    batch: Vec<Pending>,
     stored: Option<Stored>,
     output: Output,
     json: bool,
     live: bool,
     merge: bool,
     done: bool,
+}
+
+/// So many lines ahead, what is known of an address is asked of the memory.
+const AHEAD: usize = 24;
+
+/// A line that is to be counted.
+struct Pending {
+    place: Place,
+    count: u64,
+    at: Option<Time>,
+    /// Where it stands in the block; nowhere, if it is a bare address.
+    line: Range<usize>,
 }
 
 type BadLines = Vec<(u64, String)>;
@@ -103,72 +116,93 @@ impl Watch {
     fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
         // All of a block arrived with one read.
         let now = Time::now();
-        let bulk = self.policy.is_simple() && self.stored.is_none();
         let mut bad = Vec::new();
         let mut lines = 0;
-        let mut rest = block;
-        while !rest.is_empty() {
-            if bulk {
-                let mut batch = [0; BATCH];
-                let (filled, used) = quads(rest, &mut batch);
-                self.count_quads(&batch[..filled], now)?;
-                lines += filled as u64;
-                rest = &rest[used..];
-                if filled == BATCH || rest.is_empty() {
-                    continue;
+        let mut at = 0;
+        while at < block.len() {
+            let (count, used) = addresses(&block[at..], BATCH - self.batch.len(), |bits| {
+                self.batch.push(Pending {
+                    place: self.memory.bring_bits(bits),
+                    count: 1,
+                    at: None,
+                    line: 0..0,
+                });
+            });
+            lines += count as u64;
+            at += used;
+            if self.batch.len() < BATCH && at < block.len() {
+                let rest = &block[at..];
+                let end = memchr(b'\n', rest).unwrap_or(rest.len());
+                lines += 1;
+                match event::Event::read(rest, end, self.merge) {
+                    Ok(Some(event)) => self.batch.push(Pending {
+                        place: self.memory.bring(event.address),
+                        count: event.count,
+                        at: event.span.map(|(_, last)| last),
+                        line: at..at + end,
+                    }),
+                    Ok(None) => {}
+                    Err(what) => bad.push((lines, what)),
                 }
+                at += end + 1;
             }
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            lines += 1;
-            match event::Event::read(rest, end, self.merge) {
-                Ok(Some(event)) => self.count_line(event, &rest[..end], now)?,
-                Ok(None) => {}
-                Err(what) => bad.push((lines, what)),
+            if self.batch.len() == BATCH {
+                self.count_batch(block, now)?;
             }
-            rest = rest.get(end + 1..).unwrap_or_default();
         }
+        self.count_batch(block, now)?;
         Ok((lines, bad))
     }
 
-    /// Counts bare addresses. Their tallies lie all over the memory: they are looked up together.
-    fn count_quads(&mut self, batch: &[u32], now: Time) -> Result<(), Fault> {
-        let mut hashes = [0; BATCH];
-        for (hash, quad) in hashes.iter_mut().zip(batch) {
-            *hash = self.memory.tallies.hash(&self.policy.network(&host(*quad)));
+    /// Counts the lines that are read. Their tallies lie all over the memory: they are asked for together.
+    fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
+        let mut batch = std::mem::take(&mut self.batch);
+        for pending in batch.iter().take(AHEAD) {
+            self.memory.bring_more(&pending.place);
         }
-        self.memory.tallies.touch(&hashes[..batch.len()]);
-        for quad in batch {
-            let host = host(*quad);
-            let event = Event {
-                at: now,
-                host,
-                count: 1,
-                lines: vec![],
-            };
-            let Ok(crossing) = self.policy.count(&mut self.memory, event, Some(now));
-            if let Some((network, crossing)) = crossing {
-                self.print_bare(network, &crossing)?;
+        for (i, pending) in batch.iter().enumerate() {
+            if let Some(later) = batch.get(i + AHEAD) {
+                self.memory.bring_more(&later.place);
             }
+            self.count_line(pending, block, now)?;
         }
+        batch.clear();
+        self.batch = batch;
         Ok(())
     }
 
-    fn count_line(&mut self, event: event::Event, line: &[u8], now: Time) -> Result<(), Fault> {
-        let at = event.span.map(|(_, last)| last);
+    fn count_line(&mut self, pending: &Pending, block: &[u8], now: Time) -> Result<(), Fault> {
+        let at = pending.at.unwrap_or(now);
+        // A replay is not limited by the clock, if it is not without times of its own.
+        let limit = (self.live || pending.at.is_none()).then_some(now);
+        let line = &block[pending.line.clone()];
+        if self.stored.is_none()
+            && let Some(reached) = self.memory.count_window(&pending.place, at, limit)
+        {
+            return match reached {
+                Some((first, last)) => self.print_window(&pending.place, first, last, line),
+                None => Ok(()),
+            };
+        }
+        let host = self.memory.address(&pending.place);
         let evidence = self.policy.rule.evidence;
         let lines = match evidence {
             0 => vec![],
             _ => evidence_of(line, evidence),
         };
-        // A replay is not limited by the clock, if it is not without times of its own.
-        let limit = (self.live || at.is_none()).then_some(now);
         let event = Event {
-            at: at.unwrap_or(now),
-            host: event.address,
-            count: event.count,
+            at,
+            host,
+            count: pending.count,
             lines,
         };
         if let Some(stored) = &mut self.stored {
+            let bare = host.to_string();
+            let line = if line.is_empty() {
+                bare.as_bytes()
+            } else {
+                line
+            };
             if stored.push(event, limit, line) {
                 self.store()?;
             }
@@ -176,6 +210,7 @@ impl Watch {
         }
         let Ok(crossing) = self.policy.count(&mut self.memory, event, limit);
         match crossing {
+            Some((network, crossing)) if line.is_empty() => self.print_bare(network, &crossing),
             Some((network, crossing)) => {
                 self.print(&record(parse(line), network, &crossing, evidence))
             }
@@ -202,6 +237,28 @@ impl Watch {
     fn settle(&mut self) -> Result<(), Fault> {
         self.store()?;
         self.output.flush()
+    }
+
+    #[inline(never)]
+    fn print_window(
+        &mut self,
+        place: &Place,
+        first: Time,
+        last: Time,
+        line: &[u8],
+    ) -> Result<(), Fault> {
+        let crossing = Crossing {
+            count: self.policy.rule.threshold.unwrap_or(0),
+            hosts: None,
+            first,
+            last,
+            lines: vec![],
+        };
+        let network = self.memory.address(place);
+        if line.is_empty() {
+            return self.print_bare(network, &crossing);
+        }
+        self.print(&record(parse(line), network, &crossing, 0))
     }
 
     /// Prints what bare addresses reached, millions of times.
@@ -240,10 +297,6 @@ fn write_number(mut number: u64, out: &mut Vec<u8>) {
             return out.extend_from_slice(&digits[start..]);
         }
     }
-}
-
-fn host(quad: u32) -> Address {
-    IpAddr::from(Ipv4Addr::from_bits(quad)).into()
 }
 
 fn parse(line: &[u8]) -> Option<Record> {
@@ -286,60 +339,4 @@ fn record(
         }
     }
     record
-}
-
-/// Tallies in memory, under its bound.
-struct Memory {
-    tallies: Known<Tally>,
-    passed: Known<Passed>,
-    bound: Bound,
-}
-
-impl Memory {
-    fn new(addresses: Option<usize>) -> Self {
-        Memory {
-            tallies: Known::new(),
-            passed: Known::new(),
-            bound: Bound::new(addresses),
-        }
-    }
-
-    fn make_room(&mut self) {
-        self.bound.make_room([&mut self.tallies, &mut self.passed]);
-    }
-}
-
-impl Store for Memory {
-    type Error = Infallible;
-
-    #[inline(always)]
-    fn change<R>(
-        &mut self,
-        network: &Address,
-        change: impl FnOnce(&mut Tally) -> R,
-    ) -> Result<R, Infallible> {
-        let hash = self.tallies.hash(network);
-        loop {
-            if let Some(place) = self.tallies.place(network, hash, &mut self.bound) {
-                let result = self.tallies.change(place, change);
-                self.bound.relieve([&mut self.tallies]);
-                return Ok(result);
-            }
-            self.make_room();
-        }
-    }
-
-    fn pass(
-        &mut self,
-        host: &Address,
-        change: impl FnOnce(&mut Option<Time>) -> bool,
-    ) -> Result<bool, Infallible> {
-        let hash = self.passed.hash(host);
-        loop {
-            if let Some(place) = self.passed.place(host, hash, &mut self.bound) {
-                return Ok(self.passed.change(place, |passed| change(&mut passed.0)));
-            }
-            self.make_room();
-        }
-    }
 }
