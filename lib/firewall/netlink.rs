@@ -26,7 +26,7 @@ const NESTED: u16 = 0x8000;
 const KIND: u16 = 0x3fff;
 const HEADER: usize = 16; // struct nlmsghdr
 const HEADERS: usize = HEADER + 4; // and struct nfgenmsg
-const RECEIVE: usize = 32 << 10; // the largest part of a dump that the kernel makes (netlink_recvmsg, af_netlink.c)
+const RECEIVE: usize = 64 << 10; // an error comes with the message that caused it, at most so long
 
 /// Messages to send together.
 #[derive(Default)]

@@ -27,7 +27,7 @@ impl Books<'_> {
         self.chunk(query, params![backend, now.0])
     }
 
-    /// The bans that a firewall should hold, with their numbers, those above `after`, not all at once.
+    /// The bans that a firewall was told and should hold, with their numbers, those above `after`, not all at once.
     pub fn current(
         &self,
         backend: &str,
@@ -35,7 +35,8 @@ impl Books<'_> {
         now: Time,
     ) -> rusqlite::Result<Vec<(i64, Ban)>> {
         let query = "SELECT id, address, since, ends FROM ban
-             WHERE backend = ?1 AND id > ?2 AND (ends IS NULL OR ends > ?3)
+             WHERE id > ?2 AND id <= (SELECT ban FROM told WHERE backend = ?1)
+             AND backend = ?1 AND (ends IS NULL OR ends > ?3)
              ORDER BY id LIMIT ?4";
         self.chunk(query, params![backend, after, now.0, CHUNK])
     }
