@@ -167,15 +167,18 @@ fn parse_json(line: &[u8]) -> Option<Record> {
 
 /// Appends `value` with backslash, TAB, newline and carriage return as `\\`, `\t`, `\n`, `\r`.
 pub fn escape(value: &[u8], out: &mut Vec<u8>) {
-    for &b in value {
-        match b {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            _ => out.push(b),
-        }
+    let mut rest = value;
+    while let Some(i) = rest.iter().position(|b| b"\\\t\n\r".contains(b)) {
+        out.extend_from_slice(&rest[..i]);
+        out.extend_from_slice(match rest[i] {
+            b'\\' => b"\\\\",
+            b'\t' => b"\\t",
+            b'\n' => b"\\n",
+            _ => b"\\r",
+        });
+        rest = &rest[i + 1..];
     }
+    out.extend_from_slice(rest);
 }
 
 /// The reverse of [`escape`]; a backslash before any other byte stands for itself.

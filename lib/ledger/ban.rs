@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bstr::ByteSlice;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
@@ -50,13 +51,13 @@ impl Ban {
 
     /// From the columns address, since and ends, the first of them at `from`.
     pub(super) fn read(row: &Row, from: usize) -> rusqlite::Result<Self> {
-        let address = row.get_ref(from)?.as_str()?;
-        let parsed = Address::parse(address.as_bytes());
-        let not_one = || format!("not an address in the ledger: {address}").into();
+        let address = row.get_ref(from)?.as_bytes()?;
+        let not_one = || {
+            let what = format!("not an address in the ledger: {}", address.as_bstr()).into();
+            rusqlite::Error::FromSqlConversionFailure(from, Type::Text, what)
+        };
         Ok(Ban {
-            address: parsed.ok_or_else(|| {
-                rusqlite::Error::FromSqlConversionFailure(from, Type::Text, not_one())
-            })?,
+            address: Address::parse(address).ok_or_else(not_one)?,
             since: Time(row.get(from + 1)?),
             until: row.get::<_, Option<i64>>(from + 2)?.map(Time),
         })

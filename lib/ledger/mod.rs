@@ -160,15 +160,15 @@ impl Ledger {
             let (mut changes, mut last) = (0, 0);
             let mut entered = vec![None; wanted.len()];
             // Neighbours share a page of the index.
-            let texts: Vec<String> = wanted.iter().map(|(b, _)| b.address.to_string()).collect();
             let mut order: Vec<usize> = (0..wanted.len()).collect();
-            order.sort_by_key(|i| &texts[*i]);
+            order.sort_by_key(|i| wanted[*i].0.address);
             let mut insert = db.prepare_cached(
                 "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?;
             for i in order {
-                let ((ban, facts), address) = (&wanted[i], &texts[i]);
+                let (ban, facts) = &wanted[i];
+                let address = ban.address.to_string();
                 let until = ban.until.map(|t| t.0);
                 let facts = Some(facts).filter(|f| !f.is_empty());
                 if ban.has_ended(now) {
