@@ -34,3 +34,4 @@ pub mod privilege; // lets go of what a tool has no use for
 pub mod waiter; // the one process that waits for bans to end
 
 pub mod detach; // a process that goes on by itself
+pub mod program; // a program that may hang or flood, run within bounds

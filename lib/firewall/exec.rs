@@ -1,11 +1,19 @@
 //! Commands of the administrator's own, for any other firewall.
 
 use std::io::{self, ErrorKind};
+use std::process::Command;
 use std::time::Duration;
 
-use super::program::run;
+use super::program::{failed, not_run, path};
 use super::{Ban, Firewall};
 use crate::address::Address;
+use crate::program::{Bounds, run};
+
+/// Others wait for the ledger while a command runs, so one that hangs is killed.
+const BOUNDS: Bounds = Bounds {
+    time: Duration::from_secs(30),
+    output: 1 << 20,
+};
 
 pub struct Exec {
     ban: Vec<String>,
@@ -37,11 +45,17 @@ fn fill_in(template: &[String], address: &Address) -> io::Result<()> {
         word.replace("{address}", &address.to_string())
             .replace("{family}", family)
     };
-    let words: Vec<String> = template[1..].iter().map(fill).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    run(&template[0], &words, b"")
-        .map(drop)
-        .map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))
+    let program = &template[0];
+    let mut command = Command::new(program);
+    command
+        .args(template[1..].iter().map(fill))
+        .env("PATH", path());
+    let done = match run(&mut command, b"", &BOUNDS) {
+        Ok((status, _)) if status.success() => Ok(()),
+        Ok((status, output)) => Err(failed(program, status, &output)),
+        Err(e) => Err(not_run(program, &e)),
+    };
+    done.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))
 }
 
 impl Firewall for Exec {

@@ -7,7 +7,6 @@ mod compose;
 mod inert;
 mod outbox;
 mod postman;
-mod program;
 mod send;
 mod whois;
 

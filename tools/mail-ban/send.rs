@@ -7,9 +7,9 @@ use std::time::Duration;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, SmtpTransport, Transport};
 use pipeban::input::describe;
+use pipeban::program::{self, Bounds, within};
 
 use crate::inert::inert;
-use crate::program::{self, Bounds, within};
 
 const SENDMAIL: Bounds = Bounds {
     time: Duration::from_secs(60),

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
+use pipeban::program::{self, Bounds, within};
 use pipeban::time::Time;
 
 use crate::outbox::{Answer, Outbox};
-use crate::program::{self, Bounds, within};
 use crate::send::{Server, parse_server};
 
 /// For one question; a server that floods is not read further.

@@ -32,7 +32,7 @@ pub fn run(
 ) -> io::Result<(ExitStatus, Vec<u8>)> {
     let deadline = Instant::now() + bounds.time;
     // A file, not a pipe: a program that does not read can't make us wait.
-    let mut file = File::from(memfd_create("mail", MFdFlags::MFD_CLOEXEC)?);
+    let mut file = File::from(memfd_create("input", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(input)?;
     file.rewind()?;
     let (mut reader, writer) = io::pipe()?;
@@ -98,4 +98,31 @@ pub fn within<T: Send + 'static>(
     std::thread::spawn(move || tell.send(work()));
     hear.recv_timeout(time)
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hangs_is_killed() {
+        let bounds = Bounds {
+            time: Duration::from_millis(100),
+            output: 100,
+        };
+        // Its child holds the output, too.
+        let mut command = Command::new("sh");
+        let hung = run(command.args(["-c", "sleep 600 & sleep 600"]), b"", &bounds);
+        assert_eq!(hung.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let (status, output) =
+            run(&mut Command::new("cat"), b"inert", &bounds_of_a_minute()).unwrap();
+        assert_eq!((status.success(), output.as_slice()), (true, &b"inert"[..]));
+    }
+
+    fn bounds_of_a_minute() -> Bounds {
+        Bounds {
+            time: Duration::from_secs(60),
+            output: 100,
+        }
+    }
 }
