@@ -58,6 +58,8 @@ enum Node {
     /// As many bytes of a set as there are, or as few as will do.
     Many {
         set: usize,
+        /// None where this text begins.
+        until: Option<Box<Finder<'static>>>,
         least: usize,
         most: usize,
         greedy: bool,

@@ -137,10 +137,11 @@ fn pairs(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
     before.iter().flat_map(with).collect()
 }
 
-/// What tells more in its shortest literal is rarer; of equal ones the smaller choice.
-fn worth(choice: &[Vec<u8>]) -> (usize, std::cmp::Reverse<usize>) {
+/// What tells more in its shortest literal is rarer, then what is longer; of equal ones the smaller choice.
+fn worth(choice: &[Vec<u8>]) -> (usize, usize, std::cmp::Reverse<usize>) {
     let least = choice.iter().map(|l| tells(l)).min().unwrap_or(0);
-    (least, std::cmp::Reverse(choice.len()))
+    let shortest = choice.iter().map(Vec::len).min().unwrap_or(0);
+    (least, shortest, std::cmp::Reverse(choice.len()))
 }
 
 /// How many bytes of a literal stand in words that are not in every other message.

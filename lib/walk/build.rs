@@ -116,14 +116,22 @@ impl Walker {
             }
             HirKind::Repetition(repeat) => {
                 let (least, most) = (repeat.min as usize, repeat.max.map(|m| m as usize));
-                if let HirKind::Class(class) = repeat.sub.kind() {
+                if let Some((class, until)) = one_byte(&repeat.sub)
+                    && (until.is_none() || most.is_none())
+                {
                     let set = self.set(class)?;
+                    // Where the text that ends it follows, there is no other place for that.
+                    let ends = |(text, _)| until == Some(text);
+                    let ended = until.is_some() && self.literal_at(next).is_some_and(ends);
+                    let until = until.map(|text| Box::new(Finder::new(text).into_owned()));
+                    let bytes = self.sets[set].bytes;
                     return self.push(Node::Many {
                         set,
+                        until,
                         least,
                         most: most.unwrap_or(usize::MAX),
                         greedy: repeat.greedy,
-                        alone: self.sets[set].bytes.and(self.starts[next]).is_empty(),
+                        alone: ended || bytes.and(self.starts[next]).is_empty(),
                         next,
                     });
                 }
@@ -231,6 +239,27 @@ fn frequency(byte: u8) -> u8 {
         b'A'..=b'Z' | b'!'..=b'~' => 2,
         0..0x80 => 1,
         _ => 0,
+    }
+}
+
+/// The class that `hir` is; also where a text must not begin at its byte, and that text: `(?:(?! from ).)`.
+fn one_byte(hir: &Hir) -> Option<(&Class, Option<&[u8]>)> {
+    match hir.kind() {
+        HirKind::Class(class) => Some((class, None)),
+        HirKind::Concat(parts) => match parts.as_slice() {
+            [around, byte] => match (around.kind(), byte.kind()) {
+                (HirKind::Capture(around), HirKind::Class(class)) => {
+                    let named = around.name.as_deref()?.ends_with("_notahead");
+                    match around.sub.kind() {
+                        HirKind::Literal(text) if named => Some((class, Some(&text.0))),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -41,6 +41,7 @@ impl Walker {
                 },
                 Node::Many {
                     set,
+                    until,
                     least,
                     most,
                     greedy,
@@ -48,7 +49,11 @@ impl Walker {
                     next,
                 } => {
                     let rest = &text[at..];
-                    let run = self.sets[*set].run(&rest[..rest.len().min(*most)]);
+                    let mut run = self.sets[*set].run(&rest[..rest.len().min(*most)]);
+                    if let Some(until) = until {
+                        let end = rest.len().min(run + until.needle().len() - 1);
+                        run = until.find(&rest[..end]).unwrap_or(run);
+                    }
                     *budget = budget.checked_sub(run / 4)?;
                     if run < *least {
                         None

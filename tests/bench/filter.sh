@@ -4,11 +4,12 @@
 # First the answers are compared: ours must find the addresses that fail2ban-regex finds. Left out is what is not installed
 # (fail2ban-regex: apt install fail2ban; fail2ban-rs: cargo install fail2ban-rs).
 #
-#     sh tests/bench/filter.sh [LINES [ROUNDS]]
+#     sh tests/bench/filter.sh [LINES [ROUNDS [SERVICE…]]]
 set -eu
 cd "$(dirname "$0")/../.."
 lines=${1:-200000}
 rounds=${2:-5}
+[ $# -gt 2 ] && shift 2 || set -- sshd dovecot
 cargo build --release --quiet --bin extract-ip
 PATH=$PWD/target/release:$PATH
 export PATH LC_ALL=C
@@ -58,13 +59,13 @@ clock() {
     done | rate
 }
 timer() {
-    for round in 1 2 3; do
+    for round in 1 2; do
         taskset -c 0 fail2ban-regex --usedns no "$log" "$1" | sed -n 's/.*processed in \([0-9.]*\) sec.*/\1/p'
     done | awk '{ print $1 * 1e9 }' | rate
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
 
-for service in sshd dovecot; do
+for service; do
     preset=$(clock extract-ip --preset "$service" "$log")
     all=$(clock extract-ip --preset all "$log")
     echo "$service, lines a second:"

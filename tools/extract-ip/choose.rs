@@ -83,11 +83,12 @@ impl Chooser {
             }
             matchers.push(Box::new(pattern));
         }
+        let explains = arguments.explain;
         if !arguments.preset.is_empty() {
-            matchers.push(Box::new(ready::presets(&arguments.preset)?));
+            matchers.push(Box::new(ready::presets(&arguments.preset, explains)?));
         }
         for filter in &arguments.filter {
-            matchers.push(Box::new(ready::filter(filter)?));
+            matchers.push(Box::new(ready::filter(filter, explains)?));
         }
         let named = !matchers.is_empty() && matchers.iter().all(|m| m.names_address());
         if named && arguments.field.is_some() {

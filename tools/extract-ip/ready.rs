@@ -13,15 +13,20 @@ use crate::hostile::Hostile;
 /// A matcher, and what it said of the last line, for a person who asks.
 pub struct Ready<T> {
     inner: T,
+    explains: bool,
     last: Option<(String, Range<usize>)>,
 }
 
 /// The presets of these names, each of which may be a list with commas.
-pub fn presets(names: &[String]) -> Result<Ready<Presets>, Fault> {
+pub fn presets(names: &[String], explains: bool) -> Result<Ready<Presets>, Fault> {
     let names = names.iter().flat_map(|list| list.split(','));
     let inner = Presets::new(names.map(str::trim).filter(|name| !name.is_empty()));
     let inner = inner.map_err(|e| Fault::new("--preset", format!("{e} (--preset list)")))?;
-    Ok(Ready { inner, last: None })
+    Ok(Ready {
+        inner,
+        explains,
+        last: None,
+    })
 }
 
 /// Prints what presets there are, and their rules.
@@ -34,13 +39,17 @@ pub fn list(out: &mut Vec<u8>) {
 }
 
 /// The filter of a file, with its options in brackets.
-pub fn filter(argument: &str) -> Result<Ready<Filter>, Fault> {
+pub fn filter(argument: &str, explains: bool) -> Result<Ready<Filter>, Fault> {
     let inner = Filter::load(argument)?;
     if inner.has_journalmatch() {
         let what = "journalmatch is ignored: choose the journal's entries by journalctl";
         complain::note(inner.name(), what);
     }
-    Ok(Ready { inner, last: None })
+    Ok(Ready {
+        inner,
+        explains,
+        last: None,
+    })
 }
 
 impl Matcher for Ready<Presets> {
@@ -49,7 +58,9 @@ impl Matcher for Ready<Presets> {
         let hit = self.inner.check(line)?;
         // An address that stood on another line stands behind this one's end, where none can be.
         let place = hit.place.unwrap_or(line.len()..line.len());
-        self.last = Some((format!("--preset {}", hit.rule), place.clone()));
+        if self.explains {
+            self.last = Some((format!("--preset {}", hit.rule), place.clone()));
+        }
         Some(Verdict {
             found: Some(Found::new(hit.address, place)),
             rule: Some(hit.rule),
@@ -101,14 +112,16 @@ impl Matcher for Ready<Filter> {
             }
         };
         let rule = self.inner.rule(pattern);
-        // The filter saw the line without its time stamp, so the place is looked up; a session's address has none.
+        // The filter saw the line without its time stamp, so who asks for the place has it looked up; a session's address has none.
         let mut place = line.len()..line.len();
-        finder::find_all(line, |found| {
-            if found.address == address && place.is_empty() {
-                place = found.range;
-            }
-        });
-        self.last = Some((format!("--filter {rule}"), place.clone()));
+        if self.explains {
+            finder::find_all(line, |found| {
+                if found.address == address && place.is_empty() {
+                    place = found.range;
+                }
+            });
+            self.last = Some((format!("--filter {rule}"), place.clone()));
+        }
         Some(Verdict {
             found: Some(Found::new(address, place)),
             rule: Some(rule),

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Pattern, text, what Python's `re.search` finds in it.
-const ROWS: [(&str, &str, Option<&str>); 40] = [
+const ROWS: [(&str, &str, Option<&str>); 43] = [
     (r"^a.c$", "abc\n", Some("abc")),
     (r"a$", "a\n", Some("a")),
     (r"a$", "a\n\n", None),
@@ -40,6 +40,9 @@ const ROWS: [(&str, &str, Option<&str>); 40] = [
     (r"(a|b)\1", "abb", Some("bb")),
     (r"a++b", "aab", Some("aab")),
     (r"(?:(?!from).)*x", "fromx", Some("romx")),
+    (r"^(?:(?!ab).)*?ab(.)", "xaabc", Some("xaabc")),
+    (r"(?:(?!ab).)+", "aab", Some("a")),
+    (r"(?:(?!ab).)*b", "aab", Some("b")),
     (r"#&~ \/", "#&~ /", Some("#&~ /")),
     (r"a\b", "a b", Some("a")),
 ];
