@@ -39,14 +39,22 @@ pub(crate) mod avx2 {
     }
 
     /// See [`blanks`](super::blanks).
+    #[target_feature(enable = "avx2,popcnt")]
+    pub fn blanks(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
+        super::blanks_with(text, |chunk| blanks_of(chunk), each);
+    }
+
     #[target_feature(enable = "avx2")]
-    pub fn blanks(chunk: &[u8; 64]) -> u64 {
+    #[inline]
+    fn blanks_of(chunk: &[u8; 64]) -> (u64, u64) {
         // At the place of its lower four bits each blank, and elsewhere what has other lower bits.
         let row = _mm_setr_epi8(
             32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, 12, 13, -1, -1,
         );
         let row = _mm256_broadcastsi128_si256(row);
-        bits(halves(chunk).map(|half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(row, half), half)))
+        let halves = halves(chunk);
+        let blanks = halves.map(|half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(row, half), half));
+        (bits(blanks), equal(halves, b'\n'))
     }
 
     #[target_feature(enable = "avx2")]
@@ -102,8 +110,9 @@ pub(crate) mod portable {
     }
 
     /// See [`blanks`](super::blanks).
-    pub fn blanks(chunk: &[u8; 64]) -> u64 {
-        equal(chunk, b' ') | among(chunk, b'\t', 5) & !equal(chunk, b'\x0b')
+    pub fn blanks(chunk: &[u8; 64]) -> (u64, u64) {
+        let controls = among(chunk, b'\t', 5) & !equal(chunk, b'\x0b');
+        (equal(chunk, b' ') | controls, equal(chunk, b'\n'))
     }
 
     /// See [`sixteen`](super::sixteen).
@@ -156,20 +165,36 @@ pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
 #[cfg(not(all(target_arch = "x86_64", not(feature = "portable"))))]
 pub use portable::sixteen;
 
-/// The white space among the first 64 bytes, as [`u8::is_ascii_whitespace`] has it; beyond the end all is blank.
+/// Calls `each` for every 64 bytes with the white space among them, as [`u8::is_ascii_whitespace`] has it, and the
+/// newlines, until it answers `false`; beyond the end all is blank.
 #[inline]
-pub fn blanks(text: &[u8]) -> u64 {
-    let mut short = [b' '; 64];
-    let chunk = text.first_chunk().unwrap_or_else(|| {
-        short[..text.len()].copy_from_slice(text);
-        &short
-    });
+pub fn blanks(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2.
-        return unsafe { avx2::blanks(chunk) };
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { avx2::blanks(text, each) };
     }
-    portable::blanks(chunk)
+    blanks_with(text, portable::blanks, each);
+}
+
+#[inline(always)]
+fn blanks_with(
+    text: &[u8],
+    blanks: impl Fn(&[u8; 64]) -> (u64, u64),
+    mut each: impl FnMut(u64, u64) -> bool,
+) {
+    let mut rest = text;
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        let (blanks, newlines) = blanks(chunk);
+        if !each(blanks, newlines) {
+            return;
+        }
+        rest = behind;
+    }
+    let mut short = [b' '; 64];
+    short[..rest.len()].copy_from_slice(rest);
+    let (blanks, newlines) = blanks(&short);
+    each(blanks, newlines);
 }
 
 #[cfg(test)]
@@ -200,8 +225,15 @@ mod tests {
             }
         }
         let white = mask(chunk, u8::is_ascii_whitespace);
-        assert_eq!((blanks(chunk), portable::blanks(chunk)), (white, white));
-        assert_eq!(blanks(&chunk[..9]), white | !0 << 9);
+        let newlines = mask(chunk, |b| *b == b'\n');
+        assert_eq!(portable::blanks(chunk), (white, newlines));
+        let nine = (white | !0 << 9, newlines & 0x1ff);
+        let mut expected = vec![nine, (white, newlines)];
+        blanks(&[&chunk[..], &chunk[..9]].concat(), |blanks, newlines| {
+            assert_eq!(expected.pop(), Some((blanks, newlines)));
+            true
+        });
+        assert_eq!(expected, []);
         let first = chunk.first_chunk().expect("16 of 64 bytes");
         let expected = (masks.0 as u16, !chains.digits as u16);
         for (dots, others) in [sixteen(first), portable::sixteen(first)] {

@@ -17,7 +17,10 @@ const PIECE: usize = 1000 * STEP;
 
 pub fn scan(text: &[u8], found: impl FnMut(Found)) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
+    if is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("popcnt")
+    {
         // SAFETY: the processor has what the function is compiled for.
         return unsafe { scan_avx2(text, found) };
     }

@@ -209,25 +209,26 @@ pub fn lines<'a>(block: &'a [u8], literals: Option<&AnyOf>) -> impl Iterator<Ite
 
 /// The `n`th field of a line, counted from 1, split at white space; empty if there is none.
 pub fn field(line: &[u8], n: usize) -> Range<usize> {
-    let mut left = n;
+    let (mut base, mut left) = (0, n);
     let mut after_blank = 1;
-    for base in (0..line.len()).step_by(64) {
-        let blanks = masks::blanks(&line[base..]);
+    let mut start = None;
+    masks::blanks(line, |blanks, _| {
         let mut starts = !blanks & (blanks << 1 | after_blank);
         after_blank = blanks >> 63;
         let count = starts.count_ones() as usize;
-        if count < left {
-            left -= count;
-            continue;
+        if count >= left {
+            for _ in 1..left {
+                starts &= starts - 1;
+            }
+            start = Some(base + starts.trailing_zeros() as usize);
         }
-        for _ in 1..left {
-            starts &= starts - 1;
-        }
-        let start = base + starts.trailing_zeros() as usize;
-        let length = line[start..].iter().position(u8::is_ascii_whitespace);
-        return start..length.map_or(line.len(), |length| start + length);
-    }
-    0..0
+        left = left.saturating_sub(count);
+        base += 64;
+        start.is_none()
+    });
+    let Some(start) = start else { return 0..0 };
+    let length = line[start..].iter().position(u8::is_ascii_whitespace);
+    start..length.map_or(line.len(), |length| start + length)
 }
 
 #[cfg(test)]

@@ -23,24 +23,21 @@ pub fn one_of_each_line(
         if !keep.keeps(&found.address) {
             return;
         }
-        let start = found.range.start;
-        if let Some(newline) = memrchr(b'\n', &block[place.at..start]) {
-            place = Place::at(place.at + newline + 1);
+        if place.go_on(block, found.range.start) {
             one.take().iter().for_each(&mut give);
         }
-        let counts = field.is_none_or(|field| place.count_to(block, start) == field);
+        let counts = field.is_none_or(|field| place.fields == field);
         if counts && !(first && one.is_some()) {
             one = Some(found);
         }
-        place.at = start + 1;
     });
     one.iter().for_each(give);
 }
 
-/// A place in a line.
+/// A place in a block.
 struct Place {
     at: usize,
-    /// Fields that begin before it.
+    /// Fields of its line that begin before it.
     fields: usize,
     after_blank: bool,
 }
@@ -54,25 +51,41 @@ impl Place {
         }
     }
 
-    /// Goes to `to`, where no white space is, farther on in the line; answers in which field that is.
-    fn count_to(&mut self, block: &[u8], to: usize) -> usize {
+    /// Goes on behind the byte at `to`, which is no white space; whether that is in another line.
+    fn go_on(&mut self, block: &[u8], to: usize) -> bool {
+        let mut other_line = false;
+        if to - self.at > FAR
+            && let Some(newline) = memrchr(b'\n', &block[self.at..to])
+        {
+            *self = Place::at(self.at + newline + 1);
+            other_line = true;
+        }
         let mut after_blank = u64::from(self.after_blank);
-        for base in (self.at..=to).step_by(64) {
-            let blanks = masks::blanks(&block[base..]);
+        let (mut left, mut fields) = (to - self.at, self.fields);
+        masks::blanks(&block[self.at..], |blanks, newlines| {
             let starts = !blanks & (blanks << 1 | after_blank);
             after_blank = blanks >> 63;
-            let left = to - base;
-            let counted = if left < 63 {
-                starts & ((2 << left) - 1)
-            } else {
-                starts
-            };
-            self.fields += counted.count_ones() as usize;
-        }
+            let within = !0 >> (63 - left.min(63));
+            let newlines = newlines & within;
+            // What begins before the last newline belongs to another line.
+            let in_line = within & !(!0u64).checked_shr(newlines.leading_zeros()).unwrap_or(0);
+            if newlines != 0 {
+                (fields, other_line) = (0, true);
+            }
+            fields += (starts & in_line).count_ones() as usize;
+            let on = left > 63;
+            left = left.saturating_sub(64);
+            on
+        });
+        self.fields = fields;
         self.after_blank = false;
-        self.fields
+        self.at = to + 1;
+        other_line
     }
 }
+
+/// Bytes farther than which a newline is looked for backwards, all before it passed over.
+const FAR: usize = 512;
 
 #[cfg(test)]
 mod tests {
