@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::complain::Fault;
 use crate::state::{State, WriteError};
@@ -72,8 +72,18 @@ impl Hits {
         work: impl FnOnce(&Table) -> Result<T, WriteError>,
     ) -> Result<T, Fault> {
         let scope = &self.scope;
-        self.state
-            .write(|transaction| work(&Table { transaction, scope }))
+        self.state.write(|transaction| {
+            work(&Table {
+                db: transaction,
+                scope,
+            })
+        })
+    }
+
+    /// Reads, while others may write.
+    pub fn look<T>(&self, work: impl FnOnce(&Table) -> rusqlite::Result<T>) -> Result<T, Fault> {
+        let scope = &self.scope;
+        self.state.run(|db| work(&Table { db, scope }))
     }
 
     /// All of the scope.
@@ -88,16 +98,22 @@ impl Hits {
     }
 }
 
-/// The hits of one scope, inside a transaction.
+/// The hits of one scope, inside a transaction or just to be read.
 pub struct Table<'a> {
-    transaction: &'a Transaction<'a>,
+    db: &'a Connection,
     scope: &'a str,
 }
 
 impl Table<'_> {
+    /// A number that changes when another process has written to the state.
+    pub fn version(&self) -> rusqlite::Result<i64> {
+        let mut version = self.db.prepare_cached("PRAGMA data_version")?;
+        version.query_row([], |row| row.get(0))
+    }
+
     pub fn get(&self, address: &str) -> rusqlite::Result<Option<Hit>> {
         let sql = "SELECT * FROM hit WHERE scope = ? AND address = ?";
-        let mut one = self.transaction.prepare_cached(sql)?;
+        let mut one = self.db.prepare_cached(sql)?;
         one.query_row(params![self.scope, address], Hit::read)
             .optional()
     }
@@ -105,7 +121,7 @@ impl Table<'_> {
     /// Puts what is known of an address in place of what is there.
     pub fn put(&self, address: &str, hit: &Hit) -> rusqlite::Result<()> {
         let sql = "INSERT OR REPLACE INTO hit (scope, address, count, first, last, detail) VALUES (?, ?, ?, ?, ?, ?)";
-        let mut insert = self.transaction.prepare_cached(sql)?;
+        let mut insert = self.db.prepare_cached(sql)?;
         insert.execute(params![
             self.scope,
             address,
@@ -121,7 +137,7 @@ impl Table<'_> {
     /// Nothing is known of this address any more.
     pub fn remove(&self, address: &str) -> rusqlite::Result<()> {
         let sql = "DELETE FROM hit WHERE scope = ? AND address = ?";
-        let mut delete = self.transaction.prepare_cached(sql)?;
+        let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, address])?;
         Ok(())
     }
@@ -129,7 +145,7 @@ impl Table<'_> {
     /// Drops the addresses that have been silent since before this time.
     pub fn forget_before(&self, time: Time) -> rusqlite::Result<()> {
         let sql = "DELETE FROM hit WHERE scope = ? AND last < ?";
-        let mut delete = self.transaction.prepare_cached(sql)?;
+        let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, time.0])?;
         Ok(())
     }
@@ -145,7 +161,7 @@ impl Table<'_> {
         }
         let sql = "DELETE FROM hit WHERE scope = ?1 AND address IN
             (SELECT address FROM hit WHERE scope = ?1 ORDER BY last DESC LIMIT -1 OFFSET ?2)";
-        let mut delete = self.transaction.prepare_cached(sql)?;
+        let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, most as i64])
     }
 }

@@ -1,8 +1,13 @@
 //! Tallies in the state: counted there in one transaction for all events that came together.
+//!
+//! A process that goes on for long holds events back for up to a second, so that not each of them costs a
+//! transaction. Meanwhile it counts them in what it remembers of the state. As soon as one would be printed, or
+//! another process has written, all are counted in the state itself; only that decides what is printed.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
@@ -17,6 +22,9 @@ use crate::tally::{Crossing, Event, Tally};
 const EVENTS: usize = 10_000;
 const BYTES: usize = 16 << 20;
 
+/// How far the state may be behind.
+pub const BEHIND: Duration = Duration::from_secs(1);
+
 /// So many addresses are held where the user does not say: a flood of them must not fill the disk.
 pub const ADDRESSES: usize = 1_000_000;
 
@@ -25,6 +33,13 @@ pub struct Stored {
     most: usize,
     waiting: Vec<Waiting>,
     bytes: usize,
+    /// When the state was last written.
+    written: Option<Instant>,
+    /// What the state then held of some addresses, and so many of the waiting events counted in that.
+    remembered: Tallies,
+    counted: usize,
+    /// See [`Table::version`].
+    version: i64,
 }
 
 struct Waiting {
@@ -44,6 +59,10 @@ impl Stored {
             most: most.unwrap_or(ADDRESSES),
             waiting: Vec::new(),
             bytes: 0,
+            written: None,
+            remembered: Tallies::default(),
+            counted: 0,
+            version: 0,
         })
     }
 
@@ -55,29 +74,56 @@ impl Stored {
         self.waiting.len() >= EVENTS || self.bytes >= BYTES
     }
 
+    /// When to store at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        let written = self.written.filter(|_| !self.waiting.is_empty());
+        written.map(|written| written + BEHIND)
+    }
+
+    /// Whether the events that wait must be stored before a wait for more.
+    pub fn must_store(&mut self, policy: &Policy) -> Result<bool, Fault> {
+        let in_time = self
+            .deadline()
+            .is_some_and(|deadline| Instant::now() < deadline);
+        if self.waiting.is_empty() || !in_time {
+            return Ok(!self.waiting.is_empty());
+        }
+        let fresh = &self.waiting[self.counted..];
+        self.counted = self.waiting.len();
+        self.hits.look(|table| {
+            if table.version()? != self.version {
+                return Ok(true);
+            }
+            let known = &mut self.remembered;
+            for Waiting { event, now, .. } in fresh {
+                let mut changed = Changed { table, known };
+                if policy.count(&mut changed, event.clone(), *now)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
     /// Counts all events that wait, and answers what is to be printed for them.
     pub fn store(&mut self, policy: &Policy) -> Result<Vec<Reached>, Fault> {
         let waiting = std::mem::take(&mut self.waiting);
-        self.bytes = 0;
+        (self.bytes, self.counted) = (0, 0);
         let limited = |w: &Waiting| w.now.map_or(w.event.at, |now| w.event.at.min(now));
         let Some(newest) = waiting.iter().map(limited).max() else {
             return Ok(vec![]);
         };
         let most = self.most;
-        self.hits.write(|table| {
-            let mut changed = Changed {
-                table,
-                tallies: HashMap::new(),
-                passed: HashMap::new(),
-            };
+        let mut known = Tallies::default();
+        let (version, reached) = self.hits.write(|table| {
             let mut reached = Vec::new();
             for Waiting { event, now, line } in waiting {
-                let crossing = policy.count(&mut changed, event, now)?;
+                let known = &mut known;
+                let crossing = policy.count(&mut Changed { table, known }, event, now)?;
                 reached.extend(crossing.map(|(network, crossing)| (line, network, crossing)));
             }
-            let put = changed.tallies.len() + changed.passed.len();
-            changed.write()?;
-            if table.forget_beyond(most, put)? > 0 {
+            known.write(table)?;
+            if table.forget_beyond(most, known.len())? > 0 {
                 complain::note(
                     "state",
                     format_args!("{most} addresses are held; those silent for longest were let go"),
@@ -86,38 +132,55 @@ impl Stored {
             if let Some(silence) = policy.silence() {
                 table.forget_before(newest - silence)?;
             }
-            Ok(reached)
-        })
+            Ok((table.version()?, reached))
+        })?;
+        if version != self.version || self.remembered.len() >= EVENTS {
+            self.remembered = Tallies::default();
+        }
+        self.remembered.tallies.extend(known.tallies);
+        self.remembered.passed.extend(known.passed);
+        self.version = version;
+        self.written = Some(Instant::now());
+        Ok(reached)
     }
 }
 
-/// Tallies as a transaction changes them.
-struct Changed<'a> {
-    table: &'a Table<'a>,
+/// What is known of some addresses.
+#[derive(Default)]
+struct Tallies {
     tallies: HashMap<Address, Tally>,
     passed: HashMap<Address, Option<Time>>,
 }
 
-/// Stands before an address in the state for when it was last let through.
-const PASSED: &str = "passed ";
+impl Tallies {
+    fn len(&self) -> usize {
+        self.tallies.len() + self.passed.len()
+    }
 
-impl Changed<'_> {
-    fn write(self) -> rusqlite::Result<()> {
+    fn write(&self, table: &Table) -> rusqlite::Result<()> {
         for (address, tally) in &self.tallies {
             if tally.is_empty() {
-                self.table.remove(&address.to_string())?;
+                table.remove(&address.to_string())?;
             } else {
-                self.table
-                    .put(&address.to_string(), &detail::to_hit(tally))?;
+                table.put(&address.to_string(), &detail::to_hit(tally))?;
             }
         }
         for (address, passed) in &self.passed {
             let hit = detail::passed(*passed);
-            self.table.put(&format!("{PASSED}{address}"), &hit)?;
+            table.put(&format!("{PASSED}{address}"), &hit)?;
         }
         Ok(())
     }
 }
+
+/// Tallies of the state as events change them.
+struct Changed<'a> {
+    table: &'a Table<'a>,
+    known: &'a mut Tallies,
+}
+
+/// Stands before an address in the state for when it was last let through.
+const PASSED: &str = "passed ";
 
 impl Store for Changed<'_> {
     type Error = rusqlite::Error;
@@ -127,7 +190,7 @@ impl Store for Changed<'_> {
         network: &Address,
         change: impl FnOnce(&mut Tally) -> R,
     ) -> Result<R, rusqlite::Error> {
-        let tally = match self.tallies.entry(*network) {
+        let tally = match self.known.tallies.entry(*network) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let hit = self.table.get(&network.to_string())?;
@@ -142,7 +205,7 @@ impl Store for Changed<'_> {
         host: &Address,
         change: impl FnOnce(&mut Option<Time>) -> bool,
     ) -> Result<bool, rusqlite::Error> {
-        let passed = match self.passed.entry(*host) {
+        let passed = match self.known.passed.entry(*host) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let hit = self.table.get(&format!("{PASSED}{host}"))?;

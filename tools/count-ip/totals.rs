@@ -19,10 +19,7 @@ use crate::event::Event;
 use crate::known::{Known, Passed, Weight};
 use crate::policy::lets_pass;
 use crate::print;
-use crate::stored::ADDRESSES;
-
-/// How far the state may be behind what was counted.
-const STORED_WITHIN: Duration = Duration::from_secs(1);
+use crate::stored::{ADDRESSES, BEHIND};
 
 /// What is counted of one address, and when.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,7 +63,7 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
                 }
                 input.pass_lines(lines - passed);
                 if stored.is_some() {
-                    deadline.get_or_insert_with(|| Instant::now() + STORED_WITHIN);
+                    deadline.get_or_insert_with(|| Instant::now() + BEHIND);
                 }
             }
             input::Event::Idle => {}

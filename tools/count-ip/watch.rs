@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::ops::Range;
+use std::time::Instant;
 
 use memchr::memchr;
 use pipeban::address::Address;
@@ -42,7 +43,7 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     };
     let mut input = Input::new(arguments.files);
     loop {
-        match input.next_block(None)? {
+        match input.next_block(watch.deadline())? {
             input::Event::Data(block) => {
                 let (lines, bad) = watch.count(block)?;
                 let mut passed = 0;
@@ -52,12 +53,19 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
                     complain::bad_line(input.place(), what);
                 }
                 input.pass_lines(lines - passed);
+                if watch
+                    .deadline()
+                    .is_some_and(|deadline| deadline <= Instant::now())
+                {
+                    watch.store()?;
+                }
             }
             input::Event::Idle => watch.settle()?,
             input::Event::End => break,
         }
     }
-    watch.settle()?;
+    watch.store()?;
+    watch.output.flush()?;
     watch.memory.bound.report();
     Ok(watch.done)
 }
@@ -233,9 +241,18 @@ impl Watch {
         Ok(())
     }
 
-    /// Leaves nothing undone before a wait.
+    /// When the state must be written at the latest.
+    fn deadline(&self) -> Option<Instant> {
+        self.stored.as_ref().and_then(Stored::deadline)
+    }
+
+    /// Leaves nothing undone before a wait that must be done.
     fn settle(&mut self) -> Result<(), Fault> {
-        self.store()?;
+        if let Some(stored) = &mut self.stored
+            && stored.must_store(&self.policy)?
+        {
+            self.store()?;
+        }
         self.output.flush()
     }
 
