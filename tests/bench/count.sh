@@ -1,59 +1,47 @@
 #!/bin/sh
 # count-ip beside its peers, on one CPU, over generated addresses in the page cache. The answers are compared first;
-# then they run in turn, and the medians of CPU seconds and the ratios to count-ip are printed. Left out is what is
+# then all run in turn, and the medians of CPU seconds and the ratios to count-ip are printed. Left out is what is
 # not installed (mawk; hist: cargo install hist-rs; cuniq: cargo install cuniq).
 #
-#     sh tests/bench/count.sh [MILLIONS [ROUNDS]]       default 100 and 3
-#     sh tests/bench/count.sh bound [MILLIONS]          memory under distinct IPv6 addresses without end
+#     sh tests/bench/count.sh JOB… [-m MILLIONS] [-r ROUNDS]     default 100 and 3
+#
+# Jobs: totals, of 1 million distinct addresses, and mixed, of 10 million, a fifth IPv6; peers and peers-mixed, the
+# same beside other programs; window; bound, memory under distinct IPv6 addresses without end. Without a job: all.
+# Input is kept in $BENCH, if that is set, for the next job.
 set -eu
 cd "$(dirname "$0")/../.."
+jobs=
+millions=100
+rounds=3
+while [ $# -gt 0 ]; do
+    case $1 in
+    -m) millions=$2; shift ;;
+    -r) rounds=$2; shift ;;
+    *) jobs="$jobs $1" ;;
+    esac
+    shift
+done
 cargo build --release --quiet --bin count-ip
 count=$PWD/target/release/count-ip
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
+kept=${BENCH:-$work}
 LC_ALL=C
 export LC_ALL
+rustc -O --edition 2024 -o "$work/addresses" tests/bench/addresses.rs
 
-# Peak memory and CPU seconds of a command, whose output goes to a file.
-measured() {
-    /usr/bin/time -f '%M KB, %U + %S s' "$@"
+# The file of so many addresses of a kind.
+input() {
+    name=$kept/$1-$2-$3
+    [ -e "$name" ] || { "$work/addresses" "$1" "$2" "$3" >"$name.part"; mv "$name.part" "$name"; }
+    cat "$name" >/dev/null
+    echo "$name"
 }
 
-if [ "${1-}" = bound ]; then
-    millions=${2:-100}
-    echo "$millions million distinct IPv6 addresses, and one that attacks once in 100,000 of them"
-    mawk -v n="$millions" 'BEGIN {
-        for (i = 0; i < n * 1000000; i++) {
-            printf "2001:db8::%x:%x\n", i / 65536, i % 65536
-            if (i % 100000 == 0) print "203.0.113.7"
-        }
-    }' | measured "$count" --threshold 5 --within 1w >"$work/reached"
-    sort "$work/reached" | cut -f1 | uniq -c
-    exit
-fi
-
-millions=${1:-100}
-rounds=${2:-3}
-
-# So many addresses, drawn from so many distinct ones; each fifth is IPv6 if "mixed".
-addresses() {
-    mawk -v n="$millions" -v distinct="$1" -v kind="$2" 'BEGIN {
-        srand(1)
-        for (i = 0; i < n * 1000000; i++) {
-            k = int(rand() * distinct)
-            # Spread over all numbers, the same for the same k.
-            h = (k * 429496717) % 4294967296
-            if (kind == "mixed" && k % 5 == 0)
-                printf "2001:db8:%x:%x::%x\n", h / 65536, h % 65536, k % 65536
-            else
-                printf "%d.%d.%d.%d\n", h / 16777216, h / 65536 % 256, h / 256 % 256, h % 256
-        }
-    }'
-}
-
+# CPU seconds of a command.
 seconds() {
     /usr/bin/time -o "$work/time" -f '%U %S' taskset -c 0 sh -c "$1" >/dev/null
-    awk '{ print $1 + $2 }' "$work/time"
+    awk 'END { print $1 + $2 }' "$work/time"
 }
 
 # Each command of the list in turn, so that a slow moment of the machine meets all.
@@ -74,34 +62,57 @@ compare() {
 }
 
 has() {
-    command -v "$1" >/dev/null || { echo "  left out, not installed: $1"; return 1; }
+    command -v "$1" >/dev/null || { echo "  left out, not installed: $1" >&2; return 1; }
 }
 
-for kind in '1000000 v4' '10000000 mixed'; do
-    set -- $kind
-    echo "$millions million addresses, $1 distinct ($2)"
-    addresses "$1" "$2" >"$work/in"
-    sort -S4G --parallel=2 "$work/in" | uniq -c | sort -rn | sed 's/^ *//' | sort >"$work/expected"
-    measured "$count" --plain "$work/in" >"$work/out"
-    sed 's/^ *//' "$work/out" | sort | cmp - "$work/expected" && echo "  the same as sort | uniq -c | sort -rn: $(wc -l <"$work/out") lines"
-    {
-        echo "count-ip|$count $work/in"
-        echo "sort, uniq -c, sort -rn|sort -S4G --parallel=2 $work/in | uniq -c | sort -rn"
-        if has mawk >&2; then echo "mawk, sort|mawk '{ c[\$1]++ } END { for (a in c) print c[a], a }' $work/in | sort -rn"; fi
-        if has hist >&2; then echo "hist|hist $work/in"; fi
-        if has cuniq >&2; then
-            echo "cuniq, sort|cuniq -c $work/in | sort -rn"
-            echo "cuniq alone, which does not sort by count|cuniq -c $work/in"
+# Totals: kind, distinct addresses, and "peers" to run those too.
+totals() {
+    in=$(input "$1" "$((millions * 1000000))" "$2")
+    echo "$millions million addresses, $2 distinct ($1)"
+    /usr/bin/time -f '  %M KB at most' "$count" --plain "$in" >"$work/out"
+    echo "count-ip|$count $in" >"$work/commands"
+    if [ "$3" ]; then
+        if has mawk; then
+            mawk '{ c[$1]++ } END { for (a in c) printf "%7d %s\n", c[a], a }' "$in" | sort >"$work/expected"
+            sort "$work/out" | cmp - "$work/expected"
+            echo "  the same counts as mawk's: $(wc -l <"$work/out") lines"
+            echo "mawk, sort|mawk '{ c[\$1]++ } END { for (a in c) print c[a], a }' $in | sort -rn" >>"$work/commands"
         fi
-    } >"$work/commands"
+        echo "sort, uniq -c, sort -rn|sort -S4G --parallel=2 $in | uniq -c | sort -rn" >>"$work/commands"
+        if has hist; then echo "hist|hist $in" >>"$work/commands"; fi
+        if has cuniq; then
+            echo "cuniq, sort|cuniq -c $in | sort -rn" >>"$work/commands"
+            echo "cuniq alone, which does not sort by count|cuniq -c $in" >>"$work/commands"
+        fi
+    fi
     compare
-done
+}
 
-echo "a window: --threshold 5 --within 10m"
-addresses 1000000 v4 >"$work/in"
-awk '{ s = int(NR / 5000); printf "%s\tat=2026-03-30T%02d:%02d:%02d+09:00\n", $0, s / 3600 % 24, s / 60 % 60, s % 60 }' "$work/in" >"$work/at"
-{
-    echo "without at=|$count --threshold 5 --within 10m $work/in"
-    echo "with at=|$count --threshold 5 --within 10m $work/at"
-} >"$work/commands"
-compare
+for job in ${jobs:-totals mixed peers peers-mixed window bound}; do
+    case $job in
+    totals) totals v4 1000000 '' ;;
+    mixed) totals mixed 10000000 '' ;;
+    peers) totals v4 1000000 peers ;;
+    peers-mixed) totals mixed 10000000 peers ;;
+    window)
+        echo "a window: --threshold 5 --within 10m, $millions million records of 1000000 addresses"
+        bare=$(input v4 "$((millions * 1000000))" 1000000)
+        timed=$(input at "$((millions * 1000000))" 1000000)
+        {
+            echo "without at=|$count --threshold 5 --within 10m $bare"
+            echo "with at=|$count --threshold 5 --within 10m $timed"
+        } >"$work/commands"
+        compare
+        ;;
+    bound)
+        echo "$millions million distinct IPv6 addresses, and one that attacks once in 100,000 of them"
+        "$work/addresses" flood "$((millions * 1000000))" 100000 |
+            /usr/bin/time -f '  %M KB at most, %U + %S s' taskset -c 0 "$count" --threshold 5 --within 1w >"$work/reached"
+        cut -f1 "$work/reached" | sort | uniq -c
+        ;;
+    *)
+        echo "count.sh: no such job: $job" >&2
+        exit 2
+        ;;
+    esac
+done
