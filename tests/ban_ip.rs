@@ -146,6 +146,28 @@ fn a_ban_grows_and_never_shrinks() {
 }
 
 #[test]
+fn what_was_banned_for_is_no_news() {
+    let shell = Shell::new();
+    let ban = |at: &str, more: &str| {
+        let record = format!("203.0.113.7{at}\tcount=5\n");
+        let command = format!("ban-ip --backend none {more} && unban-at now 203.0.113.7");
+        shell.feed(&command, record.as_bytes()).status
+    };
+    assert_eq!(ban("\tat=2026-03-30T02:16:17Z", "--for 1h"), Some(0));
+    // A log that is read again, though the ban was lifted.
+    assert_eq!(ban("\tat=2026-03-30T02:16:17Z", "--for 1h"), Some(1));
+    assert_eq!(ban("\tat=2026-03-30T02:16:16Z", ""), Some(1));
+    assert_eq!(ban("\tat=2026-03-30T02:16:18Z", "--for 1h"), Some(0));
+    // Who bans by hand, or hands on another host's bans, means it.
+    assert_eq!(ban("", "--for 1h"), Some(0));
+    let theirs = "\tat=2026-03-30T02:16:17Z\tuntil=2126-03-30T03:16:17Z";
+    assert_eq!(ban(theirs, ""), Some(0));
+    // A clock that was wrong does not make an address safe.
+    assert_eq!(ban("\tat=2126-03-30T02:16:18Z", "--for 1h"), Some(0));
+    assert_eq!(ban("\tat=2026-03-30T02:16:19Z", "--for 1h"), Some(0));
+}
+
+#[test]
 fn longer_each_time() {
     in_namespace("longer_each_time", || {
         let shell = Shell::new();

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pipeban::address::Address;
-use pipeban::ledger::{Ban, Ledger};
+use pipeban::ledger::{Ban, Entry, Ledger};
 use pipeban::time::Time;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -17,15 +17,14 @@ fn address(n: u32) -> Address {
 /// Bans these addresses together, for an hour or for ever.
 fn ban(ledger: &mut Ledger, numbers: std::ops::Range<u32>, now: Time, ends: bool) {
     let until = ends.then(|| now + HOUR);
-    let wish = |n| {
-        (
-            Ban {
-                address: address(n),
-                since: now,
-                until,
-            },
-            vec![],
-        )
+    let wish = |n| Entry {
+        ban: Ban {
+            address: address(n),
+            since: now,
+            until,
+        },
+        facts: vec![],
+        event: None,
     };
     let bans: Vec<_> = numbers.map(wish).collect();
     ledger.ban("none", &bans, now).unwrap();

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::address::Address;
 use crate::complain::Fault;
+use crate::record::Record;
 use crate::state::{State, WriteError};
 use crate::time::Time;
 
@@ -64,6 +65,16 @@ const FORGET_EVERY: i64 = 1_000;
 const FORGET_AMONG: i64 = 10_000;
 /// So many new bans together are many.
 const BULK: usize = 1_000;
+
+/// A ban to be entered.
+pub struct Entry {
+    pub ban: Ban,
+    /// Fields of a record, each with the TAB before it.
+    pub facts: Vec<u8>,
+    /// When that happened what it is for. If it is not after what the address was banned for last, the ban is no news,
+    /// whatever became of that one: a log is read again after a restart, or by each run of a cron job.
+    pub event: Option<Time>,
+}
 
 /// The bans of this machine.
 pub struct Ledger {
@@ -141,14 +152,14 @@ impl Ledger {
         })
     }
 
-    /// Enters those of `wanted`, each with its facts, that are new or longer than what is there and have not ended by
-    /// now; the firewall has then to be told.
+    /// Enters those of `wanted` that are new or longer than what is there and have not ended by now; the firewall has
+    /// then to be told.
     ///
     /// Answers for each what it became; see [`Ban::onto`].
     pub fn ban(
         &mut self,
         backend: &str,
-        wanted: &[(Ban, Vec<u8>)],
+        wanted: &[Entry],
         now: Time,
     ) -> Result<Vec<Option<Ban>>, Fault> {
         if wanted.len() >= BULK {
@@ -161,22 +172,23 @@ impl Ledger {
             let mut entered = vec![None; wanted.len()];
             // Neighbours share a page of the index.
             let mut order: Vec<usize> = (0..wanted.len()).collect();
-            order.sort_by_key(|i| wanted[*i].0.address);
+            order.sort_by_key(|i| wanted[*i].ban.address);
             let mut insert = db.prepare_cached(
                 "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?;
             for i in order {
-                let (ban, facts) = &wanted[i];
+                let entry = &wanted[i];
+                let ban = &entry.ban;
                 let address = ban.address.to_string();
                 let until = ban.until.map(|t| t.0);
-                let facts = Some(facts).filter(|f| !f.is_empty());
+                let facts = Some(&entry.facts).filter(|f| !f.is_empty());
                 if ban.has_ended(now) {
                     continue;
                 }
                 let values = params![address, backend, ban.since.0, until, facts];
                 let change = match insert.execute(values)? {
-                    0 => replace(db, backend, ban, facts, now)?,
+                    0 => replace(db, backend, entry, facts, now)?,
                     _ => Some((db.last_insert_rowid(), *ban)),
                 };
                 if let Some((id, ban)) = change {
@@ -263,11 +275,17 @@ fn find(
 fn replace(
     db: &Connection,
     backend: &str,
-    ban: &Ban,
+    entry: &Entry,
     facts: Option<&Vec<u8>>,
     now: Time,
 ) -> rusqlite::Result<Option<(i64, Ban)>> {
+    let ban = &entry.ban;
     let address = ban.address.to_string();
+    if let Some(event) = entry.event
+        && last_event(db, &address, backend)?.is_some_and(|last| event <= last && last <= now)
+    {
+        return Ok(None);
+    }
     let old = find(db, backend, &ban.address, Time(i64::MAX), now)?;
     if old.is_none() {
         let mut keep = db.prepare_cached(
@@ -297,6 +315,15 @@ fn replace(
         lengthened
     ])?;
     Ok(Some((id, new)))
+}
+
+/// When what an address was banned for last happened, if its record said so.
+fn last_event(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<Option<Time>> {
+    let mut query = db.prepare_cached("SELECT facts FROM ban WHERE address = ? AND backend = ?")?;
+    let facts: Option<Vec<u8>> = query.query_row([address, backend], |row| row.get(0))?;
+    let line = [address.as_bytes(), &facts.unwrap_or_default()].concat();
+    let record = Record::parse(&line).ok().flatten();
+    Ok(record.and_then(|r| Time::parse(&r.get("at")?)))
 }
 
 /// Gives a ban the highest number, because its firewall has to be told of it.

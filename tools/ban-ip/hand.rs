@@ -8,7 +8,7 @@ use pipeban::complain::Fault;
 use pipeban::enforce::{Outcome, enforce};
 use pipeban::firewall::{self, Firewall};
 use pipeban::input::describe;
-use pipeban::ledger::{Ban, Clerk, Ledger};
+use pipeban::ledger::{Ban, Clerk, Entry, Ledger};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -39,12 +39,12 @@ impl Wish {
             true => Some(None),
             false => time(&record, "until")?.map(Some),
         };
-        // What is banned now is banned from now on, whenever it happened.
+        // What is banned now is banned from now on, whenever it happened; then this tells only what is known already.
         let at = match dry_run {
             true => {
                 time(&record, "at")?.map_or_else(|| time(&record, "last"), |at| Ok(Some(at)))?
             }
-            false => None,
+            false => time(&record, "at").unwrap_or_default(),
         };
         Ok(Wish { record, until, at })
     }
@@ -200,14 +200,18 @@ impl Real {
                 None => 0,
             };
             let until = terms.until(wish, now, earlier);
-            bans.push((
-                Ban {
-                    address,
-                    since: now,
-                    until,
-                },
-                facts(&wish.record),
-            ));
+            let ban = Ban {
+                address,
+                since: now,
+                until,
+            };
+            // An end that the record names decides alone.
+            let names_end = terms.duration.is_none() && wish.until.is_some();
+            bans.push(Entry {
+                ban,
+                facts: facts(&wish.record),
+                event: wish.at.filter(|_| !names_end),
+            });
         }
         let mut entered = self.ledger.ban(backend, &bans, now)?;
         if entered.iter().any(Option::is_some) {
