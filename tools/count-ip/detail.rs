@@ -5,7 +5,8 @@ use pipeban::hits::Hit;
 use pipeban::time::Time;
 use serde_json::{Value, json};
 
-use crate::tally::{Host, Line, Much, Tally};
+use crate::much::{Host, Line, Much};
+use crate::tally::Tally;
 
 pub fn to_hit(tally: &Tally) -> Hit {
     let mut detail = json!({});

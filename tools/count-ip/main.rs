@@ -6,6 +6,7 @@ mod detail;
 mod event;
 mod known;
 mod memory;
+mod much;
 mod policy;
 mod print;
 mod stored;

@@ -6,6 +6,7 @@ use pipeban::address::Address;
 use pipeban::time::Time;
 
 use crate::known::Weight;
+use crate::much::{Host, Line, Much};
 
 /// When an address is to be printed: by the number of events, of hosts, or whichever comes first.
 #[derive(Clone, Debug, Default)]
@@ -54,38 +55,6 @@ pub enum Tally {
 }
 
 const FEW: usize = 4;
-
-/// Whatever a rule does not need stays empty.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Much {
-    /// As in [`Tally::Few`].
-    pub times: Vec<Time>,
-    /// As in [`Tally::Sum`].
-    pub sum: Option<(u64, Time, Time)>,
-    /// Which host each of the times came from.
-    pub from: Vec<Address>,
-    /// Sorted by address; fewer than the rule wants.
-    pub hosts: Vec<Host>,
-    /// The latest lines, sorted by time.
-    pub lines: Vec<Line>,
-    /// When it was last printed, where that matters to the networks inside it.
-    pub printed: Option<Time>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Host {
-    pub address: Address,
-    pub first: Time,
-    pub last: Time,
-    pub count: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Line {
-    pub at: Time,
-    pub host: Address,
-    pub text: Vec<u8>,
-}
 
 impl Rule {
     /// Whether the times of events are kept one by one.
@@ -339,19 +308,9 @@ impl Tally {
 
     /// Takes out what came from a network that was printed for it.
     pub fn leave_out(&mut self, network: &Address) {
-        let Tally::Much(much) = self else {
-            return;
-        };
-        let inside: Vec<_> = much
-            .from
-            .iter()
-            .map(|host| network.contains(host))
-            .collect();
-        let mut each = inside.iter();
-        much.times.retain(|_| each.next() == Some(&false));
-        much.from.retain(|host| !network.contains(host));
-        much.hosts.retain(|host| !network.contains(&host.address));
-        much.lines.retain(|line| !network.contains(&line.host));
+        if let Tally::Much(much) = self {
+            much.leave_out(network);
+        }
     }
 
     /// Whether it was printed so lately that no network inside it is to be printed.
@@ -363,44 +322,6 @@ impl Tally {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Tally::default() || self.much() == Some(&Much::default())
-    }
-}
-
-impl Much {
-    fn limit(&mut self, now: Time, limit: impl Fn(&mut [Time])) {
-        limit(&mut self.times);
-        self.sum = self
-            .sum
-            .map(|(count, first, last)| (count, first.min(now), last.min(now)));
-        for host in &mut self.hosts {
-            host.first = host.first.min(now);
-            host.last = host.last.min(now);
-        }
-        self.lines
-            .iter_mut()
-            .for_each(|line| line.at = line.at.min(now));
-        self.printed = self.printed.map(|printed| printed.min(now));
-    }
-
-    fn weight(&self) -> usize {
-        // What the allocator adds to each piece.
-        const EACH: usize = 16;
-        let row = |capacity: usize, size| {
-            if capacity > 0 {
-                capacity * size + EACH
-            } else {
-                0
-            }
-        };
-        let lines = self.lines.iter();
-        let text: usize = lines.map(|line| line.text.capacity() + EACH).sum();
-        size_of::<Much>()
-            + EACH
-            + row(self.times.capacity(), size_of::<Time>())
-            + row(self.from.capacity(), size_of::<Address>())
-            + row(self.hosts.capacity(), size_of::<Host>())
-            + row(self.lines.capacity(), size_of::<Line>())
-            + text
     }
 }
 
