@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::mpsc::SyncSender;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -18,12 +19,17 @@ use crate::record::Record;
 /// What is gathered before a write, in bytes: the size of a pipe.
 const BLOCK: usize = 64 << 10;
 
+/// What is gathered before another thread gets it, in bytes.
+pub const HANDED_ON: usize = 256 << 10;
+
 /// Standard output, buffered. Dropping it writes nothing: call [`flush`](Self::flush) at the end.
 pub struct Output {
     buffer: Vec<u8>,
     json: bool,
     /// The same pipe, opened again so that only our own writes do not wait.
     patient: OnceCell<Option<File>>,
+    /// The thread that writes in our place.
+    to: Option<SyncSender<Vec<u8>>>,
 }
 
 impl Output {
@@ -33,6 +39,15 @@ impl Output {
             buffer: Vec::with_capacity(BLOCK * 2),
             json,
             patient: OnceCell::new(),
+            to: None,
+        }
+    }
+
+    /// One of the same form that writes nothing itself: its buffer, whenever it is flushed, becomes that of another.
+    pub fn handing_on(&self, to: SyncSender<Vec<u8>>) -> Self {
+        Output {
+            to: Some(to),
+            ..Output::new(self.json)
         }
     }
 
@@ -65,7 +80,8 @@ impl Output {
     }
 
     pub fn flush_if_full(&mut self) -> Result<(), Fault> {
-        if self.buffer.len() < BLOCK {
+        let full = if self.to.is_some() { HANDED_ON } else { BLOCK };
+        if self.buffer.len() < full {
             Ok(())
         } else {
             self.flush()
@@ -74,6 +90,10 @@ impl Output {
 
     /// Writes all that is held; to be called on [`Event::Idle`](crate::input::Event::Idle) and at the end.
     pub fn flush(&mut self) -> Result<(), Fault> {
+        if let Some(to) = &self.to {
+            let buffer = std::mem::take(&mut self.buffer);
+            return to.send(buffer).map_err(|_| Fault::ReaderGone);
+        }
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() {
             match write(io::stdout(), rest) {

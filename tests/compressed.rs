@@ -79,3 +79,63 @@ fn a_corrupt_one_is_reported_and_the_others_are_read() {
         );
     }
 }
+
+/// Where there are several processors, several files are read at the same time; nobody sees a difference.
+#[test]
+fn many_operands_as_one_by_one() {
+    let shell = Shell::new();
+    let log = |from: u32| -> Vec<u8> {
+        let line = |i| format!("user{} from 192.0.2.{} port {i}\n", i % 7, i % 256).into_bytes();
+        (from..from + 60_000).flat_map(line).collect()
+    };
+    let packed = compressed(&log(1));
+    let cut = packed[0].1[..packed[0].1.len() / 2].to_vec();
+    let unended = b"203.0.113.7\n203.0.113".to_vec();
+    let mut names = vec!["missing".to_string()];
+    for (i, text) in [
+        log(2),
+        unended,
+        packed[0].1.clone(),
+        vec![],
+        log(3),
+        cut,
+        packed[3].1.clone(),
+        b"8::1\n".to_vec(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        names.push(i.to_string());
+        std::fs::write(shell.path(&names[i + 1]), text).expect("a file of the test's own");
+    }
+    let at = shell.directory.path().display();
+    for flags in [
+        "",
+        "--json --first",
+        "-e 'user3 from <IP>' -e user5 --line",
+        "-e nobody",
+    ] {
+        let script = format!("cd {at}; extract-ip {flags} {}", names.join(" "));
+        let all = shell.run(&script);
+        let each: Vec<_> = names
+            .iter()
+            .map(|name| shell.run(&format!("cd {at}; extract-ip {flags} {name}")))
+            .collect();
+        let out: String = each.iter().map(|o| o.out.as_str()).collect();
+        assert!(all.out == out, "{flags}");
+        // Who complains first is left open.
+        let mut complaints: Vec<_> = all.err.lines().collect();
+        complaints.sort_unstable();
+        let mut expected: Vec<_> = each.iter().flat_map(|o| o.err.lines()).collect();
+        expected.sort_unstable();
+        assert_eq!((complaints, all.status), (expected, Some(2)), "{flags}");
+        // The good ones alone: whether anything was found is the status.
+        let good = shell.run(&format!("cd {at}; extract-ip {flags} 0 2 3 4"));
+        let status = i32::from(flags == "-e nobody");
+        assert_eq!(
+            (good.err.as_str(), good.status),
+            ("", Some(status)),
+            "{flags}"
+        );
+    }
+}

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use memchr::{memchr, memrchr};
@@ -49,7 +50,7 @@ pub struct Input {
     block: Range<usize>,
     /// In the tail of a line that was cut.
     skipping: bool,
-    progress: Option<Progress>,
+    progress: Option<Arc<Mutex<Progress>>>,
 }
 
 enum Filled {
@@ -79,7 +80,16 @@ impl Input {
 
     /// From now on shows how much is read, if standard error is a terminal, the operands are regular files and it takes long.
     pub fn show_progress(&mut self) {
-        self.progress = Progress::of(self.operands.make_contiguous());
+        let progress = Progress::of(self.operands.make_contiguous());
+        self.progress = progress.map(|progress| Arc::new(Mutex::new(progress)));
+    }
+
+    /// An input for each operand, to be read by different threads; their progress is shown as one.
+    pub fn split(self) -> impl Iterator<Item = Input> {
+        self.operands.into_iter().map(move |operand| Input {
+            progress: self.progress.clone(),
+            ..Input::new(vec![operand])
+        })
     }
 
     /// The next line, without its newline. A last line without one is a line.
@@ -198,7 +208,8 @@ impl Input {
                 let Some(operand) = self.operands.pop_front() else {
                     return Ok(Filled::EndOfAll);
                 };
-                let counter = self.progress.as_ref().map(Progress::counter);
+                let progress = self.progress.as_ref().and_then(|p| p.lock().ok());
+                let counter = progress.map(|progress| progress.counter());
                 match Source::open(&operand, counter.unwrap_or_default()) {
                     Ok(source) => break self.source.insert(source),
                     Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
@@ -215,7 +226,8 @@ impl Input {
         self.held = 0..self.held.len();
         self.scanned = self.held.end;
         let room = self.held.end..self.buffer.len().min(self.held.end + READ_SIZE);
-        if let Some(progress) = &mut self.progress {
+        // Where another thread shows it just now, that is enough.
+        if let Some(Ok(mut progress)) = self.progress.as_ref().map(|p| p.try_lock()) {
             progress.show();
         }
         match source.read(&mut self.buffer[room]) {

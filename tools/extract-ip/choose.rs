@@ -1,6 +1,7 @@
 //! Which lines count, and which of their addresses.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 use pipeban::complain::Fault;
@@ -13,7 +14,7 @@ use crate::keep::Keep;
 use crate::{Arguments, Pattern, pick, ready};
 
 /// Says whether a line counts, and perhaps which address in it.
-pub trait Matcher {
+pub trait Matcher: Send {
     /// `None` if the line does not match.
     fn judge(&mut self, line: &[u8]) -> Option<Verdict<'_>>;
 
@@ -64,13 +65,13 @@ pub struct Chooser {
     pub exclude: Vec<Pattern>,
     pub field: Option<usize>,
     pub pick: Pick,
-    pub keep: Keep,
+    pub keep: Arc<Keep>,
     /// Finds lines that may match.
     literals: Option<AnyOf>,
 }
 
 impl Chooser {
-    pub fn new(arguments: &Arguments, keep: Keep) -> Result<Self, Fault> {
+    pub fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
         let patterns = |flag, texts: &[String]| {
             let compiled = texts.iter().map(|text| Pattern::new(text));
             let compiled = compiled.collect::<Result<Vec<_>, _>>();

@@ -2,27 +2,29 @@
 
 mod choose;
 mod explain;
+mod extract;
 mod hostile;
 mod keep;
 mod pattern;
 mod pick;
 mod ready;
 mod stamps;
+mod workers;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
-use pipeban::record::Record;
 
 use choose::Chooser;
+use extract::Extract;
 use keep::Keep;
 use pattern::Pattern;
-use stamps::Stamps;
 
 /// Print the IP addresses in logs, one record a line.
 ///
@@ -115,76 +117,30 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         output.flush()?;
         return Ok(true);
     }
-    let keep = Keep::new(&arguments)?;
-    let mut chooser = Chooser::new(&arguments, keep)?;
-    let mut stamps = Stamps::new(&arguments)?;
-    let mut input = Input::new(arguments.files);
+    let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
-        return explain::run(chooser, input);
+        let chooser = Chooser::new(&arguments, keep)?;
+        return explain::run(chooser, Input::new(arguments.files));
     }
+    let count = workers::count(&arguments);
+    let extracts = (0..count).map(|_| Extract::new(&arguments, keep.clone()));
+    let mut extracts = extracts.collect::<Result<Vec<_>, _>>()?;
+    let mut input = Input::new(arguments.files);
     input.show_progress();
     let mut output = Output::new(arguments.json);
-    let bare = !(arguments.line || arguments.json || stamps.is_some());
-    // A line that does not count still has a time.
-    let literals = if stamps.is_some() {
-        None
-    } else {
-        chooser.literals()
-    };
-    let mut done = false;
-    loop {
-        let block = match input.next_block(None)? {
-            Event::Idle => {
-                output.flush()?;
-                continue;
-            }
-            Event::End => break,
-            Event::Data(block) => block,
-        };
-        if bare && chooser.takes_every_line() {
-            let out = output.buffer();
-            let before = out.len();
-            chooser.choose_all(block, |found| {
-                found.write(block, out);
-                out.push(b'\n');
-            });
-            done |= out.len() > before;
-            output.flush_if_full()?;
-            continue;
-        }
-        for line in choose::lines(block, literals.as_ref()) {
-            if let Some(stamps) = &mut stamps {
-                stamps.read(line);
-            }
-            let mut result = Ok(());
-            chooser.choose(line, |choice| {
-                done = true;
-                if bare && choice.rule.is_none() {
-                    choice.found.write(choice.text, output.buffer());
-                    output.buffer().push(b'\n');
-                    return;
-                }
-                let mut record = Record::new(choice.found.address);
-                if let Some(time) = stamps.as_mut().and_then(Stamps::time) {
-                    record.push("at", time.to_string().as_bytes());
-                }
-                if let Some(rule) = choice.rule {
-                    record.push("rule", rule.as_bytes());
-                }
-                if arguments.line {
-                    record.push("line", line);
-                }
-                if result.is_ok() {
-                    result = output.record(&record);
-                }
-            });
-            result?;
-            output.flush_if_full()?;
-        }
+    if count > 1 {
+        return workers::run(extracts, input, output);
     }
-    if let Some(stamps) = stamps {
-        stamps.report();
+    let Some(mut extract) = extracts.pop() else {
+        return Ok(false);
+    };
+    loop {
+        match input.next_block(None)? {
+            Event::Idle => output.flush()?,
+            Event::End => break,
+            Event::Data(block) => extract.block(block, &mut output)?,
+        }
     }
     output.flush()?;
-    Ok(done)
+    Ok(extract.end())
 }
