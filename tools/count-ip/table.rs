@@ -5,6 +5,13 @@
 //! a key stands. A full bucket overflows into the next. The place of a key is its hash scaled to the size of
 //! the table: a table then grows by half, in order.
 
+use std::ptr::NonNull;
+
+use nix::sys::mman::{MmapAdvise, madvise};
+
+/// In bytes.
+const LARGE_PAGE: usize = 2 << 20;
+
 /// A key with a value; the value 0 is an empty slot.
 #[derive(Clone, Copy, Default)]
 pub struct Slot<K> {
@@ -24,7 +31,9 @@ impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
     pub fn new(slots: usize) -> Self {
         let buckets = slots.div_ceil(N);
         let ahead = if N > 1 { N } else { 0 };
-        let slots = vec![Slot::default(); buckets * N + ahead];
+        let mut slots = Vec::with_capacity(buckets * N + ahead);
+        ask_for_large_pages(&mut slots);
+        slots.resize(buckets * N + ahead, Slot::default());
         let start = slots.as_ptr().align_offset(64);
         Table {
             start: if start <= ahead { start } else { 0 },
@@ -129,6 +138,22 @@ fn mask<K, const N: usize>(bucket: &[Slot<K>; N], is: impl Fn(&Slot<K>) -> bool)
     (0..N).fold(0, |mask, i| mask | u32::from(is(&bucket[i])) << i)
 }
 
+/// Asks for large pages under what a vector has room for, as far as the room is not yet in use. Where each access
+/// goes elsewhere, the processor would have to look up most small pages in memory too.
+fn ask_for_large_pages<T>(room: &mut Vec<T>) {
+    let bytes = room.capacity() * size_of::<T>();
+    let start: *mut u8 = room.as_mut_ptr().cast();
+    // Only whole ones.
+    let ahead = start.align_offset(LARGE_PAGE);
+    let length = bytes.saturating_sub(ahead) / LARGE_PAGE * LARGE_PAGE;
+    if let Some(start) = NonNull::new(start.wrapping_add(ahead)).filter(|_| length > 0) {
+        // SAFETY: the advice changes neither what the memory holds nor whose it is.
+        let advice = unsafe { madvise(start.cast(), length, MmapAdvise::MADV_HUGEPAGE) };
+        // Without them it is only slower.
+        let _ = advice;
+    }
+}
+
 /// Has the memory bring the beginning of a value, without waiting for it.
 #[inline(always)]
 pub fn prefetch<T>(value: &T) {
@@ -140,4 +165,30 @@ pub fn prefetch<T>(value: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pages_under_a_large_table() {
+        if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
+            return; // this system has none
+        }
+        let table = Table::<u32, 8>::new(1 << 20);
+        let middle = table.slots.as_ptr().addr() + (table.size() / 2);
+        let areas = std::fs::read_to_string("/proc/self/smaps").expect("a list of areas");
+        let mut inside = false;
+        let flags = areas.lines().find_map(|line| {
+            let (first, rest) = line.split_once(' ')?;
+            if let Some((from, to)) = first.split_once('-') {
+                let number = |text| usize::from_str_radix(text, 16).expect("an address");
+                inside = (number(from)..number(to)).contains(&middle);
+            }
+            (inside && first == "VmFlags:").then_some(rest)
+        });
+        let flags = flags.expect("the area of the table");
+        assert!(flags.split(' ').any(|flag| flag == "hg"), "{flags}");
+    }
 }
