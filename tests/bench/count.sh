@@ -40,7 +40,7 @@ input() {
 
 # CPU seconds of a command.
 seconds() {
-    /usr/bin/time -o "$work/time" -f '%U %S' taskset -c 0 sh -c "$1" >/dev/null
+    /usr/bin/time -o "$work/time" -f '%U %S' taskset -c 0 sh -c "$1" </dev/null >/dev/null
     awk 'END { print $1 + $2 }' "$work/time"
 }
 
