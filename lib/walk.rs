@@ -30,6 +30,8 @@ pub struct Walker {
     nodes: Vec<Node>,
     /// For each node, with which bytes a text may go on from which a way leads to the end; it may also end there.
     starts: Vec<Bytes>,
+    /// For each node, the first condition that every way from it meets.
+    conditions: Vec<Option<usize>>,
     sets: Vec<Set>,
     first: usize,
     /// The text that every match begins with, if there is one.
@@ -92,6 +94,11 @@ enum Node {
         group: usize,
         yes: usize,
         no: usize,
+    },
+    /// Only where this text stands somewhere in the rest.
+    Needs {
+        text: Box<Finder<'static>>,
+        next: usize,
     },
     /// What the group holds, once more.
     Same {

@@ -18,6 +18,7 @@ impl Walker {
         let mut walker = Walker {
             nodes: vec![Node::Done],
             starts: vec![Bytes::ALL],
+            conditions: vec![None],
             sets: Vec::new(),
             first: 0,
             prefix: None,
@@ -35,6 +36,7 @@ impl Walker {
 
     fn push(&mut self, node: Node) -> Option<usize> {
         self.starts.push(self.starts(&node));
+        self.conditions.push(self.condition(&node));
         self.nodes.push(node);
         (self.nodes.len() <= MAX_NODES).then_some(self.nodes.len() - 1)
     }
@@ -54,8 +56,45 @@ impl Walker {
                 Look::EndLF => self.starts[*next].and(Bytes::one(b'\n')),
                 _ => self.starts[*next],
             },
-            Node::Save { next, .. } | Node::Around { next, .. } => self.starts[*next],
+            Node::Save { next, .. } | Node::Around { next, .. } | Node::Needs { next, .. } => {
+                self.starts[*next]
+            }
             Node::Same { .. } | Node::Done => Bytes::ALL,
+        }
+    }
+
+    /// The first condition behind this node, if every way meets it; where it is one itself, its own number.
+    fn condition(&self, node: &Node) -> Option<usize> {
+        match node {
+            Node::If { .. } => Some(self.nodes.len()),
+            Node::Either { first, second } => {
+                self.conditions[*first].filter(|c| self.conditions[*second] == Some(*c))
+            }
+            Node::Literal { next, .. }
+            | Node::One { next, .. }
+            | Node::Many { next, .. }
+            | Node::Save { next, .. }
+            | Node::Look { next, .. }
+            | Node::Around { next, .. }
+            | Node::Needs { next, .. }
+            | Node::Same { next, .. } => self.conditions[*next],
+            Node::Done => None,
+        }
+    }
+
+    /// Behind the end of a group: where a condition on it follows on every way, what that then asks for must be there. Without it
+    /// all ways up to the condition would be tried in vain.
+    fn needs(&mut self, of: usize, next: usize) -> Option<usize> {
+        let condition = self.conditions[next].map(|c| &self.nodes[c]);
+        match condition {
+            Some(Node::If { group, yes, .. }) if *group == of => {
+                let Some((text, _)) = self.literal_at(*yes) else {
+                    return Some(next);
+                };
+                let text = Box::new(Finder::new(text).into_owned());
+                self.push(Node::Needs { text, next })
+            }
+            _ => Some(next),
         }
     }
 
@@ -95,6 +134,7 @@ impl Walker {
             }
             HirKind::Capture(capture) => {
                 let slot = 2 * capture.index as usize;
+                let next = self.needs(capture.index as usize, next)?;
                 let end = self.push(Node::Save {
                     slot: slot + 1,
                     next,
@@ -160,6 +200,7 @@ impl Walker {
                         let inner = self.add(&repeat.sub, again)?;
                         self.nodes[again] = either(inner, next);
                         self.starts[again] = self.starts(&self.nodes[again]);
+                        self.conditions[again] = self.conditions[next];
                         next = again;
                     }
                 }

@@ -106,6 +106,10 @@ impl Walker {
                     let took_part = walk.group(*group).is_some();
                     Some(if took_part { *yes } else { *no })
                 }
+                Node::Needs { text: needed, next } => {
+                    *budget = budget.checked_sub((text.len() - at) / 16)?;
+                    needed.find(&text[at..]).map(|_| *next)
+                }
                 Node::Same { group, next } => match walk.group(*group) {
                     Some((from, to)) if text[at..].starts_with(&text[from..to]) => {
                         *budget = budget.checked_sub((to - from) / 16)?;
@@ -193,7 +197,7 @@ impl Walker {
 
     /// The literal that must stand where `node` is reached, and where its rarest byte is.
     pub(super) fn literal_at(&self, mut node: usize) -> Option<(&[u8], usize)> {
-        while let Node::Save { next, .. } = &self.nodes[node] {
+        while let Node::Save { next, .. } | Node::Needs { next, .. } = &self.nodes[node] {
             node = *next;
         }
         match &self.nodes[node] {

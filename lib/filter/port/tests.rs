@@ -1,7 +1,7 @@
 use super::*;
 
 /// Pattern, text, what Python's `re.search` finds in it.
-const ROWS: [(&str, &str, Option<&str>); 43] = [
+const ROWS: [(&str, &str, Option<&str>); 47] = [
     (r"^a.c$", "abc\n", Some("abc")),
     (r"a$", "a\n", Some("a")),
     (r"a$", "a\n\n", None),
@@ -37,6 +37,10 @@ const ROWS: [(&str, &str, Option<&str>); 43] = [
     (r"(a)?b(?(1)c|d)", "bd", Some("bd")),
     (r"(?P<u>a)?b(?(u)c|d)", "abd", Some("bd")),
     (r"(?P<u>a)?b(?(u)c)", "abc", Some("abc")),
+    (r"^(?:(?P<u>\w+)|x y) z(?(u): |$)", "ab z: ", Some("ab z: ")),
+    (r"^(?:(?P<u>\w+)|x y) z(?(u): |$)", "ab z", None),
+    (r"(?P<u>a)(?:b(?(u)c|d))?", "a", Some("a")),
+    (r"(?P<u>a)(?:b(?(u)c|d)|e)", "ae", Some("ae")),
     (r"(a|b)\1", "abb", Some("bb")),
     (r"a++b", "aab", Some("aab")),
     (r"(?:(?!from).)*x", "fromx", Some("romx")),
