@@ -45,6 +45,10 @@ pub fn filter(argument: &str, explains: bool) -> Result<Ready<Filter>, Fault> {
         let what = "journalmatch is ignored: choose the journal's entries by journalctl";
         complain::note(inner.name(), what);
     }
+    if explains {
+        let what = "no hostile lines are built from a filter's patterns, only from --regex";
+        complain::note(inner.name(), what);
+    }
     Ok(Ready {
         inner,
         explains,
@@ -140,7 +144,7 @@ impl Matcher for Ready<Filter> {
         self.last.clone()
     }
 
-    /// fail2ban's authors answer for these.
+    /// None are built, and who asks was told so: fail2ban's authors answer for their patterns.
     fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
         Vec::new()
     }
