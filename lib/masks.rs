@@ -125,19 +125,30 @@ pub(crate) mod portable {
 
     #[inline(always)]
     fn equal(bytes: &[u8], byte: u8) -> u64 {
-        among(bytes, byte, 1)
+        tops(bytes, |eight| {
+            let other = eight ^ (ONES * u64::from(byte));
+            // The top bit stays clear where no bit is set, neither below nor there.
+            !(((other & LOW7) + LOW7) | other)
+        })
     }
 
     /// The bytes from `first` on, so many.
     #[inline(always)]
     fn among(bytes: &[u8], first: u8, count: u8) -> u64 {
-        let mut mask = 0;
-        for (i, eight) in bytes.as_chunks().0.iter().enumerate() {
-            let eight = u64::from_le_bytes(*eight);
+        tops(bytes, |eight| {
             // In the lower seven bits, whose sums carry into the top bit and no further.
             let from = (eight & LOW7) + ONES * u64::from(0x80 - first);
             let beyond = (eight & LOW7) + ONES * u64::from(0x80 - first - count);
-            let tops = from & !beyond & !eight;
+            from & !beyond & !eight
+        })
+    }
+
+    /// The top bits that `of` leaves of each eight bytes.
+    #[inline(always)]
+    fn tops(bytes: &[u8], of: impl Fn(u64) -> u64) -> u64 {
+        let mut mask = 0;
+        for (i, eight) in bytes.as_chunks().0.iter().enumerate() {
+            let tops = of(u64::from_le_bytes(*eight));
             // The product holds the top bits, moved to their places, in the uppermost byte.
             let bits = (tops >> 7 & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56;
             mask |= bits << (i * 8);
