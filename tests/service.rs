@@ -4,7 +4,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Shell, run, unshared};
+use common::{Shell, in_namespace, run, unshared};
 
 /// systemd's own bound for "OK" is 5; lower is more confined.
 const EXPOSURE: f64 = 1.5;
@@ -36,8 +36,8 @@ fn units() {
     }
 }
 
-/// Runs the pipeline for sshd as root does, with a user of its own, and prints who holds which capabilities.
-const AS_ROOT: &str = r#"
+/// Makes what a host with the pipeline for sshd has: the tools, a user of their own, a log with an attack.
+const HOST: &str = r#"
     set -e
     mount --make-rprivate /
     for file in passwd group; do
@@ -61,6 +61,10 @@ const AS_ROOT: &str = r#"
         echo "$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2"
     done > $HOME/log
     export PATH=$HOME/bin:$PATH PIPEBAN_STATE=$HOME/state/pipeban.db
+"#;
+
+/// Runs the pipeline as root does, and prints who holds which capabilities.
+const AS_ROOT: &str = r#"
     setsid sh $HOME/sshd.sh > $HOME/out 2> $HOME/err &
     main=$!
     tries=0
@@ -88,10 +92,7 @@ fn each_part_with_what_it_needs() {
     }
     unshared("-mn", "each_part_with_what_it_needs", || {
         let shell = Shell::new();
-        let mut sh = shell.command("sh");
-        sh.args(["-c", AS_ROOT]).env("HOME", shell.directory.path());
-        let output = Command::output(&mut sh).unwrap();
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = on_a_host(&shell, AS_ROOT);
         let expected = "\
 ban-ip pipeban 0000000000001000 same
 count-ip pipeban 0000000000000000 other
@@ -99,6 +100,112 @@ extract-ip pipeban 0000000000000000 other
 follow-log pipeban 0000000000000000 same
 ended
 ";
-        assert_eq!(text(&output.stdout), expected, "{}", text(&output.stderr));
+        assert_eq!(out, expected, "{err}");
     });
+}
+
+/// What a script printed and complained on such a host.
+fn on_a_host(shell: &Shell, script: &str) -> (String, String) {
+    let mut sh = shell.command("sh");
+    sh.args(["-c", &format!("{HOST}{script}")]);
+    sh.env("HOME", shell.directory.path());
+    let output = Command::output(&mut sh).unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// The init script, with our tools on its path.
+const INIT: &str = r#"
+    export PIPELINES=$HOME/pipelines RUN=$HOME/run
+    mkdir $PIPELINES
+    mv $HOME/parts $HOME/sshd.sh $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/pipeban > $HOME/init
+    until_true() {
+        tries=0
+        until "$@" > /dev/null; do
+            tries=$((tries + 1))
+            [ $tries -lt 600 ] || { echo "never: $*"; cat $RUN/*.err; exit 1; }
+            sleep 0.1
+        done
+    }
+    banned() { ban-ip --list | grep -q ^203.0.113.9; }
+    runs() { pid=$(pgrep -f "^extract-ip --preset sshd --time$" -u pipeban) && [ "$pid" != "$1" ]; }
+    sh $HOME/init status || echo status $?
+    sh $HOME/init start
+    until_true banned
+    sh $HOME/init status
+    runs none
+    kill -9 $pid
+    until_true runs $pid
+    sh $HOME/init stop
+    until_true sh -c '! pgrep -r D,R,S -u pipeban' # what is dead stays in a namespace without init
+    sh $HOME/init status || echo status $?
+"#;
+
+#[test]
+fn without_systemd() {
+    if !nix::unistd::geteuid().is_root() || run("setpriv", &["--version"]).is_none() {
+        return eprintln!("left out, not root: without_systemd");
+    }
+    unshared("-mnpf --mount-proc --kill-child", "without_systemd", || {
+        let shell = Shell::new();
+        let (out, err) = on_a_host(&shell, INIT);
+        let expected = "\
+sshd is stopped
+status 3
+sshd is running
+sshd is stopped
+status 3
+";
+        assert_eq!(out, expected, "{err}");
+    });
+}
+
+#[test]
+fn cron_bans_what_is_new() {
+    in_namespace("cron_bans_what_is_new", || {
+        let shell = Shell::new();
+        let log = shell.path("auth.log").display().to_string();
+        let table = std::fs::read_to_string("examples/cron/pipeban").unwrap();
+        let jobs = table.lines().filter(|l| !l.starts_with('#'));
+        let jobs = jobs.filter_map(|l| Some(l.split_once(" root ")?.1));
+        let jobs: Vec<String> = jobs.map(|j| j.replace("/var/log/auth.log", &log)).collect();
+        let [new, due, reboot] = jobs.as_slice() else {
+            panic!("{jobs:?}");
+        };
+        let fail = format!(
+            "for i in 1 2 3; do echo \"$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2\" >> {log}; done"
+        );
+        let banned = || shell.run("ban-ip --list").addresses().len();
+        for seen in [0, 1, 1] {
+            shell.run(&fail);
+            let outcome = shell.run(new);
+            assert_eq!((outcome.err.as_str(), banned()), ("", seen));
+        }
+        assert_eq!(shell.run(due).err, "");
+        if run("nft", &["flush", "ruleset"]).is_some() {
+            assert_eq!(shell.run(reboot).status, Some(0));
+            let list = shell.run("ban-ip --list");
+            assert!(!list.out.contains("only="), "{list:?}");
+        }
+    });
+}
+
+#[test]
+fn what_pipelines_print_is_rotated() {
+    let shell = Shell::new();
+    let home = shell.directory.path().display().to_string();
+    let text = std::fs::read_to_string("examples/logrotate/pipeban").unwrap();
+    let config = text.replace("/var/log/pipeban", &home);
+    std::fs::write(shell.path("rotate"), config).unwrap();
+    let out = shell.path("sshd.log");
+    std::fs::write(&out, "203.0.113.9\n").unwrap();
+    let (state, config) = (format!("{home}/state"), format!("{home}/rotate"));
+    if run("logrotate", &["--version"]).is_none() {
+        return;
+    }
+    run("logrotate", &["-f", "-s", &state, &config]).unwrap();
+    assert_eq!(std::fs::read(&out).unwrap(), b"");
+    let old = std::fs::read(shell.path("sshd.log.1")).unwrap();
+    assert_eq!(old, b"203.0.113.9\n");
 }

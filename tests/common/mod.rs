@@ -18,12 +18,13 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
-    let allowed = Command::new("unshare").args([flags, "true"]).output();
+    let flags = || flags.split(' ');
+    let allowed = Command::new("unshare").args(flags()).arg("true").output();
     if !allowed.is_ok_and(|o| o.status.success()) {
         return eprintln!("left out, no namespaces here: {name}");
     }
     let output = Command::new("unshare")
-        .arg(flags)
+        .args(flags())
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(INSIDE, "1")
