@@ -46,6 +46,7 @@ pub fn run(
     command.stdout(Stdio::null()).stderr(Stdio::null());
 
     let mut output = Vec::new();
+    let mut silence = 1;
     let ended = loop {
         // Asked before the look for output: what a program printed before it ended is there then.
         let ended = child.try_wait()?;
@@ -54,7 +55,11 @@ pub fn run(
         if poll(&mut fds, PollTimeout::from(wait)) == Ok(1) {
             let mut block = [0; 4096];
             match reader.read(&mut block)? {
-                0 if ended.is_none() => std::thread::sleep(Duration::from_millis(STEP.into())),
+                // It ends in this moment, or goes on in silence.
+                0 if ended.is_none() => {
+                    std::thread::sleep(Duration::from_millis(silence.into()));
+                    silence = (2 * silence).min(STEP);
+                }
                 0 => break ended,
                 n => output.extend_from_slice(&block[..n]),
             }

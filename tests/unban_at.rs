@@ -66,6 +66,8 @@ fn one_process_waits_where_the_firewall_does_not() {
         );
         wait_until("it is lifted", || held_now() == many[1..]);
         assert_eq!(waiters(&shell).len(), 1);
+        // This waits for the ledger, so that the lifting is in it, too.
+        shell.run("unban-at --due");
 
         // After a kill, the next run leaves one behind again, and what was missed is lifted.
         run("kill", &["-9", &waiters(&shell)[0]]);
