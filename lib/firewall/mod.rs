@@ -7,8 +7,6 @@ mod ipset;
 mod iptables;
 mod netlink;
 mod nft;
-mod nft_messages;
-mod nft_verify;
 mod none;
 mod program;
 

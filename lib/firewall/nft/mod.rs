@@ -5,6 +5,11 @@
 //! use it has a hash set with timeouts and a rule that drops what is in it: so overlapping networks keep times of
 //! their own, which an interval set gets wrong.
 
+mod elements;
+mod numbers;
+mod ruleset;
+mod verify;
+
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -12,9 +17,9 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::netlink::{Attributes, Request, Socket};
-use super::nft_messages::{self as messages, Element, Set};
-use super::{Ban, Firewall, nft_verify};
+use super::{Ban, Firewall};
 use crate::address::Address;
+use elements::{Element, Set};
 
 /// Elements a transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three times that fits a socket's usual
 /// send buffer.
@@ -74,8 +79,8 @@ impl Nft {
 
     fn generation(&mut self) -> Result<u32, Errno> {
         let mut generation = 0;
-        self.socket.ask(&messages::get_generation(), |_, _, a| {
-            generation = messages::generation(a);
+        self.socket.ask(&ruleset::get_generation(), |_, _, a| {
+            generation = ruleset::generation(a);
         })?;
         Ok(generation)
     }
@@ -86,16 +91,16 @@ impl Nft {
             ..Standing::default()
         };
         let mut each = |kind, _, a: Attributes| match kind {
-            messages::NEW_TABLE => seen.table = messages::is_awake(a),
-            messages::NEW_CHAIN => {
-                seen.chain |= messages::is_hooked(a);
-                seen.mark |= messages::is_mark(a);
+            numbers::NEW_TABLE => seen.table = ruleset::is_awake(a),
+            numbers::NEW_CHAIN => {
+                seen.chain |= ruleset::is_hooked(a);
+                seen.mark |= ruleset::is_mark(a);
             }
-            messages::NEW_SET => seen.sets.extend(messages::set(a)),
-            messages::NEW_RULE => seen.rules.extend(messages::dropped_by(a)),
+            numbers::NEW_SET => seen.sets.extend(ruleset::set(a)),
+            numbers::NEW_RULE => seen.rules.extend(ruleset::dropped_by(a)),
             _ => (),
         };
-        for request in messages::get_all() {
+        for request in ruleset::get_all() {
             match self.socket.ask(&request, &mut each) {
                 Err(Errno::ENOENT) | Ok(()) => (),
                 failed => return failed.map(|()| seen),
@@ -114,13 +119,13 @@ impl Nft {
             let mut seen = self.look()?;
             let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
             if !(seen.table && seen.chain && ruleless.is_empty()) {
-                let request = messages::batch(seen.generation, |r| {
-                    messages::put_table(r);
-                    messages::put_chain(r);
-                    ruleless.iter().for_each(|set| messages::put_rule(r, *set));
+                let request = ruleset::batch(seen.generation, |r| {
+                    ruleset::put_table(r);
+                    ruleset::put_chain(r);
+                    ruleless.iter().for_each(|set| ruleset::put_rule(r, *set));
                 });
                 self.socket.ask(&request, |_, _, _| ())?;
-                seen.generation = messages::next(seen.generation);
+                seen.generation = ruleset::next(seen.generation);
             }
             self.stands = seen;
             Ok(())
@@ -132,12 +137,12 @@ impl Nft {
         again(|| {
             self.stand()?;
             let sets = &self.stands.sets;
-            let request = messages::batch(self.stands.generation, |r| body(r, sets));
+            let request = ruleset::batch(self.stands.generation, |r| body(r, sets));
             if request.is_empty() {
                 return Ok(());
             }
             self.socket.ask(&request, |_, _, _| ())?;
-            self.stands.generation = messages::next(self.stands.generation);
+            self.stands.generation = ruleset::next(self.stands.generation);
             Ok(())
         })
     }
@@ -167,9 +172,9 @@ impl Nft {
     ) -> Result<bool, Errno> {
         for element in elements {
             let mut held = false;
-            let asked = messages::get_element(element);
+            let asked = elements::get(element);
             let answer = self.socket.ask(&asked, |_, _, a| {
-                held |= messages::elements(a, element.set).any(|(_, left)| fits(element, left));
+                held |= elements::read(a, element.set).any(|(_, left)| fits(element, left));
             });
             match answer {
                 Ok(()) if held => (),
@@ -186,15 +191,15 @@ impl Nft {
             for group in elements.chunk_by(|a, b| a.set == b.set) {
                 let set = group[0].set;
                 if !sets.contains(&set) {
-                    messages::put_set(r, set);
-                    messages::put_rule(r, set);
+                    ruleset::put_set(r, set);
+                    ruleset::put_rule(r, set);
                 }
                 if how == Put::Anew {
                     // There is one before and after, whatever was there.
-                    messages::put_elements(r, group, false);
-                    messages::delete_elements(r, group);
+                    elements::put(r, group, false);
+                    elements::delete(r, group);
                 }
-                messages::put_elements(r, group, how == Put::New);
+                elements::put(r, group, how == Put::New);
             }
         })?;
         self.stands.sets.extend(elements.iter().map(|e| e.set));
@@ -209,7 +214,7 @@ impl Firewall for Nft {
     }
 
     fn restored(&mut self) -> io::Result<()> {
-        self.change(|r, _| messages::put_mark(r)).map_err(explain)?;
+        self.change(|r, _| ruleset::put_mark(r)).map_err(explain)?;
         self.stands.mark = true;
         Ok(())
     }
@@ -234,8 +239,8 @@ impl Firewall for Nft {
                 for group in step.chunk_by(|a, b| a.set == b.set) {
                     if sets.contains(&group[0].set) {
                         // Deleting one that is missing would fail and take all others with it.
-                        messages::put_elements(r, group, false);
-                        messages::delete_elements(r, group);
+                        elements::put(r, group, false);
+                        elements::delete(r, group);
                     }
                 }
             })
@@ -249,8 +254,8 @@ impl Firewall for Nft {
         again(|| {
             bans.clear();
             for set in self.look()?.sets {
-                self.socket.ask(&messages::get_elements(set), |_, _, a| {
-                    bans.extend(messages::elements(a, set));
+                self.socket.ask(&elements::get_all(set), |_, _, a| {
+                    bans.extend(elements::read(a, set));
                 })?;
             }
             Ok(())
@@ -274,7 +279,7 @@ impl Firewall for Nft {
             if !seen.mark {
                 found.push("bans may be missing: nobody has restored them".into());
             }
-            found.extend(nft_verify::others(&mut self.socket)?);
+            found.extend(verify::others(&mut self.socket)?);
             Ok(())
         })
         .map_err(explain)?;
