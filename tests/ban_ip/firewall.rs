@@ -1,0 +1,170 @@
+//! The ledger beside the kernel: `--list`, `--sync` and `--verify`.
+
+use crate::common::{Outcome, Shell, in_namespace, run};
+
+#[test]
+fn sync_makes_the_firewall_hold_what_the_ledger_says() {
+    in_namespace(
+        "firewall::sync_makes_the_firewall_hold_what_the_ledger_says",
+        || {
+            for backend in ["nft", "ipset", "iptables"] {
+                let program = if backend == "nft" { "nft" } else { "ipset" };
+                if run(program, &["--version"]).is_none() {
+                    continue;
+                }
+                let shell = Shell::new();
+                let list = format!("ban-ip --list --backend {backend}");
+                let sync = format!("ban-ip --sync --backend {backend}");
+                shell.run(&format!(
+                    "ban-ip --backend {backend} --for 1h 203.0.113.7 203.0.113.0/24 2001:db8::1"
+                ));
+                shell.run("unban-at now 2001:db8::1");
+                let before = shell.run(&list);
+                assert_eq!(before.addresses(), ["203.0.113.0/24", "203.0.113.7"]);
+                assert_eq!(shell.run(&sync).out, "", "{backend}: all stands");
+                // Strangers, a missing one, another time.
+                let disturb = match backend {
+                    "nft" => {
+                        "nft add element inet pipeban ipv4_32 '{ 198.51.100.1 }'; \
+                          nft delete element inet pipeban ipv4_24 '{ 203.0.113.0 }'; \
+                          nft delete element inet pipeban ipv4_32 '{ 203.0.113.7 }'; \
+                          nft add element inet pipeban ipv4_32 '{ 203.0.113.7 timeout 5m }'"
+                    }
+                    "ipset" => {
+                        "ipset add pipeban4 198.51.100.1; ipset del pipeban4 203.0.113.0/24; \
+                            ipset add -exist pipeban4 203.0.113.7 timeout 300"
+                    }
+                    _ => {
+                        "iptables -t raw -A PIPEBAN -s 198.51.100.1 -j DROP; iptables -t raw -D PIPEBAN -s 203.0.113.0/24 -j DROP; \
+                      iptables -t raw -D PIPEBAN -s 203.0.113.7 -j DROP"
+                    }
+                };
+                run("sh", &["-ec", disturb]);
+                let marked = shell.run(&list);
+                assert_eq!(
+                    marked.addresses(),
+                    ["198.51.100.1", "203.0.113.0/24", "203.0.113.7"]
+                );
+                assert!(
+                    marked.out.contains("203.0.113.0/24\tsince=")
+                        && marked.out.contains("\tonly=ledger")
+                );
+                assert!(
+                    marked
+                        .out
+                        .contains("198.51.100.1\tuntil=never\tonly=firewall"),
+                    "{}",
+                    marked.out
+                );
+                let time = backend != "iptables";
+                assert_eq!(
+                    marked.out.contains("\tfirewall-until="),
+                    time,
+                    "{}",
+                    marked.out
+                );
+                assert_eq!(
+                    shell.run(&sync).addresses(),
+                    ["203.0.113.0/24", "203.0.113.7"],
+                    "{backend}"
+                );
+                assert_eq!(shell.run(&list), before, "{backend}");
+
+                let flush = match backend {
+                    "nft" => "nft flush ruleset",
+                    _ => "iptables -t raw -F; ip6tables -t raw -F; ipset flush",
+                };
+                run("sh", &["-c", flush]);
+                // The next ban notices, and puts all back.
+                shell.run(&format!("ban-ip --backend {backend} --for 1h 198.51.100.2"));
+                let after = shell.run(&list);
+                assert_eq!(
+                    after.addresses(),
+                    ["198.51.100.2", "203.0.113.0/24", "203.0.113.7"]
+                );
+                assert!(!after.out.contains("only="), "{backend}: {}", after.out);
+                run("sh", &["-c", flush]);
+                assert_eq!(shell.run(&sync).out.lines().count(), 3, "{backend}");
+                assert_eq!(shell.run(&list), after, "{backend}");
+                shell.run("unban-at now 203.0.113.7 203.0.113.0/24 198.51.100.2");
+            }
+        },
+    );
+}
+
+#[test]
+fn what_would_let_a_banned_address_through() {
+    in_namespace("firewall::what_would_let_a_banned_address_through", || {
+        let shell = Shell::new();
+        if run("nft", &["--version"]).is_none() {
+            return;
+        }
+        let verify = |script: &str| {
+            if !script.is_empty() {
+                run("nft", &[script]);
+            }
+            shell.run("ban-ip --verify")
+        };
+        assert_eq!(verify("").status, Some(1), "nothing stands yet");
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        let well = Outcome {
+            out: "".into(),
+            err: "".into(),
+            status: Some(0),
+        };
+        assert_eq!(verify(""), well);
+        let harmless = "add table inet late; add chain inet late c { type filter hook input priority 0; }; \
+                        add rule inet late c ct state established accept; add rule inet late c drop; \
+                        add chain inet late other; add rule inet late other accept";
+        assert_eq!(verify(harmless), well, "it comes later");
+        for (harm, words, mend) in [
+            (
+                "add table ip x; add chain ip x c { type filter hook prerouting priority -400; }; \
+                 add rule ip x c ct state established accept",
+                "chain ip x c accepts packets of open connections before the bans",
+                "delete table ip x",
+            ),
+            (
+                "insert rule inet pipeban prerouting tcp dport 22 accept",
+                "chain inet pipeban prerouting accepts packets before the bans",
+                "flush chain inet pipeban prerouting",
+            ),
+            (
+                "insert rule inet pipeban prerouting return",
+                "chain inet pipeban prerouting leads packets away before the bans",
+                "flush chain inet pipeban prerouting",
+            ),
+            (
+                "flush chain inet pipeban prerouting",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "delete chain inet pipeban prerouting",
+                "the table inet pipeban has no chain at the hook prerouting",
+                "list tables",
+            ),
+            (
+                "add table inet pipeban { flags dormant; }",
+                "the table inet pipeban is missing or dormant",
+                "list tables",
+            ),
+            (
+                "flush ruleset",
+                "the table inet pipeban is missing or dormant",
+                "list tables",
+            ),
+        ] {
+            let found = verify(harm);
+            assert!(
+                found.out.lines().any(|l| l == words),
+                "{harm}: {}",
+                found.out
+            );
+            assert_eq!(found.status, Some(1));
+            run("nft", &[mend]);
+            assert_eq!(shell.run("ban-ip --sync").status, Some(0));
+            assert_eq!(verify(""), well, "after {harm}");
+        }
+    });
+}
