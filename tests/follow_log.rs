@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use common::wait_until;
+use common::{Outcome, wait_until};
 
 /// A running follower in a directory of its own, and what it has printed.
 struct Follower {
@@ -67,15 +67,9 @@ fn shell(directory: &Path, script: &str) {
 
 /// Runs to the end and returns what was printed, what was complained of, and the exit status.
 fn once(directory: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
-    let output = follow_log(directory, &[&["--once"], arguments].concat())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    (
-        text(output.stdout),
-        text(output.stderr),
-        output.status.code(),
-    )
+    let mut command = follow_log(directory, &[&["--once"], arguments].concat());
+    let outcome = Outcome::from(command.output().unwrap());
+    (outcome.out, outcome.err, outcome.status)
 }
 
 /// Steps of a log's life, and what is printed after each; the words stand for lines.

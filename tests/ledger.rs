@@ -14,6 +14,13 @@ fn address(n: u32) -> Address {
     Address::from(std::net::IpAddr::from(Ipv4Addr::from_bits(0xc612_0000 + n)))
 }
 
+/// A ledger of its own, in a directory that goes away.
+fn new_ledger() -> (tempfile::TempDir, Ledger) {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(Some(&directory.path().join("state.db"))).unwrap();
+    (directory, ledger)
+}
+
 /// Bans these addresses together, for an hour or for ever.
 fn ban(ledger: &mut Ledger, numbers: std::ops::Range<u32>, now: Time, ends: bool) {
     let until = ends.then(|| now + HOUR);
@@ -32,8 +39,7 @@ fn ban(ledger: &mut Ledger, numbers: std::ops::Range<u32>, now: Time, ends: bool
 
 #[test]
 fn what_ended_long_ago_is_forgotten_and_nothing_else() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(Some(&directory.path().join("state.db"))).unwrap();
+    let (_directory, mut ledger) = new_ledger();
     let start = Time::from_secs(1_900_000_000);
     ban(&mut ledger, 0..500, start, false);
     ban(&mut ledger, 500..3_000, start, true);
@@ -69,8 +75,7 @@ fn what_ended_long_ago_is_forgotten_and_nothing_else() {
 
 #[test]
 fn a_ban_is_looked_up_at_its_time() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(Some(&directory.path().join("state.db"))).unwrap();
+    let (_directory, mut ledger) = new_ledger();
     let start = Time::from_secs(1_900_000_000);
     ban(&mut ledger, 0..1, start, true);
     let found = |at: Time| {

@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::process::Command;
-
-use common::{Shell, in_namespace, run, unshared};
+use common::{Shell, feed, in_namespace, run, unshared};
 
 /// systemd's own bound for "OK" is 5; lower is more confined.
 const EXPOSURE: f64 = 1.5;
@@ -86,32 +84,29 @@ const AS_ROOT: &str = r#"
 
 #[test]
 fn each_part_with_what_it_needs() {
-    // Only real root may become another user.
-    if !nix::unistd::geteuid().is_root() || run("setpriv", &["--version"]).is_none() {
-        return eprintln!("left out, not root: each_part_with_what_it_needs");
-    }
-    unshared("-mn", "each_part_with_what_it_needs", || {
-        let shell = Shell::new();
-        let (out, err) = on_a_host(&shell, AS_ROOT);
-        let expected = "\
+    let expected = "\
 ban-ip pipeban 0000000000001000 same
 count-ip pipeban 0000000000000000 other
 extract-ip pipeban 0000000000000000 other
 follow-log pipeban 0000000000000000 same
 ended
 ";
-        assert_eq!(out, expected, "{err}");
-    });
+    prints_on_a_host("-mn", "each_part_with_what_it_needs", AS_ROOT, expected);
 }
 
-/// What a script printed and complained on such a host.
-fn on_a_host(shell: &Shell, script: &str) -> (String, String) {
-    let mut sh = shell.command("sh");
-    sh.args(["-c", &format!("{HOST}{script}")]);
-    sh.env("HOME", shell.directory.path());
-    let output = Command::output(&mut sh).unwrap();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr))
+/// What a script prints on such a host, as real root in these namespaces: only it may become another user.
+fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
+    if !nix::unistd::geteuid().is_root() || run("setpriv", &["--version"]).is_none() {
+        return eprintln!("left out, not root: {test}");
+    }
+    unshared(flags, test, || {
+        let shell = Shell::new();
+        let mut sh = shell.command("sh");
+        sh.args(["-c", &format!("{HOST}{script}")]);
+        sh.env("HOME", shell.directory.path());
+        let outcome = feed(&mut sh, b"");
+        assert_eq!(outcome.out, expected, "{}", outcome.err);
+    });
 }
 
 /// The init script, with our tools on its path.
@@ -144,21 +139,15 @@ const INIT: &str = r#"
 
 #[test]
 fn without_systemd() {
-    if !nix::unistd::geteuid().is_root() || run("setpriv", &["--version"]).is_none() {
-        return eprintln!("left out, not root: without_systemd");
-    }
-    unshared("-mnpf --mount-proc --kill-child", "without_systemd", || {
-        let shell = Shell::new();
-        let (out, err) = on_a_host(&shell, INIT);
-        let expected = "\
+    let expected = "\
 sshd is stopped
 status 3
 sshd is running
 sshd is stopped
 status 3
 ";
-        assert_eq!(out, expected, "{err}");
-    });
+    let flags = "-mnpf --mount-proc --kill-child";
+    prints_on_a_host(flags, "without_systemd", INIT, expected);
 }
 
 #[test]

@@ -104,27 +104,23 @@ impl Shell {
 
     /// Runs a script of sh(1) with this standard input.
     pub fn feed(&self, script: &str, input: &[u8]) -> Outcome {
-        use std::io::Write;
-        use std::process::Stdio;
-        let mut command = self.command("sh");
-        command.args(["-c", script]).stdin(Stdio::piped());
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let output = std::thread::scope(|scope| {
-            // A script that ends early closes its end; that is its business.
-            scope.spawn(move || _ = stdin.write_all(input));
-            child.wait_with_output().unwrap()
-        });
-        Outcome {
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-            status: output.status.code(),
-        }
+        feed(self.command("sh").args(["-c", script]), input)
     }
+}
+
+/// Runs a command with this standard input.
+pub fn feed(command: &mut Command, input: &[u8]) -> Outcome {
+    use std::io::Write;
+    use std::process::Stdio;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // A script that ends early closes its end; that is its business.
+        scope.spawn(move || _ = stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    });
+    output.into()
 }
 
 /// What a script printed, and how it ended; `status` is `None` after a signal.
@@ -133,6 +129,16 @@ pub struct Outcome {
     pub out: String,
     pub err: String,
     pub status: Option<i32>,
+}
+
+impl From<std::process::Output> for Outcome {
+    fn from(output: std::process::Output) -> Self {
+        Outcome {
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            status: output.status.code(),
+        }
+    }
 }
 
 impl Outcome {

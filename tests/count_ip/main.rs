@@ -1,10 +1,13 @@
 //! count-ip as a user runs it: rows of what goes in, how, and what comes out.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod slow;
 mod state;
 
-use std::io::Write;
 use std::process::{Command, Stdio};
+
+use common::feed;
 
 /// Numbers that are as good as random, the same in each run.
 struct Random(u64);
@@ -21,26 +24,9 @@ impl Random {
 
 /// What a run of count-ip answered: standard output, standard error, exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_count-ip"))
-        .args(arguments)
-        .env("TZ", "UTC")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-    // A run that ends over its arguments reads nothing.
-    let _ = writer.join().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        text(output.stdout),
-        text(output.stderr),
-        output.status.code().unwrap(),
-    )
+    let mut command = Command::new(env!("CARGO_BIN_EXE_count-ip"));
+    let outcome = feed(command.args(arguments).env("TZ", "UTC"), input);
+    (outcome.out, outcome.err, outcome.status.unwrap())
 }
 
 #[test]

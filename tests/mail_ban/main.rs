@@ -1,145 +1,18 @@
-//! mail-ban with mailers and whois servers that work, hang, fail, flood and lie.
+//! mail-ban with mailers that work, hang, fail and are lied to.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod post;
 mod servers;
+mod whois;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
 
-use common::{Shell, wait_until};
+use common::wait_until;
+use post::{KEEP, Post};
 use servers::{smtp_server, whois_server};
-
-/// A shell with a sendmail of its own, which runs this script; `$mail` names a new file for a mail.
-struct Post {
-    shell: Shell,
-}
-
-const KEEP: &str = "cat >$mail.part; mv $mail.part $mail";
-
-impl Post {
-    fn new(sendmail: &str) -> Self {
-        let post = Post {
-            shell: Shell::new(),
-        };
-        std::fs::create_dir(post.shell.path("bin")).unwrap();
-        std::fs::create_dir(post.shell.path("mails")).unwrap();
-        post.sendmail(sendmail);
-        post
-    }
-
-    fn sendmail(&self, script: &str) {
-        let new = self.shell.path("bin/new");
-        let mails = self.shell.path("mails");
-        let text = format!(
-            "#!/bin/sh\nmail={}/$(date +%s%N)-$$\n[ \"$*\" = -t ] || exit 64\n{script}\n",
-            mails.display()
-        );
-        std::fs::write(&new, text).unwrap();
-        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
-        // A script that is being run can't be written, but its name can be given to another.
-        std::fs::rename(new, self.shell.path("bin/sendmail")).unwrap();
-    }
-
-    fn script(&self, arguments: &str) -> String {
-        let state = self.shell.path("state.db");
-        let state = state.display();
-        format!("exec mail-ban --to root --state-file {state} {arguments}")
-    }
-
-    /// This program, with our sendmail before the tools.
-    fn program(&self, program: &str) -> Command {
-        let mut command = self.shell.command(program);
-        let tools = command.get_envs().find(|(k, _)| *k == "PATH");
-        let tools = tools.unwrap().1.unwrap().to_str().unwrap().to_owned();
-        let path = format!("{}:{tools}", self.shell.path("bin").display());
-        command.env("PATH", path);
-        command
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = self.program("sh");
-        command.args(["-c", &self.script(arguments)]);
-        command
-    }
-
-    fn run(&self, arguments: &str, input: &[u8]) -> common::Outcome {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let output = thread::scope(|scope| {
-            scope.spawn(move || stdin.write_all(input).unwrap());
-            child.wait_with_output().unwrap()
-        });
-        common::Outcome {
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-            status: output.status.code(),
-        }
-    }
-
-    /// The same with an input that does not end before there was a complaint.
-    fn run_until_a_complaint(&self, arguments: &str, input: &[u8]) -> common::Outcome {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(input).unwrap();
-        let mut complaints = BufReader::new(child.stderr.take().unwrap());
-        let mut err = String::new();
-        complaints.read_line(&mut err).unwrap();
-        drop(stdin);
-        complaints.read_to_string(&mut err).unwrap();
-        let output = child.wait_with_output().unwrap();
-        common::Outcome {
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err,
-            status: output.status.code(),
-        }
-    }
-
-    /// The mails that have arrived, the oldest first.
-    fn mails(&self) -> Vec<String> {
-        let files = std::fs::read_dir(self.shell.path("mails")).unwrap();
-        let mut files: Vec<_> = files.map(|f| f.unwrap().path()).collect();
-        files.retain(|f| f.extension().is_none());
-        files.sort();
-        let read = |f| String::from_utf8(std::fs::read(f).unwrap()).unwrap();
-        files.into_iter().map(read).collect()
-    }
-
-    /// The numbers of the postmen at work on this outbox.
-    fn postmen(&self) -> Vec<i32> {
-        let state = self.shell.path("state.db").into_os_string();
-        let is_ours = |pid: &i32| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let mut words = line.split(|b| *b == 0).map(<[u8]>::to_vec);
-            words.any(|w| w == b"--postman") && words.any(|w| w == state.as_encoded_bytes())
-        };
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let numbers = processes.filter_map(|p| p.file_name().to_str()?.parse().ok());
-        numbers.filter(is_ours).collect()
-    }
-
-    fn dismiss(&self) {
-        for pid in self.postmen() {
-            let pid = nix::unistd::Pid::from_raw(pid);
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-        }
-    }
-}
-
-impl Drop for Post {
-    fn drop(&mut self) {
-        self.dismiss();
-    }
-}
 
 /// Two parts of a mail, each line of it ended by a newline alone.
 fn split(mail: &str) -> (&str, &str) {
@@ -437,88 +310,6 @@ fn what_strangers_wrote_arrives_as_inert_text() {
         "what whois said: {body}"
     );
     assert!(body.contains("since    x\\r\\nBcc: y\r\n"), "{body}");
-}
-
-#[test]
-fn whois_may_hang_and_flood() {
-    let post = Post::new(KEEP);
-    let whois = whois_server(|mut stream, query| match query.trim() {
-        // Something, and then nothing for ever.
-        "203.0.113.7" => {
-            stream.write_all(b"netname: SLOW\n").unwrap();
-            thread::sleep(Duration::from_secs(600));
-        }
-        "198.51.100.7" => while stream.write_all(&[b'x'; 65_536]).is_ok() {},
-        "192.0.2.7" => while stream.write_all(b"netname: AGAIN\n").is_ok() {},
-        _ => {}
-    });
-    let line = "y".repeat(10 << 20);
-    let input =
-        format!("203.0.113.7\n198.51.100.7\n192.0.2.7\n2001:db8::7\n192.0.2.8\tline={line}\n");
-    let outcome = post.run(
-        &format!("--digest 1h --whois 127.0.0.1:{whois}"),
-        input.as_bytes(),
-    );
-    assert_eq!(outcome.addresses().len(), 5);
-    assert!(
-        outcome.err.contains("a line longer than 1 MiB was cut"),
-        "{}",
-        outcome.err
-    );
-    wait_until("the mail", || !post.mails().is_empty());
-    // Where the machine is slow the first mail may tell of some only; the others wait.
-    let mail = post.mails().concat();
-    assert!(mail.contains("  | netname: SLOW\n"), "{mail}");
-    assert!(mail.matches("netname: AGAIN").count() <= 80, "{mail}");
-    assert!(mail.len() < 30_000, "{}", mail.len());
-}
-
-#[test]
-fn whois_is_asked_once_for_a_network_and_by_few_at_once() {
-    let post = Post::new(KEEP);
-    let asked = Arc::new(Mutex::new(vec![]));
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (note, at_once, peak) = (asked.clone(), now.clone(), most.clone());
-    let whois = whois_server(move |mut stream, query| {
-        note.lock().unwrap().push(query.trim().to_owned());
-        peak.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(100));
-        // It claims the whole Internet; only the network around the address gets this answer.
-        stream
-            .write_all(b"inetnum: 0.0.0.0 - 255.255.255.255\n")
-            .unwrap();
-        at_once.fetch_sub(1, Ordering::SeqCst);
-    });
-    let ask = |digest: &str, input: &str| {
-        let mails = post.mails().len();
-        let arguments = format!("--digest {digest} --whois 127.0.0.1:{whois}");
-        let outcome = post.run(&arguments, input.as_bytes());
-        assert_eq!(outcome.status, Some(0), "{outcome:?}");
-        wait_until("the mail", || post.mails().len() == mails + 1);
-        wait_until("the postman goes", || post.postmen().is_empty());
-    };
-    ask(
-        "1s",
-        "203.0.113.7\n203.0.113.8\n198.51.100.7\n192.0.2.7\n2001:db8::7\n",
-    );
-    ask(
-        "1s",
-        "203.0.113.9\n2001:db8:1::7\n198.18.0.7\n198.18.1.7\n198.18.2.7\n",
-    );
-    let mut asked = asked.lock().unwrap().clone();
-    asked.sort();
-    let expected = [
-        "192.0.2.7",
-        "198.18.0.7",
-        "198.18.1.7",
-        "198.18.2.7",
-        "198.51.100.7",
-        "2001:db8:1::7",
-        "2001:db8::7",
-        "203.0.113.7",
-    ];
-    assert_eq!(asked, expected);
-    assert!(most.load(Ordering::SeqCst) <= 3);
 }
 
 #[test]
