@@ -213,16 +213,10 @@ mod tests {
     /// Wherever a literal stands in a line, and whatever stands around it.
     #[test]
     fn as_a_slow_search_says() {
-        let mut state = 0x2545_f491_4f6c_dd1du64;
-        let mut roll = |sides: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state as usize % sides
-        };
+        let mut random = fastrand::Rng::with_seed(1);
         let mut word = |least: usize, most: usize| -> Vec<u8> {
-            let length = least + roll(most - least + 1);
-            (0..length).map(|_| b"ab "[roll(3)]).collect()
+            let length = random.usize(least..=most);
+            (0..length).map(|_| b"ab "[random.usize(..3)]).collect()
         };
         let mut held = 0;
         for least in [3, 4, 6] {

@@ -7,34 +7,23 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use fastrand::Rng;
+
 use common::{Shell, in_namespace, run};
 
 /// So many commands each of the sixteen gives; more by this variable.
 const ROUNDS: &str = "PIPEBAN_CHAOS_ROUNDS";
 
-/// Numbers that look random, the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    /// Addresses and networks that overlap, among few, so that processes meet.
-    fn addresses(&mut self) -> String {
-        let one = |n: u64| match n % 8 {
-            0 => format!("203.0.113.{}/31", n / 8 % 16 * 2),
-            1 => format!("203.0.{}.0/24", n / 8 % 8),
-            2 => format!("2001:db8::{:x}", n / 8 % 16),
-            3 => format!("2001:db8:{:x}::/48", n / 8 % 8),
-            _ => format!("203.0.113.{}", n / 8 % 32),
-        };
-        (0..12).map(|_| one(self.below(1 << 20)) + "\n").collect()
-    }
+/// Addresses and networks that overlap, among few, so that processes meet.
+fn addresses(random: &mut Rng) -> String {
+    let one = |n: u64| match n % 8 {
+        0 => format!("203.0.113.{}/31", n / 8 % 16 * 2),
+        1 => format!("203.0.{}.0/24", n / 8 % 8),
+        2 => format!("2001:db8::{:x}", n / 8 % 16),
+        3 => format!("2001:db8:{:x}::/48", n / 8 % 8),
+        _ => format!("203.0.113.{}", n / 8 % 32),
+    };
+    (0..12).map(|_| one(random.u64(..1 << 20)) + "\n").collect()
 }
 
 fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
@@ -50,10 +39,10 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
             for thread in 0..16 {
                 let shell = &shell;
                 scope.spawn(move || {
-                    let mut dice = Dice(thread);
+                    let mut random = Rng::with_seed(thread);
                     for _ in 0..rounds {
-                        let script = match dice.below(16) {
-                            0 => flush[dice.below(flush.len() as u64) as usize].to_owned(),
+                        let script = match random.u8(..16) {
+                            0 => flush[random.usize(..flush.len())].to_owned(),
                             1 => format!("ban-ip --sync --backend {backend}"),
                             2..5 => "unban-at now".into(),
                             5 => "unban-at now+1hour".into(),
@@ -74,9 +63,9 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
                             .stdin
                             .take()
                             .unwrap()
-                            .write_all(dice.addresses().as_bytes());
-                        if dice.below(3) == 0 {
-                            std::thread::sleep(Duration::from_micros(dice.below(20_000)));
+                            .write_all(addresses(&mut random).as_bytes());
+                        if random.u8(..3) == 0 {
+                            std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
                             let _ = child.kill();
                         }
                         child.wait().unwrap();

@@ -183,22 +183,19 @@ mod tests {
     /// Each of many thousand strings is read as the standard library reads it, or not at all.
     #[test]
     fn as_the_standard_library() {
-        let mut random = 1u64;
-        let mut next = |below: u64| {
-            random = random
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (random >> 33) % below
-        };
+        let mut random = fastrand::Rng::with_seed(1);
         let (mut quads, mut longs) = (0, 0);
         for _ in 0..1_000_000 {
-            let text: String = match next(3) {
-                0 => (0..next(16)).map(|_| PIECES[next(20) as usize]).collect(),
+            let text: String = match random.u8(..3) {
+                0 => (0..random.u8(..16))
+                    .map(|_| PIECES[random.usize(..20)])
+                    .collect(),
                 1 => {
-                    let n: Vec<_> = (0..4).map(|_| next(300).to_string()).collect();
+                    let n: Vec<_> = (0..4).map(|_| random.u16(..300).to_string()).collect();
                     n.join(".")
                 }
-                _ => Ipv6Addr::from_bits(u128::from(next(1 << 30)) << next(98)).to_string(),
+                _ => Ipv6Addr::from_bits(u128::from(random.u32(..1 << 30)) << random.u32(..98))
+                    .to_string(),
             };
             let line = format!("{text}\n{:48}", "");
             let whole = |end: &usize| *end == text.len();

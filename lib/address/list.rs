@@ -231,23 +231,19 @@ mod tests {
             "", "a", ":",
         ];
         let mut text = String::new();
-        let mut random = 1u64;
+        let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..200_000 {
-            random = random
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            // Mostly right ones: an error every third line.
-            let pick = |shift: u32| {
-                numbers[(random >> shift) as usize % if random >> 60 < 5 { 17 } else { 7 }]
-            };
-            if random >> 20 & 3 == 0 {
-                let zeros = (random >> 24 & 127) as u32;
-                let low = u128::from(random >> 33).unbounded_shl(zeros);
+            if random.u8(..4) == 0 {
+                let low = u128::from(random.u32(..)).unbounded_shl(random.u32(..128));
                 text += &Ipv6Addr::from_bits(low).to_string();
             } else {
-                text += &[pick(32), pick(38), pick(44), pick(50)].join(".");
+                // Mostly right ones: an error every third line.
+                let pick_from = if random.u8(..16) < 5 { 17 } else { 7 };
+                text += &[(); 4]
+                    .map(|()| numbers[random.usize(..pick_from)])
+                    .join(".");
             }
-            text += if random >> 56 & 63 == 0 { " \n" } else { "\n" };
+            text += if random.u8(..64) == 0 { " \n" } else { "\n" };
         }
         let expected: Vec<_> = text.lines().map(bits).collect();
         let right = expected.iter().flatten().count();

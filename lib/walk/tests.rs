@@ -35,13 +35,7 @@ const PATTERNS: [&str; 28] = [
 
 #[test]
 fn as_the_automaton_says() {
-    let mut state = 0x2545_f491_4f6c_dd1du64;
-    let mut roll = |sides: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state % sides
-    };
+    let mut random = fastrand::Rng::with_seed(1);
     let mut walk = Walk::default();
     let (mut arrived, mut searches) = (0, 0);
     for pattern in PATTERNS {
@@ -49,9 +43,9 @@ fn as_the_automaton_says() {
         let regex = regex.expect("a good pattern");
         let walker = Walker::new(pattern).expect("a pattern that can be walked");
         for _ in 0..2000 {
-            let length = roll(12) as usize;
+            let length = random.usize(..12);
             let text: Vec<u8> = (0..length)
-                .map(|_| b"aaabbbccdxyAB \n\xff"[roll(16) as usize])
+                .map(|_| b"aaabbbccdxyAB \n\xff"[random.usize(..16)])
                 .collect();
             let captures = regex.captures(&text);
             let start = captures

@@ -9,19 +9,6 @@ use std::process::{Command, Stdio};
 
 use common::feed;
 
-/// Numbers that are as good as random, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % end
-    }
-}
-
 /// What a run of count-ip answered: standard output, standard error, exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_count-ip"));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::{Random, count_ip};
+use crate::count_ip;
 
 const THRESHOLD: usize = 4;
 const WITHIN: u64 = 30;
@@ -15,12 +15,12 @@ type Event = (u64, u64);
 
 /// Events of some addresses, mostly in order, some late, some at the same time.
 fn events(count: usize, addresses: u64, seed: u64) -> Vec<Event> {
-    let mut random = Random(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut now = 100;
     let mut event = |_| {
-        now += random.below(4) / 3 * random.below(5);
-        let late = [0, 0, random.below(WITHIN), random.below(3 * WITHIN)][random.below(4) as usize];
-        (random.below(addresses), now.saturating_sub(late))
+        now += random.u64(..4) / 3 * random.u64(..5);
+        let late = [0, 0, random.u64(..WITHIN), random.u64(..3 * WITHIN)][random.usize(..4)];
+        (random.u64(..addresses), now.saturating_sub(late))
     };
     (0..count).map(&mut event).collect()
 }
@@ -113,10 +113,10 @@ fn live_as_replayed() {
         .unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
-        let mut random = Random(3);
+        let mut random = fastrand::Rng::with_seed(3);
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            let piece = rest.len().min(1 + random.below(100_000) as usize);
+            let piece = rest.len().min(1 + random.usize(..100_000));
             pipe.write_all(&rest[..piece]).unwrap();
             rest = &rest[piece..];
         }

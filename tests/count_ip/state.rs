@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pipeban::hits::Hits;
 
-use crate::{Random, count_ip};
+use crate::count_ip;
 
 const THRESHOLD: u64 = 10;
 const ADDRESSES: u64 = 7;
@@ -26,17 +26,17 @@ fn spawn(file: &Path, arguments: &[&str]) -> Child {
 
 /// Writes events in pieces, as a log grows, so that a process counts them in many transactions.
 fn feed(child: &mut Child, events: u64, seed: u64) {
-    let mut random = Random(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut pipe = child.stdin.take().unwrap();
     let mut left = events;
     while left > 0 {
-        let piece = left.min(1 + random.below(40));
+        let piece = left.min(1 + random.u64(..40));
         let lines: String = (0..piece)
-            .map(|_| format!("203.0.113.{}\n", random.below(ADDRESSES)))
+            .map(|_| format!("203.0.113.{}\n", random.u64(..ADDRESSES)))
             .collect();
         pipe.write_all(lines.as_bytes()).unwrap();
         left -= piece;
-        std::thread::sleep(Duration::from_micros(random.below(500)));
+        std::thread::sleep(Duration::from_micros(random.u64(..500)));
     }
 }
 
@@ -101,7 +101,7 @@ fn kill_some(processes: u64, events: u64, killed: u64) {
     let one = |i: u64| {
         move || {
             let mut child = spawn(file, &arguments);
-            let mut random = Random(i + 1);
+            let mut random = fastrand::Rng::with_seed(i + 1);
             let mut pipe = child.stdin.take().unwrap();
             let id = nix::unistd::Pid::from_raw(child.id() as i32);
             let mut output = child.stdout.take().unwrap();
@@ -110,19 +110,19 @@ fn kill_some(processes: u64, events: u64, killed: u64) {
                 output.read_to_string(&mut text).unwrap();
                 text
             });
-            let moment = (i < killed).then(|| random.below(events));
+            let moment = (i < killed).then(|| random.u64(..events));
             for event in 0..events {
                 if moment == Some(event) {
                     // Still at work on what it was given, or idle.
                     let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL);
                 }
-                let host = random.below(ADDRESSES);
+                let host = random.u64(..ADDRESSES);
                 let line = format!("203.0.113.{host}\tline={i}-{event};\n");
                 if pipe.write_all(line.as_bytes()).is_err() {
                     break;
                 }
-                if random.below(20) == 0 {
-                    std::thread::sleep(Duration::from_micros(random.below(1000)));
+                if random.u64(..20) == 0 {
+                    std::thread::sleep(Duration::from_micros(random.u64(..1000)));
                 }
             }
             drop(pipe);

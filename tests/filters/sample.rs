@@ -1,21 +1,10 @@
 //! Lines made from a filter's own patterns: some that match, and some that almost do.
 
+use fastrand::Rng;
 use pipeban::filter::Filter;
 use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-/// A generator of numbers that always gives the same ones (xorshift, Marsaglia 2003).
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides.max(1) as u64) as usize
-    }
-}
 
 /// Time stamps as logs have them. No names of days or zones: fail2ban-regex ends with a KeyError on a zone that it does not
 /// know, and takes a weekday for one. No impossible times either: it leaves those in the line, its server does not.
@@ -59,7 +48,7 @@ fn stamps(filter: &Filter) -> Vec<&'static str> {
 }
 
 struct Maker {
-    dice: Dice,
+    random: Rng,
     /// Every address is used once, so that it tells the line.
     addresses: u32,
 }
@@ -70,7 +59,7 @@ pub fn lines(filter: &Filter, count: usize) -> Vec<u8> {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
     });
     let mut maker = Maker {
-        dice: Dice(seed | 1),
+        random: Rng::with_seed(seed),
         addresses: 0,
     };
     let prefix = filter.prefix().map(parse);
@@ -118,7 +107,7 @@ impl Maker {
             HirKind::Class(class) => out.push(self.byte(class)),
             HirKind::Repetition(repeat) => {
                 let most = repeat.max.unwrap_or(u32::MAX).min(repeat.min + 4);
-                let times = repeat.min + self.dice.roll((most - repeat.min + 1) as usize) as u32;
+                let times = repeat.min + self.random.u32(..=most - repeat.min);
                 for _ in 0..times {
                     self.make(&repeat.sub, content, out);
                 }
@@ -142,7 +131,7 @@ impl Maker {
                 }
             }
             HirKind::Alternation(parts) => {
-                let part = self.dice.roll(parts.len());
+                let part = self.random.usize(..parts.len());
                 self.make(&parts[part], content, out);
             }
         }
@@ -177,7 +166,7 @@ impl Maker {
             .collect();
         let from = [good, printable, all];
         let from = from.iter().find(|list| !list.is_empty());
-        from.map_or(b'?', |list| list[self.dice.roll(list.len())])
+        from.map_or(b'?', |list| list[self.random.usize(..list.len())])
     }
 
     /// Puts a time stamp where the filter takes it out.
@@ -189,13 +178,15 @@ impl Maker {
         ] {
             let empty = [open, close].concat();
             if let Some(at) = memchr::memmem::find(text, empty.as_bytes()) {
-                let stamp = stamps[self.dice.roll(stamps.len())];
+                let stamp = stamps[self.random.usize(..stamps.len())];
                 let at = at + open.len();
                 return [&text[..at], stamp.as_bytes(), &text[at..]].concat();
             }
         }
-        let mut line = stamps[self.dice.roll(stamps.len())].as_bytes().to_vec();
-        if self.dice.roll(4) > 0 && !text.starts_with(b" ") {
+        let mut line = stamps[self.random.usize(..stamps.len())]
+            .as_bytes()
+            .to_vec();
+        if self.random.usize(..4) > 0 && !text.starts_with(b" ") {
             line.push(b' ');
         }
         line.extend_from_slice(text);
@@ -204,10 +195,10 @@ impl Maker {
 
     /// Changes the line in one place.
     fn change(&mut self, line: &mut Vec<u8>) {
-        let at = self.dice.roll(line.len());
-        match self.dice.roll(6) {
+        let at = self.random.usize(..line.len());
+        match self.random.usize(..6) {
             0 => _ = line.drain(at..(at + 1).min(line.len())),
-            1 => line.insert(at, b"x1 :]\"-"[self.dice.roll(7)]),
+            1 => line.insert(at, b"x1 :]\"-"[self.random.usize(..7)]),
             2 => line.truncate(at),
             3 => line.extend_from_slice(b" x"),
             4 => {

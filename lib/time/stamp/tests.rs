@@ -313,21 +313,15 @@ fn formats_of_ones_own() {
 /// No line makes a reader panic, and what it reads does not depend on the form of the lines before.
 #[test]
 fn any_bytes() {
-    let mut seed = 1u64;
-    let mut random = |below: usize| {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % below
-    };
+    let mut random = fastrand::Rng::with_seed(1);
     let alphabet = b"0123456789:./-+,[]<>\" \tTZMarch\\\x00\xff\xc3";
     let mut used = reader(NEW_YORK, "2026-04-01T00:00:00Z");
     for _ in 0..30_000 {
-        let mut line = LINES[random(LINES.len())].0.as_bytes().to_vec();
-        for _ in 0..random(4) {
-            let at = random(line.len() + 1);
-            let byte = alphabet[random(alphabet.len())];
-            match random(4) {
+        let mut line = LINES[random.usize(..LINES.len())].0.as_bytes().to_vec();
+        for _ in 0..random.usize(..4) {
+            let at = random.usize(..=line.len());
+            let byte = alphabet[random.usize(..alphabet.len())];
+            match random.usize(..4) {
                 0 => line.insert(at, byte),
                 1 => line.truncate(at),
                 _ if at == line.len() => line.push(byte),
