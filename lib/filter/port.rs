@@ -5,6 +5,7 @@
 //! `$` means what it means there: the end, or the place before a last newline.
 
 mod class;
+mod escape;
 #[cfg(test)]
 mod tests;
 
@@ -27,14 +28,6 @@ pub struct Ported {
     /// Written for [`Engine::Linear`], it matches more than the original does.
     pub loose: bool,
 }
-
-/// The bytes of a class, as ranges inside brackets.
-const DIGIT: &str = r"0-9";
-const NOT_DIGIT: &str = r"\x00-\x2f\x3a-\xff";
-const SPACE: &str = r"\x09-\x0d\x1c-\x20";
-const NOT_SPACE: &str = r"\x00-\x08\x0e-\x1b\x21-\xff";
-const WORD: &str = r"0-9A-Za-z_\x80-\xff";
-const NOT_WORD: &str = r"\x00-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f";
 
 /// Groups are nested so deep at most.
 const MAX_DEPTH: usize = 200;
@@ -374,81 +367,5 @@ impl Port {
                 self.out.push_str("(?s:.*)");
             }
         }
-    }
-
-    fn escape(&mut self) -> Result<(), String> {
-        let c = self.next().ok_or("a \\ at the end")?;
-        let class = match c {
-            'd' => DIGIT,
-            'D' => NOT_DIGIT,
-            's' => SPACE,
-            'S' => NOT_SPACE,
-            'w' => WORD,
-            'W' => NOT_WORD,
-            'A' => {
-                self.out.push_str(r"\A");
-                return Ok(());
-            }
-            'Z' => {
-                self.out.push_str(r"\z");
-                return Ok(());
-            }
-            'b' | 'B' => {
-                self.out.push('\\');
-                self.out.push(c);
-                return Ok(());
-            }
-            '1'..='9' => {
-                let mut number = c.to_string();
-                if let Some(d) = self.peek().filter(char::is_ascii_digit) {
-                    number.push(d);
-                    self.at += 1;
-                }
-                self.reference(&format!(r"(?:\{number})"), "");
-                return Ok(());
-            }
-            c => {
-                let c = self.character(c)?;
-                self.literal(c);
-                return Ok(());
-            }
-        };
-        self.out.push_str(&format!("[{class}]"));
-        Ok(())
-    }
-
-    /// The character that an escape such as `\t`, `\x41` or `\-` stands for.
-    fn character(&mut self, c: char) -> Result<char, String> {
-        let digits = |port: &mut Self, count: usize, radix: u32| -> Result<char, String> {
-            let text: String = port.rest.iter().skip(port.at).take(count).collect();
-            port.at += text.chars().count();
-            let code = u32::from_str_radix(&text, radix).ok();
-            code.and_then(char::from_u32)
-                .ok_or_else(|| format!("not a character: \\{c}{text}"))
-        };
-        Ok(match c {
-            'a' => '\x07',
-            'f' => '\x0c',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'v' => '\x0b',
-            'x' => digits(self, 2, 16)?,
-            'u' => digits(self, 4, 16)?,
-            'U' => digits(self, 8, 16)?,
-            '0' => {
-                let octal = |c: Option<&char>| c.is_some_and(|c| ('0'..='7').contains(c));
-                let count = (0..2)
-                    .take_while(|i| octal(self.rest.get(self.at + i)))
-                    .count();
-                if count == 0 {
-                    '\0'
-                } else {
-                    digits(self, count, 8)?
-                }
-            }
-            c if c.is_ascii_alphanumeric() => return Err(format!("an unknown escape: \\{c}")),
-            c => c,
-        })
     }
 }

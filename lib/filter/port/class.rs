@@ -1,6 +1,6 @@
 //! Classes: `[…]`.
 
-use super::{DIGIT, NOT_DIGIT, NOT_SPACE, NOT_WORD, Port, SPACE, WORD};
+use super::{Port, escape};
 
 impl Port {
     /// A class in brackets; the `[` is taken. Every byte is written so that no syntax of Rust's can be read into it.
@@ -48,17 +48,15 @@ impl Port {
             return Ok(Some(c));
         }
         let c = self.next().ok_or("a \\ at the end")?;
-        self.out.push_str(match c {
-            'd' => DIGIT,
-            'D' => NOT_DIGIT,
-            's' => SPACE,
-            'S' => NOT_SPACE,
-            'w' => WORD,
-            'W' => NOT_WORD,
-            'b' => return Ok(Some('\x08')),
-            c => return self.character(c).map(Some),
-        });
-        Ok(None)
+        if let Some(class) = escape::class(c) {
+            self.out.push_str(class);
+            return Ok(None);
+        }
+        let c = match c {
+            'b' => '\x08',
+            c => self.character(c)?,
+        };
+        Ok(Some(c))
     }
 
     fn class_char(&mut self, c: char) {
