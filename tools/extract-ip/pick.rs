@@ -113,16 +113,13 @@ mod tests {
             "x1.2.3.4",
         ];
         let keep = Keep::all();
-        let mut random = 7u64;
-        let mut next = |below: usize| {
-            random = random
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (random >> 33) as usize % below
-        };
+        let mut random = fastrand::Rng::with_seed(1);
         let mut picked = 0;
         for _ in 0..3000 {
-            let block: String = (0..next(120)).map(|_| parts[next(parts.len())]).collect();
+            let length = random.usize(..120);
+            let block: String = (0..length)
+                .map(|_| parts[random.usize(..parts.len())])
+                .collect();
             let block = block.as_bytes();
             for field in [None, Some(1), Some(2), Some(5), Some(20)] {
                 for first in [true, false] {
