@@ -3,6 +3,7 @@
 //! An address in the line is not described to the regex engine but shown to it: it is replaced by a mark that stands for
 //! `<IP>`. So `<IP>` is what the finder takes for an address, whole, and no `.*` before it can bite off its beginning.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::memchr;
@@ -24,6 +25,10 @@ const TAGS: [&str; 3] = ["<IP>", "<HOST>", "<ADDR>"];
 /// More addresses than this in a line are not tried one by one: the time must stay linear in the line's length.
 const MANY: usize = 16;
 
+/// What `<IP>` is to the search: the mark, or for [`Pattern::guess`] all that an address may be written as.
+const MARKED: &str = r"((?-u:0\xff0))";
+const GUESSED: &str = r"((?-u:[0-9A-Fa-f:.]+(?:/[0-9]+)?))";
+
 pub struct Pattern {
     /// As the user wrote it.
     text: String,
@@ -31,6 +36,8 @@ pub struct Pattern {
     named: bool,
     hir: Hir,
     search: Search,
+    /// The same with [`GUESSED`], made when it is first needed.
+    guess: OnceCell<Option<Search>>,
     /// The groups that are an `<IP>`; none if the pattern has none.
     tags: Vec<usize>,
     /// Whether no line matches without an `<IP>`.
@@ -45,17 +52,14 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles it; the error is a sentence.
     pub fn new(text: &str) -> Result<Self, String> {
-        let group = r"((?-u:0\xff0))";
-        let marked = TAGS
-            .iter()
-            .fold(text.to_string(), |text, tag| text.replace(tag, group));
-        let (search, hir) = compile(&marked).map_err(|e| format!("{text}: {e}"))?;
+        let (search, hir) = compile(text, MARKED).map_err(|e| format!("{text}: {e}"))?;
         let mut tags = Vec::new();
         collect_tags(&hir, &mut tags);
         Ok(Pattern {
             text: text.into(),
             named: false,
             search,
+            guess: OnceCell::new(),
             needs_tag: needs_tag(&hir),
             literal: longest_literal(&hir),
             hir,
@@ -133,6 +137,21 @@ impl Pattern {
         }
     }
 
+    /// The address that is named if nothing but its form matters. A remote party may write so many others into the line
+    /// that not each can be tried, in a place where the pattern takes them for a name.
+    fn guess(&mut self, line: &[u8]) -> Option<usize> {
+        self.guess
+            .get_or_init(|| compile(&self.text, GUESSED).ok().map(|(search, _)| search));
+        let search = self.guess.get_mut()?.as_mut()?;
+        if search.find(line) != Ok(true) {
+            return None;
+        }
+        let mut groups = self.tags.iter().map(|tag| search.group(*tag));
+        let (start, _) = groups.find_map(|group| group)?;
+        let i = self.found.partition_point(|f| f.range.end <= start);
+        (i < self.found.len() && self.found[i].range.start <= start).then_some(i)
+    }
+
     /// The address among those found that is named.
     fn named(&mut self, line: &[u8]) -> Option<Found> {
         let count = self.found.len();
@@ -147,7 +166,8 @@ impl Pattern {
             }
         }
         if count > MANY {
-            return None;
+            let i = self.guess(line)?;
+            return self.fits(line, i).then(|| self.found.swap_remove(i));
         }
         let fit: Vec<bool> = (0..count).map(|i| self.fits(line, i)).collect();
         let mut fit = fit.into_iter();
@@ -223,8 +243,13 @@ fn copy(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Compiles a pattern with this group in place of `<IP>`.
+///
 /// Logs are bytes, so `.` is any byte; only where the pattern has classes of other letters is the text taken for UTF-8.
-fn compile(pattern: &str) -> Result<(Search, Hir), String> {
+fn compile(text: &str, group: &str) -> Result<(Search, Hir), String> {
+    let pattern = &TAGS
+        .iter()
+        .fold(text.to_string(), |text, tag| text.replace(tag, group));
     let parse = |unicode| {
         let mut parser = ParserBuilder::new().utf8(false).unicode(unicode).build();
         let hir = parser.parse(pattern).map_err(|e| match e {
@@ -293,6 +318,10 @@ mod tests {
     fn the_address_that_the_pattern_names() {
         let four = "1.1.1.1 2.2.2.2 3.3.3.3 4.4.4.4";
         let many = "from 9.9.9.9 ".repeat(20) + "rhost=8.8.8.8";
+        let name = format!("user={}x ip=", "9.9.9.9@".repeat(20));
+        let hidden = [&name, "8.8.8.8", " ok ", &name].concat();
+        let hidden6 = [&name, "[2001:db8::8%eth0]"].concat();
+        let hidden24 = [&name, "192.0.2.0/24"].concat();
         for (pattern, line, expected) in [
             (
                 "rhost=<IP>",
@@ -323,6 +352,10 @@ mod tests {
             ("<IP>.*<IP>", four, "-"),
             ("rhost=<IP>", &many, "8.8.8.8"),
             ("^(?i:FROM) <IP>", &many, "9.9.9.9"),
+            (r"user=[\w.@]+ ip=<IP>", &hidden, "8.8.8.8"),
+            (r"^user=[\w.@]+ ip=\[<HOST>%eth0\]$", &hidden6, "2001:db8::8"),
+            (r"^user=[\w.@]+ ip=<IP>$", &hidden24, "192.0.2.0/24"),
+            (r"^user=[\w.@]+ ip=[\w.]+ ok <IP>", &hidden, "-"),
         ] {
             let mut compiled = Pattern::new(pattern).expect("a row of this test");
             let verdict = compiled.judge(line.as_bytes());
