@@ -2,7 +2,7 @@
 # extract-ip beside its peers, on one CPU, over generated logs in the page cache: an auth log with an address on most
 # lines, an access log with IPv6 and browser versions that look like addresses, and one with few addresses.
 # First all are asked for the same, and their answers are compared; then they run in turn, and the medians and the
-# ratios to extract-ip are printed. Ours without AVX2 is a second build. Left out is what is not installed
+# ratios to extract-ip are printed. Ours without AVX2, and without any vectors, are builds of their own. Left out is what is not installed
 # (rg: ripgrep; justips: cargo install justips; mawk).
 #
 #     sh tests/bench/extract.sh [MEGABYTES [ROUNDS [JOB]...]]
@@ -15,11 +15,13 @@ rounds=${2:-5}
 shift "$(($# < 2 ? $# : 2))"
 [ $# -gt 0 ] || set -- dense access sparse regex field pipe stream
 cargo build --release --quiet --bin extract-ip
-cargo build --release --quiet --bin extract-ip --features portable --target-dir target/portable
+for slower in sse2 portable; do
+    cargo build --release --quiet --bin extract-ip --features $slower --target-dir target/$slower
+done
 PATH=$PWD/target/release:$PATH
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
-ln -s "$PWD/target/portable/release/extract-ip" "$work/portable"
+for slower in sse2 portable; do ln -s "$PWD/target/$slower/release/extract-ip" "$work/$slower"; done
 PATH=$work:$PATH
 export PATH LC_ALL=C
 
@@ -111,12 +113,14 @@ for job; do
     dense | access | sparse)
         log "$job" "$job"
         extract-ip "$work/part" >"$work/expected"
+        same sse2
         same portable
         same grep -oE "$both"
         have rg && same rg -oN "$both"
         have justips && same justips
         enter extract-ip "extract-ip $log >/dev/null"
-        enter 'extract-ip without AVX2' "portable $log >/dev/null"
+        enter 'extract-ip without AVX2' "sse2 $log >/dev/null"
+        enter 'extract-ip without vectors' "portable $log >/dev/null"
         enter 'wc -l' "wc -l <$log >/dev/null"
         # grep stops early when it writes to the null device itself.
         have rg && enter 'rg -o' "rg -oN '$both' $log | cat >/dev/null"
