@@ -13,27 +13,31 @@ use regex_syntax::hir::Look;
 
 mod build;
 mod bytes;
+mod forks;
 mod go;
 #[cfg(test)]
 mod tests;
 
-use self::bytes::{Bytes, Set};
+pub use self::bytes::Bytes;
+use self::bytes::Set;
+use self::forks::Forks;
 
-/// A pattern that comes to more nodes is not walked.
-const MAX_NODES: usize = 20_000;
 /// Units of work for a text of no length, and for each of its bytes.
 const BUDGET: (usize, usize) = (2_000, 8);
 
-/// A pattern as a graph.
+/// A node's number, or that of what it refers to.
+type Id = u16;
+
+/// A pattern as a graph. Many are walked in turn, so they are kept small: what is asked for again is near at hand then.
 #[derive(Debug)]
 pub struct Walker {
     nodes: Vec<Node>,
-    /// For each node, with which bytes a text may go on from which a way leads to the end; it may also end there.
-    starts: Vec<Bytes>,
-    /// For each node, the first condition that every way from it meets.
-    conditions: Vec<Option<usize>>,
+    forks: Forks,
     sets: Vec<Set>,
-    first: usize,
+    /// All literals, one behind the other.
+    texts: Vec<u8>,
+    needed: Vec<Finder<'static>>,
+    first: Id,
     /// The text that every match begins with, if there is one.
     prefix: Option<Finder<'static>>,
     slots: usize,
@@ -45,108 +49,157 @@ pub struct Walker {
     budget: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Node {
     Literal {
-        text: Box<[u8]>,
-        /// Where in it the byte stands that is found least elsewhere.
-        rare: usize,
-        next: usize,
+        text: Text,
+        next: Id,
     },
     One {
-        set: usize,
-        next: usize,
+        set: Id,
+        next: Id,
     },
     /// As many bytes of a set as there are, or as few as will do.
     Many {
-        set: usize,
-        /// None where this text begins.
-        until: Option<Box<Finder<'static>>>,
-        least: usize,
-        most: usize,
-        greedy: bool,
-        /// What follows can't begin with a byte of the set: it stands behind all of them or nowhere.
-        alone: bool,
-        next: usize,
+        set: Id,
+        least: u16,
+        most: u16,
+        taken: Taken,
+        /// The bytes that what follows may begin with.
+        then: Id,
+        next: Id,
+    },
+    /// A group that is all the bytes of a set that stand here, as in [`Taken::All`].
+    Caught {
+        set: Id,
+        least: u16,
+        slot: u16,
+        next: Id,
+    },
+    /// The first three numbers of a dotted quad, with their points.
+    Octets {
+        next: Id,
     },
     /// The first way, and if that leads nowhere the second.
     Either {
-        first: usize,
-        second: usize,
+        first: Id,
+        second: Id,
+        /// Its row in [`Forks`].
+        row: u32,
     },
     Save {
-        slot: usize,
-        next: usize,
+        slot: u16,
+        next: Id,
     },
     Look {
         look: Look,
-        next: usize,
+        next: Id,
+    },
+    /// At the text's end, or before a newline that ends it, which is taken then: what `$` is written as.
+    Close {
+        next: Id,
     },
     /// Whether a way leads from `first` to the end of what is looked for, `back` bytes before this place.
     Around {
-        first: usize,
-        back: usize,
+        first: Id,
+        back: u16,
         negated: bool,
-        next: usize,
+        next: Id,
     },
     /// By the one way if the group took part, else by the other.
     If {
-        group: usize,
-        yes: usize,
-        no: usize,
+        group: u16,
+        yes: Id,
+        no: Id,
     },
     /// Only where this text stands somewhere in the rest.
     Needs {
-        text: Box<Finder<'static>>,
-        next: usize,
+        text: Id,
+        next: Id,
     },
     /// What the group holds, once more.
     Same {
-        group: usize,
-        next: usize,
+        group: u16,
+        next: Id,
     },
     Done,
 }
 
+/// Where in the texts a literal stands.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    start: u32,
+    length: u16,
+    /// Where in it the byte stands that is found least elsewhere.
+    rare: u16,
+}
+
+/// How many of the bytes that could be taken are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Taken {
+    /// All: what follows can't begin with one of them.
+    All,
+    /// As many as will do.
+    Most,
+    /// As few as will do.
+    Least,
+}
+
+/// No bound.
+const ANY: u16 = u16::MAX;
+
 /// A way back.
 #[derive(Debug)]
 enum Back {
-    To {
-        node: usize,
-        at: usize,
-    },
-    /// Any place from `low` to `high`, the last one first if it is greedy.
-    Any {
-        node: usize,
-        low: usize,
-        high: usize,
-        greedy: bool,
-    },
-    Slot {
-        slot: usize,
-        was: Option<usize>,
-    },
+    To { node: Id, at: u32 },
+    Any(Places),
+    Slot { slot: u16, was: u32 },
 }
+
+/// Places from which a way goes on to a node, where one of the bytes of `then` stands: any from `low` to `high`.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    node: Id,
+    then: Id,
+    low: u32,
+    high: u32,
+    /// The last one first.
+    greedy: bool,
+}
+
+/// The value of a slot whose group did not take part.
+const UNSET: u32 = u32::MAX;
 
 /// What a walk needs, to be used again.
 #[derive(Debug, Default)]
 pub struct Walk {
-    slots: Vec<Option<usize>>,
+    slots: Vec<u32>,
     backs: Vec<Back>,
 }
 
 impl Walk {
     /// Where group `number` stands, after a walk that arrived; 0 is the whole match.
     pub fn group(&self, number: usize) -> Option<(usize, usize)> {
-        let slot = |n| self.slots.get(n).copied().flatten();
-        slot(2 * number).zip(slot(2 * number + 1))
+        let slot = |n| self.slots.get(n).copied().filter(|at| *at != UNSET);
+        let (start, end) = slot(2 * number).zip(slot(2 * number + 1))?;
+        Some((start as usize, end as usize))
+    }
+
+    #[inline]
+    fn save(&mut self, slot: u16, at: usize) {
+        let place = &mut self.slots[usize::from(slot)];
+        let was = std::mem::replace(place, at as u32);
+        // Where no way leads back, nobody asks what it was.
+        if !self.backs.is_empty() {
+            self.backs.push(Back::Slot { slot, was });
+        }
     }
 
     /// Goes back to where `base` ways back were there, what was noted since is forgotten.
     fn undo(&mut self, base: usize) {
         while self.backs.len() > base {
             if let Some(Back::Slot { slot, was }) = self.backs.pop() {
-                self.slots[slot] = was;
+                self.slots[usize::from(slot)] = was;
             }
         }
     }
@@ -197,13 +250,16 @@ impl Walker {
         walk: &mut Walk,
         budget: &mut usize,
     ) -> Option<bool> {
+        if text.len() >= UNSET as usize {
+            return None;
+        }
         walk.slots.clear();
-        walk.slots.resize(self.slots, None);
+        walk.slots.resize(self.slots, UNSET);
         walk.backs.clear();
         let end = self.go(text, self.first, start, walk, budget)?;
         if let Some(end) = end {
-            walk.slots[0] = Some(start);
-            walk.slots[1] = Some(end);
+            walk.slots[0] = start as u32;
+            walk.slots[1] = end as u32;
         }
         Some(end.is_some())
     }

@@ -2,10 +2,14 @@
 
 use memchr::memmem::Finder;
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look};
+use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look, Repetition};
 
 use super::bytes::{Bytes, Set};
-use super::{BUDGET, MAX_NODES, Node, Walker};
+use super::go::literal_at;
+use super::{ANY, BUDGET, Forks, Id, Node, Taken, Text, Walker};
+
+/// A pattern that comes to more nodes is not walked.
+const MAX_NODES: usize = 20_000;
 
 impl Walker {
     /// `None` for what can't be walked: a repeat of what may be empty, classes of Unicode, a pattern too large.
@@ -15,83 +19,143 @@ impl Walker {
         let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
         let hir = parser.parse(pattern).ok()?;
         let properties = hir.properties();
-        let mut walker = Walker {
+        let mut builder = Builder {
             nodes: vec![Node::Done],
             starts: vec![Bytes::ALL],
             conditions: vec![None],
             sets: Vec::new(),
-            first: 0,
-            prefix: None,
+            texts: Vec::new(),
+            needed: Vec::new(),
             names: names(&hir),
+        };
+        let first = builder.add(&hir, 0)?;
+        let prefix = literal_at(&builder.nodes, first);
+        let prefix = prefix.map(|text| Finder::new(builder.text(text)).into_owned());
+        let forks = Forks::new(&mut builder.nodes, &builder.starts);
+        Some(Walker {
+            nodes: builder.nodes,
+            forks,
+            sets: builder.sets,
+            texts: builder.texts,
+            needed: builder.needed,
+            first,
+            prefix,
+            names: builder.names,
             slots: 2 + 2 * properties.explicit_captures_len(),
             budget: BUDGET.0,
             anchored: properties.look_set_prefix().contains(Look::Start),
-        };
-        walker.first = walker.add(&hir, 0)?;
-        walker.prefix = walker
-            .literal_at(walker.first)
-            .map(|(text, _)| Finder::new(text).into_owned());
-        Some(walker)
+        })
     }
+}
 
-    fn push(&mut self, node: Node) -> Option<usize> {
+/// A graph that grows from its end.
+struct Builder {
+    nodes: Vec<Node>,
+    /// For each node, with which bytes a text may go on from which a way leads to the end; it may also end there.
+    starts: Vec<Bytes>,
+    /// For each node, the first condition that every way from it meets.
+    conditions: Vec<Option<Id>>,
+    sets: Vec<Set>,
+    texts: Vec<u8>,
+    needed: Vec<Finder<'static>>,
+    names: Vec<(usize, String)>,
+}
+
+impl Builder {
+    fn push(&mut self, node: Node) -> Option<Id> {
         self.starts.push(self.starts(&node));
         self.conditions.push(self.condition(&node));
         self.nodes.push(node);
-        (self.nodes.len() <= MAX_NODES).then_some(self.nodes.len() - 1)
+        let number = self.nodes.len() - 1;
+        (number < MAX_NODES).then_some(number as Id)
+    }
+
+    fn text(&self, text: Text) -> &[u8] {
+        let start = text.start as usize;
+        &self.texts[start..start + usize::from(text.length)]
+    }
+
+    fn starts_at(&self, node: Id) -> Bytes {
+        self.starts[usize::from(node)]
     }
 
     /// The bytes with which what this node leads to may begin.
     fn starts(&self, node: &Node) -> Bytes {
-        match node {
-            Node::Literal { text, .. } => text.first().map_or(Bytes::ALL, |b| Bytes::one(*b)),
-            Node::One { set, .. } => self.sets[*set].bytes,
-            Node::Many { set, least, .. } if *least > 0 => self.sets[*set].bytes,
-            Node::Many { set, next, .. } => self.sets[*set].bytes.or(self.starts[*next]),
-            Node::Either { first, second } => self.starts[*first].or(self.starts[*second]),
-            Node::If { yes, no, .. } => self.starts[*yes].or(self.starts[*no]),
+        match *node {
+            Node::Literal { text, .. } => {
+                let first = self.text(text).first();
+                first.map_or(Bytes::ALL, |b| Bytes::one(*b))
+            }
+            Node::One { set, .. } => self.sets[usize::from(set)].bytes,
+            Node::Many {
+                set, least, next, ..
+            }
+            | Node::Caught {
+                set, least, next, ..
+            } => {
+                let bytes = self.sets[usize::from(set)].bytes;
+                if least > 0 {
+                    bytes
+                } else {
+                    bytes.or(self.starts_at(next))
+                }
+            }
+            Node::Either { first, second, .. } => self.starts_at(first).or(self.starts_at(second)),
+            Node::If { yes, no, .. } => self.starts_at(yes).or(self.starts_at(no)),
             Node::Look { look, next } => match look {
                 // It holds where no byte follows.
                 Look::End => Bytes::NONE,
-                Look::EndLF => self.starts[*next].and(Bytes::one(b'\n')),
-                _ => self.starts[*next],
+                Look::EndLF => self.starts_at(next).and(Bytes::one(b'\n')),
+                _ => self.starts_at(next),
             },
+            Node::Close { .. } => Bytes::one(b'\n'),
+            Node::Octets { .. } => Bytes::digits(),
             Node::Save { next, .. } | Node::Around { next, .. } | Node::Needs { next, .. } => {
-                self.starts[*next]
+                self.starts_at(next)
             }
             Node::Same { .. } | Node::Done => Bytes::ALL,
         }
     }
 
+    fn condition_at(&self, node: Id) -> Option<Id> {
+        self.conditions[usize::from(node)]
+    }
+
     /// The first condition behind this node, if every way meets it; where it is one itself, its own number.
-    fn condition(&self, node: &Node) -> Option<usize> {
-        match node {
-            Node::If { .. } => Some(self.nodes.len()),
-            Node::Either { first, second } => {
-                self.conditions[*first].filter(|c| self.conditions[*second] == Some(*c))
+    fn condition(&self, node: &Node) -> Option<Id> {
+        match *node {
+            Node::If { .. } => Some(self.nodes.len() as Id),
+            Node::Either { first, second, .. } => {
+                let condition = self.condition_at(first);
+                condition.filter(|c| self.condition_at(second) == Some(*c))
             }
             Node::Literal { next, .. }
             | Node::One { next, .. }
             | Node::Many { next, .. }
             | Node::Save { next, .. }
             | Node::Look { next, .. }
+            | Node::Caught { next, .. }
+            | Node::Octets { next }
+            | Node::Close { next }
             | Node::Around { next, .. }
             | Node::Needs { next, .. }
-            | Node::Same { next, .. } => self.conditions[*next],
+            | Node::Same { next, .. } => self.condition_at(next),
             Node::Done => None,
         }
     }
 
     /// Behind the end of a group: where a condition on it follows on every way, what that then asks for must be there. Without it
     /// all ways up to the condition would be tried in vain.
-    fn needs(&mut self, of: usize, next: usize) -> Option<usize> {
-        let condition = self.conditions[next].map(|c| &self.nodes[c]);
+    fn needs(&mut self, of: u16, next: Id) -> Option<Id> {
+        let condition = self.condition_at(next).map(|c| self.nodes[usize::from(c)]);
         match condition {
-            Some(Node::If { group, yes, .. }) if *group == of => {
-                let Some((text, _)) = self.literal_at(*yes) else {
+            Some(Node::If { group, yes, .. }) if group == of => {
+                let Some(text) = literal_at(&self.nodes, yes) else {
                     return Some(next);
                 };
-                let text = Box::new(Finder::new(text).into_owned());
+                let finder = Finder::new(self.text(text)).into_owned();
+                self.needed.push(finder);
+                let text = (self.needed.len() - 1) as Id;
                 self.push(Node::Needs { text, next })
             }
             _ => Some(next),
@@ -99,16 +163,21 @@ impl Walker {
     }
 
     /// Adds the nodes of `hir`, from which the way leads to `next`.
-    fn add(&mut self, hir: &Hir, next: usize) -> Option<usize> {
+    fn add(&mut self, hir: &Hir, next: Id) -> Option<Id> {
         match hir.kind() {
             HirKind::Empty => Some(next),
             HirKind::Literal(literal) => {
-                let text = literal.0.clone();
-                let rare = (0..text.len()).min_by_key(|i| frequency(text[*i]))?;
-                self.push(Node::Literal { text, rare, next })
+                let rare = (0..literal.0.len()).min_by_key(|i| frequency(literal.0[*i]))?;
+                let text = Text {
+                    start: u32::try_from(self.texts.len()).ok()?,
+                    length: u16::try_from(literal.0.len()).ok()?,
+                    rare: u16::try_from(rare).ok()?,
+                };
+                self.texts.extend_from_slice(&literal.0);
+                self.push(Node::Literal { text, next })
             }
             HirKind::Class(class) => {
-                let set = self.set(class)?;
+                let set = self.set(Bytes::of(class)?, None)?;
                 self.push(Node::One { set, next })
             }
             HirKind::Look(look) => {
@@ -133,60 +202,75 @@ impl Walker {
                 self.special(capture, next)
             }
             HirKind::Capture(capture) => {
-                let slot = 2 * capture.index as usize;
-                let next = self.needs(capture.index as usize, next)?;
+                let group = u16::try_from(capture.index).ok()?;
+                let slot = group.checked_mul(2)?;
+                let next = self.needs(group, next)?;
                 let end = self.push(Node::Save {
                     slot: slot + 1,
                     next,
                 })?;
                 let inner = self.add(&capture.sub, end)?;
-                self.push(Node::Save { slot, next: inner })
+                match self.nodes[usize::from(inner)] {
+                    // The commonest group of all, in one step.
+                    Node::Many {
+                        set,
+                        least,
+                        most: ANY,
+                        taken: Taken::All,
+                        next: after,
+                        ..
+                    } if after == end => self.push(Node::Caught {
+                        set,
+                        least,
+                        slot,
+                        next,
+                    }),
+                    _ => self.push(Node::Save { slot, next: inner }),
+                }
             }
-            HirKind::Concat(parts) => parts
-                .iter()
-                .rev()
-                .try_fold(next, |next, p| self.add(p, next)),
+            HirKind::Concat(parts) => {
+                let (mut next, mut parts) = (next, parts.as_slice());
+                if let Some(octet) = quad(parts) {
+                    let last = self.add(octet, next)?;
+                    return self.push(Node::Octets { next: last });
+                }
+                while let Some((last, before)) = parts.split_last() {
+                    if let Some((newline, before)) = before.split_last()
+                        && *last.kind() == HirKind::Look(Look::End)
+                        && is_last_newline(newline)
+                    {
+                        next = self.push(Node::Close { next })?;
+                        parts = before;
+                    } else {
+                        next = self.add(last, next)?;
+                        parts = before;
+                    }
+                }
+                Some(next)
+            }
             HirKind::Alternation(parts) => {
                 let (last, others) = parts.split_last()?;
                 let last = self.add(last, next)?;
                 others.iter().rev().try_fold(last, |second, part| {
                     let first = self.add(part, next)?;
-                    self.push(Node::Either { first, second })
+                    self.push(either(first, second))
                 })
             }
             HirKind::Repetition(repeat) => {
-                let (least, most) = (repeat.min as usize, repeat.max.map(|m| m as usize));
                 if let Some((class, until)) = one_byte(&repeat.sub)
-                    && (until.is_none() || most.is_none())
+                    && (until.is_none() || repeat.max.is_none())
                 {
-                    let set = self.set(class)?;
-                    // Where the text that ends it follows, there is no other place for that.
-                    let ends = |(text, _)| until == Some(text);
-                    let ended = until.is_some() && self.literal_at(next).is_some_and(ends);
-                    let until = until.map(|text| Box::new(Finder::new(text).into_owned()));
-                    let bytes = self.sets[set].bytes;
-                    return self.push(Node::Many {
-                        set,
-                        until,
-                        least,
-                        most: most.unwrap_or(usize::MAX),
-                        greedy: repeat.greedy,
-                        alone: ended || bytes.and(self.starts[next]).is_empty(),
-                        next,
-                    });
+                    return self.many(repeat, Bytes::of(class)?, until, next);
                 }
-                let either = |first, second| match repeat.greedy {
-                    true => Node::Either { first, second },
-                    false => Node::Either {
-                        first: second,
-                        second: first,
-                    },
+                let either = |inner, out| match repeat.greedy {
+                    true => either(inner, out),
+                    false => either(out, inner),
                 };
                 let mut next = next;
-                match most {
+                match repeat.max {
                     Some(most) => {
                         let end = next;
-                        for _ in least..most {
+                        for _ in repeat.min..most {
                             let inner = self.add(&repeat.sub, next)?;
                             next = self.push(either(inner, end))?;
                         }
@@ -198,13 +282,15 @@ impl Walker {
                         }
                         let again = self.push(Node::Done)?;
                         let inner = self.add(&repeat.sub, again)?;
-                        self.nodes[again] = either(inner, next);
-                        self.starts[again] = self.starts(&self.nodes[again]);
-                        self.conditions[again] = self.conditions[next];
+                        let node = either(inner, next);
+                        let number = usize::from(again);
+                        self.starts[number] = self.starts(&node);
+                        self.conditions[number] = self.condition_at(next);
+                        self.nodes[number] = node;
                         next = again;
                     }
                 }
-                for _ in 0..least {
+                for _ in 0..repeat.min {
                     next = self.add(&repeat.sub, next)?;
                 }
                 Some(next)
@@ -212,14 +298,43 @@ impl Walker {
         }
     }
 
+    /// A repeat of one byte.
+    fn many(
+        &mut self,
+        repeat: &Repetition,
+        bytes: Bytes,
+        until: Option<&[u8]>,
+        next: Id,
+    ) -> Option<Id> {
+        // Where the text that ends it follows, there is no other place for that.
+        let follows = literal_at(&self.nodes, next).map(|text| self.text(text));
+        let ended = until.is_some() && follows == until;
+        let starts = self.starts_at(next);
+        let taken = match repeat.greedy {
+            _ if ended || bytes.and(starts).is_empty() => Taken::All,
+            true => Taken::Most,
+            false => Taken::Least,
+        };
+        let bounded = |n: u32| u16::try_from(n).ok().filter(|n| *n != ANY);
+        let node = Node::Many {
+            set: self.set(bytes, until)?,
+            least: bounded(repeat.min)?,
+            most: repeat.max.map_or(Some(ANY), bounded)?,
+            taken,
+            then: self.set(starts, None)?,
+            next,
+        };
+        self.push(node)
+    }
+
     /// A group whose name says that it is none.
-    fn special(&mut self, capture: &Capture, next: usize) -> Option<usize> {
+    fn special(&mut self, capture: &Capture, next: Id) -> Option<Id> {
         let name = capture.name.as_deref()?;
         let (_, what) = name.strip_prefix('_')?.split_once('_')?;
         let (what, of) = what.split_once('_').unwrap_or((what, ""));
         match what {
             "if" => {
-                let group = self.names.iter().find(|(_, n)| n == of)?.0;
+                let group = self.group(of)?;
                 let HirKind::Concat(ways) = capture.sub.kind() else {
                     return None;
                 };
@@ -235,7 +350,7 @@ impl Walker {
                 self.push(Node::If { group, yes, no })
             }
             "same" => {
-                let group = self.names.iter().find(|(_, n)| n == of)?.0;
+                let group = self.group(of)?;
                 self.push(Node::Same { group, next })
             }
             _ => {
@@ -243,8 +358,9 @@ impl Walker {
                 let properties = capture.sub.properties();
                 let back = match what {
                     "behind" | "notbehind" => {
-                        let length = properties.minimum_len()?;
-                        (properties.maximum_len() == Some(length)).then_some(length)?
+                        let length = properties.minimum_len();
+                        let length = length.filter(|l| properties.maximum_len() == Some(*l));
+                        u16::try_from(length?).ok()?
                     }
                     "ahead" | "notahead" => 0,
                     _ => return None,
@@ -260,13 +376,65 @@ impl Walker {
         }
     }
 
-    fn set(&mut self, class: &Class) -> Option<usize> {
-        let bytes = Bytes::of(class)?;
-        let known = self.sets.iter().position(|s| s.bytes == bytes);
-        known.or_else(|| {
-            self.sets.push(Set::new(bytes));
-            Some(self.sets.len() - 1)
-        })
+    /// The number of the group of this name.
+    fn group(&self, name: &str) -> Option<u16> {
+        let (number, _) = self.names.iter().find(|(_, n)| n == name)?;
+        u16::try_from(*number).ok()
+    }
+
+    fn set(&mut self, bytes: Bytes, until: Option<&[u8]>) -> Option<Id> {
+        let known = self.sets.iter().position(|set| {
+            let its = set.until.as_ref().map(|finder| finder.needle());
+            set.bytes == bytes && its == until
+        });
+        let number = known.unwrap_or_else(|| {
+            self.sets.push(Set::new(bytes, until));
+            self.sets.len() - 1
+        });
+        Id::try_from(number).ok()
+    }
+}
+
+fn either(first: Id, second: Id) -> Node {
+    let row = 0;
+    Node::Either { first, second, row }
+}
+
+/// A number of a dotted quad, where these parts are one.
+fn quad(parts: &[Hir]) -> Option<&Hir> {
+    let [first, others] = parts else { return None };
+    let octet = |hir: &Hir| match hir.kind() {
+        HirKind::Repetition(repeat) => {
+            let digits = match repeat.sub.kind() {
+                HirKind::Class(class) => Bytes::of(class) == Some(Bytes::digits()),
+                _ => false,
+            };
+            digits && repeat.greedy && (repeat.min, repeat.max) == (1, Some(3))
+        }
+        _ => false,
+    };
+    let HirKind::Repetition(three) = others.kind() else {
+        return None;
+    };
+    let HirKind::Concat(dotted) = three.sub.kind() else {
+        return None;
+    };
+    let [dot, number] = dotted.as_slice() else {
+        return None;
+    };
+    let dotted = matches!(dot.kind(), HirKind::Literal(text) if *text.0 == *b".") && octet(number);
+    let three = (three.min, three.max) == (3, Some(3));
+    (octet(first) && dotted && three).then_some(first)
+}
+
+/// `\n?`
+fn is_last_newline(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Repetition(repeat) => {
+            let once = repeat.min == 0 && repeat.max == Some(1) && repeat.greedy;
+            once && matches!(repeat.sub.kind(), HirKind::Literal(text) if *text.0 == *b"\n")
+        }
+        _ => false,
     }
 }
 

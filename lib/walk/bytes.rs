@@ -1,7 +1,8 @@
 //! Sets of bytes.
 
 use memchr::memchr;
-use regex_syntax::hir::Class;
+use memchr::memmem::Finder;
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Some of the 256 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +16,11 @@ impl Bytes {
         let mut one = Bytes::NONE;
         one.0[usize::from(byte) / 64] = 1 << (byte % 64);
         one
+    }
+
+    pub fn digits() -> Bytes {
+        let digits = (b'0'..=b'9').map(Bytes::one);
+        digits.fold(Bytes::NONE, |all, one| all.or(one))
     }
 
     /// `None` for classes that hold more than bytes.
@@ -35,6 +41,15 @@ impl Bytes {
         Some(all)
     }
 
+    /// The bytes that a text may begin with that the pattern matches; all where a match need not begin there.
+    pub fn first(pattern: &Hir) -> Bytes {
+        let bound = pattern.properties().look_set_prefix().contains(Look::Start);
+        match first(pattern) {
+            (bytes, false) if bound => bytes,
+            _ => Bytes::ALL,
+        }
+    }
+
     #[inline]
     pub fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
@@ -53,35 +68,74 @@ impl Bytes {
     }
 }
 
+/// The bytes that what `hir` matches may begin with, and whether it may be empty.
+fn first(hir: &Hir) -> (Bytes, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (Bytes::NONE, true),
+        HirKind::Literal(literal) => (Bytes::one(literal.0[0]), false),
+        HirKind::Class(class) => (Bytes::of(class).unwrap_or(Bytes::ALL), false),
+        HirKind::Capture(capture) => first(&capture.sub),
+        HirKind::Repetition(repeat) => {
+            let (bytes, empty) = first(&repeat.sub);
+            (bytes, empty || repeat.min == 0)
+        }
+        HirKind::Concat(parts) => {
+            let mut all = Bytes::NONE;
+            for (bytes, empty) in parts.iter().map(first) {
+                all = all.or(bytes);
+                if !empty {
+                    return (all, false);
+                }
+            }
+            (all, true)
+        }
+        HirKind::Alternation(parts) => {
+            let parts = parts.iter().map(first);
+            parts.fold((Bytes::NONE, false), |(all, any), (bytes, empty)| {
+                (all.or(bytes), any || empty)
+            })
+        }
+    }
+}
+
 /// A class of bytes, for a walk over many of them.
 #[derive(Debug)]
 pub struct Set {
     pub bytes: Bytes,
-    has: [bool; 256],
     /// The one byte that is not among them, if it is but one.
     stop: Option<u8>,
+    /// None is taken from where this text begins.
+    pub until: Option<Box<Finder<'static>>>,
 }
 
 impl Set {
-    pub fn new(bytes: Bytes) -> Set {
+    pub fn new(bytes: Bytes, until: Option<&[u8]>) -> Set {
         let mut others = (0..=u8::MAX).filter(|b| !bytes.has(*b));
         let stop = others.next().filter(|_| others.next().is_none());
-        let has = std::array::from_fn(|i| bytes.has(i as u8));
-        Set { bytes, has, stop }
+        let until = until.map(|text| Box::new(Finder::new(text).into_owned()));
+        Set { bytes, stop, until }
     }
 
     #[inline]
     pub fn has(&self, byte: u8) -> bool {
-        self.has[usize::from(byte)]
+        self.bytes.has(byte)
     }
 
-    /// How many bytes at the beginning of `text` are of these.
+    /// How many bytes at the beginning of `text` are of these; no more than `most` are asked for.
     #[inline]
-    pub fn run(&self, text: &[u8]) -> usize {
+    pub fn run(&self, text: &[u8], most: usize) -> usize {
+        let near = &text[..text.len().min(most)];
         let end = match self.stop {
-            Some(stop) => memchr(stop, text),
-            None => text.iter().position(|b| !self.has(*b)),
+            Some(stop) => memchr(stop, near),
+            None => near.iter().position(|b| !self.has(*b)),
         };
-        end.unwrap_or(text.len())
+        let run = end.unwrap_or(near.len());
+        match &self.until {
+            Some(until) => {
+                let end = text.len().min(run + until.needle().len() - 1);
+                until.find(&text[..end]).unwrap_or(run)
+            }
+            None => run,
+        }
     }
 }

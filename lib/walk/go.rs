@@ -3,130 +3,179 @@
 use memchr::{memchr, memrchr};
 use regex_syntax::hir::Look;
 
-use super::{Back, Node, Walk, Walker};
+use super::forks::Way;
+use super::{ANY, Back, Id, Node, Places, Taken, Text, Walk, Walker};
 
 impl Walker {
     /// Goes from a node to the end: where in the text that is reached, if it is. The ways back that were there before stay.
     pub(super) fn go(
         &self,
         text: &[u8],
-        first: usize,
+        first: Id,
         start: usize,
         walk: &mut Walk,
         budget: &mut usize,
     ) -> Option<Option<usize>> {
         let base = walk.backs.len();
         let (mut node, mut at) = (first, start);
+        let mut left = *budget;
         loop {
-            *budget = budget.checked_sub(1)?;
-            let on = match &self.nodes[node] {
+            left = left.checked_sub(1)?;
+            let on = match self.nodes[usize::from(node)] {
                 Node::Literal {
                     text: literal,
                     next,
-                    ..
                 } => {
+                    let literal = self.literal(literal);
                     // Most fail at once, and the first byte tells.
                     let there = text.get(at) == literal.first();
                     (there && text[at..].starts_with(literal)).then(|| {
                         at += literal.len();
-                        *next
+                        next
                     })
                 }
                 Node::One { set, next } => match text.get(at) {
-                    Some(b) if self.sets[*set].has(*b) => {
+                    Some(b) if self.sets[usize::from(set)].has(*b) => {
                         at += 1;
-                        Some(*next)
+                        Some(next)
                     }
                     _ => None,
                 },
                 Node::Many {
                     set,
-                    until,
                     least,
                     most,
-                    greedy,
-                    alone,
+                    taken,
+                    then,
                     next,
                 } => {
-                    let rest = &text[at..];
-                    let mut run = self.sets[*set].run(&rest[..rest.len().min(*most)]);
-                    if let Some(until) = until {
-                        let end = rest.len().min(run + until.needle().len() - 1);
-                        run = until.find(&rest[..end]).unwrap_or(run);
-                    }
-                    *budget = budget.checked_sub(run / 4)?;
-                    if run < *least {
+                    let most = if most == ANY { usize::MAX } else { most.into() };
+                    let run = self.sets[usize::from(set)].run(&text[at..], most);
+                    left = left.checked_sub(run / 4)?;
+                    if run < least.into() {
                         None
-                    } else if *alone {
+                    } else if taken == Taken::All {
                         at += run;
-                        Some(*next)
+                        Some(next)
                     } else {
-                        walk.backs.push(Back::Any {
-                            node: *next,
-                            low: at + least,
-                            high: at + run,
-                            greedy: *greedy,
-                        });
-                        // The place to go on from is chosen by what follows.
-                        None
+                        let places = Places {
+                            node: next,
+                            then,
+                            low: at as u32 + u32::from(least),
+                            high: (at + run) as u32,
+                            greedy: taken == Taken::Most,
+                        };
+                        let (place, passed) = self.any(text, places, walk);
+                        left = left.checked_sub(passed)?;
+                        place.map(|place| {
+                            at = place;
+                            next
+                        })
                     }
                 }
-                Node::Either { first, second } => match text.get(at) {
-                    Some(b) if !self.starts[*first].has(*b) => {
-                        self.starts[*second].has(*b).then_some(*second)
-                    }
-                    Some(b) if !self.starts[*second].has(*b) => Some(*first),
-                    _ => {
-                        walk.backs.push(Back::To { node: *second, at });
-                        Some(*first)
-                    }
+                Node::Caught {
+                    set,
+                    least,
+                    slot,
+                    next,
+                } => {
+                    let run = self.sets[usize::from(set)].run(&text[at..], usize::MAX);
+                    left = left.checked_sub(run / 4)?;
+                    (run >= least.into()).then(|| {
+                        walk.save(slot, at);
+                        at += run;
+                        walk.save(slot + 1, at);
+                        next
+                    })
+                }
+                Node::Octets { next } => octets(&text[at..]).map(|length| {
+                    at += length;
+                    next
+                }),
+                Node::Either { row, .. } => match self.forks.way(row, text.get(at)) {
+                    Way::Nowhere => None,
+                    Way::To(node) => Some(node),
+                    Way::Both(fork) => match self.nodes[usize::from(fork)] {
+                        Node::Either { first, second, .. } => {
+                            let at = at as u32;
+                            walk.backs.push(Back::To { node: second, at });
+                            Some(first)
+                        }
+                        _ => None,
+                    },
                 },
                 Node::Save { slot, next } => {
-                    let was = walk.slots[*slot].replace(at);
-                    // Where no way leads back, nobody asks what it was.
-                    if !walk.backs.is_empty() {
-                        walk.backs.push(Back::Slot { slot: *slot, was });
-                    }
-                    Some(*next)
+                    walk.save(slot, at);
+                    Some(next)
                 }
-                Node::Look { look, next } => holds(*look, text, at).then_some(*next),
+                Node::Look { look, next } => holds(look, text, at).then_some(next),
+                Node::Close { next } => matches!(text[at..], [] | [b'\n']).then(|| {
+                    at = text.len();
+                    next
+                }),
                 Node::Around {
                     first,
                     back,
                     negated,
                     next,
                 } => {
-                    let found = match at.checked_sub(*back) {
-                        Some(from) => self.around(text, *first, from, walk, budget)?,
+                    let found = match at.checked_sub(back.into()) {
+                        Some(from) => self.around(text, first, from, walk, &mut left)?,
                         None => false,
                     };
-                    (found != *negated).then_some(*next)
+                    (found != negated).then_some(next)
                 }
                 Node::If { group, yes, no } => {
-                    let took_part = walk.group(*group).is_some();
-                    Some(if took_part { *yes } else { *no })
+                    let took_part = walk.group(group.into()).is_some();
+                    Some(if took_part { yes } else { no })
                 }
                 Node::Needs { text: needed, next } => {
-                    *budget = budget.checked_sub((text.len() - at) / 16)?;
-                    needed.find(&text[at..]).map(|_| *next)
+                    left = left.checked_sub((text.len() - at) / 16)?;
+                    let needed = &self.needed[usize::from(needed)];
+                    needed.find(&text[at..]).map(|_| next)
                 }
-                Node::Same { group, next } => match walk.group(*group) {
+                Node::Same { group, next } => match walk.group(group.into()) {
                     Some((from, to)) if text[at..].starts_with(&text[from..to]) => {
-                        *budget = budget.checked_sub((to - from) / 16)?;
+                        left = left.checked_sub((to - from) / 16)?;
                         at += to - from;
-                        Some(*next)
+                        Some(next)
                     }
                     _ => None,
                 },
-                Node::Done => return Some(Some(at)),
+                Node::Done => {
+                    *budget = left;
+                    return Some(Some(at));
+                }
             };
             if let Some(on) = on {
                 node = on;
                 continue;
             }
-            match self.back(text, base, walk, budget)? {
-                Some(place) => (node, at) = place,
-                None => return Some(None),
+            // The last way back that is worth a try.
+            loop {
+                if walk.backs.len() == base {
+                    *budget = left;
+                    return Some(None);
+                }
+                match walk.backs.pop() {
+                    Some(Back::Slot { slot, was }) => walk.slots[usize::from(slot)] = was,
+                    Some(Back::To {
+                        node: on,
+                        at: place,
+                    }) => {
+                        (node, at) = (on, place as usize);
+                        break;
+                    }
+                    Some(Back::Any(places)) => {
+                        let (place, passed) = self.any(text, places, walk);
+                        left = left.checked_sub(passed)?;
+                        if let Some(place) = place {
+                            (node, at) = (places.node, place);
+                            break;
+                        }
+                    }
+                    None => return Some(None),
+                }
             }
         }
     }
@@ -135,107 +184,114 @@ impl Walker {
     fn around(
         &self,
         text: &[u8],
-        first: usize,
+        first: Id,
         from: usize,
         walk: &mut Walk,
         budget: &mut usize,
     ) -> Option<bool> {
         let mark = walk.backs.len();
         // A way back to nowhere, so that notes are undone.
-        walk.backs.push(Back::To { node: 0, at: from });
+        let at = from as u32;
+        walk.backs.push(Back::To { node: 0, at });
         let found = self.go(text, first, from, walk, budget)?;
         walk.undo(mark);
         Some(found.is_some())
     }
 
-    /// The node and place of the last way back that is worth a try, of those after the first `base`.
-    fn back(
-        &self,
-        text: &[u8],
-        base: usize,
-        walk: &mut Walk,
-        budget: &mut usize,
-    ) -> Option<Option<(usize, usize)>> {
-        while walk.backs.len() > base {
-            match walk.backs.pop() {
-                None => break,
-                Some(Back::Slot { slot, was }) => walk.slots[slot] = was,
-                Some(Back::To { node, at }) => return Some(Some((node, at))),
-                Some(Back::Any {
-                    node,
-                    low,
-                    high,
-                    greedy,
-                }) => {
-                    let place = self.worth_a_try(node, text, low, high, greedy);
-                    let passed = match place {
-                        Some(place) if greedy => high - place,
-                        Some(place) => place - low,
-                        None => high - low,
-                    };
-                    *budget = budget.checked_sub(passed / 16)?;
-                    let Some(place) = place else { continue };
-                    if place != if greedy { low } else { high } {
-                        let (low, high) = if greedy {
-                            (low, place - 1)
-                        } else {
-                            (place + 1, high)
-                        };
-                        walk.backs.push(Back::Any {
-                            node,
-                            low,
-                            high,
-                            greedy,
-                        });
-                    }
-                    return Some(Some((node, place)));
-                }
-            }
-        }
-        Some(None)
+    fn literal(&self, text: Text) -> &[u8] {
+        let start = text.start as usize;
+        &self.texts[start..start + usize::from(text.length)]
     }
 
-    /// The literal that must stand where `node` is reached, and where its rarest byte is.
-    pub(super) fn literal_at(&self, mut node: usize) -> Option<(&[u8], usize)> {
-        while let Node::Save { next, .. } | Node::Needs { next, .. } = &self.nodes[node] {
-            node = *next;
-        }
-        match &self.nodes[node] {
-            Node::Literal { text, rare, .. } => Some((text, *rare)),
-            _ => None,
-        }
-    }
-
-    /// The place from `low` to `high`, the last or the first, from which to go on to `node`: one where its first byte stands as
-    /// it should, or, where a literal is to follow, the rarest one of that.
-    fn worth_a_try(
-        &self,
-        node: usize,
-        text: &[u8],
-        low: usize,
-        high: usize,
-        last: bool,
-    ) -> Option<usize> {
-        if let Some((literal, rare)) = self.literal_at(node) {
-            let places = text.get(low + rare..text.len().min(high + rare + 1))?;
-            let found = if last {
-                memrchr(literal[rare], places)
+    /// The first of these places that is worth a try, and the work that it was to find it; the others are noted as a way back.
+    fn any(&self, text: &[u8], places: Places, walk: &mut Walk) -> (Option<usize>, usize) {
+        let place = self.worth_a_try(text, &places);
+        let Places {
+            low, high, greedy, ..
+        } = places;
+        let passed = match place {
+            Some(place) if greedy => high - place,
+            Some(place) => place - low,
+            None => high - low,
+        };
+        if let Some(place) = place
+            && place != if greedy { low } else { high }
+        {
+            let (low, high) = if greedy {
+                (low, place - 1)
             } else {
-                memchr(literal[rare], places)
+                (place + 1, high)
             };
-            return found.map(|i| low + i);
+            walk.backs.push(Back::Any(Places {
+                low,
+                high,
+                ..places
+            }));
         }
-        let starts = &self.starts[node];
-        // At the text's end no byte tells.
-        let end = (high == text.len()).then_some(high);
-        let places = &text[low..end.unwrap_or(high + 1)];
-        let starts = |b: &u8| starts.has(*b);
-        if last {
-            end.or_else(|| places.iter().rposition(starts).map(|i| low + i))
+        (place.map(|place| place as usize), passed as usize / 16)
+    }
+
+    /// The first of these places where what is to follow may begin: one where its first byte stands as it should, or,
+    /// where a literal is to follow, the rarest one of that.
+    fn worth_a_try(&self, text: &[u8], places: &Places) -> Option<u32> {
+        let starts = &self.sets[usize::from(places.then)];
+        let nearest = if places.greedy {
+            places.high
         } else {
-            places.iter().position(starts).map(|i| low + i).or(end)
+            places.low
+        };
+        let (low, high) = (places.low as usize, places.high as usize);
+        let first = text.get(nearest as usize);
+        if first.is_some_and(|b| starts.has(*b)) {
+            return Some(nearest);
+        }
+        let on = |i: usize| (low + i) as u32;
+        if let Some(literal) = literal_at(&self.nodes, places.node) {
+            let rare = usize::from(literal.rare);
+            let byte = self.literal(literal)[rare];
+            let places_of = text.get(low + rare..text.len().min(high + rare + 1))?;
+            let found = if places.greedy {
+                memrchr(byte, places_of)
+            } else {
+                memchr(byte, places_of)
+            };
+            return found.map(on);
+        }
+        // At the text's end no byte tells.
+        let end = (high == text.len()).then_some(places.high);
+        let bytes = &text[low..if end.is_some() { high } else { high + 1 }];
+        let starts = |b: &u8| starts.has(*b);
+        if places.greedy {
+            end.or_else(|| bytes.iter().rposition(starts).map(on))
+        } else {
+            bytes.iter().position(starts).map(on).or(end)
         }
     }
+}
+
+/// The literal that must stand where `node` is reached.
+pub(super) fn literal_at(nodes: &[Node], mut node: Id) -> Option<Text> {
+    loop {
+        match nodes[usize::from(node)] {
+            Node::Save { next, .. } | Node::Needs { next, .. } => node = next,
+            Node::Literal { text, .. } => return Some(text),
+            _ => return None,
+        }
+    }
+}
+
+/// The length of three numbers of up to three digits, each with a point behind it.
+fn octets(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for _ in 0..3 {
+        let digits = text[at..].iter().take(3);
+        let run = digits.take_while(|b| b.is_ascii_digit()).count();
+        at += run + 1;
+        if run == 0 || text.get(at - 1) != Some(&b'.') {
+            return None;
+        }
+    }
+    Some(at)
 }
 
 fn holds(look: Look, text: &[u8], at: usize) -> bool {

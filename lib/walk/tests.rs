@@ -2,7 +2,7 @@ use super::*;
 use regex::bytes::RegexBuilder;
 
 /// Patterns with all that can be walked; each is compared with the automaton on many texts.
-const PATTERNS: [&str; 28] = [
+const PATTERNS: [&str; 31] = [
     "abc",
     "^a*(b+)c",
     "(a|ab)(c|bcd)(d*)",
@@ -31,6 +31,9 @@ const PATTERNS: [&str; 28] = [
     "(a{1,2})(b)?(?: (c+))?( x)?$",
     r"(?s)(.*?)(?:(ab)|(ba)|\n)(c*)",
     r"(.*)(?: (a)|(b))(?:\n?\z)",
+    "(?:(a+)|(ab+))+(c)",
+    r"(a)?(?P<b>b+)(c*)(?:\n?\z)",
+    r"(?:x(\d{1,3}(?:\.\d{1,3}){3})|x([\d.]+))(\d*)",
 ];
 
 #[test]
@@ -42,11 +45,16 @@ fn as_the_automaton_says() {
         let regex = RegexBuilder::new(pattern).unicode(false).build();
         let regex = regex.expect("a good pattern");
         let walker = Walker::new(pattern).expect("a pattern that can be walked");
+        let letters = match pattern.contains(r"\d") {
+            true => b"xx0123456789....",
+            false => b"aaabbbccdxyAB \n\xff",
+        };
         for _ in 0..2000 {
             let length = random.usize(..12);
-            let text: Vec<u8> = (0..length)
-                .map(|_| b"aaabbbccdxyAB \n\xff"[random.usize(..16)])
-                .collect();
+            let mut text: Vec<u8> = (0..length).map(|_| letters[random.usize(..16)]).collect();
+            if letters[0] == b'x' {
+                text.splice(0..0, *b"x1.23.4");
+            }
             let captures = regex.captures(&text);
             let start = captures
                 .as_ref()
