@@ -9,7 +9,7 @@ mod any;
 mod required;
 
 pub use self::any::AnyOf;
-pub use self::required::{required, untorn};
+pub use self::required::{parsed, required, untorn};
 
 /// So many bytes are looked at together.
 const WINDOW: usize = 3;
@@ -195,7 +195,7 @@ mod tests {
     fn lines() {
         let patterns = ["Failed for", "for|from", "Failed"];
         let choices: Vec<_> = patterns
-            .map(|p| required(p).expect("a good pattern"))
+            .map(|p| required(&parsed(p).expect("a good pattern")))
             .into();
         let sieve = Sieve::new(&choices).expect("a sieve");
         let mut numbers = Vec::new();

@@ -3,11 +3,13 @@
 //! The tokens and marks of `datepattern` are those of jail.conf(5). Only the place is found here; what time it is, is
 //! not asked, so a stamp such as 31 February is one.
 
+mod start;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+use self::start::Start;
 use super::port::{Engine, port};
 use crate::search::Search;
 
@@ -25,10 +27,16 @@ const AT_BEGINNING: &str = "{^LN-BEG}";
 #[derive(Debug)]
 struct Form {
     pattern: String,
-    compiled: Option<Search>,
+    compiled: Option<Compiled>,
     place: Place,
     /// Where the last one was found began here; a form found further on is doubted.
     start: usize,
+}
+
+#[derive(Debug)]
+enum Compiled {
+    Start(Box<Start>),
+    Search(Box<Search>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,22 +141,25 @@ struct Match {
 
 impl Form {
     fn find(&mut self, line: &[u8]) -> Result<Option<Match>, String> {
-        let search = self
-            .compiled
-            .get_or_insert_with(|| Search::new(&self.pattern));
-        if self.place == Place::Beginning {
-            let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
-            let most = line.iter().take(2).take_while(|b| !word(b)).count();
-            for skip in (0..=most).rev() {
-                if search.find(&line[skip..])?
-                    && let Some((start, end)) = search.group(0)
-                {
-                    let stamp = skip + start..skip + end;
-                    return Ok(Some(Match { start: 0, stamp }));
-                }
+        let compiled = match &mut self.compiled {
+            Some(compiled) => compiled,
+            none => none.insert(match self.place {
+                Place::Beginning => Compiled::Start(Box::new(Start::new(&self.pattern)?)),
+                _ => Compiled::Search(Box::new(Search::new(&self.pattern))),
+            }),
+        };
+        let search = match compiled {
+            Compiled::Search(search) => search,
+            Compiled::Start(start) => {
+                let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
+                let most = line.iter().take(2).take_while(|b| !word(b)).count();
+                let mut places = (0..=most).rev();
+                return Ok(places.find_map(|skip| {
+                    let stamp = skip..skip + start.end(&line[skip..])?;
+                    Some(Match { start: 0, stamp })
+                }));
             }
-            return Ok(None);
-        }
+        };
         if !search.find(line)? {
             return Ok(None);
         }

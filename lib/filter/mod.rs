@@ -2,10 +2,12 @@
 
 mod argument;
 mod dates;
+mod groups;
 mod ini;
 mod pattern;
 mod port;
 mod session;
+mod several;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -13,8 +15,9 @@ mod values;
 
 use self::argument::{find, options};
 use self::dates::Dates;
+use self::groups::{Group, Groups, IDENTITY};
 use self::ini::Ini;
-use self::pattern::{Group, Groups, Pattern, Trouble};
+use self::pattern::{Pattern, Trouble};
 use self::session::Sessions;
 use self::values::Values;
 use crate::address::Address;
@@ -23,8 +26,8 @@ use crate::sieve::{self, Sieve};
 
 /// More lines than this are not searched together, whatever the filter says.
 const MAX_LINES: usize = 1000;
-/// Of a line searched together with others, no more bytes are held.
-const MAX_HELD: usize = 16 << 10;
+/// So many patterns, chosen by a text's first byte, are tried without a look at the literals.
+const FEW: usize = 2;
 
 /// What a filter says of a line.
 #[derive(Debug, PartialEq)]
@@ -47,6 +50,8 @@ pub struct Filter {
     rules: Vec<String>,
     prefix: Option<Pattern>,
     failures: Vec<Pattern>,
+    /// For each byte that a text begins with, the numbers of the `failures` that may match.
+    begun: Vec<Vec<u16>>,
     ignores: Vec<Pattern>,
     dates: Dates,
     /// So many lines are searched together.
@@ -55,7 +60,9 @@ pub struct Filter {
     sessions: Sessions,
     sieve: Sieve,
     candidates: Vec<u16>,
+    /// Room for a line without its time stamp, and for what the prefix leaves of it.
     text: Vec<u8>,
+    content: Vec<u8>,
     journal: bool,
 }
 
@@ -93,14 +100,7 @@ impl Filter {
             None => None,
         };
         let failures = all("failregex")?;
-        let identity = [
-            Group::Ip4,
-            Group::Ip6,
-            Group::Dns,
-            Group::Id,
-            Group::Session,
-        ];
-        let told = |p: &Pattern| identity.iter().any(|g| p.names(*g));
+        let told = |p: &Pattern| p.names(Group::Session) || IDENTITY.iter().any(|g| p.names(*g));
         if !prefix.as_ref().is_some_and(told)
             && let Some(number) = failures.iter().position(|p| !told(p))
         {
@@ -115,11 +115,16 @@ impl Filter {
             .map(|p| sieve::untorn(&p.literals))
             .collect();
         let rules = (1..=failures.len()).map(|number| format!("{name}/{number}"));
+        let begun = (0..=u8::MAX).map(|byte| {
+            let may = failures.iter().zip(0..).filter(|(p, _)| p.first.has(byte));
+            may.map(|(_, number)| number).collect()
+        });
         Ok(Filter {
             rules: rules.collect(),
             name,
             prefix,
             sieve: Sieve::new(&literals)?,
+            begun: begun.collect(),
             failures,
             ignores: all("ignoreregex")?,
             dates: Dates::new(values.lines("datepattern"))?,
@@ -128,6 +133,7 @@ impl Filter {
             sessions: Sessions::default(),
             candidates: Vec::new(),
             text: Vec::new(),
+            content: Vec::new(),
             journal: values.lines("journalmatch").next().is_some(),
         })
     }
@@ -189,13 +195,11 @@ impl Filter {
         if line.is_empty() || line.starts_with(b"#") {
             return Ok(Verdict::Nothing);
         }
-        let text = std::mem::take(&mut self.text);
-        let (verdict, text) = if self.lines > 1 {
-            (self.several(line), text)
+        let verdict = if self.lines > 1 {
+            self.several(line)
         } else {
-            self.single(line, text)
+            self.single(line)
         };
-        self.text = text;
         match verdict {
             Ok(verdict) => Ok(verdict),
             Err((pattern, Trouble::TooManySteps)) => Ok(Verdict::TooManySteps { pattern }),
@@ -218,64 +222,64 @@ impl Filter {
         Ok(())
     }
 
-    fn single(
-        &mut self,
-        line: &[u8],
-        mut text: Vec<u8>,
-    ) -> (Result<Verdict, (usize, Trouble)>, Vec<u8>) {
-        self.sieve.candidates(line, &mut self.candidates);
-        let verdict = if self.candidates.is_empty() {
-            Ok(Verdict::Nothing)
-        } else {
-            self.cut(line, &mut text)
-                .and_then(|()| self.judge(&mut text))
-        };
-        (verdict, text)
+    fn single(&mut self, line: &[u8]) -> Result<Verdict, (usize, Trouble)> {
+        if self.sieve.literals().is_some() && self.sieve.find(line, 0).is_none() {
+            return Ok(Verdict::Nothing);
+        }
+        let mut text = std::mem::take(&mut self.text);
+        let mut content = std::mem::take(&mut self.content);
+        let cut = self.cut(line, &mut text);
+        let verdict = cut.and_then(|()| self.judge(&text, &mut content));
+        (self.text, self.content) = (text, content);
+        verdict
     }
 
-    /// One line, cut already, against the patterns that the sieve left.
-    fn judge(&mut self, text: &mut Vec<u8>) -> Result<Verdict, (usize, Trouble)> {
+    /// One line, cut already; `room` is for what the prefix leaves of it.
+    fn judge(&mut self, text: &[u8], room: &mut Vec<u8>) -> Result<Verdict, (usize, Trouble)> {
         let early = self.ignores_first();
-        if early && self.ignored(text)? {
+        if early && ignored(&mut self.ignores, text)? {
             return Ok(Verdict::Nothing);
         }
         let mut before = Groups::default();
+        let mut content = text;
         if let Some(prefix) = &mut self.prefix {
             if !prefix.search(text).map_err(|t| (0, t))? {
                 return Ok(Verdict::Nothing);
             }
             before = prefix.groups(text);
             if let Some((start, end)) = prefix.content() {
-                text.copy_within(start..end, 0);
-                text.truncate(end - start);
-                text.push(b'\n');
+                content = if text[end..] == *b"\n" {
+                    &text[start..]
+                } else {
+                    room.clear();
+                    room.extend_from_slice(&text[start..end]);
+                    room.push(b'\n');
+                    room
+                };
             }
         }
-        let candidates = std::mem::take(&mut self.candidates);
-        let mut verdict = Ok(Verdict::Nothing);
-        for &number in &candidates {
+        let begun = content.first().map(|b| &self.begun[usize::from(*b)]);
+        let numbers = match begun.filter(|numbers| numbers.len() <= FEW) {
+            Some(numbers) => numbers,
+            None => {
+                self.sieve.candidates(content, &mut self.candidates);
+                &self.candidates
+            }
+        };
+        for &number in numbers {
             let number = usize::from(number);
             let pattern = &mut self.failures[number];
-            match pattern.search(text) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(trouble) => {
-                    verdict = Err((number + 1, trouble));
-                    break;
-                }
+            if !pattern.search(content).map_err(|t| (number + 1, t))? {
+                continue;
             }
-            let found = pattern.groups(text);
-            verdict = match early || self.ignores.is_empty() || !self.ignored(text)? {
-                true => {
-                    before.lay(found);
-                    Ok(self.verdict(before, number + 1))
-                }
-                false => Ok(Verdict::Nothing),
-            };
-            break;
+            let found = pattern.groups(content);
+            if !early && ignored(&mut self.ignores, content)? {
+                return Ok(Verdict::Nothing);
+            }
+            before.lay(found);
+            return Ok(self.verdict(before, number + 1));
         }
-        self.candidates = candidates;
-        verdict
+        Ok(Verdict::Nothing)
     }
 
     /// fail2ban looks at `ignoreregex` first where it has fewer of them by three.
@@ -283,66 +287,9 @@ impl Filter {
         !self.ignores.is_empty() && self.ignores.len() + 2 < self.failures.len()
     }
 
-    fn ignored(&mut self, text: &[u8]) -> Result<bool, (usize, Trouble)> {
-        for pattern in &mut self.ignores {
-            if pattern.search(text).map_err(|t| (0, t))? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Several lines searched together (`maxlines`): the last ones that no failure has used up.
-    fn several(&mut self, line: &[u8]) -> Result<Verdict, (usize, Trouble)> {
-        let mut text = Vec::new();
-        self.cut(line, &mut text)?;
-        if text.len() > MAX_HELD {
-            text.truncate(MAX_HELD - 1);
-            text.push(b'\n');
-        }
-        self.held.push(text);
-        if self.held.len() > self.lines {
-            self.held.remove(0);
-        }
-        let lines = self.held.clone();
-        let mut text = self.held.concat();
-        let early = self.ignores_first();
-        if early && self.ignored(&text)? {
-            return Ok(Verdict::Nothing);
-        }
-        let mut before = Groups::default();
-        if let Some(prefix) = &mut self.prefix {
-            if !prefix.search(&text).map_err(|t| (0, t))? {
-                return Ok(Verdict::Nothing);
-            }
-            before = prefix.groups(&text);
-            if let Some((start, end)) = prefix.content() {
-                text = [&text[start..end], b"\n"].concat();
-                self.held = vec![text.clone()];
-            }
-        }
-        for number in 0..self.failures.len() {
-            let pattern = &mut self.failures[number];
-            if !pattern.search(&text).map_err(|t| (number + 1, t))? {
-                continue;
-            }
-            let found = pattern.groups(&text);
-            let (matched, rest) = used_up(&lines, &text, pattern);
-            if !early && self.ignored(&matched.concat())? {
-                self.held = rest;
-                return Ok(Verdict::Nothing);
-            }
-            self.held = rest;
-            before.lay(found);
-            return Ok(self.verdict(before, number + 1));
-        }
-        Ok(Verdict::Nothing)
-    }
-
     fn verdict(&mut self, found: Groups, pattern: usize) -> Verdict {
         let say = |found: &Groups| {
-            let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
-            let Some(text) = identity.iter().find_map(|g| found.get(*g)) else {
+            let Some(text) = IDENTITY.iter().find_map(|g| found.get(*g)) else {
                 return Verdict::Nothing;
             };
             let parsed = match found.get(Group::Cidr) {
@@ -361,25 +308,11 @@ impl Filter {
     }
 }
 
-/// The lines that a match takes, and those that stay: the ones around it and those that `<SKIPLINES>` passed over.
-fn used_up(lines: &[Vec<u8>], text: &[u8], pattern: &Pattern) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let (start, end) = pattern.span(0).unwrap_or((0, 0));
-    let newlines = |upto: usize| memchr::memchr_iter(b'\n', &text[..upto]).count();
-    let first = newlines(start.min(text.len())).min(lines.len());
-    // The line that the match ends in is used up whole.
-    let last = newlines(end.saturating_sub(1).min(text.len())) + 1;
-    let last = last.clamp(first, lines.len());
-    let skipped = pattern.skipped(text);
-    let mut skipped: Vec<&[u8]> = skipped.split_inclusive(|b| *b == b'\n').collect();
-    let (mut matched, mut rest) = (Vec::new(), lines[..first].to_vec());
-    for line in &lines[first..last] {
-        if skipped.first().is_some_and(|s| *s == line.as_slice()) {
-            skipped.remove(0);
-            rest.push(line.clone());
-        } else {
-            matched.push(line.clone());
+fn ignored(patterns: &mut [Pattern], text: &[u8]) -> Result<bool, (usize, Trouble)> {
+    for pattern in patterns {
+        if pattern.search(text).map_err(|t| (0, t))? {
+            return Ok(true);
         }
     }
-    rest.extend_from_slice(&lines[last..]);
-    (matched, rest)
+    Ok(false)
 }

@@ -2,85 +2,15 @@
 
 use std::cell::OnceCell;
 
+use super::groups::{GROUPS, Group, Groups};
 use super::port::{Engine, port};
 use super::tags;
 use crate::search::Search;
 use crate::sieve;
-use crate::walk::{Walk, Walker};
+use crate::walk::{Bytes, Walk, Walker};
 
 /// A line on which a backtracking pattern takes more steps back than this is given up.
 const MAX_STEPS: usize = 200_000;
-
-/// The groups that a verdict is made of.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Group {
-    Ip4,
-    Ip6,
-    Dns,
-    Cidr,
-    /// What fail2ban counts where there is no address.
-    Id,
-    Session,
-    User,
-    NoFail,
-    Forget,
-    Gained,
-    Content,
-}
-
-const GROUPS: [(&str, Group); 11] = [
-    ("ip4", Group::Ip4),
-    ("ip6", Group::Ip6),
-    ("dns", Group::Dns),
-    ("cidr", Group::Cidr),
-    ("fid", Group::Id),
-    ("mlfid", Group::Session),
-    ("user", Group::User),
-    ("nofail", Group::NoFail),
-    ("mlfforget", Group::Forget),
-    ("mlfgained", Group::Gained),
-    ("content", Group::Content),
-];
-
-/// What the groups of a match hold; a later pattern's match is laid over an earlier one's.
-#[derive(Clone, Debug, Default)]
-pub struct Groups([Option<Vec<u8>>; GROUPS.len()]);
-
-impl Groups {
-    pub fn get(&self, group: Group) -> Option<&[u8]> {
-        self.0[group as usize].as_deref()
-    }
-
-    /// Whether the group took part and is not empty.
-    pub fn has(&self, group: Group) -> bool {
-        self.get(group).is_some_and(|text| !text.is_empty())
-    }
-
-    pub fn take(&mut self, group: Group) -> Option<Vec<u8>> {
-        self.0[group as usize].take()
-    }
-
-    pub fn set(&mut self, group: Group, text: Vec<u8>) {
-        self.0[group as usize] = Some(text);
-    }
-
-    /// Cuts long texts, to bound the memory that they take.
-    pub fn clip(&mut self, length: usize) {
-        for text in self.0.iter_mut().flatten().filter(|t| t.len() > length) {
-            text.truncate(length);
-            text.shrink_to_fit();
-        }
-    }
-
-    /// Lays the groups of `other` that took part over these.
-    pub fn lay(&mut self, other: Groups) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            if theirs.is_some() {
-                *mine = theirs;
-            }
-        }
-    }
-}
 
 /// Why a pattern gives no answer for a line.
 #[derive(Debug, PartialEq)]
@@ -98,27 +28,31 @@ pub struct Pattern {
     exact: Option<String>,
     /// The pattern itself once more, where it can be walked.
     walking: Option<String>,
-    lines: bool,
     /// Literals of which every match has one.
     pub literals: Vec<Vec<u8>>,
+    /// The bytes that a text may begin with that matches.
+    pub first: Bytes,
     compiled: OnceCell<Compiled>,
-    /// Where the last match and its groups stand, by number.
-    spans: Vec<Option<(usize, usize)>>,
 }
 
 #[derive(Debug)]
 struct Compiled {
     linear: Search,
     walker: Option<(Walker, Walk)>,
-    exact: Option<fancy_regex::Regex>,
-    /// Groups beyond this number are of no interest.
-    count: usize,
+    exact: Option<Exact>,
     /// Which number stands for which of our groups.
     groups: Vec<(usize, Group)>,
     /// Numbers of groups that stand in for another where that one is empty (`F-ALT_USER`).
     instead: Vec<(usize, Group)>,
     /// Numbers of the groups that `<SKIPLINES>` makes.
     skips: Vec<usize>,
+}
+
+/// A pattern by backtracking, and where the groups of its last match stand.
+#[derive(Debug)]
+struct Exact {
+    regex: fancy_regex::Regex,
+    spans: Vec<Option<(usize, usize)>>,
 }
 
 impl Pattern {
@@ -132,14 +66,14 @@ impl Pattern {
         };
         let walking = port(&text, lines, Engine::Walking).ok();
         let walking = walking.filter(|walking| ported.loose && !walking.loose);
+        let hir = sieve::parsed(&ported.text)?;
         Ok(Pattern {
             walking: walking.map(|walking| walking.text),
-            literals: sieve::required(&ported.text)?,
+            literals: sieve::required(&hir),
+            first: Bytes::first(&hir),
             linear: ported.text,
             exact,
-            lines,
             compiled: OnceCell::new(),
-            spans: Vec::new(),
         })
     }
 
@@ -167,11 +101,14 @@ impl Pattern {
                 .build()
                 .map_err(|e| Trouble::Broken(e.to_string()))
         });
-        let exact = exact.transpose()?;
+        let exact = exact.transpose()?.map(|regex| {
+            let spans = Vec::new();
+            Exact { regex, spans }
+        });
         let names: Vec<(usize, String)> = match (&walker, &exact) {
             (Some((walker, _)), _) => walker.names().to_vec(),
             (None, Some(exact)) => {
-                let names = exact.capture_names().enumerate();
+                let names = exact.regex.capture_names().enumerate();
                 names
                     .filter_map(|(number, name)| Some((number, name?.to_string())))
                     .collect()
@@ -182,7 +119,6 @@ impl Pattern {
             linear,
             walker,
             exact,
-            count: 1 + names.iter().map(|(number, _)| *number).max().unwrap_or(0),
             groups: Vec::new(),
             instead: Vec::new(),
             skips: Vec::new(),
@@ -225,24 +161,12 @@ impl Pattern {
 
     /// Searches `text` (with its last newline); [`span`](Self::span) tells where the match and its groups stand.
     pub fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
-        let mut spans = std::mem::take(&mut self.spans);
-        spans.clear();
-        let found = self.compiled()?.search(text, &mut spans);
-        // What stands for `$` takes a last newline in; the match itself ends before it.
-        if let (false, Some(Some((start, end)))) = (self.lines, spans.first_mut())
-            && *end == text.len()
-            && *end > *start
-            && text.ends_with(b"\n")
-        {
-            *end -= 1;
-        }
-        self.spans = spans;
-        found
+        self.compiled()?.search(text)
     }
 
     /// Where a group of the last match stands; 0 is the whole match.
     pub fn span(&self, number: usize) -> Option<(usize, usize)> {
-        self.spans.get(number).copied().flatten()
+        self.compiled.get()?.group(number)
     }
 
     /// Where the group `content` of the last match stands.
@@ -253,12 +177,12 @@ impl Pattern {
     }
 
     /// The groups of the last match, in `text`, that a verdict is made of.
-    pub fn groups(&self, text: &[u8]) -> Groups {
+    pub fn groups<'t>(&self, text: &'t [u8]) -> Groups<'t> {
         let mut groups = Groups::default();
         let Some(compiled) = self.compiled.get() else {
             return groups;
         };
-        let held = |number: usize| self.span(number).map(|(s, e)| text[s..e].to_vec());
+        let held = |number: usize| compiled.group(number).map(|(s, e)| &text[s..e]);
         let wanted = compiled.groups.iter().filter(|(_, g)| *g != Group::Content);
         for (number, group) in wanted {
             groups.0[*group as usize] = held(*number);
@@ -284,19 +208,11 @@ impl Pattern {
 }
 
 impl Compiled {
-    /// Searches `text`; puts where the match and its groups stand into `spans`, by number.
-    fn search(
-        &mut self,
-        text: &[u8],
-        spans: &mut Vec<Option<(usize, usize)>>,
-    ) -> Result<bool, Trouble> {
+    fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
         if let Some((walker, walk)) = &mut self.walker {
+            // Where even what matches more does not match, the rest of the steps need not be taken.
             return match walker.walk(text, 0, walk) {
-                Some(found) => {
-                    spans.extend((0..self.count).map(|number| walk.group(number)));
-                    Ok(found)
-                }
-                // Where even what matches more does not match, the rest of the steps need not be taken.
+                Some(found) => Ok(found),
                 None => match self.linear.find(text).map_err(Trouble::Broken)? {
                     true => Err(Trouble::TooManySteps),
                     false => Ok(false),
@@ -306,13 +222,22 @@ impl Compiled {
         if !self.linear.find(text).map_err(Trouble::Broken)? {
             return Ok(false);
         }
-        let Some(exact) = &self.exact else {
-            spans.extend((0..self.count).map(|number| self.linear.group(number)));
+        let Some(Exact { regex, spans }) = &mut self.exact else {
             return Ok(true);
         };
-        let found = exact.captures(text).map_err(|_| Trouble::TooManySteps)?;
+        let found = regex.captures(text).map_err(|_| Trouble::TooManySteps)?;
         let Some(found) = found else { return Ok(false) };
-        spans.extend((0..self.count).map(|i| found.get(i).map(|m| (m.start(), m.end()))));
+        spans.clear();
+        spans.extend((0..found.len()).map(|i| found.get(i).map(|m| (m.start(), m.end()))));
         Ok(true)
+    }
+
+    /// Where a group of the last match stands.
+    fn group(&self, number: usize) -> Option<(usize, usize)> {
+        match (&self.walker, &self.exact) {
+            (Some((_, walk)), _) => walk.group(number),
+            (None, Some(exact)) => exact.spans.get(number).copied().flatten(),
+            (None, None) => self.linear.group(number),
+        }
     }
 }

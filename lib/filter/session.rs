@@ -1,32 +1,85 @@
 //! Sessions: what the lines of one connection (`F-MLFID`) tell together.
 
-use std::collections::{HashMap, VecDeque};
-
-use super::pattern::{Group, Groups};
+use super::groups::{COUNT, Group, Groups, IDENTITY};
 
 /// So many connections are remembered at once, as many as fail2ban remembers; the oldest goes first.
 const MAX_SESSIONS: usize = 100;
 /// No more bytes of one group are remembered, nor of a connection's name.
 const MAX_TEXT: usize = 1024;
-/// So many user names tell that there is more than one.
-const MAX_USERS: usize = 2;
+/// Of so many connections that came last, those that have ended are still in their places.
+const PLACES: usize = 2 * MAX_SESSIONS;
+/// So many hashes are compared at once.
+const TOGETHER: usize = 8;
+/// The hash of no name.
+const NOBODY: u32 = 0;
+
+/// Where a text stands in a session's texts.
+type Span = (u16, u16);
 
 /// What is known of one connection.
 #[derive(Debug, Default)]
 struct Session {
-    groups: Groups,
-    users: Vec<Vec<u8>>,
+    /// All that is remembered, one behind the other.
+    texts: Vec<u8>,
+    name: Span,
+    /// The first user's name.
+    user: Span,
+    groups: [Option<Span>; COUNT],
+    /// There were several users.
+    several: bool,
     /// A failure was seen before the address was known.
     pending: bool,
-    number: u64,
 }
 
-#[derive(Debug, Default)]
+impl Session {
+    fn text(&self, (start, end): Span) -> &[u8] {
+        &self.texts[usize::from(start)..usize::from(end)]
+    }
+
+    fn groups(&self) -> Groups<'_> {
+        Groups(self.groups.map(|span| span.map(|span| self.text(span))))
+    }
+
+    fn add(&mut self, text: &[u8]) -> Span {
+        let start = self.texts.len() as u16;
+        self.texts.extend_from_slice(clipped(text));
+        (start, self.texts.len() as u16)
+    }
+
+    fn fill(&mut self, name: &[u8], user: &[u8], groups: &Groups) {
+        self.texts.clear();
+        self.name = self.add(name);
+        self.user = self.add(user);
+        self.groups = groups.0.map(|text| text.map(|text| self.add(text)));
+    }
+}
+
+/// The connections that are remembered. They are so few that a look at all of their hashes is quicker than a map, and that who
+/// sees to it that hashes are alike gains little.
+#[derive(Debug)]
 pub struct Sessions {
-    known: HashMap<Vec<u8>, Session>,
-    /// In the order in which they came; one whose number is not in `known` is gone already.
-    order: VecDeque<(u64, Vec<u8>)>,
-    count: u64,
+    /// Of the connection in each place, its name's hash.
+    hashes: [u32; PLACES],
+    places: Vec<Session>,
+    /// How many connections there were, each in the place behind the one before, and how many of them are forgotten for sure.
+    begun: usize,
+    gone: usize,
+    /// How many are remembered.
+    live: usize,
+    spare: Session,
+}
+
+impl Default for Sessions {
+    fn default() -> Sessions {
+        Sessions {
+            hashes: [NOBODY; PLACES],
+            places: Vec::new(),
+            begun: 0,
+            gone: 0,
+            live: 0,
+            spare: Session::default(),
+        }
+    }
 }
 
 impl Sessions {
@@ -39,89 +92,133 @@ impl Sessions {
         if name.len() > MAX_TEXT {
             return decided(&found).then(|| say(&found));
         }
-        let gained = found.has(Group::Gained);
-        if gained && !found.has(Group::NoFail) {
-            let text = found.get(Group::Gained).unwrap_or_default().to_vec();
+        let gained = found.get(Group::Gained).filter(|text| !text.is_empty());
+        if let Some(text) = gained.filter(|_| !found.has(Group::NoFail)) {
             found.set(Group::NoFail, text);
         }
         let forget = found.take(Group::Forget).is_some_and(|t| !t.is_empty());
-        let mut new = Session::default();
-        let known = self.known.get_mut(&name);
-        if known.is_none() && forget {
+        let hash = hash(name);
+        let place = self.find(hash, name);
+        if place.is_none() && forget {
             // A connection that ends with its first line is nothing to remember.
             return decided(&found).then(|| say(&found));
         }
-        let is_new = known.is_none();
-        let session = known.unwrap_or(&mut new);
-        if let Some(user) = found.get(Group::User).filter(|u| !u.is_empty())
-            && session.users.len() < MAX_USERS
-        {
-            let user = &user[..user.len().min(MAX_TEXT)];
-            if !session.users.iter().any(|u| u == user) {
-                session.users.push(user.to_vec());
+        let known = place.map(|place| &self.places[place]);
+        let mut groups = known.map(Session::groups).unwrap_or_default();
+        let mut user = known.map_or(&[][..], |known| known.text(known.user));
+        let mut several = known.is_some_and(|known| known.several);
+        if let Some(new) = found.get(Group::User).filter(|u| !u.is_empty()) {
+            several |= !user.is_empty() && user != clipped(new);
+            if user.is_empty() {
+                user = new;
             }
         }
         // The last line alone tells whether this is a failure.
-        session.groups.take(Group::NoFail);
-        session.groups.take(Group::Gained);
-        if gained {
-            session.pending = false;
+        groups.take(Group::NoFail);
+        groups.take(Group::Gained);
+        groups.lay(found);
+        let pending = gained.is_none() && known.is_some_and(|known| known.pending);
+        if pending || several {
+            groups.take(Group::NoFail);
         }
-        session.groups.lay(found);
-        if std::mem::take(&mut session.pending) || session.users.len() >= MAX_USERS {
-            session.groups.take(Group::NoFail);
+        let failure = !groups.has(Group::NoFail);
+        let verdict = decided(&groups).then(|| say(&groups));
+        if let (Some(place), true) = (place, forget) {
+            self.forget(place);
+            return verdict;
         }
-        let failure = !session.groups.has(Group::NoFail);
-        let verdict = decided(&session.groups).then(|| say(&session.groups));
-        session.pending = failure && verdict.is_none();
-        session.groups.clip(MAX_TEXT);
-        if is_new {
-            self.keep(name, new);
-        } else if forget {
-            self.known.remove(&name);
-        }
+        self.spare.fill(name, user, &groups);
+        self.spare.several = several;
+        self.spare.pending = failure && verdict.is_none();
+        let place = place.unwrap_or_else(|| self.new_place(hash));
+        std::mem::swap(&mut self.spare, &mut self.places[place]);
         verdict
     }
 
-    fn keep(&mut self, name: Vec<u8>, mut session: Session) {
-        self.count += 1;
-        session.number = self.count;
-        self.order.push_back((session.number, name.clone()));
-        self.known.insert(name, session);
-        while self.known.len() > MAX_SESSIONS || self.order.len() > 2 * MAX_SESSIONS {
-            let Some((number, name)) = self.order.pop_front() else {
-                break;
-            };
-            if self.known.get(&name).is_some_and(|s| s.number == number) {
-                self.known.remove(&name);
+    fn find(&self, hash: u32, name: &[u8]) -> Option<usize> {
+        for (row, hashes) in self.hashes.chunks_exact(TOGETHER).enumerate() {
+            // Without a way out early the compiler compares them at once.
+            if hashes.iter().fold(false, |any, h| any | (*h == hash)) {
+                let is = |place: &usize| {
+                    let session = &self.places[*place];
+                    self.hashes[*place] == hash && session.text(session.name) == name
+                };
+                let place = (row * TOGETHER..(row + 1) * TOGETHER).find(is);
+                if place.is_some() {
+                    return place;
+                }
             }
+        }
+        None
+    }
+
+    /// A place for one more, for which the oldest go where they are too many.
+    fn new_place(&mut self, hash: u32) -> usize {
+        while self.live == MAX_SESSIONS || self.begun - self.gone == PLACES {
+            self.forget(self.gone % PLACES);
+            self.gone += 1;
+        }
+        let place = self.begun % PLACES;
+        if place == self.places.len() {
+            self.places.push(Session::default());
+        }
+        self.hashes[place] = hash;
+        self.begun += 1;
+        self.live += 1;
+        place
+    }
+
+    fn forget(&mut self, place: usize) {
+        if self.hashes[place] != NOBODY {
+            self.hashes[place] = NOBODY;
+            self.live -= 1;
         }
     }
 }
 
+fn clipped(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(MAX_TEXT)]
+}
+
 /// Whether these groups are a failure with an address or another identity.
 fn decided(groups: &Groups) -> bool {
-    let identity = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
-    !groups.has(Group::NoFail) && identity.iter().any(|g| groups.get(*g).is_some())
+    !groups.has(Group::NoFail) && IDENTITY.iter().any(|g| groups.get(*g).is_some())
+}
+
+/// The name in 32 bits that all its bytes have a part in.
+fn hash(name: &[u8]) -> u32 {
+    let mix = |hash: u64, part: u64| {
+        (hash ^ part)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+    };
+    let (eights, rest) = name.as_chunks();
+    let eights = eights.iter().map(|part| u64::from_le_bytes(*part));
+    let rest = rest.iter().map(|byte| u64::from(*byte));
+    let hash = eights.chain(rest).fold(name.len() as u64, mix);
+    (hash as u32).max(NOBODY + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn groups(fields: &[(Group, &str)]) -> Groups {
+    type Fields<'t> = &'t [(Group, &'t str)];
+
+    fn groups<'t>(fields: Fields<'t>) -> Groups<'t> {
         let mut groups = Groups::default();
-        groups.set(Group::Session, b"host sshd[7]:".to_vec());
+        groups.set(Group::Session, b"host sshd[7]:");
         for (group, text) in fields {
-            groups.set(*group, text.as_bytes().to_vec());
+            groups.set(*group, text.as_bytes());
         }
         groups
     }
 
-    fn address(verdict: Option<Groups>) -> Option<String> {
-        let groups = verdict?;
-        let text = groups.get(Group::Ip4)?;
-        Some(String::from_utf8_lossy(text).into_owned())
+    fn address(sessions: &mut Sessions, fields: Fields) -> Option<String> {
+        let text = sessions.merge(groups(fields), |found| {
+            found.get(Group::Ip4).map(<[u8]>::to_vec)
+        });
+        Some(String::from_utf8_lossy(&text??).into_owned())
     }
 
     #[test]
@@ -131,13 +228,10 @@ mod tests {
             (Group::NoFail, "Connection from"),
             (Group::Ip4, "192.0.2.1"),
         ];
+        assert_eq!(address(&mut sessions, &connection), None);
+        let failure = [(Group::User, "root")];
         assert_eq!(
-            address(sessions.merge(groups(&connection), Groups::clone)),
-            None
-        );
-        let failure = groups(&[(Group::User, "root")]);
-        assert_eq!(
-            address(sessions.merge(failure, Groups::clone)).as_deref(),
+            address(&mut sessions, &failure).as_deref(),
             Some("192.0.2.1")
         );
     }
@@ -145,18 +239,15 @@ mod tests {
     #[test]
     fn the_address_stands_on_a_later_line() {
         let mut sessions = Sessions::default();
-        assert_eq!(address(sessions.merge(groups(&[]), Groups::clone)), None);
+        assert_eq!(address(&mut sessions, &[]), None);
         let end = [
             (Group::NoFail, "Disconnected"),
             (Group::Forget, "Disconnected"),
             (Group::Ip4, "192.0.2.1"),
         ];
-        assert_eq!(
-            address(sessions.merge(groups(&end), Groups::clone)).as_deref(),
-            Some("192.0.2.1")
-        );
+        assert_eq!(address(&mut sessions, &end).as_deref(), Some("192.0.2.1"));
         // And it is forgotten by that.
-        assert_eq!(address(sessions.merge(groups(&[]), Groups::clone)), None);
+        assert_eq!(address(&mut sessions, &[]), None);
     }
 
     #[test]
@@ -168,24 +259,53 @@ mod tests {
                 (Group::User, user),
                 (Group::Ip4, "192.0.2.1"),
             ];
-            assert_eq!(
-                address(sessions.merge(groups(&line), Groups::clone)).as_deref(),
-                expected
-            );
+            assert_eq!(address(&mut sessions, &line).as_deref(), expected);
         }
     }
 
     #[test]
     fn memory_is_bounded() {
         let mut sessions = Sessions::default();
+        let long = "x".repeat(10 * MAX_TEXT);
         for i in 0..10 * MAX_SESSIONS {
-            let mut line = groups(&[(Group::User, &"x".repeat(10 * MAX_TEXT))]);
-            line.set(Group::Session, format!("{i}").into_bytes());
+            let name = format!("{i}");
+            let fields = [(Group::User, long.as_str())];
+            let mut line = groups(&fields);
+            line.set(Group::Session, name.as_bytes());
             sessions.merge(line, |_| ());
         }
-        assert_eq!(sessions.known.len(), MAX_SESSIONS);
-        assert!(sessions.order.len() <= 2 * MAX_SESSIONS);
-        let held = sessions.known.values().map(|s| s.users[0].len()).max();
-        assert_eq!(held, Some(MAX_TEXT));
+        let known = sessions.hashes.iter().filter(|h| **h != NOBODY);
+        assert_eq!((known.count(), sessions.live), (MAX_SESSIONS, MAX_SESSIONS));
+        assert!(sessions.places.len() <= PLACES);
+        let held = sessions.places.iter().map(|s| s.texts.len()).max();
+        assert!(held < Some(3 * MAX_TEXT), "{held:?}");
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let mut sessions = Sessions::default();
+        let mut meet = |number: usize, fields: Fields| {
+            let name = number.to_string();
+            let mut line = groups(fields);
+            line.set(Group::Session, name.as_bytes());
+            sessions.merge(line, |_| ());
+            let known = |n: &usize| {
+                let name = n.to_string();
+                let hash = hash(name.as_bytes());
+                sessions.find(hash, name.as_bytes()).is_some()
+            };
+            (0..=number).filter(known).collect::<Vec<_>>()
+        };
+        let mut live = Vec::new();
+        for number in 0..500 {
+            live.push(number);
+            live.drain(..live.len().saturating_sub(MAX_SESSIONS));
+            assert_eq!(meet(number, &[]), live);
+            // Each third ends at once.
+            if number % 3 == 0 {
+                live.pop();
+                assert_eq!(meet(number, &[(Group::Forget, "x")]), live);
+            }
+        }
     }
 }

@@ -124,7 +124,7 @@ impl Presets {
             for rule in read::read(text).rules {
                 let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
                 let pattern = read::expand(&rule.pattern).map_err(wrong)?;
-                choices.push(sieve::required(&pattern).map_err(wrong)?);
+                choices.push(sieve::required(&sieve::parsed(&pattern).map_err(wrong)?));
                 rules.push(Rule {
                     name: format!("{name}/{}", rule.name),
                     service,

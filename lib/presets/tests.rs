@@ -289,7 +289,7 @@ fn patterns_are_anchored() {
                 compile(&pattern, rule.but.as_deref()).is_some(),
                 "{name}: {pattern}"
             );
-            let literals = sieve::required(&pattern).expect("a pattern");
+            let literals = sieve::required(&sieve::parsed(&pattern).expect("a pattern"));
             assert!(!literals.is_empty(), "{name}: no literal in {pattern}");
             assert_eq!(
                 rule.pattern.contains("<IP>"),

@@ -17,17 +17,15 @@ const COMMON: [&[u8]; 8] = [
 /// Shorter literals are everywhere and tell nothing.
 const MIN_LENGTH: usize = WINDOW;
 
+/// A pattern in the syntax of `regex::bytes` without Unicode; the error says why it is none.
+pub fn parsed(pattern: &str) -> Result<Hir, String> {
+    let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
+    parser.parse(pattern).map_err(|e| explain(&e))
+}
+
 /// The literals of which every match of `pattern` has one; empty where there are none that tell much.
-///
-/// `pattern` is in the syntax of `regex::bytes` without Unicode; the error says why it is none.
-pub fn required(pattern: &str) -> Result<Vec<Vec<u8>>, String> {
-    let hir = ParserBuilder::new()
-        .utf8(false)
-        .unicode(false)
-        .build()
-        .parse(pattern)
-        .map_err(|e| explain(&e))?;
-    Ok(choice(&hir).unwrap_or_default())
+pub fn required(pattern: &Hir) -> Vec<Vec<u8>> {
+    choice(pattern).unwrap_or_default()
 }
 
 /// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
@@ -179,11 +177,11 @@ mod tests {
             (r"(abc)+d*", "abc"),
             (r"\d+", ""),
         ] {
-            let found = required(pattern).expect("a good pattern");
+            let found = required(&parsed(pattern).expect("a good pattern"));
             let found: Vec<_> = found.iter().map(|l| String::from_utf8_lossy(l)).collect();
             assert_eq!(found.join(" "), expected, "{pattern}");
         }
-        assert!(required("(").is_err());
+        assert!(parsed("(").is_err());
     }
 
     #[test]

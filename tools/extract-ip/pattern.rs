@@ -353,7 +353,11 @@ mod tests {
             ("rhost=<IP>", &many, "8.8.8.8"),
             ("^(?i:FROM) <IP>", &many, "9.9.9.9"),
             (r"user=[\w.@]+ ip=<IP>", &hidden, "8.8.8.8"),
-            (r"^user=[\w.@]+ ip=\[<HOST>%eth0\]$", &hidden6, "2001:db8::8"),
+            (
+                r"^user=[\w.@]+ ip=\[<HOST>%eth0\]$",
+                &hidden6,
+                "2001:db8::8",
+            ),
             (r"^user=[\w.@]+ ip=<IP>$", &hidden24, "192.0.2.0/24"),
             (r"^user=[\w.@]+ ip=[\w.]+ ok <IP>", &hidden, "-"),
         ] {

@@ -1,0 +1,68 @@
+//! What the groups of a match hold.
+
+/// The groups that a verdict is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Group {
+    Ip4,
+    Ip6,
+    Dns,
+    Cidr,
+    /// What fail2ban counts where there is no address.
+    Id,
+    Session,
+    User,
+    NoFail,
+    Forget,
+    Gained,
+    Content,
+}
+
+/// So many groups there are.
+pub const COUNT: usize = 11;
+
+pub const GROUPS: [(&str, Group); COUNT] = [
+    ("ip4", Group::Ip4),
+    ("ip6", Group::Ip6),
+    ("dns", Group::Dns),
+    ("cidr", Group::Cidr),
+    ("fid", Group::Id),
+    ("mlfid", Group::Session),
+    ("user", Group::User),
+    ("nofail", Group::NoFail),
+    ("mlfforget", Group::Forget),
+    ("mlfgained", Group::Gained),
+    ("content", Group::Content),
+];
+
+/// What tells who is meant, the first one that there is.
+pub const IDENTITY: [Group; 4] = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
+
+/// What the groups of a match hold; a later pattern's match is laid over an earlier one's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Groups<'t>(pub [Option<&'t [u8]>; COUNT]);
+
+impl<'t> Groups<'t> {
+    pub fn get(&self, group: Group) -> Option<&'t [u8]> {
+        self.0[group as usize]
+    }
+
+    /// Whether the group took part and is not empty.
+    pub fn has(&self, group: Group) -> bool {
+        self.get(group).is_some_and(|text| !text.is_empty())
+    }
+
+    pub fn take(&mut self, group: Group) -> Option<&'t [u8]> {
+        self.0[group as usize].take()
+    }
+
+    pub fn set(&mut self, group: Group, text: &'t [u8]) {
+        self.0[group as usize] = Some(text);
+    }
+
+    /// Lays the groups of `other` that took part over these.
+    pub fn lay(&mut self, other: Groups<'t>) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = theirs.or(*mine);
+        }
+    }
+}
