@@ -51,6 +51,11 @@ impl Output {
         }
     }
 
+    /// Whether records are printed as JSON objects.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Whether a person reads it.
     pub fn is_terminal() -> bool {
         io::stdout().is_terminal()
@@ -140,6 +145,20 @@ impl Output {
         figures::count(&self.buffer[..written]);
         self.buffer.drain(..written);
         done
+    }
+}
+
+/// Appends a number, as formatting would write it, faster.
+pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Time {
 
     /// Appends RFC 3339 in the local time zone, with as much of a fraction as there is.
     pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(rfc3339::encode(self, &mut [0; rfc3339::LENGTH]).as_bytes());
+        out.extend_from_slice(rfc3339::encode(self, &mut [0; rfc3339::LENGTH]));
     }
 
     /// The time from `earlier` to this; zero if `earlier` is later.
@@ -60,7 +60,9 @@ fn general(text: &[u8]) -> Option<Time> {
 /// RFC 3339 in the local time zone, with as much of a fraction as there is.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.pad(rfc3339::encode(*self, &mut [0; rfc3339::LENGTH]))
+        let mut buffer = [0; rfc3339::LENGTH];
+        let text = rfc3339::encode(*self, &mut buffer);
+        f.pad(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
     }
 }
 

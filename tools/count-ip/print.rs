@@ -4,7 +4,7 @@ use std::io::Write;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
-use pipeban::output::Output;
+use pipeban::output::{Output, write_number};
 use pipeban::record::Record;
 use pipeban::time::Time;
 
@@ -29,21 +29,40 @@ pub fn totals(totals: Totals, arguments: &Arguments) -> Result<bool, Fault> {
         columns(ranked, &mut output)?;
     } else {
         for (address, total) in ranked {
-            output.record(&record(address, &total))?;
+            counted(address, total.count, total.span, &mut output)?;
         }
     }
     output.flush()?;
     Ok(any)
 }
 
-fn record(address: Address, total: &Total) -> Record {
-    let mut record = Record::new(address);
-    record.push("count", total.count.to_string().as_bytes());
-    if let Some((first, last)) = total.span {
-        record.push("first", first.to_string().as_bytes());
-        record.push("last", last.to_string().as_bytes());
+/// Prints the record of a count; as text without making one, as there are millions.
+pub fn counted(
+    address: Address,
+    count: u64,
+    span: Option<(Time, Time)>,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    if output.is_json() {
+        let mut record = Record::new(address);
+        record.push("count", count.to_string().as_bytes());
+        if let Some((first, last)) = span {
+            record.push("first", first.to_string().as_bytes());
+            record.push("last", last.to_string().as_bytes());
+        }
+        return output.record(&record);
     }
-    record
+    let buffer = output.buffer();
+    address.write(buffer);
+    buffer.extend_from_slice(b"\tcount=");
+    write_number(count, buffer);
+    if let Some((first, last)) = span {
+        buffer.extend_from_slice(b"\tfirst=");
+        first.write(buffer);
+        buffer.extend_from_slice(b"\tlast=");
+        last.write(buffer);
+    }
+    output.line(b"")
 }
 
 /// Columns are made to fit so many lines; addresses further down may be wider.
