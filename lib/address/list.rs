@@ -11,20 +11,25 @@ pub enum Bits {
     V6(u128),
 }
 
+/// What takes the addresses. Not a closure, as these are not always made part of the loop.
+pub trait Take {
+    fn take(&mut self, bits: Bits);
+}
+
 /// Reads lines that are an address and nothing else, up to `most` or until another line comes.
 ///
 /// Answers how many they were, and how many bytes of `text`. The last lines of a text may be left.
 #[inline(always)]
-pub fn addresses(text: &[u8], most: usize, take: impl FnMut(Bits)) -> (usize, usize) {
+pub fn addresses(text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
         // SAFETY: the processor has what the function needs.
-        return unsafe { avx2::addresses(text, most, take) };
+        return unsafe { avx2::addresses(text, most, to) };
     }
-    one_by_one(text, most, take)
+    one_by_one(text, most, to)
 }
 
-fn one_by_one(text: &[u8], most: usize, mut take: impl FnMut(Bits)) -> (usize, usize) {
+fn one_by_one(text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
     let mut used = 0;
     for i in 0..most {
         let rest = &text[used..];
@@ -36,7 +41,7 @@ fn one_by_one(text: &[u8], most: usize, mut take: impl FnMut(Bits)) -> (usize, u
         } else {
             return (i, used);
         };
-        take(bits);
+        to.take(bits);
         used += end + 1;
     }
     (most, used)
@@ -53,7 +58,7 @@ fn long(text: &[u8]) -> Option<(Bits, usize)> {
 pub(crate) mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{Bits, long};
+    use super::{Bits, Take, long};
 
     /// Digits of a quad, and what its numbers must at least be not to begin with a zero.
     #[derive(Clone, Copy)]
@@ -105,7 +110,7 @@ pub(crate) mod avx2 {
 
     /// See [`super::addresses`].
     #[target_feature(enable = "avx2,bmi1")]
-    pub fn addresses(text: &[u8], most: usize, mut take: impl FnMut(Bits)) -> (usize, usize) {
+    pub fn addresses(text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
         let (mut count, mut start) = (0, 0);
         for (i, chunk) in text.as_chunks::<64>().0.iter().enumerate() {
             let mut ends = newlines(chunk);
@@ -125,7 +130,7 @@ pub(crate) mod avx2 {
                         _ => return (count, start),
                     },
                 };
-                take(bits);
+                to.take(bits);
                 count += 1;
                 start = end + 1;
             }
@@ -203,7 +208,13 @@ mod tests {
         })
     }
 
-    type Read = fn(&[u8], usize, &mut dyn FnMut(Bits)) -> (usize, usize);
+    type Read = fn(&[u8], usize, &mut Vec<Option<Bits>>) -> (usize, usize);
+
+    impl Take for Vec<Option<Bits>> {
+        fn take(&mut self, bits: Bits) {
+            self.push(Some(bits));
+        }
+    }
 
     /// Reads all lines with `read`, and those that it leaves with the standard library.
     fn all(text: &str, read: Read) -> (Vec<Option<Bits>>, usize) {
@@ -211,7 +222,7 @@ mod tests {
         let mut rest = text;
         while !rest.is_empty() {
             let before = all.len();
-            let (count, used) = read(rest.as_bytes(), 7, &mut |bits| all.push(Some(bits)));
+            let (count, used) = read(rest.as_bytes(), 7, &mut all);
             assert_eq!(all.len() - before, count);
             direct += count;
             rest = &rest[used..];
@@ -248,8 +259,8 @@ mod tests {
         let expected: Vec<_> = text.lines().map(bits).collect();
         let right = expected.iter().flatten().count();
         let readers: [Read; 2] = [
-            |text, most, take| addresses(text, most, take),
-            |text, most, take| one_by_one(text, most, take),
+            |text, most, to| addresses(text, most, to),
+            |text, most, to| one_by_one(text, most, to),
         ];
         for read in readers {
             let (all, direct) = all(&text, read);

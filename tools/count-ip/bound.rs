@@ -13,7 +13,7 @@ use crate::counts::BATCH;
 
 /// Memory for tables and what hangs on them, in bytes, where the user sets no other bound. The
 /// program with its buffers stays under 256 MiB.
-const MEMORY: usize = 232 << 20;
+pub const MEMORY: usize = 232 << 20;
 
 /// The last age before all are shifted down.
 const OLDEST: u8 = u8::MAX;

@@ -5,8 +5,9 @@ use pipeban::time::Time;
 use std::net::IpAddr;
 
 use crate::bound::{Aged, Bound};
-use crate::counts::Seed;
-use crate::table::{Slot, Table, prefetch};
+use crate::key::Seed;
+use crate::room::prefetch;
+use crate::table::{Slot, Table};
 
 /// Memory that hangs on a value beside its own size, in bytes.
 pub trait Weight {

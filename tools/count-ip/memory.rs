@@ -8,26 +8,26 @@ use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
 use crate::bound::Bound;
-use crate::counts::Sextets;
+use crate::key::Sextets;
 use crate::known::{Known, Passed};
 use crate::policy::{Policy, Store};
 use crate::tally::Tally;
-use crate::windows::Windows;
+use crate::windows::{MOST_ADDRESSES, Windows};
 
 pub struct Memory {
     tallies: Known<Tally>,
     passed: Known<Passed>,
     /// For most addresses, where the rule is simple.
-    windows: Option<(Windows<u32, 8>, Windows<Sextets, 1>)>,
+    windows: Option<(Windows<u32, 8>, Windows<Sextets, 3>)>,
     /// Prefix lengths of the smallest networks that are counted.
     sizes: [u8; 2],
     pub bound: Bound,
 }
 
-/// What an event counts for.
+/// What an event counts for, and where that was last looked for.
 pub enum Place {
-    Quad(u32),
-    Sextets(Sextets),
+    Quad(u32, usize),
+    Sextets(Sextets, usize),
     /// With the hash of the smallest network around the address.
     Tally(Address, u64),
 }
@@ -42,59 +42,68 @@ impl Memory {
         Memory {
             tallies: Known::new(),
             passed: Known::new(),
-            windows: policy.simple().map(windows),
+            windows: policy
+                .simple()
+                .filter(|_| addresses.is_none_or(|most| most <= MOST_ADDRESSES))
+                .map(windows),
             sizes: policy.smallest(),
             bound: Bound::new(addresses, policy.rule.is_light()),
         }
     }
 
-    /// Finds out what an event of this address counts for, and has the memory bring what is known of that.
+    /// What an event of this address counts for.
     #[inline(always)]
-    pub fn bring(&self, address: Address) -> Place {
+    pub fn place(&self, address: Address) -> Place {
         let simple = self.windows.is_some();
         match address.ip() {
             IpAddr::V4(ip) if simple && address.prefix_len() >= self.sizes[0] => {
-                self.bring_bits(Bits::V4(ip.to_bits()))
+                self.place_of(Bits::V4(ip.to_bits()))
             }
             IpAddr::V6(ip) if simple && address.prefix_len() >= self.sizes[1] => {
-                self.bring_bits(Bits::V6(ip.to_bits()))
+                self.place_of(Bits::V6(ip.to_bits()))
             }
             ip => {
                 let size = self.sizes[usize::from(ip.is_ipv6())];
-                let hash = self.tallies.hash(&address.widen(size));
-                self.tallies.prefetch_index(hash);
-                Place::Tally(address, hash)
+                Place::Tally(address, self.tallies.hash(&address.widen(size)))
             }
         }
     }
 
     /// The same for a single address.
     #[inline(always)]
-    pub fn bring_bits(&self, bits: Bits) -> Place {
-        match (bits, &self.windows) {
-            (Bits::V4(quad), Some((quads, _))) => {
-                let quad = quad & mask4(self.sizes[0]);
-                quads.prefetch_index(quad);
-                Place::Quad(quad)
-            }
-            (Bits::V6(number), Some((_, sextets))) => {
-                let number = (number & mask6(self.sizes[1])).into();
-                sextets.prefetch_index(number);
-                Place::Sextets(number)
-            }
-            (Bits::V4(quad), None) => self.bring(IpAddr::from(Ipv4Addr::from_bits(quad)).into()),
-            (Bits::V6(number), None) => {
-                self.bring(IpAddr::from(Ipv6Addr::from_bits(number)).into())
-            }
+    pub fn place_of(&self, bits: Bits) -> Place {
+        if self.windows.is_some() {
+            return match bits {
+                Bits::V4(quad) => Place::Quad(quad & mask4(self.sizes[0]), 0),
+                Bits::V6(number) => Place::Sextets((number & mask6(self.sizes[1])).into(), 0),
+            };
+        }
+        let ip: IpAddr = match bits {
+            Bits::V4(quad) => Ipv4Addr::from_bits(quad).into(),
+            Bits::V6(number) => Ipv6Addr::from_bits(number).into(),
+        };
+        self.place(ip.into())
+    }
+
+    /// Has the memory bring what leads to that which is known.
+    #[inline(always)]
+    pub fn bring(&self, place: &mut Place) {
+        match (place, &self.windows) {
+            (Place::Quad(quad, at), Some((quads, _))) => *at = quads.bring(*quad),
+            (Place::Sextets(number, at), Some((_, sextets))) => *at = sextets.bring(*number),
+            (Place::Tally(_, hash), _) => self.tallies.prefetch_index(*hash),
+            _ => {}
         }
     }
 
-    /// The second step, when what the first one asked for is there.
+    /// The second step, when that is there.
     #[inline(always)]
-    pub fn bring_more(&self, place: &Place) {
+    pub fn bring_more(&self, place: &mut Place) {
         match (place, &self.windows) {
-            (Place::Quad(quad), Some((quads, _))) => quads.prefetch_row(*quad),
-            (Place::Sextets(number), Some((_, sextets))) => sextets.prefetch_row(*number),
+            (Place::Quad(quad, at), Some((quads, _))) => *at = quads.bring_row(*quad, *at),
+            (Place::Sextets(number, at), Some((_, sextets))) => {
+                *at = sextets.bring_row(*number, *at);
+            }
             (Place::Tally(_, hash), _) => self.tallies.prefetch_entry(*hash),
             _ => {}
         }
@@ -103,8 +112,8 @@ impl Memory {
     /// The address or network that is meant.
     pub fn address(&self, place: &Place) -> Address {
         let (ip, size) = match place {
-            Place::Quad(quad) => (Ipv4Addr::from_bits(*quad).into(), self.sizes[0]),
-            Place::Sextets(number) => {
+            Place::Quad(quad, _) => (Ipv4Addr::from_bits(*quad).into(), self.sizes[0]),
+            Place::Sextets(number, _) => {
                 let ip = Ipv6Addr::from_bits((*number).into());
                 (IpAddr::from(ip), self.sizes[1])
             }
@@ -125,9 +134,11 @@ impl Memory {
         loop {
             let bound = &mut self.bound;
             let reached = match (place, &mut self.windows) {
-                (Place::Quad(quad), Some((quads, _))) => quads.add(*quad, at, now, bound),
-                (Place::Sextets(number), Some((_, sextets))) => {
-                    sextets.add(*number, at, now, bound)
+                (Place::Quad(quad, place), Some((quads, _))) => {
+                    quads.add(*quad, *place, at, now, bound)
+                }
+                (Place::Sextets(number, place), Some((_, sextets))) => {
+                    sextets.add(*number, *place, at, now, bound)
                 }
                 _ => return None,
             };

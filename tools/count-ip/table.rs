@@ -1,16 +1,14 @@
 //! A table with open addressing, laid out for one access to memory that no cache holds.
 //!
-//! Key and value lie side by side in a slot, and `N` slots make a bucket. With 8 bytes a slot and 8 slots a
-//! bucket a bucket is a cache line, all keys of which are compared at once: no branch depends on where in it
-//! a key stands. A full bucket overflows into the next. The place of a key is its hash scaled to the size of
-//! the table: a table then grows by half, in order.
+//! Key and value lie side by side in a slot. A key is looked for from the first slot in a cache line on, and `N` slots
+//! are compared at once: of 8 bytes each, all of that line, and no branch depends on where in it a key stands. The
+//! line of a key is its hash scaled to the size of the table. A table then grows by half, in order and in place.
 
-use std::ptr::NonNull;
+use crate::key::Key;
+use crate::room::{prefetch, room};
 
-use nix::sys::mman::{MmapAdvise, madvise};
-
-/// In bytes.
-const LARGE_PAGE: usize = 2 << 20;
+/// Of a cache, in bytes.
+const LINE: usize = 64;
 
 /// A key with a value; the value 0 is an empty slot.
 #[derive(Clone, Copy, Default)]
@@ -21,30 +19,41 @@ pub struct Slot<K> {
 
 pub struct Table<K, const N: usize> {
     slots: Vec<Slot<K>>,
-    /// So many slots stand before the first bucket, for it to begin a cache line.
+    /// So many slots stand before the first line.
     start: usize,
-    buckets: usize,
+    lines: usize,
 }
 
-impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
+impl<K: Key, const N: usize> Table<K, N> {
     /// Of at least so many slots.
     pub fn new(slots: usize) -> Self {
-        let buckets = slots.div_ceil(N);
-        let ahead = if N > 1 { N } else { 0 };
-        let mut slots = Vec::with_capacity(buckets * N + ahead);
-        ask_for_large_pages(&mut slots);
-        slots.resize(buckets * N + ahead, Slot::default());
-        let start = slots.as_ptr().align_offset(64);
-        Table {
-            start: if start <= ahead { start } else { 0 },
-            slots,
-            buckets,
+        let mut table = Table {
+            slots: Vec::new(),
+            start: 0,
+            lines: 0,
+        };
+        table.extend((slots * size_of::<Slot<K>>()).div_ceil(LINE));
+        table
+    }
+
+    /// Makes it so many lines; what is in it is no longer where it belongs.
+    fn extend(&mut self, lines: usize) {
+        let slots = slots::<K>(lines) + LINE;
+        if self.slots.capacity() < slots {
+            let old = std::mem::replace(&mut self.slots, room(slots));
+            let ahead = self.slots.as_ptr().align_offset(LINE);
+            let ahead = if ahead < LINE { ahead } else { 0 };
+            self.slots.resize(ahead, Slot::default());
+            self.slots.extend_from_slice(&old[self.start..]);
+            self.start = ahead;
         }
+        self.lines = lines;
+        self.slots.resize(self.start + self.len(), Slot::default());
     }
 
     /// How many slots there are.
     pub fn len(&self) -> usize {
-        self.buckets * N
+        slots::<K>(self.lines)
     }
 
     /// In bytes.
@@ -52,11 +61,26 @@ impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
         self.slots.len() * size_of::<Slot<K>>()
     }
 
+    /// In bytes, what it takes to grow, at the worst moment.
+    pub fn growth(&self) -> usize {
+        let in_place = slots::<K>(self.grown()) + LINE <= self.slots.capacity();
+        if in_place {
+            self.size() / 2
+        } else {
+            // Old and new stand side by side.
+            self.size() * 3 / 2
+        }
+    }
+
+    fn grown(&self) -> usize {
+        self.lines * 3 / 2 + 1
+    }
+
     /// Where keys of this hash are looked for first.
     #[inline(always)]
     pub fn home(&self, hash: u64) -> usize {
-        let bucket = (u128::from(hash) * self.buckets as u128) >> 64;
-        self.start + bucket as usize * N
+        let line = (u128::from(hash) * self.lines as u128) >> 64;
+        self.start + (line as usize * LINE).div_ceil(size_of::<Slot<K>>())
     }
 
     /// Has the memory bring what lies at a home, so that it is there when it is needed.
@@ -77,15 +101,15 @@ impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
             let mut same = mask(bucket, |slot| slot.key == key);
             while same != 0 {
                 let slot = same.trailing_zeros() as usize;
-                // An empty slot has the default key.
+                // An empty slot has the default key. None stands before a key that is there.
                 if bucket[slot].value == 0 || is_it(bucket[slot].value) {
                     return place + slot;
                 }
                 same &= same - 1;
             }
-            // They are filled in order.
-            if bucket[N - 1].value == 0 {
-                return place + mask(bucket, |slot| slot.value == 0).trailing_zeros() as usize;
+            let empty = mask(bucket, |slot| slot.value == 0);
+            if empty != 0 {
+                return place + empty.trailing_zeros() as usize;
             }
             place += N;
         }
@@ -121,6 +145,60 @@ impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
         self.slots.iter_mut().filter(|slot| slot.value != 0)
     }
 
+    /// Grows by half. `hash` is that of a slot's key.
+    pub fn grow(&mut self, hash: impl Fn(&Slot<K>) -> u64) {
+        let old = self.len();
+        self.extend(self.grown());
+        // From the end on, each goes to its place further back, where all is in order by then. A few near the
+        // beginning have none there.
+        let few = (self.start..self.start + old).rev().filter_map(|place| {
+            let slot = std::mem::take(&mut self.slots[place]);
+            self.put(slot, &hash, |to| to > place)
+        });
+        let few: Vec<_> = few.collect();
+        for slot in few {
+            self.put(slot, &hash, |_| true);
+        }
+    }
+
+    /// Lets go of those that `stays` does not hold for; it may change their values.
+    pub fn retain(
+        &mut self,
+        hash: impl Fn(&Slot<K>) -> u64,
+        mut stays: impl FnMut(&mut Slot<K>) -> bool,
+    ) {
+        // Each goes back to the first empty place from its home on; those whose home is at the table's end go last.
+        let few = (self.start..self.slots.len()).filter_map(|place| {
+            let mut slot = std::mem::take(&mut self.slots[place]);
+            if slot.value == 0 || !stays(&mut slot) {
+                return None;
+            }
+            self.put(slot, &hash, |to| to <= place)
+        });
+        let few: Vec<_> = few.collect();
+        for slot in few {
+            self.put(slot, &hash, |_| true);
+        }
+    }
+
+    /// Puts a slot where it belongs, if that is a right place; else gives it back.
+    fn put(
+        &mut self,
+        slot: Slot<K>,
+        hash: impl Fn(&Slot<K>) -> u64,
+        right: impl Fn(usize) -> bool,
+    ) -> Option<Slot<K>> {
+        if slot.value == 0 {
+            return None;
+        }
+        let place = self.find(self.home(hash(&slot)), slot.key, |_| false);
+        if !right(place) {
+            return Some(slot);
+        }
+        self.slots[place] = slot;
+        None
+    }
+
     /// Empties all slots.
     pub fn clear(&mut self) {
         self.slots.fill(Slot::default());
@@ -132,63 +210,53 @@ impl<K: Copy + Default + PartialEq, const N: usize> Table<K, N> {
     }
 }
 
+/// How many slots these lines hold.
+fn slots<K>(lines: usize) -> usize {
+    lines * LINE / size_of::<Slot<K>>()
+}
+
 /// A bit for each slot of a bucket.
 #[inline(always)]
 fn mask<K, const N: usize>(bucket: &[Slot<K>; N], is: impl Fn(&Slot<K>) -> bool) -> u32 {
     (0..N).fold(0, |mask, i| mask | u32::from(is(&bucket[i])) << i)
 }
 
-/// Asks for large pages under what a vector has room for, as far as the room is not yet in use. Where each access
-/// goes elsewhere, the processor would have to look up most small pages in memory too.
-fn ask_for_large_pages<T>(room: &mut Vec<T>) {
-    let bytes = room.capacity() * size_of::<T>();
-    let start: *mut u8 = room.as_mut_ptr().cast();
-    // Only whole ones.
-    let ahead = start.align_offset(LARGE_PAGE);
-    let length = bytes.saturating_sub(ahead) / LARGE_PAGE * LARGE_PAGE;
-    if let Some(start) = NonNull::new(start.wrapping_add(ahead)).filter(|_| length > 0) {
-        // SAFETY: the advice changes neither what the memory holds nor whose it is.
-        let advice = unsafe { madvise(start.cast(), length, MmapAdvise::MADV_HUGEPAGE) };
-        // Without them it is only slower.
-        let _ = advice;
-    }
-}
-
-/// Has the memory bring the beginning of a value, without waiting for it.
-#[inline(always)]
-pub fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: this is a hint; nothing is read.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::{Seed, Sextets};
+
+    /// Keys of which some are put, the table grows, and some go: what is there is found, and nothing else.
+    fn through<K: Key, const N: usize>(key: impl Fn(u32) -> K) {
+        let seed = Seed::random();
+        let mut table = Table::<K, N>::new(1);
+        let home = |table: &Table<K, N>, key: K| table.home(key.hash(seed));
+        let mut known = std::collections::HashMap::new();
+        for n in 0..200_000 {
+            let key = key(n % 150_000);
+            if known.len() * 4 >= table.len() * 3 {
+                table.grow(|slot| slot.key.hash(seed));
+            }
+            if n % 50_000 == 49_999 {
+                table.retain(|slot| slot.key.hash(seed), |slot| slot.value % 3 > 0);
+                known.retain(|_, value| *value % 3 > 0);
+            }
+            let place = table.find(home(&table, key), key, |_| true);
+            let slot = table.get_mut(place);
+            assert_eq!(slot.value, known.get(&key).copied().unwrap_or(0));
+            *slot = Slot { key, value: n + 1 };
+            known.insert(key, n + 1);
+        }
+        assert_eq!(table.used().count(), known.len());
+        for (key, value) in known {
+            let place = table.find(home(&table, key), key, |_| true);
+            assert_eq!(table.get(place).value, value);
+        }
+    }
 
     #[test]
-    fn large_pages_under_a_large_table() {
-        if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
-            return; // this system has none
-        }
-        let table = Table::<u32, 8>::new(1 << 20);
-        let middle = table.slots.as_ptr().addr() + (table.size() / 2);
-        let areas = std::fs::read_to_string("/proc/self/smaps").expect("a list of areas");
-        let mut inside = false;
-        let flags = areas.lines().find_map(|line| {
-            let (first, rest) = line.split_once(' ')?;
-            if let Some((from, to)) = first.split_once('-') {
-                let number = |text| usize::from_str_radix(text, 16).expect("an address");
-                inside = (number(from)..number(to)).contains(&middle);
-            }
-            (inside && first == "VmFlags:").then_some(rest)
-        });
-        let flags = flags.expect("the area of the table");
-        assert!(flags.split(' ').any(|flag| flag == "hg"), "{flags}");
+    fn what_is_there_is_found() {
+        through::<u32, 8>(|n| n);
+        through::<Sextets, 3>(|n| Sextets::from(u128::from(n) << 40));
     }
 }

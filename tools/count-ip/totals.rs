@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use memchr::memchr;
-use pipeban::address::list::{Bits, addresses};
+use pipeban::address::list::{Bits, Take, addresses};
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::complain::{self, Fault};
 use pipeban::hits::Hits;
@@ -14,8 +14,9 @@ use pipeban::time::Time;
 
 use crate::Arguments;
 use crate::bound::{Aged, Bound};
-use crate::counts::{BATCH, Batch, Counts, Sextets, keep_first};
+use crate::counts::{BATCH, Batch, Counts, keep_first};
 use crate::event::Event;
+use crate::key::Sextets;
 use crate::known::{Known, Passed, Weight};
 use crate::policy::lets_pass;
 use crate::print;
@@ -127,7 +128,7 @@ fn store(totals: Totals, stored: &mut Hits) -> Result<(), Fault> {
 /// The totals so far. Bare addresses have narrow tables of their own; all else is in `others`.
 pub struct Totals {
     quads: Counts<u32, 8>,
-    sextets: Counts<Sextets, 1>,
+    sextets: Counts<Sextets, 3>,
     others: Known<Total>,
     bound: Bound,
     merge: bool,
@@ -135,6 +136,23 @@ pub struct Totals {
     prefixes: (u8, u8),
     throttle: Option<Duration>,
     passed: Known<Passed>,
+}
+
+/// Bare addresses that are yet to be counted.
+struct Batches {
+    quads: Batch<u32>,
+    sextets: Batch<Sextets>,
+    masks: (u32, u128),
+}
+
+impl Take for Batches {
+    #[inline(always)]
+    fn take(&mut self, bits: Bits) {
+        match bits {
+            Bits::V4(quad) => self.quads.push(quad & self.masks.0),
+            Bits::V6(number) => self.sextets.push((number & self.masks.1).into()),
+        }
+    }
 }
 
 impl Totals {
@@ -154,9 +172,11 @@ impl Totals {
 
     /// Counts the lines of a block; answers how many they were, and which were bad, and why.
     fn count(&mut self, block: &[u8]) -> (u64, Vec<(u64, String)>) {
-        let mask4 = mask4(self.prefixes.0);
-        let mask6 = mask6(self.prefixes.1);
-        let (mut quads, mut sextets) = (Batch::new(), Batch::new());
+        let mut batches = Batches {
+            quads: Batch::new(),
+            sextets: Batch::new(),
+            masks: (mask4(self.prefixes.0), mask6(self.prefixes.1)),
+        };
         let mut bad = Vec::new();
         let mut rest = block;
         let mut lines = 0;
@@ -169,11 +189,8 @@ impl Totals {
             } else {
                 0
             };
-            let (count, used) = addresses(rest, most, |bits| match bits {
-                Bits::V4(quad) => quads.push(quad & mask4, &self.quads),
-                Bits::V6(number) => sextets.push((number & mask6).into(), &self.sextets),
-            });
-            self.count_batches(&mut quads, &mut sextets);
+            let (count, used) = addresses(rest, most, &mut batches);
+            self.count_batches(&mut batches);
             lines += count as u64;
             rest = &rest[used..];
             if count == BATCH || rest.is_empty() {
@@ -194,7 +211,7 @@ impl Totals {
     }
 
     #[inline(always)]
-    fn count_batches(&mut self, quads: &mut Batch<u32>, sextets: &mut Batch<Sextets>) {
+    fn count_batches(&mut self, Batches { quads, sextets, .. }: &mut Batches) {
         let done = self.quads.add_all(quads, &mut self.bound);
         for quad in quads.drain_from(done) {
             self.count_quad(quad, 1);

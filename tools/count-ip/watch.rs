@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use memchr::memchr;
 use pipeban::address::Address;
-use pipeban::address::list::addresses;
+use pipeban::address::list::{Bits, Take, addresses};
 use pipeban::complain::{self, Fault};
 use pipeban::input::{self, Input};
 use pipeban::output::Output;
@@ -18,6 +18,7 @@ use crate::counts::BATCH;
 use crate::event;
 use crate::memory::{Memory, Place};
 use crate::policy::Policy;
+use crate::print;
 use crate::stored::Stored;
 use crate::tally::{Crossing, Event};
 
@@ -35,7 +36,6 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
             false => None,
         },
         output: Output::new(arguments.json),
-        json: arguments.json,
         live: is_live(&arguments.files),
         merge: arguments.merge,
         policy,
@@ -99,14 +99,10 @@ struct Watch {
     batch: Vec<Pending>,
     stored: Option<Stored>,
     output: Output,
-    json: bool,
     live: bool,
     merge: bool,
     done: bool,
 }
-
-/// So many lines ahead, what is known of an address is asked of the memory.
-const AHEAD: usize = 24;
 
 /// A line that is to be counted.
 struct Pending {
@@ -115,6 +111,24 @@ struct Pending {
     at: Option<Time>,
     /// Where it stands in the block; nowhere, if it is a bare address.
     line: Range<usize>,
+}
+
+/// Takes bare addresses into a batch.
+struct Bare<'a> {
+    memory: &'a Memory,
+    batch: &'a mut Vec<Pending>,
+}
+
+impl Take for Bare<'_> {
+    #[inline(always)]
+    fn take(&mut self, bits: Bits) {
+        self.batch.push(Pending {
+            place: self.memory.place_of(bits),
+            count: 1,
+            at: None,
+            line: 0..0,
+        });
+    }
 }
 
 type BadLines = Vec<(u64, String)>;
@@ -128,14 +142,12 @@ impl Watch {
         let mut lines = 0;
         let mut at = 0;
         while at < block.len() {
-            let (count, used) = addresses(&block[at..], BATCH - self.batch.len(), |bits| {
-                self.batch.push(Pending {
-                    place: self.memory.bring_bits(bits),
-                    count: 1,
-                    at: None,
-                    line: 0..0,
-                });
-            });
+            let room = BATCH - self.batch.len();
+            let mut bare = Bare {
+                memory: &self.memory,
+                batch: &mut self.batch,
+            };
+            let (count, used) = addresses(&block[at..], room, &mut bare);
             lines += count as u64;
             at += used;
             if self.batch.len() < BATCH && at < block.len() {
@@ -144,7 +156,7 @@ impl Watch {
                 lines += 1;
                 match event::Event::read(rest, end, self.merge) {
                     Ok(Some(event)) => self.batch.push(Pending {
-                        place: self.memory.bring(event.address),
+                        place: self.memory.place(event.address),
                         count: event.count,
                         at: event.span.map(|(_, last)| last),
                         line: at..at + end,
@@ -165,13 +177,13 @@ impl Watch {
     /// Counts the lines that are read. Their tallies lie all over the memory: they are asked for together.
     fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
-        for pending in batch.iter().take(AHEAD) {
-            self.memory.bring_more(&pending.place);
+        for pending in &mut batch {
+            self.memory.bring(&mut pending.place);
         }
-        for (i, pending) in batch.iter().enumerate() {
-            if let Some(later) = batch.get(i + AHEAD) {
-                self.memory.bring_more(&later.place);
-            }
+        for pending in &mut batch {
+            self.memory.bring_more(&mut pending.place);
+        }
+        for pending in &batch {
             self.count_line(pending, block, now)?;
         }
         batch.clear();
@@ -278,41 +290,20 @@ impl Watch {
         self.print(&record(parse(line), network, &crossing, 0))
     }
 
-    /// Prints what bare addresses reached, millions of times.
+    /// Prints what a bare address reached.
     fn print_bare(&mut self, network: Address, crossing: &Crossing) -> Result<(), Fault> {
-        if self.json || crossing.hosts.is_some() || !crossing.lines.is_empty() {
+        if crossing.hosts.is_some() || !crossing.lines.is_empty() {
             let evidence = self.policy.rule.evidence;
             return self.print(&record(None, network, crossing, evidence));
         }
         self.done = true;
-        let buffer = self.output.buffer();
-        network.write(buffer);
-        buffer.extend_from_slice(b"\tcount=");
-        write_number(crossing.count, buffer);
-        buffer.extend_from_slice(b"\tfirst=");
-        crossing.first.write(buffer);
-        buffer.extend_from_slice(b"\tlast=");
-        crossing.last.write(buffer);
-        self.output.line(b"")
+        let span = Some((crossing.first, crossing.last));
+        print::counted(network, crossing.count, span, &mut self.output)
     }
 
     fn print(&mut self, record: &Record) -> Result<(), Fault> {
         self.done = true;
         self.output.record(record)
-    }
-}
-
-/// As formatting would write it, faster.
-fn write_number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[start..]);
-        }
     }
 }
 

@@ -7,21 +7,31 @@ use std::time::Duration;
 use pipeban::time::Time;
 
 use crate::bound::{Aged, Bound};
-use crate::counts::{Key, Seed};
-use crate::table::{Slot, Table, prefetch};
+use crate::key::{Key, Seed};
+use crate::room::{make_room, prefetch};
+use crate::table::{Slot, Table};
 
-/// The largest threshold for which the width of a row, 8 bytes each, is worth it also for addresses of one event.
+/// The largest threshold for which the width of a row, 8 bytes for each time, is worth it also for addresses of one
+/// event.
 pub const MOST: u64 = 16;
+/// The most addresses: so many rows have a number. It is more than the bound on memory allows.
+pub const MOST_ADDRESSES: usize = (1 << 24) - 1;
 
 /// The first and the last event of a window that reached the threshold.
 type Reached = (Time, Time);
 
+/// Stands for a time that is not there, before all others.
+const NONE: i64 = i64::MIN;
+
 pub struct Windows<K, const N: usize> {
-    /// The number of each address's row, 1 for the first.
+    /// The number of each address's row, 1 for the first, and in the lower 8 bits its age.
     index: Table<K, N>,
-    /// Each row begins with an age and, above 8 bits, the number of times; then these, sorted.
+    /// The last times of each address, sorted: one fewer than the threshold, as reaching it begins anew.
     rows: Vec<i64>,
+    /// Rows that nobody has, each with the next one's number in place of its first time; 0 ends them.
+    free: u32,
     used: usize,
+    width: usize,
     threshold: usize,
     within: Duration,
     seed: Seed,
@@ -29,40 +39,49 @@ pub struct Windows<K, const N: usize> {
 
 impl<K: Key, const N: usize> Windows<K, N> {
     pub fn new(threshold: usize, within: Duration) -> Self {
-        Windows {
+        let mut windows = Windows {
             index: Table::new(64),
             rows: Vec::new(),
+            free: 0,
             used: 0,
+            // The only event of a threshold of 1 is never kept, but the row may become a free one.
+            width: threshold.max(2) - 1,
             threshold,
             within,
             seed: Seed::random(),
-        }
+        };
+        windows.make_room();
+        windows
     }
 
-    /// Has the memory bring the place in the index of a key that is to be counted soon.
+    /// Where a key is looked for in the index; has the memory bring that.
     #[inline(always)]
-    pub fn prefetch_index(&self, key: K) {
-        self.index.prefetch(self.home(key));
+    pub fn bring(&self, key: K) -> usize {
+        let home = self.home(key);
+        self.index.prefetch(home);
+        home
     }
 
-    /// The same for its row, when the index is there.
+    /// When that is there: where the key is or belongs; has the memory bring its row.
     #[inline(always)]
-    pub fn prefetch_row(&self, key: K) {
-        let row = self.index.glance(self.home(key), key);
-        let start = self.start(row);
-        if let Some(row) = self.rows.get(start..start.wrapping_add(self.threshold)) {
+    pub fn bring_row(&self, key: K, home: usize) -> usize {
+        let place = self.index.find(home, key, |_| true);
+        let start = self.start(self.index.get(place).value >> 8);
+        if let Some(row) = self.rows.get(start..start.wrapping_add(self.width)) {
             // It may lie across the end of a cache line.
             prefetch(&row[0]);
             prefetch(&row[row.len() - 1]);
         }
+        place
     }
 
     /// Counts an event; the rules are those of [`Tally::add`](crate::tally::Tally::add). `None` if
-    /// [`Bound::make_room`] must come first.
+    /// [`Bound::make_room`] must come first. `place` is where the key was when it was last looked for.
     #[inline(always)]
     pub fn add(
         &mut self,
         key: K,
+        place: usize,
         at: Time,
         now: Option<Time>,
         bound: &mut Bound,
@@ -70,25 +89,40 @@ impl<K: Key, const N: usize> Windows<K, N> {
         let (age, 1..) = bound.period() else {
             return None;
         };
-        let place = self.index.find(self.home(key), key, |_| true);
-        if self.index.get(place).value == 0 {
-            if self.is_full() || !bound.hold_one() {
-                return None;
+        let mut slot = *self.index.get(place);
+        let mut place = place;
+        if slot.key != key || slot.value == 0 {
+            place = self.index.find(self.home(key), key, |_| true);
+            slot = *self.index.get(place);
+            if slot.value == 0 {
+                slot = self.begin(key, bound)?;
             }
-            self.used += 1;
-            self.rows.resize(self.start(self.used as u32 + 1), 0);
-            *self.index.get_mut(place) = Slot {
-                key,
-                value: self.used as u32,
-            };
         }
+        slot.value = slot.value & !0xff | u32::from(age);
+        *self.index.get_mut(place) = slot;
         bound.pass(1);
-        let start = self.start(self.index.get(place).value);
-        let (head, times) = self.rows[start..][..self.threshold].split_first_mut()?;
-        let length = (*head >> 8) as usize;
-        let (length, reached) = slide(times, length, at, now, self.within);
-        *head = (length as i64) << 8 | i64::from(age);
-        Some(reached)
+        let start = self.start(slot.value >> 8);
+        let row = &mut self.rows[start..][..self.width];
+        Some(slide(&mut row[..self.threshold - 1], at, now, self.within))
+    }
+
+    /// A slot for an address that is not known, with a row; `None` if there must be room first.
+    fn begin(&mut self, key: K, bound: &mut Bound) -> Option<Slot<K>> {
+        if self.is_full() || !bound.hold_one() {
+            return None;
+        }
+        self.used += 1;
+        let number = if self.free == 0 {
+            self.rows.resize(self.rows.len() + self.width, NONE);
+            (self.rows.len() / self.width) as u32
+        } else {
+            let start = self.start(self.free);
+            let row = &mut self.rows[start..][..self.width];
+            let next = std::mem::replace(&mut row[0], NONE) as u32;
+            std::mem::replace(&mut self.free, next)
+        };
+        let value = number << 8;
+        Some(Slot { key, value })
     }
 
     #[inline(always)]
@@ -99,115 +133,168 @@ impl<K: Key, const N: usize> Windows<K, N> {
     /// Where the row of this number begins.
     #[inline(always)]
     fn start(&self, row: u32) -> usize {
-        (row as usize).wrapping_sub(1).wrapping_mul(self.threshold)
+        (row as usize).wrapping_sub(1).wrapping_mul(self.width)
+    }
+
+    /// Makes room for as many rows as the index holds.
+    fn make_room(&mut self) {
+        let rows = self.index.len() * 3 / 4 + 1;
+        make_room(&mut self.rows, rows * self.width);
     }
 
     fn is_full(&self) -> bool {
         self.used * 4 >= self.index.len() * 3
     }
-
-    fn put(&mut self, slot: Slot<K>) {
-        let place = self.index.find(self.home(slot.key), slot.key, |_| true);
-        *self.index.get_mut(place) = slot;
-    }
 }
 
-/// Puts another event into its place among the times, of which `length` count; answers how many do then.
+/// Puts another event among the times before it. The smallest makes room: it is out of the window, or the
+/// threshold is reached.
 #[inline(always)]
-fn slide(
-    times: &mut [i64],
-    length: usize,
-    at: Time,
-    now: Option<Time>,
-    within: Duration,
-) -> (usize, Option<Reached>) {
+fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: Duration) -> Option<Reached> {
     let limit = now.map_or(i64::MAX, |now| now.0);
-    let at = at.0.min(limit);
-    let held = &mut times[..length];
-    for time in held.iter_mut().rev().take_while(|time| **time > limit) {
-        *time = limit;
+    let mut at = at.0.min(limit);
+    if times.last().is_some_and(|last| *last > limit) {
+        set_back(times, limit, within);
     }
-    let newest = held.last().map_or(at, |last| at.max(*last));
-    let Time(from) = Time(newest) - within;
+    let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) else {
+        return Some((Time(at), Time(at)));
+    };
+    let newest = at.max(last);
+    let from = begin(newest, within);
     if at < from {
-        return (length, None);
+        return None;
     }
-    let outside = held.iter().take_while(|time| **time < from).count();
-    let kept = length - outside;
-    if kept == times.len() {
-        let first = Time(times.first().map_or(at, |first| at.min(*first)));
-        return (0, Some((first, Time(newest))));
+    if first >= from {
+        times.fill(NONE);
+        return Some((Time(at.min(first)), Time(newest)));
     }
-    if outside > 0 {
-        times.copy_within(outside..length, 0);
+    for time in times.iter_mut().rev() {
+        let earlier = at.min(*time);
+        *time = at.max(*time);
+        at = earlier;
     }
-    let mut place = kept;
-    while place > 0 && times[place - 1] > at {
-        times[place] = times[place - 1];
-        place -= 1;
+    None
+}
+
+/// The beginning of the window that ends at `newest`.
+#[inline(always)]
+fn begin(newest: i64, within: Duration) -> i64 {
+    let Time(from) = Time(newest) - within;
+    from.max(NONE + 1)
+}
+
+/// Makes times after the limit the limit. What was out of the window before stays so.
+#[cold]
+fn set_back(times: &mut [i64], limit: i64, within: Duration) {
+    let from = times.last().map_or(NONE, |last| begin(*last, within));
+    for time in times {
+        *time = if *time < from { NONE } else { limit.min(*time) };
     }
-    times[place] = at;
-    (kept + 1, None)
 }
 
 impl<K: Key, const N: usize> Aged for Windows<K, N> {
     fn census(&self, ages: &mut [usize; 256]) {
-        for head in self.rows.iter().step_by(self.threshold) {
-            ages[usize::from(*head as u8)] += 1;
+        for slot in self.index.used() {
+            ages[usize::from(slot.value as u8)] += 1;
         }
     }
 
     fn shift(&mut self, by: u8) {
-        for head in self.rows.iter_mut().step_by(self.threshold) {
-            *head -= i64::from((*head as u8).min(by));
+        for slot in self.index.used_mut() {
+            slot.value -= u32::from((slot.value as u8).min(by));
         }
     }
 
     fn forget(&mut self, age: u8) -> usize {
-        // The rows that stay move together; their numbers change.
-        let mut numbers = vec![0; self.used];
-        let mut kept = 0;
-        for (row, number) in numbers.iter_mut().enumerate() {
-            let start = self.start(row as u32 + 1);
-            if self.rows[start] as u8 > age {
-                kept += 1;
-                *number = kept;
-                let place = self.start(kept);
-                self.rows.copy_within(start..start + self.threshold, place);
-            }
-        }
-        self.rows.truncate(self.start(kept + 1));
-        let number = |slot: &Slot<K>| Slot {
-            value: numbers[slot.value as usize - 1],
-            ..*slot
-        };
-        let slots = self.index.used().map(number);
-        let slots: Vec<_> = slots.filter(|slot| slot.value > 0).collect();
-        self.index.clear();
-        slots.into_iter().for_each(|slot| self.put(slot));
-        let gone = self.used - kept as usize;
-        self.used = kept as usize;
+        let seed = self.seed;
+        let (rows, width, free) = (&mut self.rows, self.width, &mut self.free);
+        let mut gone = 0;
+        self.index.retain(
+            |slot| slot.key.hash(seed),
+            |slot| {
+                let stays = slot.value as u8 > age;
+                if !stays {
+                    gone += 1;
+                    let number = slot.value >> 8;
+                    let row = &mut rows[(number as usize - 1) * width..][..width];
+                    row.fill(NONE);
+                    row[0] = std::mem::replace(free, number).into();
+                }
+                stays
+            },
+        );
+        self.used -= gone;
         gone
     }
 
     fn size(&self) -> usize {
-        self.index.size() + self.rows.capacity() * size_of::<i64>()
+        self.index.size() + self.rows.len() * size_of::<i64>()
     }
 
     fn growth(&self) -> usize {
-        // Of the index, old and new stand side by side. The system moves the pages of the rows.
-        if self.is_full() {
-            self.index.size() * 3 / 2 + self.rows.capacity() * size_of::<i64>() / 2
-        } else {
-            0
+        if !self.is_full() {
+            return 0;
         }
+        let rows = self.rows.len() * size_of::<i64>();
+        let in_place = self.rows.len() * 3 / 2 <= self.rows.capacity();
+        self.index.growth() + if in_place { rows / 2 } else { rows * 3 / 2 }
     }
 
     fn grow(&mut self) {
-        let larger = Table::new(self.index.len() * 3 / 2);
-        let old = std::mem::replace(&mut self.index, larger);
-        old.used().for_each(|slot| self.put(*slot));
-        let rows = self.start(self.index.len() as u32 * 3 / 4 + 2);
-        self.rows.reserve_exact(rows - self.rows.len());
+        let seed = self.seed;
+        self.index.grow(|slot| slot.key.hash(seed));
+        self.make_room();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tally::{Event, Rule, Tally};
+    use pipeban::address::Address;
+
+    /// Also with times out of order, and where the clock is set back.
+    #[test]
+    fn as_a_tally_counts() {
+        let mut random = 1u64;
+        let mut below = |end: u64| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            (random >> 33) % end
+        };
+        let host = Address::parse(b"203.0.113.7").expect("an address");
+        for threshold in [1, 2, 3, 5, 16] {
+            let within = Duration::from_micros(5 * threshold);
+            let rule = Rule {
+                threshold: Some(threshold),
+                within: Some(within),
+                ..Rule::default()
+            };
+            let mut windows = Windows::<u32, 8>::new(threshold as usize, within);
+            let mut bound = Bound::new(None, true);
+            let mut tallies = vec![Tally::default(); 1_000];
+            let mut reached = 0;
+            for i in 0..200_000 {
+                let key = below(1_000) as u32;
+                let at = Time((i / 200 + below(20)) as i64);
+                let now = (below(2) > 0).then(|| Time((i / 200 + below(30)) as i64 - 10));
+                let place = windows.bring_row(key, windows.bring(key));
+                let answer = loop {
+                    match windows.add(key, place, at, now, &mut bound) {
+                        Some(answer) => break answer,
+                        None => bound.make_room([&mut windows]),
+                    }
+                };
+                let event = Event {
+                    at,
+                    host,
+                    count: 1,
+                    lines: vec![],
+                };
+                let crossing = tallies[key as usize].add(&rule, event, now);
+                assert_eq!(answer, crossing.map(|c| (c.first, c.last)));
+                reached += u32::from(answer.is_some());
+            }
+            assert!(reached > 1_000, "{reached} at {threshold}");
+        }
     }
 }

@@ -1,0 +1,67 @@
+//! Addresses as the keys of tables. Their hash is seeded, as they are chosen by others.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+
+/// Secret numbers that decide where addresses lie in a table.
+#[derive(Clone, Copy)]
+pub struct Seed(u64, u64);
+
+impl Seed {
+    pub fn random() -> Self {
+        // The standard library seeds its maps from the system's random numbers.
+        let secret = RandomState::new();
+        Seed(secret.hash_one(0), secret.hash_one(1) | 1)
+    }
+
+    #[inline(always)]
+    pub fn hash(self, low: u64, high: u64) -> u64 {
+        fold(fold(low ^ self.0, self.1) ^ high, self.0 | 1)
+    }
+}
+
+/// Multiplies and folds the upper half of the product into the lower one.
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// An address as a number, small as it can be.
+pub trait Key: Copy + Ord + Hash + Default {
+    fn hash(self, seed: Seed) -> u64;
+}
+
+impl Key for u32 {
+    #[inline(always)]
+    fn hash(self, seed: Seed) -> u64 {
+        fold(u64::from(self) ^ seed.0, seed.1)
+    }
+}
+
+/// An IPv6 address in four numbers, as a u128 would be padded to 16 bytes more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Sextets([u32; 4]);
+
+impl From<u128> for Sextets {
+    #[inline(always)]
+    fn from(n: u128) -> Self {
+        Sextets([n >> 96, n >> 64, n >> 32, n].map(|n| n as u32))
+    }
+}
+
+impl From<Sextets> for u128 {
+    fn from(sextets: Sextets) -> Self {
+        sextets
+            .0
+            .iter()
+            .fold(0, |n, part| n << 32 | u128::from(*part))
+    }
+}
+
+impl Key for Sextets {
+    #[inline(always)]
+    fn hash(self, seed: Seed) -> u64 {
+        let [a, b, c, d] = self.0.map(u64::from);
+        seed.hash(a << 32 | b, c << 32 | d)
+    }
+}
