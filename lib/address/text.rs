@@ -33,7 +33,10 @@ pub fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
         text[length..length + 4].copy_from_slice(&OCTETS[usize::from(octet)]);
         length += octet_length(octet) + 1;
     }
-    out.extend_from_slice(&text[..length - 1]);
+    let end = out.len() + length - 1;
+    // All of it, as a copy of fixed size is faster.
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
 /// As RFC 5952 has it, with `::` for the longest row of zeros, the first of several; not for an IPv4-mapped one.
@@ -75,7 +78,9 @@ pub fn write_sextets(ip: Ipv6Addr, out: &mut Vec<u8>) {
         }
         i += 1;
     }
-    out.extend_from_slice(&text[..length]);
+    let end = out.len() + length;
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
 #[cfg(test)]

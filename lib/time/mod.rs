@@ -41,7 +41,7 @@ impl Time {
 
     /// Appends RFC 3339 in the local time zone, with as much of a fraction as there is.
     pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(rfc3339::encode(self, &mut [0; rfc3339::LENGTH]));
+        rfc3339::write(self, out);
     }
 
     /// The time from `earlier` to this; zero if `earlier` is later.
@@ -61,8 +61,8 @@ fn general(text: &[u8]) -> Option<Time> {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut buffer = [0; rfc3339::LENGTH];
-        let text = rfc3339::encode(*self, &mut buffer);
-        f.pad(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
+        let length = rfc3339::encode(*self, &mut buffer);
+        f.pad(std::str::from_utf8(&buffer[..length]).map_err(|_| fmt::Error)?)
     }
 }
 

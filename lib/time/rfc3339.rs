@@ -21,13 +21,27 @@ thread_local! {
     static RECENT_HOUR: Cell<(i64, [u8; 13])> = const { Cell::new((i64::MIN, [0; 13])) };
 }
 
-/// RFC 3339 in the local time zone; a moment out of its years, 0 to 9999, is written as the nearest end, in UTC.
-pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> &[u8] {
-    match encode_at(time, local_offset, buffer) {
-        Some(length) => &buffer[..length],
-        None if time.0 < 0 => b"0000-01-01T00:00:00+00:00",
-        None => b"9999-12-31T23:59:59+00:00",
-    }
+/// Appends a time; see [`encode`].
+pub fn write(time: Time, out: &mut Vec<u8>) {
+    let mut buffer = [0; LENGTH];
+    let end = out.len() + encode(time, &mut buffer);
+    // All of it, as a copy of fixed size is faster.
+    out.extend_from_slice(&buffer);
+    out.truncate(end);
+}
+
+/// RFC 3339 in the local time zone, and its length; a moment out of its years, 0 to 9999, is written as the nearest
+/// end, in UTC.
+pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> usize {
+    encode_at(time, local_offset, buffer).unwrap_or_else(|| {
+        let end = if time.0 < 0 {
+            b"0000-01-01T00:00:00+00:00"
+        } else {
+            b"9999-12-31T23:59:59+00:00"
+        };
+        buffer[..end.len()].copy_from_slice(end);
+        end.len()
+    })
 }
 
 fn encode_at(
@@ -76,13 +90,24 @@ fn day_and_hour(hour: i64) -> Option<[u8; 13]> {
     Some(text)
 }
 
-/// Fills `place` with the decimal digits of a number, with zeros before it.
+/// Fills `place`, of an even length, with the decimal digits of a number, with zeros before it.
+#[inline(always)]
 fn put(place: &mut [u8], mut number: u32) {
-    for digit in place.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
+    for pair in place.as_rchunks_mut::<2>().1.iter_mut().rev() {
+        *pair = PAIRS[(number % 100) as usize];
+        number /= 100;
     }
 }
+
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
 
 fn local_offset(seconds: i64) -> i32 {
     let hour = seconds.div_euclid(HOUR);

@@ -18,7 +18,7 @@ pub struct Memory {
     tallies: Known<Tally>,
     passed: Known<Passed>,
     /// For most addresses, where the rule is simple.
-    windows: Option<(Windows<u32, 8>, Windows<Sextets, 3>)>,
+    windows: Option<(Windows<u32, 8>, Windows<Sextets, 1>)>,
     /// Prefix lengths of the smallest networks that are counted.
     sizes: [u8; 2],
     pub bound: Bound,
@@ -33,8 +33,8 @@ pub enum Place {
 }
 
 impl Memory {
-    /// `addresses`: so many are held, if the user says so.
-    pub fn new(addresses: Option<usize>, policy: &Policy) -> Self {
+    /// `addresses`: so many are held, if the user says so; `stored`: tallies are kept in the state.
+    pub fn new(addresses: Option<usize>, policy: &Policy, stored: bool) -> Self {
         let windows = |(threshold, within)| {
             let quads = Windows::new(threshold, within);
             (quads, Windows::new(threshold, within))
@@ -44,7 +44,7 @@ impl Memory {
             passed: Known::new(),
             windows: policy
                 .simple()
-                .filter(|_| addresses.is_none_or(|most| most <= MOST_ADDRESSES))
+                .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
                 .map(windows),
             sizes: policy.smallest(),
             bound: Bound::new(addresses, policy.rule.is_light()),

@@ -9,9 +9,29 @@ use crate::bound::MEMORY;
 /// In bytes.
 const LARGE_PAGE: usize = 2 << 20;
 
+/// Of a cache, in bytes.
+pub const LINE: usize = 64;
+
+/// Makes room in a vector for so many values in all. The first of them that counts, at `start`, begins a cache line.
+pub fn make_room<T: Copy + Default>(values: &mut Vec<T>, start: &mut usize, all: usize) {
+    if !is_room(values, all) {
+        let old = std::mem::replace(values, room(all + LINE));
+        let ahead = values.as_ptr().align_offset(LINE);
+        let ahead = if ahead < LINE { ahead } else { 0 };
+        values.resize(ahead, T::default());
+        values.extend_from_slice(&old[*start..]);
+        *start = ahead;
+    }
+}
+
+/// Whether there is room for so many values in all.
+pub fn is_room<T>(values: &Vec<T>, all: usize) -> bool {
+    all + LINE <= values.capacity()
+}
+
 /// A vector with room for at least so many values: if these are many, for as many as the bound on memory allows, so
 /// that it can grow in place. It is only addresses that are reserved then; memory comes with use.
-pub fn room<T>(values: usize) -> Vec<T> {
+fn room<T>(values: usize) -> Vec<T> {
     let mut room = Vec::new();
     let most = MEMORY / size_of::<T>();
     let many = values * size_of::<T>() >= LARGE_PAGE && values <= most;
@@ -20,14 +40,6 @@ pub fn room<T>(values: usize) -> Vec<T> {
     }
     ask_for_large_pages(&mut room);
     room
-}
-
-/// Makes room in a vector for so many values in all; see [`room`].
-pub fn make_room<T: Copy>(values: &mut Vec<T>, all: usize) {
-    if values.capacity() < all {
-        let old = std::mem::replace(values, room(all));
-        values.extend_from_slice(&old);
-    }
 }
 
 /// Asks for large pages under what a vector has room for, as far as the room is not yet in use. Where each access

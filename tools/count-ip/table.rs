@@ -5,10 +5,7 @@
 //! line of a key is its hash scaled to the size of the table. A table then grows by half, in order and in place.
 
 use crate::key::Key;
-use crate::room::{prefetch, room};
-
-/// Of a cache, in bytes.
-const LINE: usize = 64;
+use crate::room::{LINE, is_room, make_room, prefetch};
 
 /// A key with a value; the value 0 is an empty slot.
 #[derive(Clone, Copy, Default)]
@@ -38,15 +35,7 @@ impl<K: Key, const N: usize> Table<K, N> {
 
     /// Makes it so many lines; what is in it is no longer where it belongs.
     fn extend(&mut self, lines: usize) {
-        let slots = slots::<K>(lines) + LINE;
-        if self.slots.capacity() < slots {
-            let old = std::mem::replace(&mut self.slots, room(slots));
-            let ahead = self.slots.as_ptr().align_offset(LINE);
-            let ahead = if ahead < LINE { ahead } else { 0 };
-            self.slots.resize(ahead, Slot::default());
-            self.slots.extend_from_slice(&old[self.start..]);
-            self.start = ahead;
-        }
+        make_room(&mut self.slots, &mut self.start, slots::<K>(lines));
         self.lines = lines;
         self.slots.resize(self.start + self.len(), Slot::default());
     }
@@ -63,8 +52,7 @@ impl<K: Key, const N: usize> Table<K, N> {
 
     /// In bytes, what it takes to grow, at the worst moment.
     pub fn growth(&self) -> usize {
-        let in_place = slots::<K>(self.grown()) + LINE <= self.slots.capacity();
-        if in_place {
+        if is_room(&self.slots, slots::<K>(self.grown())) {
             self.size() / 2
         } else {
             // Old and new stand side by side.

@@ -128,7 +128,7 @@ fn store(totals: Totals, stored: &mut Hits) -> Result<(), Fault> {
 /// The totals so far. Bare addresses have narrow tables of their own; all else is in `others`.
 pub struct Totals {
     quads: Counts<u32, 8>,
-    sextets: Counts<Sextets, 3>,
+    sextets: Counts<Sextets, 1>,
     others: Known<Total>,
     bound: Bound,
     merge: bool,

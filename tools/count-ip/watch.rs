@@ -25,7 +25,7 @@ use crate::tally::{Crossing, Event};
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     let policy = Policy::new(&arguments);
     let mut watch = Watch {
-        memory: Memory::new(arguments.max_addresses, &policy),
+        memory: Memory::new(arguments.max_addresses, &policy, arguments.is_remembered()),
         batch: Vec::with_capacity(BATCH),
         stored: match arguments.is_remembered() {
             true => Some(Stored::open(
@@ -184,26 +184,30 @@ impl Watch {
             self.memory.bring_more(&mut pending.place);
         }
         for pending in &batch {
-            self.count_line(pending, block, now)?;
+            let at = pending.at.unwrap_or(now);
+            // A replay is not limited by the clock, if it is not without times of its own.
+            let limit = (self.live || pending.at.is_none()).then_some(now);
+            match self.memory.count_window(&pending.place, at, limit) {
+                Some(None) => {}
+                Some(Some(span)) => self.print_window(pending, span, block)?,
+                None => self.count_tally(pending, at, limit, block)?,
+            }
         }
         batch.clear();
         self.batch = batch;
         Ok(())
     }
 
-    fn count_line(&mut self, pending: &Pending, block: &[u8], now: Time) -> Result<(), Fault> {
-        let at = pending.at.unwrap_or(now);
-        // A replay is not limited by the clock, if it is not without times of its own.
-        let limit = (self.live || pending.at.is_none()).then_some(now);
+    /// Counts what is more than a window.
+    #[inline(never)]
+    fn count_tally(
+        &mut self,
+        pending: &Pending,
+        at: Time,
+        limit: Option<Time>,
+        block: &[u8],
+    ) -> Result<(), Fault> {
         let line = &block[pending.line.clone()];
-        if self.stored.is_none()
-            && let Some(reached) = self.memory.count_window(&pending.place, at, limit)
-        {
-            return match reached {
-                Some((first, last)) => self.print_window(&pending.place, first, last, line),
-                None => Ok(()),
-            };
-        }
         let host = self.memory.address(&pending.place);
         let evidence = self.policy.rule.evidence;
         let lines = match evidence {
@@ -271,10 +275,9 @@ impl Watch {
     #[inline(never)]
     fn print_window(
         &mut self,
-        place: &Place,
-        first: Time,
-        last: Time,
-        line: &[u8],
+        pending: &Pending,
+        (first, last): (Time, Time),
+        block: &[u8],
     ) -> Result<(), Fault> {
         let crossing = Crossing {
             count: self.policy.rule.threshold.unwrap_or(0),
@@ -283,7 +286,8 @@ impl Watch {
             last,
             lines: vec![],
         };
-        let network = self.memory.address(place);
+        let network = self.memory.address(&pending.place);
+        let line = &block[pending.line.clone()];
         if line.is_empty() {
             return self.print_bare(network, &crossing);
         }

@@ -8,7 +8,7 @@ use pipeban::time::Time;
 
 use crate::bound::{Aged, Bound};
 use crate::key::{Key, Seed};
-use crate::room::{make_room, prefetch};
+use crate::room::{is_room, make_room, prefetch};
 use crate::table::{Slot, Table};
 
 /// The largest threshold for which the width of a row, 8 bytes for each time, is worth it also for addresses of one
@@ -28,12 +28,15 @@ pub struct Windows<K, const N: usize> {
     index: Table<K, N>,
     /// The last times of each address, sorted: one fewer than the threshold, as reaching it begins anew.
     rows: Vec<i64>,
+    /// Where the first row begins.
+    first: usize,
     /// Rows that nobody has, each with the next one's number in place of its first time; 0 ends them.
     free: u32,
     used: usize,
     width: usize,
     threshold: usize,
-    within: Duration,
+    /// In microseconds.
+    within: i64,
     seed: Seed,
 }
 
@@ -42,12 +45,13 @@ impl<K: Key, const N: usize> Windows<K, N> {
         let mut windows = Windows {
             index: Table::new(64),
             rows: Vec::new(),
+            first: 0,
             free: 0,
             used: 0,
             // The only event of a threshold of 1 is never kept, but the row may become a free one.
             width: threshold.max(2) - 1,
             threshold,
-            within,
+            within: i64::try_from(within.as_micros()).unwrap_or(i64::MAX),
             seed: Seed::random(),
         };
         windows.make_room();
@@ -114,7 +118,7 @@ impl<K: Key, const N: usize> Windows<K, N> {
         self.used += 1;
         let number = if self.free == 0 {
             self.rows.resize(self.rows.len() + self.width, NONE);
-            (self.rows.len() / self.width) as u32
+            ((self.rows.len() - self.first) / self.width) as u32
         } else {
             let start = self.start(self.free);
             let row = &mut self.rows[start..][..self.width];
@@ -133,13 +137,13 @@ impl<K: Key, const N: usize> Windows<K, N> {
     /// Where the row of this number begins.
     #[inline(always)]
     fn start(&self, row: u32) -> usize {
-        (row as usize).wrapping_sub(1).wrapping_mul(self.width)
+        start(self.first, self.width, row)
     }
 
     /// Makes room for as many rows as the index holds.
     fn make_room(&mut self) {
         let rows = self.index.len() * 3 / 4 + 1;
-        make_room(&mut self.rows, rows * self.width);
+        make_room(&mut self.rows, &mut self.first, rows * self.width);
     }
 
     fn is_full(&self) -> bool {
@@ -147,10 +151,19 @@ impl<K: Key, const N: usize> Windows<K, N> {
     }
 }
 
+/// Where the row of this number begins, the first one beginning at `first`; nowhere, if it has none.
+#[inline(always)]
+fn start(first: usize, width: usize, row: u32) -> usize {
+    (row as usize)
+        .wrapping_sub(1)
+        .wrapping_mul(width)
+        .wrapping_add(first)
+}
+
 /// Puts another event among the times before it. The smallest makes room: it is out of the window, or the
 /// threshold is reached.
 #[inline(always)]
-fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: Duration) -> Option<Reached> {
+fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Option<Reached> {
     let limit = now.map_or(i64::MAX, |now| now.0);
     let mut at = at.0.min(limit);
     if times.last().is_some_and(|last| *last > limit) {
@@ -178,14 +191,13 @@ fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: Duration) -> Op
 
 /// The beginning of the window that ends at `newest`.
 #[inline(always)]
-fn begin(newest: i64, within: Duration) -> i64 {
-    let Time(from) = Time(newest) - within;
-    from.max(NONE + 1)
+fn begin(newest: i64, within: i64) -> i64 {
+    newest.saturating_sub(within).max(NONE + 1)
 }
 
 /// Makes times after the limit the limit. What was out of the window before stays so.
 #[cold]
-fn set_back(times: &mut [i64], limit: i64, within: Duration) {
+fn set_back(times: &mut [i64], limit: i64, within: i64) {
     let from = times.last().map_or(NONE, |last| begin(*last, within));
     for time in times {
         *time = if *time < from { NONE } else { limit.min(*time) };
@@ -207,7 +219,8 @@ impl<K: Key, const N: usize> Aged for Windows<K, N> {
 
     fn forget(&mut self, age: u8) -> usize {
         let seed = self.seed;
-        let (rows, width, free) = (&mut self.rows, self.width, &mut self.free);
+        let (rows, first, width) = (&mut self.rows, self.first, self.width);
+        let free = &mut self.free;
         let mut gone = 0;
         self.index.retain(
             |slot| slot.key.hash(seed),
@@ -216,7 +229,7 @@ impl<K: Key, const N: usize> Aged for Windows<K, N> {
                 if !stays {
                     gone += 1;
                     let number = slot.value >> 8;
-                    let row = &mut rows[(number as usize - 1) * width..][..width];
+                    let row = &mut rows[start(first, width, number)..][..width];
                     row.fill(NONE);
                     row[0] = std::mem::replace(free, number).into();
                 }
@@ -236,7 +249,7 @@ impl<K: Key, const N: usize> Aged for Windows<K, N> {
             return 0;
         }
         let rows = self.rows.len() * size_of::<i64>();
-        let in_place = self.rows.len() * 3 / 2 <= self.rows.capacity();
+        let in_place = is_room(&self.rows, self.rows.len() * 3 / 2);
         self.index.growth() + if in_place { rows / 2 } else { rows * 3 / 2 }
     }
 
