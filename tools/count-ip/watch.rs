@@ -242,7 +242,8 @@ impl Watch {
         }
     }
 
-    /// Counts into the state what waits for that. What is printed for it is printed when it is safely in.
+    /// Counts into the state what waits for that. What is printed for it is printed when it is safely in, and before
+    /// anything else is counted: who is killed between the two loses no more than that.
     fn store(&mut self) -> Result<(), Fault> {
         if let Some(stored) = &mut self.stored {
             for (line, network, crossing) in stored.store(&self.policy)? {
@@ -253,6 +254,7 @@ impl Watch {
                     self.policy.rule.evidence,
                 ))?;
             }
+            self.output.flush()?;
         }
         Ok(())
     }
