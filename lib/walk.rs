@@ -250,8 +250,8 @@ impl Walker {
         walk: &mut Walk,
         budget: &mut usize,
     ) -> Option<bool> {
-        if text.len() >= UNSET as usize {
-            return None;
+        if text.len() >= UNSET as usize || (self.anchored && start > 0) {
+            return (start > 0).then_some(false);
         }
         walk.slots.clear();
         walk.slots.resize(self.slots, UNSET);

@@ -22,16 +22,25 @@ impl Walker {
         let mut builder = Builder {
             nodes: vec![Node::Done],
             starts: vec![Bytes::ALL],
+            seconds: vec![Bytes::ALL],
             conditions: vec![None],
             sets: Vec::new(),
             texts: Vec::new(),
             needed: Vec::new(),
             names: names(&hir),
         };
-        let first = builder.add(&hir, 0)?;
+        let anchored = properties.look_set_prefix().contains(Look::Start);
+        let mut first = builder.add(&hir, 0)?;
+        if let Node::Look {
+            look: Look::Start,
+            next,
+        } = builder.nodes[usize::from(first)]
+        {
+            first = next;
+        }
         let prefix = literal_at(&builder.nodes, first);
         let prefix = prefix.map(|text| Finder::new(builder.text(text)).into_owned());
-        let forks = Forks::new(&mut builder.nodes, &builder.starts);
+        let forks = Forks::new(&mut builder.nodes, &builder.starts, &builder.seconds);
         Some(Walker {
             nodes: builder.nodes,
             forks,
@@ -43,7 +52,7 @@ impl Walker {
             names: builder.names,
             slots: 2 + 2 * properties.explicit_captures_len(),
             budget: BUDGET.0,
-            anchored: properties.look_set_prefix().contains(Look::Start),
+            anchored,
         })
     }
 }
@@ -53,6 +62,8 @@ struct Builder {
     nodes: Vec<Node>,
     /// For each node, with which bytes a text may go on from which a way leads to the end; it may also end there.
     starts: Vec<Bytes>,
+    /// The bytes that may follow the first one.
+    seconds: Vec<Bytes>,
     /// For each node, the first condition that every way from it meets.
     conditions: Vec<Option<Id>>,
     sets: Vec<Set>,
@@ -64,6 +75,7 @@ struct Builder {
 impl Builder {
     fn push(&mut self, node: Node) -> Option<Id> {
         self.starts.push(self.starts(&node));
+        self.seconds.push(self.seconds(&node));
         self.conditions.push(self.condition(&node));
         self.nodes.push(node);
         let number = self.nodes.len() - 1;
@@ -114,6 +126,44 @@ impl Builder {
                 self.starts_at(next)
             }
             Node::Same { .. } | Node::Done => Bytes::ALL,
+        }
+    }
+
+    fn seconds_at(&self, node: Id) -> Bytes {
+        self.seconds[usize::from(node)]
+    }
+
+    /// The bytes that may follow the first one.
+    fn seconds(&self, node: &Node) -> Bytes {
+        match *node {
+            Node::Literal { text, next } => match self.text(text) {
+                [_, second, ..] => Bytes::one(*second),
+                _ => self.starts_at(next),
+            },
+            Node::One { next, .. } => self.starts_at(next),
+            Node::Many {
+                set, least, next, ..
+            }
+            | Node::Caught {
+                set, least, next, ..
+            } => {
+                let bytes = self.sets[usize::from(set)].bytes;
+                let more = bytes.or(self.starts_at(next));
+                match least {
+                    0 => more.or(self.seconds_at(next)),
+                    _ => more,
+                }
+            }
+            Node::Either { first, second, .. } => {
+                self.seconds_at(first).or(self.seconds_at(second))
+            }
+            Node::If { yes, no, .. } => self.seconds_at(yes).or(self.seconds_at(no)),
+            Node::Save { next, .. }
+            | Node::Look { next, .. }
+            | Node::Around { next, .. }
+            | Node::Needs { next, .. } => self.seconds_at(next),
+            Node::Octets { .. } => Bytes::digits().or(Bytes::one(b'.')),
+            Node::Close { .. } | Node::Same { .. } | Node::Done => Bytes::ALL,
         }
     }
 
@@ -285,6 +335,7 @@ impl Builder {
                         let node = either(inner, next);
                         let number = usize::from(again);
                         self.starts[number] = self.starts(&node);
+                        self.seconds[number] = self.seconds(&node);
                         self.conditions[number] = self.condition_at(next);
                         self.nodes[number] = node;
                         next = again;

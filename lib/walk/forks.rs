@@ -7,6 +7,7 @@ use super::{Id, Node};
 const NOWHERE: u16 = u16::MAX;
 /// Both ways of the fork with this number may go on.
 const BOTH: u16 = 1 << 15;
+const BOTH_OPEN: u8 = 3;
 
 /// For each fork a row, in it for each class of bytes where to go on. A last class is that of the text's end.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Forks {
     classes: Vec<u8>,
     columns: usize,
     ways: Vec<u16>,
+    /// By the byte behind that, which ways are open still: bits for the first and the second.
+    open: Vec<u8>,
 }
 
 /// Where to go on.
@@ -25,20 +28,24 @@ pub enum Way {
 }
 
 impl Forks {
-    /// Gives each fork of `nodes` its row; there are fewer than 2^15 nodes (see `build`), and `starts` has the bytes that each may begin with.
-    pub fn new(nodes: &mut [Node], starts: &[Bytes]) -> Forks {
+    /// Gives each fork of `nodes` its row; there are fewer than 2^15 nodes (see `build`), `starts` has the bytes that each may begin with, and
+    /// `seconds` those that may follow.
+    pub fn new(nodes: &mut [Node], starts: &[Bytes], seconds: &[Bytes]) -> Forks {
         let mut sets = Vec::new();
         let mut rows = 0u32;
         for node in nodes.iter_mut() {
             if let Node::Either { first, second, row } = node {
                 *row = rows;
                 rows += 1;
-                sets.extend([starts[usize::from(*first)], starts[usize::from(*second)]]);
+                let (first, second) = (usize::from(*first), usize::from(*second));
+                sets.extend([starts[first], starts[second]]);
+                sets.extend([seconds[first], seconds[second]]);
             }
         }
         let (classes, examples) = classes(&sets);
         let columns = examples.len() + 1;
         let mut ways = vec![NOWHERE; rows as usize * columns];
+        let mut open = vec![BOTH_OPEN; ways.len()];
         for (number, node) in nodes.iter_mut().enumerate() {
             if let Node::Either { row, .. } = node {
                 *row *= columns as u32;
@@ -47,9 +54,12 @@ impl Forks {
             }
         }
         for (number, node) in nodes.iter().enumerate() {
-            if let Node::Either { row, .. } = node {
+            if let Node::Either { first, second, row } = *node {
                 for (column, byte) in examples.iter().enumerate() {
-                    ways[*row as usize + column] = way(nodes, starts, number, *byte);
+                    let place = row as usize + column;
+                    ways[place] = way(nodes, starts, number, *byte);
+                    let is_open = |way: Id| seconds[usize::from(way)].has(*byte);
+                    open[place] = u8::from(is_open(first)) | u8::from(is_open(second)) << 1;
                 }
             }
         }
@@ -57,20 +67,32 @@ impl Forks {
             classes,
             columns,
             ways,
+            open,
         }
     }
 
     /// Where to go on from the fork with this row, where `byte` or nothing stands.
     #[inline]
     pub fn way(&self, row: u32, byte: Option<&u8>) -> Way {
-        let column = match byte {
-            Some(byte) => usize::from(self.classes[usize::from(*byte)]),
-            None => self.columns - 1,
-        };
-        match self.ways[row as usize + column] {
+        match self.ways[row as usize + self.column(byte)] {
             NOWHERE => Way::Nowhere,
             way if way & BOTH == 0 => Way::To(way),
             way => Way::Both(way & !BOTH),
+        }
+    }
+
+    /// Whether the first and the second way of the fork with this row are open where `byte` stands one further.
+    #[inline]
+    pub fn open(&self, row: u32, byte: Option<&u8>) -> (bool, bool) {
+        let open = self.open[row as usize + self.column(byte)];
+        (open & 1 != 0, open & 2 != 0)
+    }
+
+    #[inline]
+    fn column(&self, byte: Option<&u8>) -> usize {
+        match byte {
+            Some(byte) => usize::from(self.classes[usize::from(*byte)]),
+            None => self.columns - 1,
         }
     }
 }

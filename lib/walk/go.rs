@@ -27,9 +27,7 @@ impl Walker {
                     next,
                 } => {
                     let literal = self.literal(literal);
-                    // Most fail at once, and the first byte tells.
-                    let there = text.get(at) == literal.first();
-                    (there && text[at..].starts_with(literal)).then(|| {
+                    begins(&text[at..], literal).then(|| {
                         at += literal.len();
                         next
                     })
@@ -96,10 +94,17 @@ impl Walker {
                     Way::Nowhere => None,
                     Way::To(node) => Some(node),
                     Way::Both(fork) => match self.nodes[usize::from(fork)] {
-                        Node::Either { first, second, .. } => {
-                            let at = at as u32;
-                            walk.backs.push(Back::To { node: second, at });
-                            Some(first)
+                        Node::Either { first, second, row } => {
+                            match self.forks.open(row, text.get(at + 1)) {
+                                (true, true) => {
+                                    let at = at as u32;
+                                    walk.backs.push(Back::To { node: second, at });
+                                    Some(first)
+                                }
+                                (true, false) => Some(first),
+                                (false, true) => Some(second),
+                                (false, false) => None,
+                            }
                         }
                         _ => None,
                     },
@@ -278,6 +283,18 @@ pub(super) fn literal_at(nodes: &[Node], mut node: Id) -> Option<Text> {
             _ => return None,
         }
     }
+}
+
+/// Whether a text begins so; most texts do not, or with a few bytes, for which a call would be dear.
+#[inline]
+fn begins(text: &[u8], literal: &[u8]) -> bool {
+    let Some(text) = text.get(..literal.len()) else {
+        return false;
+    };
+    let (eights, rest) = literal.as_chunks::<8>();
+    let (text_eights, text_rest) = text.as_chunks::<8>();
+    let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
+    eights.iter().zip(text_eights).all(same) && rest.iter().eq(text_rest)
 }
 
 /// The length of three numbers of up to three digits, each with a point behind it.
