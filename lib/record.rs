@@ -79,6 +79,8 @@ impl Record {
 
     /// Adds a field at the end.
     pub fn push(&mut self, key: &str, value: &[u8]) {
+        // As a rule nothing is to be escaped.
+        self.text.reserve(key.len() + value.len() + 2);
         self.text.push(b'\t');
         self.text.extend_from_slice(key.as_bytes());
         self.text.push(b'=');
@@ -168,7 +170,8 @@ fn parse_json(line: &[u8]) -> Option<Record> {
 /// Appends `value` with backslash, TAB, newline and carriage return as `\\`, `\t`, `\n`, `\r`.
 pub fn escape(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
-    while let Some(i) = rest.iter().position(|b| b"\\\t\n\r".contains(b)) {
+    let special = |b: &u8| matches!(b, b'\\' | b'\t' | b'\n' | b'\r');
+    while let Some(i) = rest.iter().position(special) {
         out.extend_from_slice(&rest[..i]);
         out.extend_from_slice(match rest[i] {
             b'\\' => b"\\\\",

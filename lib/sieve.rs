@@ -9,7 +9,7 @@ mod any;
 mod required;
 
 pub use self::any::AnyOf;
-pub use self::required::{parsed, required, untorn};
+pub use self::required::{behind, parsed, required, untorn};
 
 /// So many bytes are looked at together.
 const WINDOW: usize = 3;

@@ -41,6 +41,13 @@ impl Address {
 
     /// Reads an address or a network in CIDR form, and nothing else: no blanks, port, zone or leading zeros.
     pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut room = [0; 16];
+        if let Some(start) = room.get_mut(..text.len()) {
+            start.copy_from_slice(text);
+            if let Some(quad) = fast::whole_quad(&room, text.len()) {
+                return Some(IpAddr::from(Ipv4Addr::from_bits(quad)).into());
+            }
+        }
         let text = std::str::from_utf8(text).ok()?;
         let Some((ip, len)) = text.split_once('/') else {
             return text.parse::<IpAddr>().ok().map(Self::from);

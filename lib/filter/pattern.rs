@@ -2,6 +2,8 @@
 
 use std::cell::OnceCell;
 
+use memchr::memmem::Finder;
+
 use super::groups::{GROUPS, Group, Groups};
 use super::port::{Engine, port};
 use super::tags;
@@ -32,6 +34,8 @@ pub struct Pattern {
     pub literals: Vec<Vec<u8>>,
     /// The bytes that a text may begin with that matches.
     pub first: Bytes,
+    /// What such a text has further on.
+    behind: Option<Finder<'static>>,
     compiled: OnceCell<Compiled>,
 }
 
@@ -71,6 +75,7 @@ impl Pattern {
             walking: walking.map(|walking| walking.text),
             literals: sieve::required(&hir),
             first: Bytes::first(&hir),
+            behind: sieve::behind(&hir).map(|text| Finder::new(text).into_owned()),
             linear: ported.text,
             exact,
             compiled: OnceCell::new(),
@@ -161,6 +166,12 @@ impl Pattern {
 
     /// Searches `text` (with its last newline); [`span`](Self::span) tells where the match and its groups stand.
     pub fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
+        // A walk that has to fail at its end would try all ways to there.
+        if let Some(behind) = &self.behind
+            && behind.find(text).is_none()
+        {
+            return Ok(false);
+        }
         self.compiled()?.search(text)
     }
 

@@ -50,7 +50,13 @@ impl Session {
         self.texts.clear();
         self.name = self.add(name);
         self.user = self.add(user);
-        self.groups = groups.0.map(|text| text.map(|text| self.add(text)));
+        for (span, text) in self.groups.iter_mut().zip(groups.0) {
+            let start = self.texts.len() as u16;
+            *span = text.map(|text| {
+                self.texts.extend_from_slice(clipped(text));
+                (start, self.texts.len() as u16)
+            });
+        }
     }
 }
 

@@ -28,6 +28,24 @@ pub fn required(pattern: &Hir) -> Vec<Vec<u8>> {
     choice(pattern).unwrap_or_default()
 }
 
+/// The text that tells most of those that stand in every match behind its beginning, where one does.
+pub fn behind(pattern: &Hir) -> Option<&[u8]> {
+    let HirKind::Concat(parts) = pattern.kind() else {
+        return None;
+    };
+    let texts = parts.iter().filter_map(|part| match part.kind() {
+        HirKind::Literal(literal) => Some(&*literal.0),
+        _ => None,
+    });
+    let at_its_beginning = |part: &&Hir| matches!(part.kind(), HirKind::Look(_));
+    let first = parts.iter().find(|part| !at_its_beginning(part));
+    let begins = first.is_some_and(|part| matches!(part.kind(), HirKind::Literal(_)));
+    let best = texts
+        .skip(usize::from(begins))
+        .max_by_key(|text| tells(text));
+    best.filter(|text| tells(text) >= MIN_LENGTH)
+}
+
 /// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
 /// of each literal the longest piece that can't be torn apart so.
 pub fn untorn(choice: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -182,6 +200,23 @@ mod tests {
             assert_eq!(found.join(" "), expected, "{pattern}");
         }
         assert!(parsed("(").is_err());
+    }
+
+    #[test]
+    fn texts_behind_the_beginning() {
+        for (pattern, expected) in [
+            (
+                r"^disconnect from (\d+):\s*3: .*: Auth fail$",
+                Some(": Auth fail"),
+            ),
+            (r"^Failed for (.*) from \d+", None),
+            (r"^(?:a|b) locked (?:away)?", Some(" locked ")),
+            (r"^locked", None),
+            ("locked|x", None),
+        ] {
+            let hir = parsed(pattern).expect("a good pattern");
+            assert_eq!(behind(&hir), expected.map(str::as_bytes), "{pattern}");
+        }
     }
 
     #[test]
