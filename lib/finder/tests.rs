@@ -116,29 +116,24 @@ fn text(random: &mut Rng) -> Vec<u8> {
     text
 }
 
-fn compare(slow: &Slow, text: &[u8]) {
-    let mut expected = slow.find_all(text);
-    expected.reverse();
+/// Compares what all finders see in a text with what the slow one does.
+fn compare(expected: &[(Range<usize>, Address)], text: &[u8]) {
+    let mut all = Vec::new();
     find_all(text, |found| {
-        let slow = expected.pop();
-        let fast = Some((found.range.clone(), found.address));
-        assert_eq!(fast, slow, "fast, slow: {}", text.escape_ascii());
         let mut written = Vec::new();
         found.write(text, &mut written);
-        assert_eq!(
-            written,
-            found.address.to_string().as_bytes(),
-            "{}",
-            text.escape_ascii()
-        );
+        let canonical = found.address.to_string();
+        assert_eq!(written, canonical.as_bytes(), "{}", text.escape_ascii());
+        all.push(found);
     });
-    assert_eq!(expected, [], "slow alone: {}", text.escape_ascii());
-    let [mut best, mut common, mut portable] = [const { Vec::new() }; 3];
-    find_all(text, |found| best.push(found));
+    let fast = all.iter().map(|f| (f.range.clone(), f.address));
+    let same = fast.eq(expected.iter().cloned());
+    assert!(same, "{all:?}, slow: {expected:?}: {}", text.escape_ascii());
+    let [mut common, mut portable] = [const { Vec::new() }; 2];
     scan::scan_by::<Common>(text, |found| common.push(found));
     scan::scan_by::<Portable>(text, |found| portable.push(found));
-    assert_eq!(best, common, "{}", text.escape_ascii());
-    assert_eq!(best, portable, "{}", text.escape_ascii());
+    assert_eq!(all, common, "{}", text.escape_ascii());
+    assert_eq!(all, portable, "{}", text.escape_ascii());
 }
 
 #[test]
@@ -151,7 +146,38 @@ fn slow_finder_agrees() {
         .and_then(|n| n.parse().ok());
     let mut random = Rng::with_seed(seed.unwrap_or(1));
     let slow = Slow::new();
+    // All lines once more, many together: a long text is searched in larger steps.
+    let (mut block, mut in_block) = (Vec::new(), Vec::new());
+    let mut size = 0;
     for _ in 0..lines.unwrap_or(20_000) {
-        compare(&slow, &text(&mut random));
+        let text = text(&mut random);
+        let expected = slow.find_all(&text);
+        compare(&expected, &text);
+        let moved = |(range, address): (Range<usize>, _)| {
+            (range.start + block.len()..range.end + block.len(), address)
+        };
+        in_block.extend(expected.into_iter().map(moved));
+        block.extend_from_slice(&text);
+        block.push(b'\n');
+        if random.usize(..100) == 0 {
+            block.resize(block.len() + random.usize(..70_000), b'\n');
+        }
+        if block.len() > size {
+            compare(&in_block, &block);
+            block.clear();
+            in_block.clear();
+            let most = [2_000, 10_000, 200_000][random.usize(..3)];
+            size = random.usize(..most);
+        }
+    }
+}
+
+/// As many places to look at as a text can have.
+#[test]
+fn nothing_but_dots_and_colons() {
+    let slow = Slow::new();
+    for part in [".", ":", "1.", "1:", "::1 ", "1.1.1.1 ", "1.1.1.1\n::\n"] {
+        let text = part.repeat(2500 / part.len());
+        compare(&slow.find_all(text.as_bytes()), text.as_bytes());
     }
 }
