@@ -31,17 +31,20 @@ pub fn count(written: &[u8]) {
 
 /// Can be read when the figures were asked for; then call [`tell`]. `None` where the kernel refuses it.
 pub fn asked() -> Option<BorrowedFd<'static>> {
+    signal().map(SignalFd::as_fd)
+}
+
+fn signal() -> Option<&'static SignalFd> {
     let made = ASKED.get_or_init(|| {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         SignalFd::with_flags(&SigSet::from(Signal::SIGUSR1), flags).ok()
     });
-    made.as_ref().map(SignalFd::as_fd)
+    made.as_ref()
 }
 
 /// Says the figures if they were asked for.
 pub fn tell() {
-    let signal = ASKED.get().and_then(Option::as_ref);
-    if let Some(Ok(Some(_))) = signal.map(SignalFd::read_signal) {
+    if let Some(Ok(Some(_))) = signal().map(SignalFd::read_signal) {
         let since = SINCE.get().copied().unwrap_or_else(Time::now);
         let printed = PRINTED.load(Relaxed);
         complain::note("status", format_args!("printed={printed} since={since}"));

@@ -2,7 +2,12 @@
 
 mod common;
 
+use std::io::Read;
+use std::process::Stdio;
+
 use common::Shell;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const LOG: &str = "\
 Mar 30 02:16:17 host sshd[1]: Failed password for root from 203.0.113.9 port 22 ssh2
@@ -222,5 +227,33 @@ fn hostile_lines_end() {
                 "{pattern}"
             );
         }
+    }
+}
+
+/// Also while there is always more to read.
+#[test]
+fn status_is_told_amid_large_files() {
+    let shell = Shell::new();
+    let text = "192.0.2.1\n".repeat(400_000);
+    std::fs::write(shell.path("log"), text).expect("a file of the test's own");
+    for operands in ["log", "log log log", "- < log"] {
+        let script = format!(
+            "cd {}; exec extract-ip {operands}",
+            shell.path("").display()
+        );
+        let mut command = shell.command("sh");
+        command.args(["-c", &script]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a shell");
+        // Behind its first line it waits for us to read on.
+        let mut out = child.stdout.take().expect("a pipe");
+        out.read_exact(&mut [0; 10]).expect("a line");
+        let pid = Pid::from_raw(child.id().cast_signed());
+        kill(pid, Signal::SIGUSR1).expect("our own child");
+        std::io::copy(&mut out, &mut std::io::sink()).expect("the rest");
+        let output = child.wait_with_output().expect("our own child");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.starts_with("extract-ip: status: printed="), "{told}");
+        assert_eq!((told.lines().count(), output.status.code()), (1, Some(0)));
     }
 }

@@ -17,6 +17,7 @@ use std::time::Instant;
 use memchr::{memchr, memrchr};
 
 use crate::complain::{self, Fault};
+use crate::figures;
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
 
@@ -226,6 +227,7 @@ impl Input {
         self.held = 0..self.held.len();
         self.scanned = self.held.end;
         let room = self.held.end..self.buffer.len().min(self.held.end + READ_SIZE);
+        figures::tell();
         // Where another thread shows it just now, that is enough.
         if let Some(Ok(mut progress)) = self.progress.as_ref().map(|p| p.try_lock()) {
             progress.show();

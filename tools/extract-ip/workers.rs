@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use pipeban::complain::Fault;
+use pipeban::figures;
 use pipeban::input::{self, Event, Input};
 use pipeban::output::{HANDED_ON, Output};
 
@@ -76,6 +77,8 @@ impl Worker {
         for block in self.blocks {
             *output.buffer() = block;
             output.flush()?;
+            // They may have read all long ago.
+            figures::tell();
         }
         self.thread.join().unwrap_or_else(|e| resume_unwind(e))
     }
