@@ -15,7 +15,8 @@
 //! ```
 //!
 //! In an example, `«text»` is what a remote party chooses freely, `‹text›` the same where the service writes a backslash before
-//! a quote, `⟨text⟩` a host's name (RFC 1123), which whoever runs its zone chooses. The tests put hostile text in their place.
+//! a quote, `⟨text⟩` a host's name (RFC 1123), which whoever runs its zone chooses, `⟪text⟫` a name of a user of Basic
+//! authentication, which has no colon (RFC 7617). The tests put hostile text in their place.
 //!
 //! Patterns are regular expressions on bytes, with `<IP>` for an address and `<SYSLOG PROGRAM>` for the beginning of a line by
 //! syslog. They begin with `^` and either hold nothing that a remote party chooses before `<IP>`, or end with `$` and hold nothing such after it.

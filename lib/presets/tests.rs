@@ -7,8 +7,9 @@ use super::*;
 const VICTIM: &str = "198.51.100.66";
 const VICTIM6: &str = "2001:db8:dead::66";
 
-/// The marks of what a remote party chooses: freely, with quotes escaped, as a host's name.
-const MARKS: [(char, char); 3] = [('«', '»'), ('‹', '›'), ('⟨', '⟩')];
+/// The marks of what a remote party chooses: freely, with quotes escaped, as a host's name, as the name of a user of HTTP's Basic
+/// authentication, which ends where a colon stands (RFC 7617, 2).
+const MARKS: [(char, char); 4] = [('«', '»'), ('‹', '›'), ('⟨', '⟩'), ('⟪', '⟫')];
 
 /// An example's line with `put` in place of what stands between marks: the number of the place, its mark, and what stands there.
 fn with(line: &str, put: &mut dyn FnMut(usize, char, &str) -> Vec<u8>) -> Vec<u8> {
@@ -48,9 +49,18 @@ fn examples() -> Vec<(&'static str, Example)> {
 }
 
 fn verdict(presets: &mut Presets, example: &Example, line: &[u8]) -> Option<(String, String)> {
+    let before: Vec<_> = example.before.iter().map(|line| plain(line)).collect();
+    verdict_after(presets, &before, line)
+}
+
+fn verdict_after(
+    presets: &mut Presets,
+    before: &[Vec<u8>],
+    line: &[u8],
+) -> Option<(String, String)> {
     presets.sessions = Sessions::default();
-    for before in &example.before {
-        presets.check(&plain(before));
+    for line in before {
+        presets.check(line);
     }
     let hit = presets.check(line)?;
     Some((hit.rule.to_string(), hit.address.to_string()))
@@ -209,6 +219,12 @@ fn arrives(mark: char, text: &[u8]) -> Vec<Vec<u8>> {
     match mark {
         '«' => vec![text],
         '‹' => vec![escaped("\\\""), escaped("\\x22")],
+        '⟪' => vec![
+            text.split(|b| *b == b':')
+                .next()
+                .unwrap_or_default()
+                .to_vec(),
+        ],
         _ => {
             let good = |b: &u8| b.is_ascii_alphanumeric() || b".-".contains(b);
             let name: Vec<u8> = text.iter().copied().filter(good).collect();
@@ -221,6 +237,31 @@ fn arrives(mark: char, text: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
+/// The line with hostile text in each place alone, then in all places at once.
+fn hostile(line: &str, address: &str) -> Vec<Vec<u8>> {
+    let mut places = Vec::new();
+    with(line, &mut |number, _, inner| {
+        places.push(number);
+        inner.as_bytes().to_vec()
+    });
+    let mut lines = Vec::new();
+    let everywhere = (!places.is_empty()).then_some(None);
+    for chosen in places.into_iter().map(Some).chain(everywhere) {
+        for payload in payloads(line, address, chosen.unwrap_or(0)) {
+            for way in 0..2 {
+                lines.push(with(line, &mut |number, mark, inner| {
+                    if chosen.is_some_and(|chosen| number != chosen) {
+                        return inner.as_bytes().to_vec();
+                    }
+                    let ways = arrives(mark, &payload);
+                    ways[way.min(ways.len() - 1)].clone()
+                }));
+            }
+        }
+    }
+    lines
+}
+
 #[test]
 fn hostile_text_never_chooses_the_address() {
     let mut all = Presets::new(["all"]).expect("presets");
@@ -231,36 +272,26 @@ fn hostile_text_never_chooses_the_address() {
             continue;
         };
         let mut alone = Presets::new([name]).expect("a preset");
-        let mut places = Vec::new();
-        with(example.line, &mut |number, mark, inner| {
-            places.push((number, mark));
-            inner.as_bytes().to_vec()
-        });
-        // Each place alone, then all places at once.
-        for (chosen, _) in places.iter().copied().chain([(usize::MAX, ' ')]) {
-            let place = if chosen == usize::MAX { 0 } else { chosen };
-            if places.is_empty() {
-                continue;
-            }
-            for payload in payloads(example.line, address, place) {
-                for way in 0..2 {
-                    let line = with(example.line, &mut |number, mark, inner| {
-                        if chosen != usize::MAX && number != chosen {
-                            return inner.as_bytes().to_vec();
-                        }
-                        let ways = arrives(mark, &payload);
-                        ways[way.min(ways.len() - 1)].clone()
-                    });
-                    for presets in [&mut alone, &mut all] {
-                        tried += 1;
-                        let found = verdict(presets, &example, &line);
-                        let ok = found.as_ref().is_none_or(|(_, found)| found == address);
-                        if !ok {
-                            let line = String::from_utf8_lossy(&line);
-                            wrong.push(format!("{name}: {found:?} in {line}"));
-                        }
-                    }
+        let mut judge = |before: &[Vec<u8>], line: &[u8]| {
+            for presets in [&mut alone, &mut all] {
+                tried += 1;
+                let found = verdict_after(presets, before, line);
+                if found.as_ref().is_some_and(|(_, found)| found != address) {
+                    let line = [&before.concat(), line].concat();
+                    let line = String::from_utf8_lossy(&line);
+                    wrong.push(format!("{name}: {found:?} in {line}"));
                 }
+            }
+        };
+        let before: Vec<_> = example.before.iter().map(|line| plain(line)).collect();
+        for line in hostile(example.line, address) {
+            judge(&before, &line);
+        }
+        for (number, line) in example.before.iter().enumerate() {
+            let mut before = before.clone();
+            for line in hostile(line, address) {
+                before[number] = line;
+                judge(&before, &plain(example.line));
             }
         }
     }
