@@ -23,6 +23,15 @@ mode-aggressive = ^\s*\S+ own: scan by <ADDR>$
 mode = normal
 ";
 
+/// Patterns behind a prefix; the first one may be led astray.
+const NAIVE: &str = r"
+[Definition]
+prefregex = ^\s*\S+ own(?:\[\d+\])?: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^login of <F-USER>.*?</F-USER> from <HOST>
+            ^login of <F-USER>\S+</F-USER> from <HOST>$
+            ^(?P<guest>guest )?(?(guest)of .*|of \S+) at <HOST>$
+";
+
 const OWN_LOG: &str = "\
 Mar 30 02:16:17 host own: login from 203.0.113.7 failed
 Mar 30 02:16:17 host own: login from a.example.net failed
@@ -152,4 +161,36 @@ fn installed(program: &str) -> bool {
         .arg("-V")
         .output()
         .is_ok()
+}
+
+#[test]
+fn hostile_lines_of_filters() {
+    let shell = Shell::new();
+    let explain = |text: &str| {
+        fs::write(shell.path("own.conf"), text).unwrap();
+        let file = shell.path("own.conf").display().to_string();
+        shell.feed(&format!("extract-ip --explain --filter {file}"), b"")
+    };
+    let told = explain(NAIVE).out;
+    let starts = [
+        "pattern: own/1: ^login of",
+        "pattern: own/2: ",
+        "pattern: own/3: ",
+    ];
+    let parts: Vec<&str> = told.split("pattern: ").skip(1).collect();
+    assert_eq!(parts.len(), starts.len(), "{told}");
+    assert!(parts[0].starts_with("own/1: ^login of <F-USER>"), "{told}");
+    assert!(parts[0].contains("WARNING"), "{told}");
+    assert!(
+        parts[0].contains(">>x from 192.0.2.1<< from 203.0.113.9"),
+        "{told}"
+    );
+    for part in &parts[1..] {
+        assert!(part.contains("no line was found"), "{told}");
+    }
+    let several = explain(&NAIVE.replace("[Definition]", "[Definition]\nmaxlines = 2")).out;
+    assert!(
+        several.contains("was not tried: several lines"),
+        "{several}"
+    );
 }

@@ -8,6 +8,7 @@ mod pattern;
 mod port;
 mod session;
 mod several;
+mod single;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use self::groups::{Group, Groups, IDENTITY};
 use self::ini::Ini;
 use self::pattern::{Pattern, Trouble};
 use self::session::Sessions;
+use self::tags::Host;
 use self::values::Values;
 use crate::address::Address;
 use crate::complain::Fault;
@@ -26,8 +28,8 @@ use crate::sieve::{self, Sieve};
 
 /// More lines than this are not searched together, whatever the filter says.
 const MAX_LINES: usize = 1000;
-/// So many patterns, chosen by a text's first byte, are tried without a look at the literals.
-const FEW: usize = 2;
+/// What a pattern says; or its number, and why it says nothing.
+type Answer<T> = Result<T, (usize, Trouble)>;
 
 /// What a filter says of a line.
 #[derive(Debug, PartialEq)]
@@ -69,16 +71,21 @@ pub struct Filter {
 impl Filter {
     /// Loads `FILE` or `FILE[option=value,…]`; a bare name is one of fail2ban's own folder.
     pub fn load(argument: &str) -> Result<Filter, Fault> {
+        Filter::load_for(argument, None)
+    }
+
+    /// The same, but with `only` its patterns take no address but this one, which is IPv4: what else stands in a line is text.
+    pub fn load_for(argument: &str, only: Option<&str>) -> Result<Filter, Fault> {
         let (file, options) = options(argument).map_err(|e| Fault::new(argument, e))?;
         let path = find(&file);
         let ini = Ini::read(&path)?;
         let wrong = |e: String| Fault::new(path.display(), e);
         let values = Values::resolve(&ini, &options).map_err(wrong)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        Filter::new(name.into_owned(), &values).map_err(wrong)
+        Filter::new(name.into_owned(), &values, only).map_err(wrong)
     }
 
-    fn new(name: String, values: &Values) -> Result<Filter, String> {
+    fn new(name: String, values: &Values, only: Option<&str>) -> Result<Filter, String> {
         let lines = match values.get("maxlines").map(str::trim) {
             None | Some("") => 1,
             Some(text) => text
@@ -88,8 +95,13 @@ impl Filter {
                 .ok_or_else(|| format!("maxlines: not a number of 1 to {MAX_LINES}: \"{text}\""))?,
         };
         let names = values.get("usedns").is_none_or(|v| v.trim() != "no");
+        let host = match (only, names) {
+            (Some(address), _) => Host::Only(address),
+            (None, true) => Host::AddressOrName,
+            (None, false) => Host::Address,
+        };
         let compile = |option: &str, source: &str, several: bool| {
-            Pattern::new(source, several, names).map_err(|e| format!("{option}: {e}: {source}"))
+            Pattern::new(source, several, host).map_err(|e| format!("{option}: {e}: {source}"))
         };
         let all = |option: &str| -> Result<Vec<Pattern>, String> {
             let sources = values.lines(option);
@@ -154,6 +166,11 @@ impl Filter {
         self.failures.iter().map(Pattern::text)
     }
 
+    /// The same patterns as the filter has them.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.failures.iter().map(Pattern::source)
+    }
+
     /// The pattern that a line has to match before all others, where there is one.
     pub fn prefix(&self) -> Option<&str> {
         self.prefix.as_ref().map(Pattern::text)
@@ -178,6 +195,11 @@ impl Filter {
             }
         }
         Ok(())
+    }
+
+    /// Whether several lines are searched together.
+    pub fn joins_lines(&self) -> bool {
+        self.lines > 1
     }
 
     /// Of these a line must hold one to matter; `None` where any line may.
@@ -208,7 +230,7 @@ impl Filter {
     }
 
     /// The line without its time stamp, and with a newline.
-    fn cut(&mut self, line: &[u8], text: &mut Vec<u8>) -> Result<(), (usize, Trouble)> {
+    fn cut(&mut self, line: &[u8], text: &mut Vec<u8>) -> Answer<()> {
         text.clear();
         match self.dates.find(line) {
             Ok(Some(stamp)) => {
@@ -222,93 +244,36 @@ impl Filter {
         Ok(())
     }
 
-    fn single(&mut self, line: &[u8]) -> Result<Verdict, (usize, Trouble)> {
-        if self.sieve.literals().is_some() && self.sieve.find(line, 0).is_none() {
-            return Ok(Verdict::Nothing);
-        }
-        let mut text = std::mem::take(&mut self.text);
-        let mut content = std::mem::take(&mut self.content);
-        let cut = self.cut(line, &mut text);
-        let verdict = cut.and_then(|()| self.judge(&text, &mut content));
-        (self.text, self.content) = (text, content);
-        verdict
-    }
-
-    /// One line, cut already; `room` is for what the prefix leaves of it.
-    fn judge(&mut self, text: &[u8], room: &mut Vec<u8>) -> Result<Verdict, (usize, Trouble)> {
-        let early = self.ignores_first();
-        if early && ignored(&mut self.ignores, text)? {
-            return Ok(Verdict::Nothing);
-        }
-        let mut before = Groups::default();
-        let mut content = text;
-        if let Some(prefix) = &mut self.prefix {
-            if !prefix.search(text).map_err(|t| (0, t))? {
-                return Ok(Verdict::Nothing);
-            }
-            before = prefix.groups(text);
-            if let Some((start, end)) = prefix.content() {
-                content = if text[end..] == *b"\n" {
-                    &text[start..]
-                } else {
-                    room.clear();
-                    room.extend_from_slice(&text[start..end]);
-                    room.push(b'\n');
-                    room
-                };
-            }
-        }
-        let begun = content.first().map(|b| &self.begun[usize::from(*b)]);
-        let numbers = match begun.filter(|numbers| numbers.len() <= FEW) {
-            Some(numbers) => numbers,
-            None => {
-                self.sieve.candidates(content, &mut self.candidates);
-                &self.candidates
-            }
-        };
-        for &number in numbers {
-            let number = usize::from(number);
-            let pattern = &mut self.failures[number];
-            if !pattern.search(content).map_err(|t| (number + 1, t))? {
-                continue;
-            }
-            let found = pattern.groups(content);
-            if !early && ignored(&mut self.ignores, content)? {
-                return Ok(Verdict::Nothing);
-            }
-            before.lay(found);
-            return Ok(self.verdict(before, number + 1));
-        }
-        Ok(Verdict::Nothing)
-    }
-
     /// fail2ban looks at `ignoreregex` first where it has fewer of them by three.
     fn ignores_first(&self) -> bool {
         !self.ignores.is_empty() && self.ignores.len() + 2 < self.failures.len()
     }
 
     fn verdict(&mut self, found: Groups, pattern: usize) -> Verdict {
-        let say = |found: &Groups| {
-            let Some(text) = IDENTITY.iter().find_map(|g| found.get(*g)) else {
-                return Verdict::Nothing;
-            };
-            let parsed = match found.get(Group::Cidr) {
-                Some(length) => Address::parse(&[text, b"/", length].concat()),
-                None => Address::parse(text),
-            };
-            match parsed {
-                Some(address) => Verdict::Address { address, pattern },
-                None => Verdict::Name {
-                    text: text.to_vec(),
-                    pattern,
-                },
-            }
-        };
-        self.sessions.merge(found, say).unwrap_or(Verdict::Nothing)
+        let verdict = self.sessions.merge(found, |found| said(found, pattern));
+        verdict.unwrap_or(Verdict::Nothing)
     }
 }
 
-fn ignored(patterns: &mut [Pattern], text: &[u8]) -> Result<bool, (usize, Trouble)> {
+/// Whom these groups tell.
+fn said(found: &Groups, pattern: usize) -> Verdict {
+    let Some(text) = IDENTITY.iter().find_map(|g| found.get(*g)) else {
+        return Verdict::Nothing;
+    };
+    let parsed = match found.get(Group::Cidr) {
+        Some(length) => Address::parse(&[text, b"/", length].concat()),
+        None => Address::parse(text),
+    };
+    match parsed {
+        Some(address) => Verdict::Address { address, pattern },
+        None => Verdict::Name {
+            text: text.to_vec(),
+            pattern,
+        },
+    }
+}
+
+fn ignored(patterns: &mut [Pattern], text: &[u8]) -> Answer<bool> {
     for pattern in patterns {
         if pattern.search(text).map_err(|t| (0, t))? {
             return Ok(true);

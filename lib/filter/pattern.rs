@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 
 use super::groups::{GROUPS, Group, Groups};
 use super::port::{Engine, port};
-use super::tags;
+use super::tags::{self, Host};
 use crate::search::Search;
 use crate::sieve;
 use crate::walk::{Bytes, Walk, Walker};
@@ -25,6 +25,7 @@ pub enum Trouble {
 
 #[derive(Debug)]
 pub struct Pattern {
+    source: String,
     linear: String,
     /// The pattern itself, where `linear` matches more.
     exact: Option<String>,
@@ -61,8 +62,8 @@ struct Exact {
 
 impl Pattern {
     /// Takes a pattern as the filter has it, with its tags; with `lines` it is one for several lines at once.
-    pub fn new(source: &str, lines: bool, names: bool) -> Result<Pattern, String> {
-        let text = tags::put_in(source, names);
+    pub fn new(source: &str, lines: bool, host: Host) -> Result<Pattern, String> {
+        let text = tags::put_in(source, host);
         let ported = port(&text, lines, Engine::Linear)?;
         let exact = match ported.loose {
             true => Some(port(&text, lines, Engine::Backtracking)?.text),
@@ -76,6 +77,7 @@ impl Pattern {
             literals: sieve::required(&hir),
             first: Bytes::first(&hir),
             behind: sieve::behind(&hir).map(|text| Finder::new(text).into_owned()),
+            source: source.into(),
             linear: ported.text,
             exact,
             compiled: OnceCell::new(),
@@ -85,6 +87,11 @@ impl Pattern {
     /// The pattern in Rust's syntax, with groups in place of tags; it may match more than the pattern itself.
     pub fn text(&self) -> &str {
         &self.linear
+    }
+
+    /// The pattern as the filter has it.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// Whether the pattern has this group.

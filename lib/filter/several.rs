@@ -1,15 +1,15 @@
 //! Lines searched together (`maxlines`).
 
 use super::groups::Groups;
-use super::pattern::{Pattern, Trouble};
-use super::{Filter, Verdict, ignored};
+use super::pattern::Pattern;
+use super::{Answer, Filter, Verdict, ignored};
 
 /// Of a line searched together with others, no more bytes are held.
 const MAX_HELD: usize = 16 << 10;
 
 impl Filter {
     /// Several lines searched together (`maxlines`): the last ones that no failure has used up.
-    pub(super) fn several(&mut self, line: &[u8]) -> Result<Verdict, (usize, Trouble)> {
+    pub(super) fn several(&mut self, line: &[u8]) -> Answer<Verdict> {
         let mut text = Vec::new();
         self.cut(line, &mut text)?;
         if text.len() > MAX_HELD {

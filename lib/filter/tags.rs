@@ -7,9 +7,32 @@ const IP6: &str = r"(?P<ip6>(?:[0-9a-fA-F]{1,4}::?|::){1,7}(?:[0-9a-fA-F]{1,4}|:
 /// A host's name.
 const DNS: &str = r"(?P<dns>[\w.^-]*\w)";
 const CIDR: &str = r"(?P<cidr>\d+)";
+/// The tags that stand for whom a line is about.
+const HOSTS: [&str; 11] = [
+    "HOST",
+    "ADDR",
+    "F-ADDR/",
+    "IP4",
+    "F-IP4/",
+    "IP6",
+    "F-IP6/",
+    "DNS",
+    "F-DNS/",
+    "SUBNET",
+    "F-SUBNET/",
+];
 
-/// Puts groups in place of tags; with `names`, `<HOST>` takes a host's name too. An unknown tag stays as it is.
-pub fn put_in(pattern: &str, names: bool) -> String {
+/// What `<HOST>` takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Host<'a> {
+    Address,
+    AddressOrName,
+    /// No address but this one.
+    Only(&'a str),
+}
+
+/// Puts groups in place of tags. An unknown tag stays as it is.
+pub fn put_in(pattern: &str, host: Host) -> String {
     let mut out = String::new();
     let mut open: Vec<String> = Vec::new();
     let mut skips = 0;
@@ -23,7 +46,7 @@ pub fn put_in(pattern: &str, names: bool) -> String {
             continue;
         };
         let tag = &rest[1..end];
-        match group(tag, names) {
+        match group(tag, host) {
             Some(group) => out.push_str(&group),
             None if tag == "SKIPLINES" => {
                 out.push_str(&format!(r"\n(?P<skiplines{skips}>(?:(?:.*\n)*?))"));
@@ -44,10 +67,13 @@ pub fn put_in(pattern: &str, names: bool) -> String {
     local_flags(&out)
 }
 
-fn group(tag: &str, names: bool) -> Option<String> {
+fn group(tag: &str, host: Host) -> Option<String> {
+    if let (Host::Only(address), true) = (host, HOSTS.contains(&tag)) {
+        return Some(format!("(?P<ip4>{})", address.replace('.', r"\.")));
+    }
     let address = || format!(r"\[?(?:{IP4}|{IP6})\]?");
     Some(match tag {
-        "HOST" if names => format!("(?:{}|{DNS})", address()),
+        "HOST" if host == Host::AddressOrName => format!("(?:{}|{DNS})", address()),
         "HOST" | "ADDR" | "F-ADDR/" => address(),
         "IP4" | "F-IP4/" => IP4.into(),
         "IP6" | "F-IP6/" => IP6.into(),
@@ -131,9 +157,11 @@ mod tests {
             ("<<F-USER>a</F-USER>>", "<(?P<user>a)>".into()),
             (r"((?i)a)(?:(?i)b)\((?i)c", r"(?i:a)(?i:b)\((?i)c".into()),
         ] {
-            assert_eq!(put_in(pattern, true), expected, "{pattern}");
+            assert_eq!(put_in(pattern, Host::AddressOrName), expected, "{pattern}");
         }
-        assert!(put_in("<HOST>", true).contains("(?P<dns>"));
-        assert!(!put_in("<HOST>", false).contains("(?P<dns>"));
+        assert!(put_in("<HOST>", Host::AddressOrName).contains("(?P<dns>"));
+        assert!(!put_in("<HOST>", Host::Address).contains("(?P<dns>"));
+        let only = put_in("<HOST>", Host::Only("192.0.2.1"));
+        assert_eq!(only, r"(?P<ip4>192\.0\.2\.1)");
     }
 }

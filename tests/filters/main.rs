@@ -225,3 +225,32 @@ fn on_generated_lines() {
     let told = compare(&cases);
     assert!(told.is_empty(), "{}", told.join("\n"));
 }
+
+/// What `--explain` warns of is so: fail2ban, too, takes the victim's address in each line that is shown.
+#[test]
+fn hostile_lines_are_what_they_say() {
+    let mut cases = Vec::new();
+    let mut untried = Vec::new();
+    for name in filters() {
+        let explain = Command::new(env!("CARGO_BIN_EXE_extract-ip"))
+            .args(["--explain", "--filter", &name, "/dev/null"])
+            .output()
+            .expect("extract-ip runs");
+        let told = String::from_utf8_lossy(&explain.stdout).into_owned();
+        for line in told.lines().filter_map(|l| l.strip_prefix("        ")) {
+            let line = line.replacen(">>", "", 1).replacen("<<", "", 1);
+            cases.push((name.clone(), line.into_bytes()));
+        }
+        let lines = told.lines().filter(|l| l.contains("was not tried"));
+        if lines.count() > 0 && !Filter::load(&name).expect("it loads").joins_lines() {
+            untried.push(name);
+        }
+    }
+    for ((name, line), found) in cases.iter().zip(theirs(&cases)) {
+        let line = String::from_utf8_lossy(line);
+        let Some(found) = found else { continue };
+        assert_eq!(found, ["192.0.2.1"], "{name}: {line}");
+    }
+    assert!(untried.is_empty(), "{untried:?}");
+    assert!(filters().is_empty() || !cases.is_empty());
+}

@@ -9,7 +9,7 @@ use pipeban::finder::{self, Found};
 use pipeban::masks;
 use pipeban::sieve::AnyOf;
 
-use crate::hostile::Hostile;
+use crate::hostile::Attempt;
 use crate::keep::Keep;
 use crate::{Arguments, Pattern, pick, ready};
 
@@ -30,7 +30,7 @@ pub trait Matcher: Send {
     fn span(&mut self, line: &[u8]) -> Option<(String, Range<usize>)>;
 
     /// For a person: each pattern that names an address, and a line by which the remote party would name another's.
-    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)>;
+    fn hostile(&mut self) -> Vec<(String, Attempt)>;
 }
 
 /// A line matches.

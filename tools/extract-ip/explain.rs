@@ -9,13 +9,13 @@ use pipeban::input::{Event, Input};
 use pipeban::output::Output;
 
 use crate::choose::{Chooser, Matcher, Pick};
-use crate::hostile::Hostile;
+use crate::hostile::{Attempt, Hostile};
 
 /// Reads all lines; answers whether any address was taken.
 pub fn run(mut chooser: Chooser, mut input: Input) -> Result<bool, Fault> {
     let mut output = Output::new(false);
-    for (pattern, hostile) in chooser.matchers.iter_mut().flat_map(|m| m.hostile()) {
-        warn(output.buffer(), &pattern, hostile);
+    for (pattern, attempt) in chooser.matchers.iter_mut().flat_map(|m| m.hostile()) {
+        warn(output.buffer(), &pattern, attempt);
     }
     let mut done = false;
     loop {
@@ -34,18 +34,22 @@ pub fn run(mut chooser: Chooser, mut input: Input) -> Result<bool, Fault> {
     Ok(done)
 }
 
-fn warn(out: &mut Vec<u8>, pattern: &str, hostile: Option<Hostile>) {
+fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
     say(
         out,
         0,
         format_args!("pattern: {}", readable(pattern.as_bytes())),
     );
-    let Some(Hostile { line, written }) = hostile else {
-        return say(
-            out,
-            1,
-            "no line was found in which the remote party could name another's address",
-        );
+    let Hostile { line, written } = match attempt {
+        Attempt::Found(hostile) => hostile,
+        Attempt::NoneFound => {
+            let what = "no line was found in which the remote party could name another's address";
+            return say(out, 1, what);
+        }
+        Attempt::Untried(why) => {
+            let what = "whether the remote party could name another's address was not tried";
+            return say(out, 1, format_args!("{what}: {why}"));
+        }
     };
     let (before, rest) = line.split_at(written.start);
     let (text, after) = rest.split_at(written.len());

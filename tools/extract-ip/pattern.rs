@@ -13,7 +13,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
 use crate::choose::{Matcher, Verdict};
-use crate::hostile::{self, Hostile};
+use crate::hostile::{self, Attempt};
 
 /// Stands for an address. The byte in its middle is in no other place: elsewhere [`OTHER`] replaces it. The digits
 /// are for `\b`, which is at an address's ends.
@@ -224,7 +224,7 @@ impl Matcher for Pattern {
         Some((text, back(start)..back(end)))
     }
 
-    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
+    fn hostile(&mut self) -> Vec<(String, Attempt)> {
         if self.tags.is_empty() {
             return vec![];
         }

@@ -8,13 +8,14 @@ use pipeban::finder::{self, Found};
 use pipeban::presets::{self, Presets};
 
 use crate::choose::{Matcher, Verdict};
-use crate::hostile::Hostile;
+use crate::hostile::{self, Attempt};
 
 /// A matcher, and what it said of the last line, for a person who asks.
 pub struct Ready<T> {
     inner: T,
     explains: bool,
     last: Option<(String, Range<usize>)>,
+    hostile: Vec<(String, Attempt)>,
 }
 
 /// The presets of these names, each of which may be a list with commas.
@@ -26,6 +27,8 @@ pub fn presets(names: &[String], explains: bool) -> Result<Ready<Presets>, Fault
         inner,
         explains,
         last: None,
+        // The presets' own tests try this, with every example.
+        hostile: Vec::new(),
     })
 }
 
@@ -45,14 +48,15 @@ pub fn filter(argument: &str, explains: bool) -> Result<Ready<Filter>, Fault> {
         let what = "journalmatch is ignored: choose the journal's entries by journalctl";
         complain::note(inner.name(), what);
     }
-    if explains {
-        let what = "no hostile lines are built from a filter's patterns, only from --regex";
-        complain::note(inner.name(), what);
-    }
+    let hostile = match explains {
+        true => hostile::filter::hostile(argument)?,
+        false => Vec::new(),
+    };
     Ok(Ready {
         inner,
         explains,
         last: None,
+        hostile,
     })
 }
 
@@ -83,9 +87,8 @@ impl Matcher for Ready<Presets> {
         self.last.clone()
     }
 
-    /// The presets' own tests do this, with every example.
-    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
-        Vec::new()
+    fn hostile(&mut self) -> Vec<(String, Attempt)> {
+        std::mem::take(&mut self.hostile)
     }
 }
 
@@ -144,9 +147,8 @@ impl Matcher for Ready<Filter> {
         self.last.clone()
     }
 
-    /// None are built, and who asks was told so: fail2ban's authors answer for their patterns.
-    fn hostile(&mut self) -> Vec<(String, Option<Hostile>)> {
-        Vec::new()
+    fn hostile(&mut self) -> Vec<(String, Attempt)> {
+        std::mem::take(&mut self.hostile)
     }
 }
 
