@@ -80,6 +80,23 @@ fn a_corrupt_one_is_reported_and_the_others_are_read() {
     }
 }
 
+/// The number at the end of what can be unpacked may be the half of another.
+#[test]
+fn half_an_address_is_none() {
+    let shell = Shell::new();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all(b"from 192.0.2.1 and 198.51.100.123")
+        .expect("a Vec takes it");
+    let packed = gzip.finish().expect("a Vec takes it");
+    let cut = shell.path("cut.gz");
+    for less in 9..20 {
+        std::fs::write(&cut, &packed[..packed.len() - less]).expect("a file of the test's own");
+        let found = shell.run(&format!("extract-ip {}", cut.display()));
+        assert_eq!(found.out, "192.0.2.1\n", "{less} bytes less");
+        assert_eq!(found.status, Some(2));
+    }
+}
+
 /// Where there are several processors, several files are read at the same time; nobody sees a difference.
 #[test]
 fn many_operands_as_one_by_one() {

@@ -171,10 +171,7 @@ impl Input {
                 self.held.start = self.held.end;
             } else if self.held.len() > MAX_LINE {
                 let line = &self.buffer[self.held.start..][..MAX_LINE];
-                // Half a word could be read as a whole one, such as another's address.
-                let in_word = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-/".contains(b);
-                let end = line.iter().rposition(|b| !in_word(b)).map_or(0, |i| i + 1);
-                self.block = self.held.start..self.held.start + end;
+                self.block = self.held.start..self.held.start + whole_words(line);
                 self.held.start = self.held.end;
                 self.skipping = true;
                 complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
@@ -242,10 +239,18 @@ impl Input {
             Err(e) => {
                 // What came before the error is still good; the other operands are too.
                 complain::error(&source.name, describe(&e));
+                self.held.end = whole_words(&self.buffer[self.held.clone()]);
+                self.scanned = self.held.end;
                 Ok(Filled::EndOfSource)
             }
         }
     }
+}
+
+/// Up to where a text that ends too early has whole words: half a word could be read as another one, such as another's address.
+fn whole_words(text: &[u8]) -> usize {
+    let in_word = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-/".contains(b);
+    text.iter().rposition(|b| !in_word(b)).map_or(0, |i| i + 1)
 }
 
 /// The system's words for an error, without Rust's "(os error 2)".

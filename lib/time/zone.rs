@@ -5,6 +5,8 @@ use std::fs;
 
 use tz::TimeZone;
 
+use crate::input::describe;
+
 const DATABASE: &str = "/usr/share/zoneinfo";
 const DAY: i64 = 86_400;
 
@@ -45,7 +47,7 @@ impl Zone {
         if text.is_empty() || text.starts_with('/') || !text.chars().all(name) {
             return Err(wrong("not a name".into()));
         }
-        let data = fs::read(format!("{DATABASE}/{text}")).map_err(|e| wrong(e.to_string()))?;
+        let data = fs::read(format!("{DATABASE}/{text}")).map_err(|e| wrong(describe(&e)))?;
         let rules = TimeZone::from_tz_data(&data).map_err(|e| wrong(e.to_string()))?;
         Ok(Zone::Rules(Box::new(rules)))
     }
