@@ -38,6 +38,8 @@ pub struct Walker {
     texts: Vec<u8>,
     needed: Vec<Finder<'static>>,
     first: Id,
+    /// The bytes that a match may begin with, if it begins with one.
+    starts: Bytes,
     /// The text that every match begins with, if there is one.
     prefix: Option<Finder<'static>>,
     slots: usize,
@@ -243,6 +245,19 @@ impl Walker {
         Some(false)
     }
 
+    /// Looks for the first match in `text` that begins at `from` or later, wherever that is. `None`: the budget did not suffice.
+    pub fn search_from(&self, text: &[u8], from: usize, walk: &mut Walk) -> Option<bool> {
+        let mut budget = self.budget + BUDGET.1 * text.len();
+        let last = if self.anchored { from } else { text.len() };
+        for start in from..=last {
+            let begins = text.get(start).is_none_or(|b| self.starts.has(*b));
+            if begins && self.walk_from(text, start, walk, &mut budget)? {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
     fn walk_from(
         &self,
         text: &[u8],
@@ -250,8 +265,11 @@ impl Walker {
         walk: &mut Walk,
         budget: &mut usize,
     ) -> Option<bool> {
-        if text.len() >= UNSET as usize || (self.anchored && start > 0) {
-            return (start > 0).then_some(false);
+        if text.len() >= UNSET as usize {
+            return None;
+        }
+        if self.anchored && start > 0 {
+            return Some(false);
         }
         walk.slots.clear();
         walk.slots.resize(self.slots, UNSET);

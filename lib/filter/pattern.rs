@@ -103,7 +103,6 @@ impl Pattern {
     fn compile(&self) -> Result<Compiled, Trouble> {
         let linear = Search::new(&self.linear);
         let walker = self.walking.as_deref().and_then(Walker::new);
-        let walker = walker.filter(Walker::is_anchored);
         let walker = walker.map(|walker| (walker.with_budget(MAX_STEPS), Walk::default()));
         let exact = self.exact.as_ref().filter(|_| walker.is_none());
         let exact = exact.map(|text| {
@@ -228,9 +227,17 @@ impl Pattern {
 impl Compiled {
     fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
         if let Some((walker, walk)) = &mut self.walker {
-            // Where even what matches more does not match, the rest of the steps need not be taken.
-            return match walker.walk(text, 0, walk) {
+            let mut from = 0;
+            if !walker.is_anchored() {
+                // What matches more matches no further on.
+                if !self.linear.find(text).map_err(Trouble::Broken)? {
+                    return Ok(false);
+                }
+                from = self.linear.group(0).map_or(0, |(start, _)| start);
+            }
+            return match walker.search_from(text, from, walk) {
                 Some(found) => Ok(found),
+                // Where even what matches more does not match, the rest of the steps need not be taken.
                 None => match self.linear.find(text).map_err(Trouble::Broken)? {
                     true => Err(Trouble::TooManySteps),
                     false => Ok(false),

@@ -126,3 +126,36 @@ fn what_is_no_filter() {
         assert!(Filter::load(&file.display().to_string()).is_err(), "{text}");
     }
 }
+
+/// As Python's `re` matches; fancy-regex forgets on the way back that a group took part.
+#[test]
+fn conditions_after_a_way_back() {
+    let filter = r"
+[Definition]
+failregex = ^<IP4> (?:(?P<u>x)|x) z(?(u): |$)
+            \b<IP4> (?:(?P<w>y)|y) z(?(w): |$)
+            (?<!no )at <IP4>(?! again)$
+datepattern = {NONE}
+";
+    let lines = [
+        "192.0.2.1 x z",
+        "192.0.2.1 x z: ",
+        "192.0.2.1 x z:",
+        "a 192.0.2.1 y z",
+        "a 192.0.2.1 y z: ",
+        "a 192.0.2.1 y z:",
+        "no at 192.0.2.1, at 192.0.2.2",
+        "no at 192.0.2.1",
+    ];
+    let expected = [
+        "192.0.2.1 1",
+        "192.0.2.1 1",
+        "-",
+        "192.0.2.1 2",
+        "192.0.2.1 2",
+        "-",
+        "192.0.2.2 3",
+        "-",
+    ];
+    assert_eq!(verdicts(filter, &lines), expected);
+}

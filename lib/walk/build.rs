@@ -48,6 +48,7 @@ impl Walker {
             texts: builder.texts,
             needed: builder.needed,
             first,
+            starts: builder.starts[usize::from(first)],
             prefix,
             names: builder.names,
             slots: 2 + 2 * properties.explicit_captures_len(),
