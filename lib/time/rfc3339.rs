@@ -1,4 +1,4 @@
-//! Times as they are printed. Millions of records carry one, so the local offset and the date are worked out once an hour.
+//! Times as they are printed. Millions of records carry one, so the local offset and the date are worked out once a minute.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -10,16 +10,20 @@ use super::{Time, Zone};
 /// The longest is `2026-03-30T02:16:17.123456+09:00`.
 pub const LENGTH: usize = 32;
 
-const HOUR: i64 = 3_600;
 /// The local zone as it was when first asked for.
 static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
 
+/// So many minutes are remembered: a record's first and last time may lie a few apart.
+const REMEMBERED: usize = 16;
+
 thread_local! {
-    /// An hour of UTC, counted since 1970, and the offset that is in force in all of it.
-    static RECENT: Cell<(i64, i32)> = const { Cell::new((i64::MIN, 0)) };
-    /// An hour of local time, and its text.
-    static RECENT_HOUR: Cell<(i64, [u8; 13])> = const { Cell::new((i64::MIN, [0; 13])) };
+    /// Minutes of UTC, counted since 1970, each with what [`encode`] writes for its beginning.
+    static MINUTES: [Cell<(i64, Minute)>; REMEMBERED] =
+        const { [const { Cell::new((i64::MIN, [0; LENGTH])) }; REMEMBERED] };
 }
+
+/// With zeros for the seconds, a fraction of six zeros and the offset.
+type Minute = [u8; LENGTH];
 
 /// Appends a time; see [`encode`].
 pub fn write(time: Time, out: &mut Vec<u8>) {
@@ -33,61 +37,68 @@ pub fn write(time: Time, out: &mut Vec<u8>) {
 /// RFC 3339 in the local time zone, and its length; a moment out of its years, 0 to 9999, is written as the nearest
 /// end, in UTC.
 pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> usize {
-    encode_at(time, local_offset, buffer).unwrap_or_else(|| {
-        let end = if time.0 < 0 {
-            b"0000-01-01T00:00:00+00:00"
-        } else {
-            b"9999-12-31T23:59:59+00:00"
-        };
-        buffer[..end.len()].copy_from_slice(end);
-        end.len()
-    })
+    let minute = time.0.div_euclid(MICROS * 60);
+    let known = MINUTES.with(|minutes| {
+        let place = &minutes[minute as usize % REMEMBERED];
+        let (known, text) = place.get();
+        if known == minute {
+            *buffer = text;
+            return true;
+        }
+        let text = encode_minute(minute, |seconds| LOCAL.offset_at(seconds));
+        if let Some(text) = text {
+            place.set((minute, text));
+            *buffer = text;
+        }
+        text.is_some()
+    });
+    if known {
+        return put_rest(time, buffer);
+    }
+    let end = if time.0 < 0 {
+        b"0000-01-01T00:00:00+00:00"
+    } else {
+        b"9999-12-31T23:59:59+00:00"
+    };
+    buffer[..end.len()].copy_from_slice(end);
+    end.len()
 }
 
-fn encode_at(
-    time: Time,
-    offset_at: impl Fn(i64) -> i32,
-    buffer: &mut [u8; LENGTH],
-) -> Option<usize> {
-    let seconds = time.0.div_euclid(1_000_000);
-    let micros = time.0.rem_euclid(1_000_000) as u32;
-    let minutes = offset_at(seconds) / 60; // RFC 3339 has no seconds of an offset
-    let local = seconds + i64::from(minutes) * 60;
-    let second = local.rem_euclid(HOUR) as u32;
+const MICROS: i64 = 1_000_000;
 
-    *buffer = *b"0000-00-00T00:00:00.000000+00:00";
-    buffer[..13].copy_from_slice(&day_and_hour(local.div_euclid(HOUR))?);
-    put(&mut buffer[14..16], second / 60);
-    put(&mut buffer[17..19], second % 60);
+fn encode_minute(minute: i64, offset_at: impl Fn(i64) -> i32) -> Option<Minute> {
+    let seconds = minute * 60;
+    let minutes = offset_at(seconds) / 60; // RFC 3339 has no seconds of an offset
+    let date = DateTime::from_timestamp(seconds + i64::from(minutes) * 60, 0)?;
+    let year = u32::try_from(date.year()).ok().filter(|y| *y <= 9999)?;
+    let mut text = *b"0000-00-00T00:00:00.000000+00:00";
+    put(&mut text[0..4], year);
+    put(&mut text[5..7], date.month());
+    put(&mut text[8..10], date.day());
+    put(&mut text[11..13], date.hour());
+    put(&mut text[14..16], date.minute());
+    text[26] = if minutes < 0 { b'-' } else { b'+' };
+    put(&mut text[27..29], minutes.unsigned_abs() / 60);
+    put(&mut text[30..32], minutes.unsigned_abs() % 60);
+    Some(text)
+}
+
+/// Puts seconds and fraction into the text of the minute; answers its length.
+#[inline(always)]
+fn put_rest(time: Time, text: &mut Minute) -> usize {
+    let micros = time.0.rem_euclid(MICROS * 60) as u32;
+    put(&mut text[17..19], micros / MICROS as u32);
+    let micros = micros % MICROS as u32;
+    put(&mut text[20..26], micros);
     let fraction = match micros {
         0 => 19,
         _ if micros.is_multiple_of(1_000) => 23,
         _ => 26,
     };
-    put(&mut buffer[20..26], micros);
-    let zone = &mut buffer[fraction..fraction + 6];
-    zone[0] = if minutes < 0 { b'-' } else { b'+' };
-    put(&mut zone[1..3], minutes.unsigned_abs() / 60);
-    zone[3] = b':';
-    put(&mut zone[4..6], minutes.unsigned_abs() % 60);
-    Some(fraction + 6)
-}
-
-/// The text up to the minutes of an hour, counted since 1970.
-fn day_and_hour(hour: i64) -> Option<[u8; 13]> {
-    let (recent, text) = RECENT_HOUR.get();
-    if hour == recent {
-        return Some(text);
-    }
-    let date = DateTime::from_timestamp(hour.checked_mul(HOUR)?, 0)?;
-    let year = u32::try_from(date.year()).ok().filter(|y| *y <= 9999)?;
-    let mut text = *b"0000-00-00T00";
-    put(&mut text[0..4], year);
-    put(&mut text[5..7], date.month());
-    put(&mut text[8..10], date.day());
-    put(&mut text[11..13], date.hour());
-    RECENT_HOUR.set((hour, text));
-    Some(text)
+    let mut offset = [0; 6];
+    offset.copy_from_slice(&text[26..]);
+    text[fraction..fraction + 6].copy_from_slice(&offset);
+    fraction + 6
 }
 
 /// Fills `place`, of an even length, with the decimal digits of a number, with zeros before it.
@@ -109,19 +120,6 @@ static PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-fn local_offset(seconds: i64) -> i32 {
-    let hour = seconds.div_euclid(HOUR);
-    let (recent, offset) = RECENT.get();
-    if hour == recent {
-        return offset;
-    }
-    let ends = [hour * HOUR, hour * HOUR + HOUR - 1].map(|end| LOCAL.offset_at(end));
-    if ends[0] == ends[1] {
-        RECENT.set((hour, ends[0]));
-    }
-    LOCAL.offset_at(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,8 +137,9 @@ mod tests {
                 let micros = micros.rem_euclid(315_500_000_000_000_000);
                 let round = [1, 1_000, 1_000_000][step % 3];
                 let time = Time((micros - 62_135_500_000_000_000) / round * round);
-                let mut buffer = [0; LENGTH];
-                let length = encode_at(time, |_| offset, &mut buffer).unwrap();
+                let minute = time.0.div_euclid(MICROS * 60);
+                let mut buffer = encode_minute(minute, |_| offset).unwrap();
+                let length = put_rest(time, &mut buffer);
                 let theirs = DateTime::from_timestamp_micros(time.0)
                     .unwrap()
                     .with_timezone(&FixedOffset::east_opt(offset).unwrap())
@@ -163,7 +162,7 @@ mod tests {
     fn the_moment_stays() {
         for hours in [0, 1, 24, 24 * 7, 24 * 200, 24 * 365] {
             for seconds in [1_774_804_577, -1, 1_800, 5_399] {
-                let time = Time::from_secs(seconds + hours * HOUR);
+                let time = Time::from_secs(seconds + hours * 3_600);
                 assert_eq!(Time::parse(time.to_string().as_bytes()), Some(time));
             }
         }

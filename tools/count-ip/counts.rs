@@ -38,10 +38,13 @@ impl<K: Key> Batch<K> {
         }
     }
 
-    /// Takes a key, the [`BATCH`]th at most.
+    /// Takes a key, the [`BATCH`]th at most, to be counted in this table.
     #[inline(always)]
-    pub fn push(&mut self, key: K) {
+    pub fn push<const N: usize>(&mut self, key: K, counts: &Counts<K, N>) {
+        let home = counts.home(key);
+        counts.table.prefetch(home);
         self.keys[self.length] = key;
+        self.homes[self.length] = home;
         self.length += 1;
     }
 
@@ -72,14 +75,9 @@ impl<K: Key, const N: usize> Counts<K, N> {
 
     /// Adds an event for each key, up to the first for which [`Bound::make_room`] must come first; answers how many.
     #[inline(always)]
-    pub fn add_all(&mut self, batch: &mut Batch<K>, bound: &mut Bound) -> usize {
+    pub fn add_all(&mut self, batch: &Batch<K>, bound: &mut Bound) -> usize {
         let (age, left) = bound.period();
         let keys = &batch.keys[..batch.length.min(left)];
-        // All slots are asked of the memory first, with nothing in between that a processor could guess wrongly.
-        for (key, home) in keys.iter().zip(&mut batch.homes) {
-            *home = self.home(*key);
-            self.table.prefetch(*home);
-        }
         let mut done = 0;
         for (key, home) in keys.iter().zip(&batch.homes) {
             if !self.add_at(*home, *key, 1, age, bound) {

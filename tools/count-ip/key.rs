@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
+use crate::table::{Slot, mask};
+
 /// Secret numbers that decide where addresses lie in a table.
 #[derive(Clone, Copy)]
 pub struct Seed(u64, u64);
@@ -29,12 +31,39 @@ fn fold(a: u64, b: u64) -> u64 {
 /// An address as a number, small as it can be.
 pub trait Key: Copy + Ord + Hash + Default {
     fn hash(self, seed: Seed) -> u64;
+
+    /// A bit for each slot of this key.
+    #[inline(always)]
+    fn same<const N: usize>(bucket: &[Slot<Self>; N], key: Self) -> u32 {
+        mask(bucket, |slot| slot.key == key)
+    }
 }
 
 impl Key for u32 {
     #[inline(always)]
     fn hash(self, seed: Seed) -> u64 {
         fold(u64::from(self) ^ seed.0, seed.1)
+    }
+
+    /// Of eight slots in 15 instructions, not 36.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn same<const N: usize>(bucket: &[Slot<u32>; N], key: u32) -> u32 {
+        use std::arch::x86_64::*;
+        if N != 8 {
+            return mask(bucket, |slot| slot.key == key);
+        }
+        // SAFETY: eight slots, each a key and a value of 4 bytes, are four times 16 bytes, and SSE2 is part of x86_64.
+        unsafe {
+            let two = |i: usize| _mm_loadu_ps(bucket.as_ptr().cast::<f32>().add(i * 4));
+            // Of two slots and two more, the keys.
+            let keys =
+                |i: usize| _mm_castps_si128(_mm_shuffle_ps::<0b10_00_10_00>(two(i), two(i + 1)));
+            let key = _mm_set1_epi32(key as i32);
+            let same = |i: usize| _mm_cmpeq_epi32(keys(i), key);
+            let same = _mm_packs_epi16(_mm_packs_epi32(same(0), same(2)), _mm_setzero_si128());
+            _mm_movemask_epi8(same) as u32
+        }
     }
 }
 

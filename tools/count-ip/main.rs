@@ -2,6 +2,7 @@
 
 mod bound;
 mod counts;
+mod crossing;
 mod detail;
 mod event;
 mod key;

@@ -21,6 +21,7 @@ pub struct Memory {
     windows: Option<(Windows<u32, 8>, Windows<Sextets, 1>)>,
     /// Prefix lengths of the smallest networks that are counted.
     sizes: [u8; 2],
+    masks: (u32, u128),
     pub bound: Bound,
 }
 
@@ -39,6 +40,7 @@ impl Memory {
             let quads = Windows::new(threshold, within);
             (quads, Windows::new(threshold, within))
         };
+        let sizes = policy.smallest();
         Memory {
             tallies: Known::new(),
             passed: Known::new(),
@@ -46,7 +48,8 @@ impl Memory {
                 .simple()
                 .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
                 .map(windows),
-            sizes: policy.smallest(),
+            sizes,
+            masks: (mask4(sizes[0]), mask6(sizes[1])),
             bound: Bound::new(addresses, policy.rule.is_light()),
         }
     }
@@ -74,8 +77,8 @@ impl Memory {
     pub fn place_of(&self, bits: Bits) -> Place {
         if self.windows.is_some() {
             return match bits {
-                Bits::V4(quad) => Place::Quad(quad & mask4(self.sizes[0]), 0),
-                Bits::V6(number) => Place::Sextets((number & mask6(self.sizes[1])).into(), 0),
+                Bits::V4(quad) => Place::Quad(quad & self.masks.0, 0),
+                Bits::V6(number) => Place::Sextets((number & self.masks.1).into(), 0),
             };
         }
         let ip: IpAddr = match bits {

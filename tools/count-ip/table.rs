@@ -9,6 +9,7 @@ use crate::room::{LINE, is_room, make_room, prefetch};
 
 /// A key with a value; the value 0 is an empty slot.
 #[derive(Clone, Copy, Default)]
+#[repr(C)]
 pub struct Slot<K> {
     pub key: K,
     pub value: u32,
@@ -86,7 +87,7 @@ impl<K: Key, const N: usize> Table<K, N> {
                 place = self.start;
                 continue;
             };
-            let mut same = mask(bucket, |slot| slot.key == key);
+            let mut same = K::same(bucket, key);
             while same != 0 {
                 let slot = same.trailing_zeros() as usize;
                 // An empty slot has the default key. None stands before a key that is there.
@@ -108,7 +109,7 @@ impl<K: Key, const N: usize> Table<K, N> {
     pub fn glance(&self, home: usize, key: K) -> u32 {
         // Not a branch may depend on what the memory brings.
         let place = match self.slots[home..].first_chunk::<N>() {
-            Some(bucket) => mask(bucket, |slot| slot.key == key).trailing_zeros(),
+            Some(bucket) => K::same(bucket, key).trailing_zeros(),
             None => 0,
         };
         self.slots[home + place as usize % N].value
@@ -205,7 +206,7 @@ fn slots<K>(lines: usize) -> usize {
 
 /// A bit for each slot of a bucket.
 #[inline(always)]
-fn mask<K, const N: usize>(bucket: &[Slot<K>; N], is: impl Fn(&Slot<K>) -> bool) -> u32 {
+pub fn mask<K, const N: usize>(bucket: &[Slot<K>; N], is: impl Fn(&Slot<K>) -> bool) -> u32 {
     (0..N).fold(0, |mask, i| mask | u32::from(is(&bucket[i])) << i)
 }
 

@@ -139,18 +139,21 @@ pub struct Totals {
 }
 
 /// Bare addresses that are yet to be counted.
-struct Batches {
-    quads: Batch<u32>,
-    sextets: Batch<Sextets>,
+struct Batches<'a> {
+    quads: (&'a mut Batch<u32>, &'a Counts<u32, 8>),
+    sextets: (&'a mut Batch<Sextets>, &'a Counts<Sextets, 1>),
     masks: (u32, u128),
 }
 
-impl Take for Batches {
+impl Take for Batches<'_> {
     #[inline(always)]
     fn take(&mut self, bits: Bits) {
         match bits {
-            Bits::V4(quad) => self.quads.push(quad & self.masks.0),
-            Bits::V6(number) => self.sextets.push((number & self.masks.1).into()),
+            Bits::V4(quad) => self.quads.0.push(quad & self.masks.0, self.quads.1),
+            Bits::V6(number) => {
+                let number = number & self.masks.1;
+                self.sextets.0.push(number.into(), self.sextets.1);
+            }
         }
     }
 }
@@ -172,11 +175,8 @@ impl Totals {
 
     /// Counts the lines of a block; answers how many they were, and which were bad, and why.
     fn count(&mut self, block: &[u8]) -> (u64, Vec<(u64, String)>) {
-        let mut batches = Batches {
-            quads: Batch::new(),
-            sextets: Batch::new(),
-            masks: (mask4(self.prefixes.0), mask6(self.prefixes.1)),
-        };
+        let masks = (mask4(self.prefixes.0), mask6(self.prefixes.1));
+        let (mut quads, mut sextets) = (Batch::new(), Batch::new());
         let mut bad = Vec::new();
         let mut rest = block;
         let mut lines = 0;
@@ -189,8 +189,13 @@ impl Totals {
             } else {
                 0
             };
+            let mut batches = Batches {
+                quads: (&mut quads, &self.quads),
+                sextets: (&mut sextets, &self.sextets),
+                masks,
+            };
             let (count, used) = addresses(rest, most, &mut batches);
-            self.count_batches(&mut batches);
+            self.count_batches(&mut quads, &mut sextets);
             lines += count as u64;
             rest = &rest[used..];
             if count == BATCH || rest.is_empty() {
@@ -211,7 +216,7 @@ impl Totals {
     }
 
     #[inline(always)]
-    fn count_batches(&mut self, Batches { quads, sextets, .. }: &mut Batches) {
+    fn count_batches(&mut self, quads: &mut Batch<u32>, sextets: &mut Batch<Sextets>) {
         let done = self.quads.add_all(quads, &mut self.bound);
         for quad in quads.drain_from(done) {
             self.count_quad(quad, 1);
@@ -318,36 +323,27 @@ impl Totals {
         });
         let network = |ip: IpAddr, len| Address::network(ip, len).unwrap_or(ip.into());
         let bare = |address, count| (address, Total { count, span: None });
-        let mut quads = self
+        let quads = self
             .quads
             .rank(least, top)
-            .map(move |(ip, count)| bare(network(Ipv4Addr::from_bits(ip).into(), len4), count))
-            .peekable();
-        let mut sextets = self
-            .sextets
-            .rank(least, top)
-            .map(move |(ip, count)| {
-                bare(network(Ipv6Addr::from_bits(ip.into()).into(), len6), count)
-            })
-            .peekable();
-        let mut others = others.into_iter().peekable();
-        // The next is the best of the three heads.
-        let merged = std::iter::from_fn(move || {
-            let rank = |head: Option<&(Address, Total)>| {
-                head.map(|(address, total)| (total.count, Reverse(*address)))
-            };
-            let heads = [
-                rank(quads.peek()),
-                rank(sextets.peek()),
-                rank(others.peek()),
-            ];
-            let best = heads.iter().max().expect("three of them");
-            match heads.iter().position(|head| head == best) {
-                Some(0) => quads.next(),
-                Some(1) => sextets.next(),
-                _ => others.next(),
-            }
+            .map(move |(ip, count)| bare(network(Ipv4Addr::from_bits(ip).into(), len4), count));
+        let sextets = self.sextets.rank(least, top).map(move |(ip, count)| {
+            bare(network(Ipv6Addr::from_bits(ip.into()).into(), len6), count)
         });
-        merged.take(top)
+        merge(merge(quads, sextets), others.into_iter()).take(top)
     }
+}
+
+/// Both in one order of rank, as each of them is.
+fn merge(
+    first: impl Iterator<Item = (Address, Total)>,
+    second: impl Iterator<Item = (Address, Total)>,
+) -> impl Iterator<Item = (Address, Total)> {
+    let (mut first, mut second) = (first.peekable(), second.peekable());
+    let rank = |(address, total): &(Address, Total)| (Reverse(total.count), *address);
+    std::iter::from_fn(move || match (first.peek(), second.peek()) {
+        (Some(one), Some(other)) if rank(other) < rank(one) => second.next(),
+        (Some(_), _) => first.next(),
+        (None, _) => second.next(),
+    })
 }

@@ -15,6 +15,7 @@ use pipeban::time::Time;
 
 use crate::Arguments;
 use crate::counts::BATCH;
+use crate::crossing::{evidence_of, parse, record};
 use crate::event;
 use crate::memory::{Memory, Place};
 use crate::policy::Policy;
@@ -27,6 +28,7 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut watch = Watch {
         memory: Memory::new(arguments.max_addresses, &policy, arguments.is_remembered()),
         batch: Vec::with_capacity(BATCH),
+        lines: Vec::with_capacity(BATCH),
         stored: match arguments.is_remembered() {
             true => Some(Stored::open(
                 arguments.state_file.as_deref(),
@@ -89,14 +91,12 @@ fn is_live(files: &[OsString]) -> bool {
     !files.iter().any(is_file)
 }
 
-/// A line is kept as evidence up to this length, in bytes.
-const EVIDENCE: usize = 8 << 10;
-
 struct Watch {
     policy: Policy,
     memory: Memory,
     /// Lines of a block that are read and yet to be counted.
     batch: Vec<Pending>,
+    lines: Vec<Line>,
     stored: Option<Stored>,
     output: Output,
     live: bool,
@@ -107,10 +107,15 @@ struct Watch {
 /// A line that is to be counted.
 struct Pending {
     place: Place,
+    /// The number of its [`Line`], if it is more than an address.
+    line: Option<u32>,
+}
+
+struct Line {
     count: u64,
     at: Option<Time>,
-    /// Where it stands in the block; nowhere, if it is a bare address.
-    line: Range<usize>,
+    /// Where it stands in the block.
+    place: Range<usize>,
 }
 
 /// Takes bare addresses into a batch.
@@ -122,12 +127,9 @@ struct Bare<'a> {
 impl Take for Bare<'_> {
     #[inline(always)]
     fn take(&mut self, bits: Bits) {
-        self.batch.push(Pending {
-            place: self.memory.place_of(bits),
-            count: 1,
-            at: None,
-            line: 0..0,
-        });
+        let mut place = self.memory.place_of(bits);
+        self.memory.bring(&mut place);
+        self.batch.push(Pending { place, line: None });
     }
 }
 
@@ -155,12 +157,17 @@ impl Watch {
                 let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 lines += 1;
                 match event::Event::read(rest, end, self.merge) {
-                    Ok(Some(event)) => self.batch.push(Pending {
-                        place: self.memory.place(event.address),
-                        count: event.count,
-                        at: event.span.map(|(_, last)| last),
-                        line: at..at + end,
-                    }),
+                    Ok(Some(event)) => {
+                        let mut place = self.memory.place(event.address);
+                        self.memory.bring(&mut place);
+                        let line = Some(self.lines.len() as u32);
+                        self.batch.push(Pending { place, line });
+                        self.lines.push(Line {
+                            count: event.count,
+                            at: event.span.map(|(_, last)| last),
+                            place: at..at + end,
+                        });
+                    }
                     Ok(None) => {}
                     Err(what) => bad.push((lines, what)),
                 }
@@ -178,37 +185,42 @@ impl Watch {
     fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
         for pending in &mut batch {
-            self.memory.bring(&mut pending.place);
-        }
-        for pending in &mut batch {
             self.memory.bring_more(&mut pending.place);
         }
-        for pending in &batch {
-            let at = pending.at.unwrap_or(now);
+        let lines = std::mem::take(&mut self.lines);
+        for Pending { place, line } in &batch {
+            let line = line.map(|number| &lines[number as usize]);
+            let own = line.and_then(|line| line.at);
+            let at = own.unwrap_or(now);
             // A replay is not limited by the clock, if it is not without times of its own.
-            let limit = (self.live || pending.at.is_none()).then_some(now);
-            match self.memory.count_window(&pending.place, at, limit) {
+            let limit = (self.live || own.is_none()).then_some(now);
+            let text = || line.map_or(&[][..], |line| &block[line.place.clone()]);
+            match self.memory.count_window(place, at, limit) {
                 Some(None) => {}
-                Some(Some(span)) => self.print_window(pending, span, block)?,
-                None => self.count_tally(pending, at, limit, block)?,
+                Some(Some(span)) => self.print_window(place, span, text())?,
+                None => {
+                    let count = line.map_or(1, |line| line.count);
+                    self.count_tally(place, count, at, limit, text())?;
+                }
             }
         }
-        batch.clear();
-        self.batch = batch;
+        (self.batch, self.lines) = (batch, lines);
+        self.batch.clear();
+        self.lines.clear();
         Ok(())
     }
 
-    /// Counts what is more than a window.
+    /// Counts what is more than a window. `line` is empty for a bare address.
     #[inline(never)]
     fn count_tally(
         &mut self,
-        pending: &Pending,
+        place: &Place,
+        count: u64,
         at: Time,
         limit: Option<Time>,
-        block: &[u8],
+        line: &[u8],
     ) -> Result<(), Fault> {
-        let line = &block[pending.line.clone()];
-        let host = self.memory.address(&pending.place);
+        let host = self.memory.address(place);
         let evidence = self.policy.rule.evidence;
         let lines = match evidence {
             0 => vec![],
@@ -217,7 +229,7 @@ impl Watch {
         let event = Event {
             at,
             host,
-            count: pending.count,
+            count,
             lines,
         };
         if let Some(stored) = &mut self.stored {
@@ -277,22 +289,23 @@ impl Watch {
     #[inline(never)]
     fn print_window(
         &mut self,
-        pending: &Pending,
+        place: &Place,
         (first, last): (Time, Time),
-        block: &[u8],
+        line: &[u8],
     ) -> Result<(), Fault> {
+        let network = self.memory.address(place);
+        let count = self.policy.rule.threshold.unwrap_or(0);
+        if line.is_empty() {
+            self.done = true;
+            return print::counted(network, count, Some((first, last)), &mut self.output);
+        }
         let crossing = Crossing {
-            count: self.policy.rule.threshold.unwrap_or(0),
+            count,
             hosts: None,
             first,
             last,
             lines: vec![],
         };
-        let network = self.memory.address(&pending.place);
-        let line = &block[pending.line.clone()];
-        if line.is_empty() {
-            return self.print_bare(network, &crossing);
-        }
         self.print(&record(parse(line), network, &crossing, 0))
     }
 
@@ -311,46 +324,4 @@ impl Watch {
         self.done = true;
         self.output.record(record)
     }
-}
-
-fn parse(line: &[u8]) -> Option<Record> {
-    Record::parse(line).ok().flatten()
-}
-
-/// The lines that a record carries, none longer than it is worth to be kept.
-fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
-    let Some(record) = parse(line) else {
-        return vec![];
-    };
-    let cut = |mut line: Vec<u8>| {
-        line.truncate(EVIDENCE);
-        line.shrink_to_fit();
-        line
-    };
-    record.all("line").take(most).map(cut).collect()
-}
-
-/// The record of an address that is to be printed: with the fields of the one that decided it.
-fn record(
-    decided: Option<Record>,
-    network: Address,
-    crossing: &Crossing,
-    evidence: usize,
-) -> Record {
-    let mut record = decided.unwrap_or_else(|| Record::new(network));
-    record.address = network;
-    record.set("count", crossing.count.to_string().as_bytes());
-    match crossing.hosts {
-        Some(hosts) => record.set("hosts", hosts.to_string().as_bytes()),
-        None => record.remove("hosts"),
-    }
-    record.set("first", crossing.first.to_string().as_bytes());
-    record.set("last", crossing.last.to_string().as_bytes());
-    if evidence > 0 {
-        record.remove("line");
-        for line in &crossing.lines {
-            record.push("line", line);
-        }
-    }
-    record
 }
