@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
-use crate::walk::{Walk, Walker};
+use crate::walk::{Recall, Walk, Walker};
 
 /// A compiled pattern's memory, in bytes.
 const MAX_SIZE: usize = 32 << 20;
@@ -16,6 +16,7 @@ pub struct Search {
     unicode: bool,
     walker: Option<Walker>,
     walk: Walk,
+    recall: Option<Recall>,
     automaton: OnceCell<(Regex, CaptureLocations)>,
     /// The last match was found by the walk.
     walked: bool,
@@ -24,8 +25,10 @@ pub struct Search {
 impl Search {
     /// A pattern in the syntax of `regex::bytes` without Unicode, and with the groups that [`walk`](crate::walk) knows.
     pub fn new(pattern: &str) -> Search {
+        let walker = Walker::new(pattern);
         Search {
-            walker: Walker::new(pattern),
+            recall: walker.as_ref().and_then(Recall::new),
+            walker,
             ..Search::unwalked(pattern, false)
         }
     }
@@ -37,6 +40,7 @@ impl Search {
             unicode,
             walker: None,
             walk: Walk::default(),
+            recall: None,
             automaton: OnceCell::new(),
             walked: false,
         }
@@ -89,7 +93,18 @@ impl Search {
     }
 
     fn search(&mut self, text: &[u8]) -> Option<bool> {
-        self.walker.as_ref()?.search(text, &mut self.walk)
+        let walker = self.walker.as_ref()?;
+        let Some(recall) = &mut self.recall else {
+            return walker.search(text, &mut self.walk);
+        };
+        if recall.find(text, &mut self.walk) {
+            return Some(true);
+        }
+        let found = walker.walk_and_look(text, &mut self.walk);
+        if found == Some(true) {
+            recall.note(text, &self.walk);
+        }
+        found
     }
 
     /// Where group `number` of the last match stands, if it took part; 0 is the whole match.

@@ -15,12 +15,14 @@ mod build;
 mod bytes;
 mod forks;
 mod go;
+mod recall;
 #[cfg(test)]
 mod tests;
 
 pub use self::bytes::Bytes;
 use self::bytes::Set;
 use self::forks::Forks;
+pub use self::recall::Recall;
 
 /// Units of work for a text of no length, and for each of its bytes.
 const BUDGET: (usize, usize) = (2_000, 8);
@@ -40,6 +42,8 @@ pub struct Walker {
     first: Id,
     /// The bytes that a match may begin with, if it begins with one.
     starts: Bytes,
+    /// Where all that is left of a line is taken, if that is the pattern's end; and the first slot of the group that it is.
+    tail: Option<(Id, u16)>,
     /// The text that every match begins with, if there is one.
     prefix: Option<Finder<'static>>,
     slots: usize,
@@ -177,6 +181,8 @@ const UNSET: u32 = u32::MAX;
 pub struct Walk {
     slots: Vec<u32>,
     backs: Vec<Back>,
+    /// How far a walk looked that noted it.
+    looked_at: usize,
 }
 
 impl Walk {
@@ -227,18 +233,25 @@ impl Walker {
     /// Walks `text` from `start`: whether a match begins there, its groups in `walk`. `None`: the budget did not suffice.
     pub fn walk(&self, text: &[u8], start: usize, walk: &mut Walk) -> Option<bool> {
         let mut budget = self.budget + BUDGET.1 * text.len();
-        self.walk_from(text, start, walk, &mut budget)
+        self.walk_from::<false>(text, start, walk, &mut budget)
+    }
+
+    /// Walks `text` from its beginning, and notes in `walk` how far it looked.
+    pub fn walk_and_look(&self, text: &[u8], walk: &mut Walk) -> Option<bool> {
+        let mut budget = self.budget + BUDGET.1 * text.len();
+        walk.looked_at = 0;
+        self.walk_from::<true>(text, 0, walk, &mut budget)
     }
 
     /// Looks for the first match in `text`, as [`walk`](Self::walk) does; `None` also where it is not known where one may begin.
     pub fn search(&self, text: &[u8], walk: &mut Walk) -> Option<bool> {
         let mut budget = self.budget + BUDGET.1 * text.len();
         if self.anchored {
-            return self.walk_from(text, 0, walk, &mut budget);
+            return self.walk_from::<false>(text, 0, walk, &mut budget);
         }
         let prefix = self.prefix.as_ref()?;
         for start in prefix.find_iter(text) {
-            if self.walk_from(text, start, walk, &mut budget)? {
+            if self.walk_from::<false>(text, start, walk, &mut budget)? {
                 return Some(true);
             }
         }
@@ -251,14 +264,14 @@ impl Walker {
         let last = if self.anchored { from } else { text.len() };
         for start in from..=last {
             let begins = text.get(start).is_none_or(|b| self.starts.has(*b));
-            if begins && self.walk_from(text, start, walk, &mut budget)? {
+            if begins && self.walk_from::<false>(text, start, walk, &mut budget)? {
                 return Some(true);
             }
         }
         Some(false)
     }
 
-    fn walk_from(
+    fn walk_from<const LOOKS: bool>(
         &self,
         text: &[u8],
         start: usize,
@@ -274,7 +287,7 @@ impl Walker {
         walk.slots.clear();
         walk.slots.resize(self.slots, UNSET);
         walk.backs.clear();
-        let end = self.go(text, self.first, start, walk, budget)?;
+        let end = self.go::<LOOKS>(text, self.first, start, walk, budget)?;
         if let Some(end) = end {
             walk.slots[0] = start as u32;
             walk.slots[1] = end as u32;

@@ -6,6 +6,7 @@ use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look, Repetition};
 
 use super::bytes::{Bytes, Set};
 use super::go::literal_at;
+use super::recall;
 use super::{ANY, BUDGET, Forks, Id, Node, Taken, Text, Walker};
 
 /// A pattern that comes to more nodes is not walked.
@@ -42,6 +43,7 @@ impl Walker {
         let prefix = prefix.map(|text| Finder::new(builder.text(text)).into_owned());
         let forks = Forks::new(&mut builder.nodes, &builder.starts, &builder.seconds);
         Some(Walker {
+            tail: recall::tail(&builder.nodes, &builder.sets),
             nodes: builder.nodes,
             forks,
             sets: builder.sets,

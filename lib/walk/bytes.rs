@@ -23,6 +23,18 @@ impl Bytes {
         digits.fold(Bytes::NONE, |all, one| all.or(one))
     }
 
+    /// What `\b` takes for part of a word.
+    pub fn word() -> Bytes {
+        let word = (0..0x80).filter(|b: &u8| b.is_ascii_alphanumeric() || *b == b'_');
+        word.map(Bytes::one)
+            .fold(Bytes::NONE, |all, one| all.or(one))
+    }
+
+    pub fn without(&self, byte: u8) -> Bytes {
+        let one = Bytes::one(byte);
+        Bytes(std::array::from_fn(|i| self.0[i] & !one.0[i]))
+    }
+
     /// `None` for classes that hold more than bytes.
     pub fn of(class: &Class) -> Option<Bytes> {
         let mut all = Bytes::NONE;

@@ -98,7 +98,7 @@ impl Forks {
 }
 
 /// Puts bytes that no set tells apart into one class; also a byte of each class.
-fn classes(sets: &[Bytes]) -> (Vec<u8>, Vec<u8>) {
+pub fn classes(sets: &[Bytes]) -> (Vec<u8>, Vec<u8>) {
     let mut classes = vec![0u8; 256];
     let mut examples = vec![0u8];
     let mut known = Vec::new();

@@ -8,7 +8,9 @@ use super::{ANY, Back, Id, Node, Places, Taken, Text, Walk, Walker};
 
 impl Walker {
     /// Goes from a node to the end: where in the text that is reached, if it is. The ways back that were there before stay.
-    pub(super) fn go(
+    ///
+    /// With `LOOKS`, the walk notes how far it looked.
+    pub(super) fn go<const LOOKS: bool>(
         &self,
         text: &[u8],
         first: Id,
@@ -21,6 +23,9 @@ impl Walker {
         let mut left = *budget;
         loop {
             left = left.checked_sub(1)?;
+            if LOOKS {
+                self.look(text, node, at, walk);
+            }
             let on = match self.nodes[usize::from(node)] {
                 Node::Literal {
                     text: literal,
@@ -198,7 +203,7 @@ impl Walker {
         // A way back to nowhere, so that notes are undone.
         let at = from as u32;
         walk.backs.push(Back::To { node: 0, at });
-        let found = self.go(text, first, from, walk, budget)?;
+        let found = self.go::<false>(text, first, from, walk, budget)?;
         walk.undo(mark);
         Some(found.is_some())
     }
@@ -296,6 +301,9 @@ fn begins(text: &[u8], literal: &[u8]) -> bool {
     let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
     eights.iter().zip(text_eights).all(same) && rest.iter().eq(text_rest)
 }
+
+/// No more bytes than these are looked at for three numbers of up to three digits, with their points.
+pub(super) const OCTETS: usize = 12;
 
 /// The length of three numbers of up to three digits, each with a point behind it.
 fn octets(text: &[u8]) -> Option<usize> {

@@ -101,3 +101,53 @@ fn what_cannot_be_walked() {
         assert!(Walker::new(pattern).is_none(), "{pattern}");
     }
 }
+
+/// Remembered or walked, the groups are the same.
+#[test]
+fn as_if_walked() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut known = 0;
+    for pattern in [
+        r"^(?P<m>[ab]+ )(?:err: )?(?P<content>.+)(?:\n?\z)",
+        r"^(?:(a+)|(a*b+))\b ?(?:(\d)+: )?(.+)(?:\n?\z)",
+        r"^(\S+ )?(?:(?:x\[\d+\]|xx): )?(?:b|bc|bcd)?(.+)(?:\n?\z)",
+        r"^([^ ]*) ?(.+)(?:\n?\z)",
+        r"^(a)?(b{1,3}?)(.+)(?:\n?\z)",
+        r"^(\d{1,3}(?:\.\d{1,3}){3})?:? ?(.+)(?:\n?\z)",
+    ] {
+        let walker = Walker::new(pattern).expect("a pattern that can be walked");
+        let mut recall = Recall::new(&walker).expect("a pattern with such an end");
+        let (mut walk, mut other) = (Walk::default(), Walk::default());
+        for _ in 0..5000 {
+            let length = random.usize(..9);
+            let parts = [
+                "a", "b", " ", "cd", "err: ", "x[1]: ", "xx: ", "7", "1.2.3.4", "\n",
+            ];
+            let mut text: Vec<u8> = (0..length)
+                .flat_map(|_| parts[random.usize(..parts.len())].bytes())
+                .collect();
+            text.extend(random.bool().then_some(b'\n'));
+            let walked = walker.walk(&text, 0, &mut other);
+            let found = recall.find(&text, &mut walk);
+            known += usize::from(found);
+            if found {
+                assert_eq!(walked, Some(true), "{pattern} on {text:?}");
+                assert_eq!(walk.slots, other.slots, "{pattern} on {text:?}");
+            } else if walker.walk_and_look(&text, &mut walk) == Some(true) {
+                assert_eq!(walk.slots, other.slots, "{pattern} on {text:?}");
+                recall.note(&text, &walk);
+            }
+        }
+    }
+    assert!(known > 2000, "{known}");
+    for pattern in [
+        "(.+)",
+        "^(.+)",
+        r"^(.+)(?:\n?\z)x",
+        r"^(.+) (.+)$",
+        r"^a(.*)(?:\n?\z)",
+    ] {
+        let walker = Walker::new(pattern).expect("a pattern that can be walked");
+        assert!(Recall::new(&walker).is_none(), "{pattern}");
+    }
+}
