@@ -184,10 +184,15 @@ impl Batch {
             }
         }
         // The compiler makes vectors of this: four chunks are searched by one instruction.
+        let mut any = 0;
         for i in 0..CHUNKS {
             self.bits[i] = may_begin(dots[i], colons[i]);
+            any |= self.bits[i];
         }
         (self.base, self.next, self.count) = (base, 0, 0);
+        if any == 0 {
+            return;
+        }
         for i in 0..CHUNKS {
             self.chunks[self.count % CHUNKS] = i as u8;
             self.count += usize::from(self.bits[i] != 0);
