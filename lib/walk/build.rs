@@ -1,9 +1,13 @@
 //! A pattern made into a graph.
 
+mod ahead;
+mod shapes;
+
 use memchr::memmem::Finder;
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Capture, Class, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
+use self::shapes::{frequency, is_last_newline, names, one_byte, quad};
 use super::bytes::{Bytes, Set};
 use super::go::literal_at;
 use super::recall;
@@ -88,131 +92,6 @@ impl Builder {
     fn text(&self, text: Text) -> &[u8] {
         let start = text.start as usize;
         &self.texts[start..start + usize::from(text.length)]
-    }
-
-    fn starts_at(&self, node: Id) -> Bytes {
-        self.starts[usize::from(node)]
-    }
-
-    /// The bytes with which what this node leads to may begin.
-    fn starts(&self, node: &Node) -> Bytes {
-        match *node {
-            Node::Literal { text, .. } => {
-                let first = self.text(text).first();
-                first.map_or(Bytes::ALL, |b| Bytes::one(*b))
-            }
-            Node::One { set, .. } => self.sets[usize::from(set)].bytes,
-            Node::Many {
-                set, least, next, ..
-            }
-            | Node::Caught {
-                set, least, next, ..
-            } => {
-                let bytes = self.sets[usize::from(set)].bytes;
-                if least > 0 {
-                    bytes
-                } else {
-                    bytes.or(self.starts_at(next))
-                }
-            }
-            Node::Either { first, second, .. } => self.starts_at(first).or(self.starts_at(second)),
-            Node::If { yes, no, .. } => self.starts_at(yes).or(self.starts_at(no)),
-            Node::Look { look, next } => match look {
-                // It holds where no byte follows.
-                Look::End => Bytes::NONE,
-                Look::EndLF => self.starts_at(next).and(Bytes::one(b'\n')),
-                _ => self.starts_at(next),
-            },
-            Node::Close { .. } => Bytes::one(b'\n'),
-            Node::Octets { .. } => Bytes::digits(),
-            Node::Save { next, .. } | Node::Around { next, .. } | Node::Needs { next, .. } => {
-                self.starts_at(next)
-            }
-            Node::Same { .. } | Node::Done => Bytes::ALL,
-        }
-    }
-
-    fn seconds_at(&self, node: Id) -> Bytes {
-        self.seconds[usize::from(node)]
-    }
-
-    /// The bytes that may follow the first one.
-    fn seconds(&self, node: &Node) -> Bytes {
-        match *node {
-            Node::Literal { text, next } => match self.text(text) {
-                [_, second, ..] => Bytes::one(*second),
-                _ => self.starts_at(next),
-            },
-            Node::One { next, .. } => self.starts_at(next),
-            Node::Many {
-                set, least, next, ..
-            }
-            | Node::Caught {
-                set, least, next, ..
-            } => {
-                let bytes = self.sets[usize::from(set)].bytes;
-                let more = bytes.or(self.starts_at(next));
-                match least {
-                    0 => more.or(self.seconds_at(next)),
-                    _ => more,
-                }
-            }
-            Node::Either { first, second, .. } => {
-                self.seconds_at(first).or(self.seconds_at(second))
-            }
-            Node::If { yes, no, .. } => self.seconds_at(yes).or(self.seconds_at(no)),
-            Node::Save { next, .. }
-            | Node::Look { next, .. }
-            | Node::Around { next, .. }
-            | Node::Needs { next, .. } => self.seconds_at(next),
-            Node::Octets { .. } => Bytes::digits().or(Bytes::one(b'.')),
-            Node::Close { .. } | Node::Same { .. } | Node::Done => Bytes::ALL,
-        }
-    }
-
-    fn condition_at(&self, node: Id) -> Option<Id> {
-        self.conditions[usize::from(node)]
-    }
-
-    /// The first condition behind this node, if every way meets it; where it is one itself, its own number.
-    fn condition(&self, node: &Node) -> Option<Id> {
-        match *node {
-            Node::If { .. } => Some(self.nodes.len() as Id),
-            Node::Either { first, second, .. } => {
-                let condition = self.condition_at(first);
-                condition.filter(|c| self.condition_at(second) == Some(*c))
-            }
-            Node::Literal { next, .. }
-            | Node::One { next, .. }
-            | Node::Many { next, .. }
-            | Node::Save { next, .. }
-            | Node::Look { next, .. }
-            | Node::Caught { next, .. }
-            | Node::Octets { next }
-            | Node::Close { next }
-            | Node::Around { next, .. }
-            | Node::Needs { next, .. }
-            | Node::Same { next, .. } => self.condition_at(next),
-            Node::Done => None,
-        }
-    }
-
-    /// Behind the end of a group: where a condition on it follows on every way, what that then asks for must be there. Without it
-    /// all ways up to the condition would be tried in vain.
-    fn needs(&mut self, of: u16, next: Id) -> Option<Id> {
-        let condition = self.condition_at(next).map(|c| self.nodes[usize::from(c)]);
-        match condition {
-            Some(Node::If { group, yes, .. }) if group == of => {
-                let Some(text) = literal_at(&self.nodes, yes) else {
-                    return Some(next);
-                };
-                let finder = Finder::new(self.text(text)).into_owned();
-                self.needed.push(finder);
-                let text = (self.needed.len() - 1) as Id;
-                self.push(Node::Needs { text, next })
-            }
-            _ => Some(next),
-        }
     }
 
     /// Adds the nodes of `hir`, from which the way leads to `next`.
@@ -452,93 +331,4 @@ impl Builder {
 fn either(first: Id, second: Id) -> Node {
     let row = 0;
     Node::Either { first, second, row }
-}
-
-/// A number of a dotted quad, where these parts are one.
-fn quad(parts: &[Hir]) -> Option<&Hir> {
-    let [first, others] = parts else { return None };
-    let octet = |hir: &Hir| match hir.kind() {
-        HirKind::Repetition(repeat) => {
-            let digits = match repeat.sub.kind() {
-                HirKind::Class(class) => Bytes::of(class) == Some(Bytes::digits()),
-                _ => false,
-            };
-            digits && repeat.greedy && (repeat.min, repeat.max) == (1, Some(3))
-        }
-        _ => false,
-    };
-    let HirKind::Repetition(three) = others.kind() else {
-        return None;
-    };
-    let HirKind::Concat(dotted) = three.sub.kind() else {
-        return None;
-    };
-    let [dot, number] = dotted.as_slice() else {
-        return None;
-    };
-    let dotted = matches!(dot.kind(), HirKind::Literal(text) if *text.0 == *b".") && octet(number);
-    let three = (three.min, three.max) == (3, Some(3));
-    (octet(first) && dotted && three).then_some(first)
-}
-
-/// `\n?`
-fn is_last_newline(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Repetition(repeat) => {
-            let once = repeat.min == 0 && repeat.max == Some(1) && repeat.greedy;
-            once && matches!(repeat.sub.kind(), HirKind::Literal(text) if *text.0 == *b"\n")
-        }
-        _ => false,
-    }
-}
-
-/// How often a byte stands in a log, roughly: the higher, the more often.
-fn frequency(byte: u8) -> u8 {
-    match byte {
-        b' ' | b'e' => 6,
-        b'a'..=b'z' => 5,
-        b'0'..=b'9' => 4,
-        b'.' | b':' | b'-' => 3,
-        b'A'..=b'Z' | b'!'..=b'~' => 2,
-        0..0x80 => 1,
-        _ => 0,
-    }
-}
-
-/// The class that `hir` is; also where a text must not begin at its byte, and that text: `(?:(?! from ).)`.
-fn one_byte(hir: &Hir) -> Option<(&Class, Option<&[u8]>)> {
-    match hir.kind() {
-        HirKind::Class(class) => Some((class, None)),
-        HirKind::Concat(parts) => match parts.as_slice() {
-            [around, byte] => match (around.kind(), byte.kind()) {
-                (HirKind::Capture(around), HirKind::Class(class)) => {
-                    let named = around.name.as_deref()?.ends_with("_notahead");
-                    match around.sub.kind() {
-                        HirKind::Literal(text) if named => Some((class, Some(&text.0))),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The groups of a pattern that have names, those apart that are none.
-fn names(hir: &Hir) -> Vec<(usize, String)> {
-    let mut names = Vec::new();
-    let mut open = vec![hir];
-    while let Some(hir) = open.pop() {
-        if let HirKind::Capture(capture) = hir.kind()
-            && let Some(name) = capture.name.as_deref().filter(|n| !n.starts_with('_'))
-        {
-            names.push((capture.index as usize, name.to_string()));
-        }
-        open.extend(hir.kind().subs());
-    }
-    names.sort();
-    names.dedup();
-    names
 }
