@@ -3,6 +3,8 @@
 # cron and systemd. fail2ban-regex is taken at its own timer, without its start; the others at the clock, start included.
 # First the answers are compared: ours must find the addresses that fail2ban-regex finds. Left out is what is not installed
 # (fail2ban-regex: apt install fail2ban; fail2ban-rs: cargo install fail2ban-rs).
+# fail2ban-rs has patterns of its own, and does less: no prefix, no sessions, no search for the time stamp in lines that don't match;
+# how many patterns there are, and how many lines they find, is printed.
 #
 #     sh tests/bench/filter.sh [LINES [ROUNDS [SERVICE…]]]
 set -eu
@@ -88,6 +90,12 @@ for service; do
             fail2ban-rs gen-config "$service" | sed "s|^log_path.*|log_path = \"$log\"|"
         } >"$work/rs.toml"
         rs=$(clock fail2ban-rs --config "$work/rs.toml" dry-run "$log")
+        fail2ban-rs --config "$work/rs.toml" dry-run "$log" >"$work/rs"
+        found() { extract-ip "$@" "$log" 2>/dev/null | wc -l; }
+        patterns() { extract-ip --explain "$@" /dev/null 2>/dev/null | grep -c '^pattern'; }
+        did="$(sed -n 's/^ *Patterns: *\([0-9]*\).*/\1/p' "$work/rs") patterns find $(sed -n 's/^ *Matches: *//p' "$work/rs") lines"
+        did="$did, ${filter:+--filter's $(patterns --filter "$service") find $(found --filter "$service"), }--preset's find $(found --preset "$service")"
         echo "  fail2ban-rs: $rs; ${filter:+--filter $(ratio "$filter" "$rs") times, }--preset $(ratio "$preset" "$rs") times"
+        echo "    its $did"
     fi
 done

@@ -28,6 +28,13 @@ impl Port {
             self.at += 1;
             let c = self.next().ok_or("a [ without its ]")?;
             match self.class_item(c)? {
+                Some(high) if low.is_ascii_alphanumeric() && high.is_ascii_alphanumeric() => {
+                    if low > high {
+                        return Err("a range in [ ] that runs backwards".into());
+                    }
+                    // What is short is parsed sooner.
+                    self.out.extend([low, '-', high]);
+                }
                 Some(high) if low <= high => {
                     // A range of characters above 127 is one of their bytes.
                     let byte = |c: char| if c.is_ascii() { c as u32 } else { 0xff };
