@@ -66,6 +66,8 @@ pub struct Filter {
     text: Vec<u8>,
     content: Vec<u8>,
     journal: bool,
+    /// The lines that come hold one of the literals.
+    sifted: bool,
 }
 
 impl Filter {
@@ -147,6 +149,7 @@ impl Filter {
             text: Vec::new(),
             content: Vec::new(),
             journal: values.lines("journalmatch").next().is_some(),
+            sifted: false,
         })
     }
 
@@ -208,6 +211,11 @@ impl Filter {
             return None;
         }
         self.sieve.literals()
+    }
+
+    /// From now on lines come that hold one of the [`literals`](Self::literals), and are not searched for them again.
+    pub fn expect_sifted(&mut self) {
+        self.sifted = true;
     }
 
     /// What the filter says of this line, given without its newline; lines come in their order.

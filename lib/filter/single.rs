@@ -10,7 +10,8 @@ const FEW: usize = 2;
 
 impl Filter {
     pub(super) fn single(&mut self, line: &[u8]) -> Answer<Verdict> {
-        if self.sieve.literals().is_some() && self.sieve.find(line, 0).is_none() {
+        let sifts = !self.sifted && self.sieve.literals().is_some();
+        if sifts && self.sieve.find(line, 0).is_none() {
             return Ok(Verdict::Nothing);
         }
         let mut text = std::mem::take(&mut self.text);

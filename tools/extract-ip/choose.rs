@@ -23,6 +23,9 @@ pub trait Matcher: Send {
         None
     }
 
+    /// Lines come that hold one of those texts: a search for them may be left out.
+    fn expect_sifted(&mut self) {}
+
     /// Whether every match names an address.
     fn names_address(&self) -> bool;
 
@@ -105,8 +108,16 @@ impl Chooser {
             .iter()
             .map(|m| m.literals())
             .collect::<Option<Vec<_>>>();
+        let literals = literals.and_then(|literals| AnyOf::new(&literals.concat()));
+        let every_line = explains
+            || arguments.time
+            || arguments.time_format.is_some()
+            || arguments.timezone.is_some();
+        if let ([matcher], false) = (matchers.as_mut_slice(), every_line) {
+            matcher.expect_sifted();
+        }
         Ok(Chooser {
-            literals: literals.and_then(|literals| AnyOf::new(&literals.concat())),
+            literals,
             exclude: patterns("--exclude", &arguments.exclude)?,
             field: arguments.field.map(|n| n.get()),
             matchers,

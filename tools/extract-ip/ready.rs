@@ -139,6 +139,10 @@ impl Matcher for Ready<Filter> {
         self.inner.literals().map(texts)
     }
 
+    fn expect_sifted(&mut self) {
+        self.inner.expect_sifted();
+    }
+
     fn names_address(&self) -> bool {
         true
     }
