@@ -66,7 +66,7 @@ fn octet(text: &[u8; 16], from: u32, to: u32) -> Option<(u8, bool)> {
 ///
 /// What follows is for the caller to judge. `None` says only that it is not to be read here: 48 bytes of text
 /// are needed, however short the address.
-#[inline]
+#[inline(always)]
 pub fn sextets(text: &[u8]) -> Option<(u128, usize)> {
     let text: &[u8; 48] = text.first_chunk()?;
     let mut digits = Digits([0; 52]);

@@ -154,7 +154,7 @@ impl<K: Key, const N: usize> Counts<K, N> {
         first.retain(|(_, count)| *count >= least);
         keep_first(&mut first, top, |(key, count)| (Reverse(*count), *key));
         let top = top - first.len();
-        keep_first(&mut slots, top, |slot| (Reverse(slot.value >> 8), slot.key));
+        keep_first(&mut slots, top, |slot| slot.key.rank(slot.value >> 8));
         let count = |slot: Slot<K>| (slot.key, u64::from(slot.value >> 8));
         first.into_iter().chain(slots.into_iter().map(count))
     }

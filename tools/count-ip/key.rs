@@ -30,7 +30,13 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// An address as a number, small as it can be.
 pub trait Key: Copy + Ord + Hash + Default {
+    /// A count and a key in one, to be compared at once.
+    type Rank: Ord;
+
     fn hash(self, seed: Seed) -> u64;
+
+    /// The most first, then by key.
+    fn rank(self, count: u32) -> Self::Rank;
 
     /// A bit for each slot of this key.
     #[inline(always)]
@@ -40,6 +46,13 @@ pub trait Key: Copy + Ord + Hash + Default {
 }
 
 impl Key for u32 {
+    type Rank = u64;
+
+    #[inline(always)]
+    fn rank(self, count: u32) -> u64 {
+        u64::from(!count) << 32 | u64::from(self)
+    }
+
     #[inline(always)]
     fn hash(self, seed: Seed) -> u64 {
         fold(u64::from(self) ^ seed.0, seed.1)
@@ -88,6 +101,15 @@ impl From<Sextets> for u128 {
 }
 
 impl Key for Sextets {
+    type Rank = (u64, u64, u32);
+
+    #[inline(always)]
+    fn rank(self, count: u32) -> Self::Rank {
+        let [a, b, c, d] = self.0;
+        let two = |high, low| u64::from(high) << 32 | u64::from(low);
+        (two(!count, a), two(b, c), d)
+    }
+
     #[inline(always)]
     fn hash(self, seed: Seed) -> u64 {
         let [a, b, c, d] = self.0.map(u64::from);

@@ -340,9 +340,12 @@ fn merge(
     second: impl Iterator<Item = (Address, Total)>,
 ) -> impl Iterator<Item = (Address, Total)> {
     let (mut first, mut second) = (first.peekable(), second.peekable());
-    let rank = |(address, total): &(Address, Total)| (Reverse(total.count), *address);
+    let rank = |(address, total): &(Address, Total), than: &(Address, Total)| {
+        let counts = than.1.count.cmp(&total.count);
+        counts.then_with(|| address.cmp(&than.0))
+    };
     std::iter::from_fn(move || match (first.peek(), second.peek()) {
-        (Some(one), Some(other)) if rank(other) < rank(one) => second.next(),
+        (Some(one), Some(other)) if rank(other, one).is_lt() => second.next(),
         (Some(_), _) => first.next(),
         (None, _) => second.next(),
     })
