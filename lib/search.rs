@@ -100,6 +100,9 @@ impl Search {
         if recall.find(text, &mut self.walk) {
             return Some(true);
         }
+        if recall.is_full() {
+            return walker.search(text, &mut self.walk);
+        }
         let found = walker.walk_and_look(text, &mut self.walk);
         if found == Some(true) {
             recall.note(text, &self.walk);

@@ -18,7 +18,13 @@ const UNKNOWN: u16 = 0;
 /// What is remembered ends here, with the finding of the number in the other bits.
 const FOUND: u16 = 1 << 15;
 
-/// A tree of classes, in which a way from the root leads to what was found. It does not grow over 64 KiB: what is met then is walked.
+/// So much is remembered, and no more: what is met then is walked, as it was before.
+const MAX_FINDINGS: usize = 1000;
+
+/// Nor is what a walk found that looked at more bytes than these.
+const MAX_LENGTH: usize = 100;
+
+/// A tree of classes, in which a way from the root leads to what was found. It has 64 KiB at most.
 #[derive(Debug)]
 pub struct Recall {
     classes: Vec<u8>,
@@ -29,6 +35,7 @@ pub struct Recall {
     findings: Vec<Box<[u32]>>,
     /// The slot where the last group begins.
     slot: usize,
+    full: bool,
 }
 
 impl Recall {
@@ -59,6 +66,7 @@ impl Recall {
             tree: vec![UNKNOWN; columns],
             findings: Vec::new(),
             slot,
+            full: false,
         })
     }
 
@@ -85,6 +93,18 @@ impl Recall {
         false
     }
 
+    /// Whether there was no room for what was found last.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Bytes that it has.
+    #[cfg(test)]
+    pub fn size(&self) -> usize {
+        let findings = self.findings.iter().map(|slots| size_of_val(&**slots));
+        size_of_val(self.tree.as_slice()) + findings.sum::<usize>()
+    }
+
     /// Remembers what a walk found in `text`.
     pub fn note(&mut self, text: &[u8], walk: &Walk) {
         let Some(line) = one_line(text) else { return };
@@ -93,8 +113,12 @@ impl Recall {
         let Some((last, way)) = line.get(..looked_at).and_then(<[u8]>::split_last) else {
             return;
         };
+        if way.len() > MAX_LENGTH {
+            return;
+        }
         let room = self.tree.len() + way.len() * self.columns;
-        if room > usize::from(FOUND) || self.findings.len() >= usize::from(FOUND) {
+        self.full = room > usize::from(FOUND) || self.findings.len() >= MAX_FINDINGS;
+        if self.full {
             return;
         }
         let mut row = 0;

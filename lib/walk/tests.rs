@@ -151,3 +151,27 @@ fn as_if_walked() {
         assert!(Recall::new(&walker).is_none(), "{pattern}");
     }
 }
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let walker = Walker::new(r"^([a-p]* )?(.+)(?:\n?\z)").expect("a pattern");
+    let letters = Walker::new(r"^(a|b|c|d|e|f|g|h|[^ ])* ?(.+)(?:\n?\z)").expect("a pattern");
+    for (walker, length, full) in [(walker, 200, false), (letters, 9, true)] {
+        let mut recall = Recall::new(&walker).expect("a pattern with such an end");
+        let mut walk = Walk::default();
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..3000 {
+            let mut text: Vec<u8> = (0..random.usize(..length))
+                .map(|_| random.u8(b'a'..b'i'))
+                .collect();
+            text.extend(b" x\n");
+            if !recall.find(&text, &mut walk)
+                && walker.walk_and_look(&text, &mut walk) == Some(true)
+            {
+                recall.note(&text, &walk);
+            }
+        }
+        assert_eq!(recall.is_full(), full);
+        assert!(recall.size() <= 200 << 10, "{}", recall.size());
+    }
+}
