@@ -269,11 +269,7 @@ mod tests {
     /// Also with times out of order, and where the clock is set back.
     #[test]
     fn as_a_tally_counts() {
-        let mut random = 1u64;
-        let mut below = |end: u64| {
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
-            (random >> 33) % end
-        };
+        let mut random = fastrand::Rng::with_seed(1);
         let host = Address::parse(b"203.0.113.7").expect("an address");
         for threshold in [1, 2, 3, 5, 16] {
             let within = Duration::from_micros(5 * threshold);
@@ -287,9 +283,9 @@ mod tests {
             let mut tallies = vec![Tally::default(); 1_000];
             let mut reached = 0;
             for i in 0..200_000 {
-                let key = below(1_000) as u32;
-                let at = Time((i / 200 + below(20)) as i64);
-                let now = (below(2) > 0).then(|| Time((i / 200 + below(30)) as i64 - 10));
+                let key = random.u32(..1_000);
+                let at = Time(i / 200 + random.i64(0..20));
+                let now = random.bool().then(|| Time(i / 200 + random.i64(0..30) - 10));
                 let place = windows.bring_row(key, windows.bring(key));
                 let answer = loop {
                     match windows.add(key, place, at, now, &mut bound) {
