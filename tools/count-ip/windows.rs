@@ -285,7 +285,9 @@ mod tests {
             for i in 0..200_000 {
                 let key = random.u32(..1_000);
                 let at = Time(i / 200 + random.i64(0..20));
-                let now = random.bool().then(|| Time(i / 200 + random.i64(0..30) - 10));
+                let now = random
+                    .bool()
+                    .then(|| Time(i / 200 + random.i64(0..30) - 10));
                 let place = windows.bring_row(key, windows.bring(key));
                 let answer = loop {
                     match windows.add(key, place, at, now, &mut bound) {
