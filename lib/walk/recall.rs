@@ -11,7 +11,7 @@ use regex_syntax::hir::Look;
 use super::bytes::Bytes;
 use super::forks::classes;
 use super::go::{OCTETS, literal_at};
-use super::{Id, Node, Text, Walk, Walker};
+use super::{ANY, Id, Node, Text, Walk, Walker};
 
 /// No text was met that goes on so.
 const UNKNOWN: u16 = 0;
@@ -143,16 +143,24 @@ impl Walker {
     /// Notes how far a step from this node looks, at most.
     pub(super) fn look(&self, text: &[u8], node: Id, at: usize, walk: &mut Walk) {
         let length = |text: Text| usize::from(text.length);
+        let after = |set: u16, most: usize, next: Id| {
+            let run = self.sets[usize::from(set)].run(&text[at..], most);
+            let literal = literal_at(&self.nodes, next).map_or(0, length);
+            at + run + 1 + literal
+        };
         let upto = match self.nodes[usize::from(node)] {
             Node::Caught { .. } if self.tail.is_some_and(|(tail, _)| tail == node) => {
                 // All that is left is taken, if there is anything.
                 if at + 1 < text.len() { 0 } else { text.len() }
             }
-            Node::Many { set, next, .. } | Node::Caught { set, next, .. } => {
-                let run = self.sets[usize::from(set)].run(&text[at..], usize::MAX);
-                let literal = literal_at(&self.nodes, next).map_or(0, length);
-                at + run + 1 + literal
+            Node::Many {
+                set, most, next, ..
+            } => {
+                // No farther than the step itself, whose work the budget bounds.
+                let most = if most == ANY { usize::MAX } else { most.into() };
+                after(set, most, next)
             }
+            Node::Caught { set, next, .. } => after(set, usize::MAX, next),
             Node::Literal { text, .. } => at + length(text),
             Node::Either { .. } => at + 2,
             Node::One { .. } | Node::Look { .. } => at + 1,
