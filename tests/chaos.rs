@@ -96,7 +96,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
         let list = agree("after a sync");
 
         // The firewall's own word, without the tool.
-        let mut firewall = pipeban::firewall::open(backend).unwrap();
+        let mut firewall = pipeban_ban::firewall::open(backend).unwrap();
         let held: BTreeSet<String> = firewall
             .list()
             .unwrap()

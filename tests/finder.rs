@@ -1,6 +1,6 @@
 //! What counts as an address in a line: real logs' traps, one a row.
 
-use pipeban::finder;
+use pipeban_log::finder;
 
 /// A line and the addresses in it, separated by blanks.
 #[rustfmt::skip]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{in_namespace, run, unshared, wait_until};
 use pipeban::address::Address;
-use pipeban::firewall::{self, Firewall};
+use pipeban_ban::firewall::{self, Firewall};
 
 const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const MIXED: [&str; 9] = [

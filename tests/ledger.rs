@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pipeban::address::Address;
-use pipeban::ledger::{Ban, Entry, Ledger};
 use pipeban::time::Time;
+use pipeban_ban::ledger::{Ban, Entry, Ledger};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 
-use pipeban::hits::Hits;
+use crate::hits::Hits;
 
 use crate::count_ip;
 

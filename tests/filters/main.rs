@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pipeban::address::Address;
-use pipeban::filter::{Filter, Verdict};
+use pipeban_log::filter::{Filter, Verdict};
 
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 /// Where the package keeps the log lines of its own tests.

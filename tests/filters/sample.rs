@@ -1,7 +1,7 @@
 //! Lines made from a filter's own patterns: some that match, and some that almost do.
 
 use fastrand::Rng;
-use pipeban::filter::Filter;
+use pipeban_log::filter::Filter;
 use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
-use pipeban::enforce::{Outcome, enforce};
-use pipeban::firewall::{self, Firewall};
-use pipeban::input::describe;
-use pipeban::ledger::{Ban, Clerk, Entry, Ledger};
+use pipeban::complain::describe;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban::waiter;
+use pipeban_ban::enforce::{Outcome, enforce};
+use pipeban_ban::firewall::{self, Firewall};
+use pipeban_ban::ledger::{Ban, Clerk, Entry, Ledger};
+use pipeban_ban::waiter;
 
 use crate::Arguments;
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pipeban::address::Address;
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
-use pipeban::enforce::agree;
-use pipeban::firewall::{self, Firewall};
-use pipeban::input::describe;
-use pipeban::ledger::{Clerk, Ledger, seconds};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
+use pipeban_ban::enforce::agree;
+use pipeban_ban::firewall::{self, Firewall};
+use pipeban_ban::ledger::{Clerk, Ledger, seconds};
 
 /// Prints a record for each ban; `only=ledger` or `only=firewall` marks one that the other does not hold, and
 /// `firewall-until=` one that ends there at another time.

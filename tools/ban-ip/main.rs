@@ -17,12 +17,12 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
-use pipeban::firewall;
-use pipeban::input::describe;
+use pipeban::complain::describe;
 use pipeban::output::Output;
-use pipeban::privilege::keep_network_only;
 use pipeban::records::{Item, Records};
 use pipeban::time::parse_duration;
+use pipeban_ban::firewall;
+use pipeban_ban::privilege::keep_network_only;
 
 use hand::{Hand, Wish};
 use never::Never;

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use pipeban::complain::Fault;
-use pipeban::enforce::sync;
-use pipeban::firewall;
-use pipeban::input::describe;
-use pipeban::ledger::{Clerk, Ledger};
+use pipeban::complain::describe;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban::waiter;
+use pipeban_ban::enforce::sync;
+use pipeban_ban::firewall;
+use pipeban_ban::ledger::{Clerk, Ledger};
+use pipeban_ban::waiter;
 
 /// Prints a record for each ban that was put back; `only` one firewall, else all that the ledger names.
 ///

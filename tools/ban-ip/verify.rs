@@ -1,9 +1,9 @@
 //! `--verify`: what would let a banned address through, by the live rules.
 
 use pipeban::complain::Fault;
-use pipeban::firewall;
-use pipeban::input::describe;
+use pipeban::complain::describe;
 use pipeban::output::Output;
+use pipeban_ban::firewall;
 
 /// Prints a line for each finding; answers whether there was none.
 pub fn run(backend: &str, output: &mut Output) -> Result<bool, Fault> {

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
-use pipeban::firewall;
-use pipeban::ledger::{Ledger, seconds};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
+use pipeban_ban::firewall;
+use pipeban_ban::ledger::{Ledger, seconds};
 
 /// Prints a record for each ban, the widest network first, then the oldest ban.
 ///

@@ -1,7 +1,7 @@
 //! A tally as the state keeps it: numbers in columns, the rest as JSON.
 
+use crate::hits::Hit;
 use pipeban::address::Address;
-use pipeban::hits::Hit;
 use pipeban::time::Time;
 use serde_json::{Value, json};
 

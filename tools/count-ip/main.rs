@@ -5,6 +5,7 @@ mod counts;
 mod crossing;
 mod detail;
 mod event;
+mod hits;
 mod key;
 mod known;
 mod memory;

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use pipeban::address::Address;
+use pipeban::address::write_number;
 use pipeban::complain::Fault;
-use pipeban::output::{Output, write_number};
+use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 

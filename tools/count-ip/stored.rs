@@ -9,9 +9,9 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::hits::{Hits, Table};
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
-use pipeban::hits::{Hits, Table};
 use pipeban::time::Time;
 
 use crate::detail;

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use crate::hits::Hits;
 use memchr::memchr;
 use pipeban::address::list::{Bits, Take, addresses};
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::complain::{self, Fault};
-use pipeban::hits::Hits;
 use pipeban::input::{self, Input};
 use pipeban::time::Time;
 

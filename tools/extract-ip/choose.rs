@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 use pipeban::complain::Fault;
-use pipeban::finder::{self, Found};
 use pipeban::masks;
-use pipeban::sieve::AnyOf;
+use pipeban_log::finder::{self, Found};
+use pipeban_log::sieve::AnyOf;
 
 use crate::hostile::Attempt;
 use crate::keep::Keep;

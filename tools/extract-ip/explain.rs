@@ -4,9 +4,9 @@ use std::io::Write;
 use std::ops::Range;
 
 use pipeban::complain::Fault;
-use pipeban::finder::{self, Found};
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
+use pipeban_log::finder::{self, Found};
 
 use crate::choose::{Chooser, Matcher, Pick};
 use crate::hostile::{Attempt, Hostile};

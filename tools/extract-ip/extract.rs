@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
-use pipeban::sieve::AnyOf;
+use pipeban_log::sieve::AnyOf;
 
 use crate::Arguments;
 use crate::choose::{self, Chooser};

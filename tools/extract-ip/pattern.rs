@@ -7,8 +7,8 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::memchr;
-use pipeban::finder::{self, Found};
-use pipeban::search::Search;
+use pipeban_log::finder::{self, Found};
+use pipeban_log::search::Search;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 

@@ -1,8 +1,8 @@
 //! One address of each line, or of one field of it, told by where the addresses stand: no line is looked at for itself.
 
 use memchr::memrchr;
-use pipeban::finder::{self, Found};
 use pipeban::masks;
+use pipeban_log::finder::{self, Found};
 
 use crate::keep::Keep;
 

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use pipeban::complain::{self, Fault};
-use pipeban::filter::{self, Filter};
-use pipeban::finder::{self, Found};
-use pipeban::presets::{self, Presets};
+use pipeban_log::filter::{self, Filter};
+use pipeban_log::finder::{self, Found};
+use pipeban_log::presets::{self, Presets};
 
 use crate::choose::{Matcher, Verdict};
 use crate::hostile::{self, Attempt};

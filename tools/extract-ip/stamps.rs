@@ -1,7 +1,8 @@
 //! `--time`: when the events of the lines happened.
 
 use pipeban::complain::{self, Fault};
-use pipeban::time::{StampFormat, StampReader, Time, Zone};
+use pipeban::time::{Time, Zone};
+use pipeban_log::stamp::{StampFormat, StampReader};
 
 use crate::Arguments;
 

@@ -8,9 +8,9 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle, available_parallelism};
 
-use pipeban::complain::Fault;
+use pipeban::complain::{Fault, describe};
 use pipeban::figures;
-use pipeban::input::{self, Event, Input};
+use pipeban::input::{Event, Input};
 use pipeban::output::{HANDED_ON, Output};
 
 use crate::Arguments;
@@ -68,7 +68,7 @@ impl Worker {
             Ok(extract)
         };
         let thread = Builder::new().spawn(work);
-        let thread = thread.map_err(|e| Fault::new("a thread", input::describe(&e)))?;
+        let thread = thread.map_err(|e| Fault::new("a thread", describe(&e)))?;
         Ok(Worker { blocks, thread })
     }
 

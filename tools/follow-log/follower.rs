@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::inotify::WatchDescriptor;
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
-use pipeban::input::describe;
 use pipeban::output::Output;
 
 use crate::lines::Lines;

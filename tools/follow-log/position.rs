@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
-use pipeban::input::describe;
 use pipeban::state::State;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 

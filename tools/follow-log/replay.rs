@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use pipeban::input::MAX_LINE;
-use pipeban::time::{StampReader, Time, Zone};
+use pipeban::time::{Time, Zone};
+use pipeban_log::stamp::StampReader;
 
 use crate::mark::bytes_at;
 use crate::past::{Content, Old};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipeban::complain::Fault;
-use pipeban::input::describe;
+use pipeban::complain::describe;
 use pipeban::record::Record;
 use pipeban::state::{self, State};
 use pipeban::time::Time;

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::Duration;
 
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
 use pipeban::detach::detach;
-use pipeban::input::describe;
 use pipeban::time::{Time, format_duration};
 
 use crate::Arguments;

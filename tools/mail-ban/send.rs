@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, SmtpTransport, Transport};
-use pipeban::input::describe;
+use pipeban::complain::describe;
 use pipeban::program::{self, Bounds, within};
 
 use crate::inert::inert;

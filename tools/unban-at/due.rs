@@ -9,16 +9,16 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::chdir;
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
 use pipeban::detach::detach;
-use pipeban::enforce::enforce;
-use pipeban::firewall;
-use pipeban::input::describe;
-use pipeban::ledger::Ledger;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban::waiter;
+use pipeban_ban::enforce::enforce;
+use pipeban_ban::firewall;
+use pipeban_ban::ledger::Ledger;
+use pipeban_ban::waiter;
 
 use crate::Arguments;
 

@@ -8,17 +8,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
-use pipeban::enforce::enforce;
-use pipeban::firewall::{self, Firewall};
-use pipeban::input::describe;
-use pipeban::ledger::Ledger;
 use pipeban::output::Output;
-use pipeban::privilege::keep_network_only;
 use pipeban::record::Record;
 use pipeban::records::{Item, Records};
 use pipeban::time::{Time, parse_at};
-use pipeban::waiter;
+use pipeban_ban::enforce::enforce;
+use pipeban_ban::firewall::{self, Firewall};
+use pipeban_ban::ledger::Ledger;
+use pipeban_ban::privilege::keep_network_only;
+use pipeban_ban::waiter;
 
 /// Set when bans end.
 ///

@@ -2,7 +2,7 @@
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
-use pipeban::filter::Filter;
+use pipeban_log::filter::Filter;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 

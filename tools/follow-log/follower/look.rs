@@ -6,8 +6,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::inotify::WatchDescriptor;
+use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
-use pipeban::input::describe;
 use pipeban::unpack::unpack;
 
 use super::Follower;

@@ -1,0 +1,201 @@
+//! ipset: a set with timeouts for each family, and a rule of iptables in the table raw that drops what is in it.
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::iptables::accepted_before;
+use super::program::run;
+use super::{Ban, Firewall};
+use pipeban::address::Address;
+
+const FAMILIES: [Family; 2] = [
+    Family {
+        set: "pipeban4",
+        family: "inet",
+        iptables: "iptables",
+        mark: "255.255.255.255",
+    },
+    Family {
+        set: "pipeban6",
+        family: "inet6",
+        iptables: "ip6tables",
+        mark: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    },
+];
+
+/// The longest timeout that a set takes, in seconds; longer bans stand without.
+const LONGEST: u64 = 2_147_483;
+/// How long what was seen to stand is taken to stand: to look costs three processes, and nothing tells of changes.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+struct Family {
+    set: &'static str,
+    family: &'static str,
+    iptables: &'static str,
+    /// No packet comes from this address: where it is in the set, the bans are complete. It goes when the set is
+    /// flushed.
+    mark: &'static str,
+}
+
+#[derive(Default)]
+pub struct Ipset {
+    seen: Option<Instant>,
+}
+
+fn family(address: &Address) -> &'static Family {
+    &FAMILIES[usize::from(!address.is_ipv4())]
+}
+
+fn is_there(program: &str, arguments: &[&str]) -> io::Result<bool> {
+    match run(program, arguments, b"") {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::Other => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+impl Family {
+    /// A kernel without IPv6 has no packets for that rule, and refuses it.
+    fn has_packets(&self) -> bool {
+        self.family == "inet" || Path::new("/proc/net/if_inet6").exists()
+    }
+
+    /// Makes set and rule stand, and answers whether the bans in it are complete.
+    fn stand(&self) -> io::Result<bool> {
+        let options = "timeout 0 maxelem 4294967295";
+        let create = format!(
+            "create {} hash:net family {} {options}\n",
+            self.set, self.family
+        );
+        run("ipset", &["-exist", "restore"], create.as_bytes())?;
+        if self.has_packets() {
+            let rule = [
+                "-w",
+                "-t",
+                "raw",
+                "-C",
+                "PREROUTING",
+                "-m",
+                "set",
+                "--match-set",
+                self.set,
+                "src",
+                "-j",
+                "DROP",
+            ];
+            if !is_there(self.iptables, &rule)? {
+                let insert = rule.map(|word| if word == "-C" { "-I" } else { word });
+                run(self.iptables, &insert, b"")?;
+            }
+        }
+        is_there("ipset", &["test", self.set, self.mark])
+    }
+}
+
+/// The lines that `ipset restore` reads; all that is there already, or gone already, is no error to it.
+fn restore(lines: &str) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    run("ipset", &["-exist", "restore"], lines.as_bytes()).map(drop)
+}
+
+/// Whole seconds, not fewer; 0 is for ever.
+fn timeout(time: Option<Duration>) -> u64 {
+    let seconds = time.map_or(0, |t| t.as_millis().div_ceil(1000).max(1));
+    u64::try_from(seconds)
+        .ok()
+        .filter(|s| *s <= LONGEST)
+        .unwrap_or(0)
+}
+
+impl Ipset {
+    /// Makes all of ours stand if that has not been seen just now, then restores `lines`.
+    fn put(&mut self, lines: &str) -> io::Result<()> {
+        if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) && restore(lines).is_ok() {
+            return Ok(());
+        }
+        self.ensure()?;
+        restore(lines)
+    }
+}
+
+impl Firewall for Ipset {
+    fn ensure(&mut self) -> io::Result<bool> {
+        if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) {
+            return Ok(false);
+        }
+        let complete = [FAMILIES[0].stand()?, FAMILIES[1].stand()?];
+        let complete = complete == [true, true];
+        self.seen = complete.then(Instant::now);
+        Ok(!complete)
+    }
+
+    fn restored(&mut self) -> io::Result<()> {
+        let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.mark));
+        restore(&lines.concat())
+    }
+
+    fn ban(&mut self, bans: &[Ban]) -> io::Result<()> {
+        let mut lines = String::new();
+        for (address, time) in bans {
+            if address.prefix_len() == 0 {
+                let text = format!("{address}: ipset has no networks that wide");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            let set = family(address).set;
+            writeln!(lines, "add {set} {address} timeout {}", timeout(*time))
+                .expect("a String takes every write");
+        }
+        self.put(&lines)
+    }
+
+    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
+        let lines = addresses.iter().filter(|a| a.prefix_len() > 0);
+        let lines: Vec<_> = lines
+            .map(|a| format!("del {} {a}\n", family(a).set))
+            .collect();
+        self.put(&lines.concat())
+    }
+
+    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+        let text = run("ipset", &["save"], b"")?;
+        let mut bans = Vec::new();
+        for family in &FAMILIES {
+            let start = format!("add {} ", family.set);
+            for line in text.lines().filter_map(|l| l.strip_prefix(&start)) {
+                let mut words = line.split(' ');
+                let Some(address) = words.next().filter(|a| *a != family.mark) else {
+                    continue;
+                };
+                let left = words.find_map(|w| w.parse().ok()).filter(|s| *s != 0);
+                let address = Address::parse(address.as_bytes());
+                bans.extend(address.map(|a| (a, left.map(Duration::from_secs))));
+            }
+        }
+        Ok(Some(bans))
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for family in &FAMILIES {
+            if family.has_packets() {
+                let rule = format!("PREROUTING -m set --match-set {} src -j DROP", family.set);
+                found.extend(accepted_before(family.family == "inet", &rule)?);
+            }
+            if !is_there("ipset", &["test", family.set, family.mark])? {
+                let set = family.set;
+                found.push(format!(
+                    "set {set}: bans may be missing: nobody has restored them"
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    fn expires(&self, time: Duration) -> bool {
+        timeout(Some(time)) > 0
+    }
+}

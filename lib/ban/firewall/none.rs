@@ -1,0 +1,39 @@
+//! No firewall: bans are in the ledger alone.
+
+use std::io;
+use std::time::Duration;
+
+use super::{Ban, Firewall};
+use pipeban::address::Address;
+
+pub struct None;
+
+impl Firewall for None {
+    fn ensure(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn restored(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn ban(&mut self, _: &[Ban]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lift(&mut self, _: &[Address]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+        Ok(Option::None)
+    }
+
+    fn verify(&mut self) -> io::Result<Vec<String>> {
+        Ok(vec!["there is no firewall: nothing is dropped".into()])
+    }
+
+    fn expires(&self, _: Duration) -> bool {
+        true
+    }
+}

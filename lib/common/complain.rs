@@ -1,0 +1,127 @@
+//! The one way to complain: a line on standard error, `tool: where: what is wrong`.
+//!
+//! What has been said is remembered for the whole process and decides its exit status.
+
+use std::fmt::{self, Display, Write as _};
+use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// Bad input lines are told in full up to this many, then only counted.
+const IN_FULL: u64 = 10;
+
+static TOOL: OnceLock<String> = OnceLock::new();
+/// Whether the cursor stands behind a bar of progress.
+static BAR: AtomicBool = AtomicBool::new(false);
+static FAILED: AtomicBool = AtomicBool::new(false);
+static BAD_LINES: AtomicU64 = AtomicU64::new(0);
+
+/// Why a run ends before its work is done.
+#[derive(Debug)]
+pub enum Fault {
+    /// Nobody reads our output any more; a filter then ends quietly.
+    ReaderGone,
+    /// What went wrong, and where: a file, a flag, a part of the system.
+    Error { place: String, what: String },
+}
+
+impl Fault {
+    pub fn new(place: impl Display, what: impl Display) -> Self {
+        Fault::Error {
+            place: place.to_string(),
+            what: what.to_string(),
+        }
+    }
+}
+
+/// Sets the name that messages begin with; the first call counts.
+pub fn as_tool(name: &str) {
+    TOOL.get_or_init(|| name.into());
+}
+
+/// Says what is of use to know and is no fault: the exit status does not change.
+pub fn note(place: impl Display, what: impl Display) {
+    let tool = TOOL.get().map_or("pipeban", String::as_str);
+    let mut message = String::new();
+    show_bar(None);
+    // The text may hold bytes that a remote party chose; a terminal must not obey them.
+    let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
+    message.push('\n');
+    if std::io::stderr().write_all(message.as_bytes()).is_err() {
+        // Who started us has gone. There is nobody left to tell when this fails too.
+        let _ = to_system_log(&message);
+    }
+}
+
+/// Shows a bar of progress in place of the last; `None` takes it away. Only for a terminal.
+pub fn show_bar(bar: Option<&str>) {
+    if BAR.swap(bar.is_some(), Relaxed) || bar.is_some() {
+        // Back to the line's beginning, which is then cleared to its end.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{}", bar.unwrap_or(""));
+    }
+}
+
+/// Sends a message to the system's log, as RFC 3164 has it: facility daemon, severity error.
+fn to_system_log(message: &str) -> std::io::Result<usize> {
+    const PRIORITY: u8 = 3 << 3 | 3;
+    let (tool, text) = message.split_once(": ").unwrap_or(("pipeban", message));
+    let text = format!(
+        "<{PRIORITY}>{tool}[{}]: {}",
+        std::process::id(),
+        text.trim_end()
+    );
+    UnixDatagram::unbound()?.send_to(text.as_bytes(), "/dev/log")
+}
+
+/// Reports an error that does not end the run; the exit status becomes 2.
+pub fn error(place: impl Display, what: impl Display) {
+    FAILED.store(true, Relaxed);
+    note(place, what);
+}
+
+/// Reports a line of input that can't be used; the exit status becomes 2.
+pub fn bad_line(place: impl Display, what: impl Display) {
+    FAILED.store(true, Relaxed);
+    if BAD_LINES.fetch_add(1, Relaxed) < IN_FULL {
+        note(place, what);
+    }
+}
+
+/// Closes the account: 2 after any error, else 0 if something was `done` and 1 if not.
+pub fn exit_status(done: bool) -> ExitCode {
+    let bad = BAD_LINES.load(Relaxed);
+    if bad > IN_FULL {
+        note("input", format_args!("{bad} bad lines in all"));
+    }
+    ExitCode::from(if FAILED.load(Relaxed) {
+        2
+    } else {
+        u8::from(!done)
+    })
+}
+
+/// Writes control characters as `\n`, `\t` or `\u{1b}`.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if c.is_control() {
+                self.0.extend(c.escape_default())
+            } else {
+                self.0.push(c)
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The system's words for an error, without Rust's "(os error 2)".
+pub fn describe(e: &std::io::Error) -> String {
+    match e.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().into(),
+        None => e.to_string(),
+    }
+}

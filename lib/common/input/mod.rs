@@ -1,0 +1,253 @@
+//! The one way in: lines of the operands, or of standard input; compressed ones are decoded.
+//!
+//! A reader is told when the next read would have to wait ([`Event::Idle`]), so that it can first
+//! hand on all that it holds; that is what keeps a live pipeline quick and a bulk run cheap.
+
+mod decode;
+mod progress;
+mod source;
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use memchr::{memchr, memrchr};
+
+use crate::complain::{self, Fault, describe};
+use crate::figures;
+use progress::Progress;
+use source::{STANDARD_INPUT, Source};
+
+/// A longer line is cut here, in bytes without the newline, or before the word that stands here; its tail is discarded.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// What one read asks for: enough to make system calls cheap, little enough to stay in the L2 cache.
+const READ_SIZE: usize = 256 << 10;
+
+/// What the input has for its reader.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// One line without its newline ([`Input::next`]), or a block of whole lines with them ([`Input::next_block`]).
+    Data(&'a [u8]),
+    /// Nothing more is there just now. The next call waits.
+    Idle,
+    /// All operands are read.
+    End,
+}
+
+/// Operands or standard input, read line by line or in blocks of whole lines.
+pub struct Input {
+    operands: VecDeque<OsString>,
+    source: Option<Source>,
+    /// One byte more than the longest line, so that no line in it can ever be too long.
+    buffer: Box<[u8]>,
+    /// What of the buffer is read and not yet handed out; of it, up to `scanned` holds no newline.
+    held: Range<usize>,
+    scanned: usize,
+    /// What of the last block `next` has not handed out yet.
+    block: Range<usize>,
+    /// In the tail of a line that was cut.
+    skipping: bool,
+    progress: Option<Arc<Mutex<Progress>>>,
+}
+
+enum Filled {
+    Some,
+    Idle,
+    EndOfSource,
+    EndOfAll,
+}
+
+impl Input {
+    /// Reads these files in order; none, or `-`, is standard input.
+    pub fn new(mut operands: Vec<OsString>) -> Self {
+        if operands.is_empty() {
+            operands.push("-".into());
+        }
+        Input {
+            operands: operands.into(),
+            source: None,
+            buffer: vec![0; MAX_LINE + 1].into_boxed_slice(),
+            held: 0..0,
+            scanned: 0,
+            block: 0..0,
+            skipping: false,
+            progress: None,
+        }
+    }
+
+    /// From now on shows how much is read, if standard error is a terminal, the operands are regular files and it takes long.
+    pub fn show_progress(&mut self) {
+        let progress = Progress::of(self.operands.make_contiguous());
+        self.progress = progress.map(|progress| Arc::new(Mutex::new(progress)));
+    }
+
+    /// An input for each operand, to be read by different threads; their progress is shown as one.
+    pub fn split(self) -> impl Iterator<Item = Input> {
+        self.operands.into_iter().map(move |operand| Input {
+            progress: self.progress.clone(),
+            ..Input::new(vec![operand])
+        })
+    }
+
+    /// The next line, without its newline. A last line without one is a line.
+    ///
+    /// With a deadline, [`Event::Idle`] comes again when that passes.
+    pub fn next(&mut self, deadline: Option<Instant>) -> Result<Event<'_>, Fault> {
+        if self.block.is_empty() {
+            match self.find_block(deadline)? {
+                Filled::Some => {}
+                Filled::Idle => return Ok(Event::Idle),
+                _ => return Ok(Event::End),
+            }
+        }
+        let block = &self.buffer[self.block.clone()];
+        let (length, newline) = memchr(b'\n', block).map_or((block.len(), 0), |i| (i, 1));
+        let line = self.block.start..self.block.start + length;
+        self.block.start = line.end + newline;
+        if let Some(source) = &mut self.source {
+            source.lines += 1;
+        }
+        Ok(Event::Data(&self.buffer[line]))
+    }
+
+    /// As many whole lines as are there, at least one, with their newlines; see [`next`](Self::next).
+    ///
+    /// Only the last line of a source, or one that was cut, stands without its newline.
+    pub fn next_block(&mut self, deadline: Option<Instant>) -> Result<Event<'_>, Fault> {
+        match self.find_block(deadline)? {
+            Filled::Some => Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)])),
+            Filled::Idle => Ok(Event::Idle),
+            _ => Ok(Event::End),
+        }
+    }
+
+    /// Where the last line came from, for a message: `access.log:17`.
+    pub fn place(&self) -> String {
+        match &self.source {
+            Some(source) if source.lines > 0 => format!("{}:{}", source.name, source.lines),
+            Some(source) => source.name.clone(),
+            None => "input".into(),
+        }
+    }
+
+    /// Tells how many lines of the last block were gone through, for [`place`](Self::place) to count.
+    pub fn pass_lines(&mut self, lines: u64) {
+        if let Some(source) = &mut self.source {
+            source.lines += lines;
+        }
+    }
+
+    /// The name of the operand that the last data came from; `None` for standard input.
+    pub fn file(&self) -> Option<&str> {
+        self.source
+            .as_ref()
+            .map(|s| s.name.as_str())
+            .filter(|n| *n != STANDARD_INPUT)
+    }
+
+    fn find_block(&mut self, deadline: Option<Instant>) -> Result<Filled, Fault> {
+        loop {
+            if let Some(i) = memrchr(b'\n', &self.buffer[self.scanned..self.held.end]) {
+                let last = self.scanned + i + 1;
+                if self.skipping {
+                    // What ends here is the tail of the cut line; it began at `held.start`.
+                    let first = memchr(b'\n', &self.buffer[self.held.clone()]).unwrap_or(i);
+                    self.held.start += first + 1;
+                    self.skipping = false;
+                }
+                self.block = self.held.start..last;
+                self.held.start = last;
+                self.scanned = self.held.end;
+                if !self.block.is_empty() {
+                    return Ok(Filled::Some);
+                }
+            }
+            self.scanned = self.held.end;
+            if self.skipping {
+                self.held.start = self.held.end;
+            } else if self.held.len() > MAX_LINE {
+                let line = &self.buffer[self.held.start..][..MAX_LINE];
+                self.block = self.held.start..self.held.start + whole_words(line);
+                self.held.start = self.held.end;
+                self.skipping = true;
+                complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
+                return Ok(Filled::Some);
+            }
+            match self.fill(deadline)? {
+                Filled::Some => {}
+                Filled::EndOfSource => {
+                    self.block = if self.skipping {
+                        0..0
+                    } else {
+                        self.held.clone()
+                    };
+                    self.held = 0..0;
+                    self.scanned = 0;
+                    self.skipping = false;
+                    if !self.block.is_empty() {
+                        return Ok(Filled::Some);
+                    }
+                    self.source = None;
+                }
+                idle_or_end => return Ok(idle_or_end),
+            }
+        }
+    }
+
+    /// Reads once; first moves what is held to the buffer's front, so that there is room.
+    fn fill(&mut self, deadline: Option<Instant>) -> Result<Filled, Fault> {
+        let source = match &mut self.source {
+            Some(source) => source,
+            None => loop {
+                let Some(operand) = self.operands.pop_front() else {
+                    return Ok(Filled::EndOfAll);
+                };
+                let progress = self.progress.as_ref().and_then(|p| p.lock().ok());
+                let counter = progress.map(|progress| progress.counter());
+                match Source::open(&operand, counter.unwrap_or_default()) {
+                    Ok(source) => break self.source.insert(source),
+                    Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
+                }
+            },
+        };
+        if !source.ready() {
+            let told = std::mem::replace(&mut source.told_idle, true);
+            if !told || !source.wait(deadline) {
+                return Ok(Filled::Idle);
+            }
+        }
+        self.buffer.copy_within(self.held.clone(), 0);
+        self.held = 0..self.held.len();
+        self.scanned = self.held.end;
+        let room = self.held.end..self.buffer.len().min(self.held.end + READ_SIZE);
+        figures::tell();
+        // Where another thread shows it just now, that is enough.
+        if let Some(Ok(mut progress)) = self.progress.as_ref().map(|p| p.try_lock()) {
+            progress.show();
+        }
+        match source.read(&mut self.buffer[room]) {
+            Ok(0) => Ok(Filled::EndOfSource),
+            Ok(n) => {
+                source.told_idle = false;
+                self.held.end += n;
+                Ok(Filled::Some)
+            }
+            Err(e) => {
+                // What came before the error is still good; the other operands are too.
+                complain::error(&source.name, describe(&e));
+                self.held.end = whole_words(&self.buffer[self.held.clone()]);
+                self.scanned = self.held.end;
+                Ok(Filled::EndOfSource)
+            }
+        }
+    }
+}
+
+/// Up to where a text that ends too early has whole words: half a word could be read as another one, such as another's address.
+fn whole_words(text: &[u8]) -> usize {
+    let in_word = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-/".contains(b);
+    text.iter().rposition(|b| !in_word(b)).map_or(0, |i| i + 1)
+}

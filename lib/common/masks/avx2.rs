@@ -1,0 +1,82 @@
+//! 32 bytes at once, where the processor has AVX2.
+
+use std::arch::x86_64::*;
+
+use super::{Chains, Masks};
+
+/// The dots and the colons.
+///
+/// # Safety
+/// The processor must have AVX2; see [`has_avx2`](super::has_avx2).
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn masks(chunk: &[u8; 64]) -> Masks {
+    let halves = halves(chunk);
+    (equal(halves, b'.'), equal(halves, b':'))
+}
+
+/// The characters of IPv6 addresses.
+///
+/// # Safety
+/// The processor must have AVX2; see [`has_avx2`](super::has_avx2).
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn chains(chunk: &[u8; 64]) -> Chains {
+    let halves = halves(chunk);
+    Chains {
+        digits: among(halves, b'0', 10),
+        letters: among(halves, b'a', 6),
+        colons: equal(halves, b':'),
+        zeros: equal(halves, b'0'),
+    }
+}
+
+/// See [`blanks`](super::blanks).
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) fn blanks(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
+    super::blanks_with(text, |chunk| blanks_of(chunk), each);
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn blanks_of(chunk: &[u8; 64]) -> (u64, u64) {
+    // At the place of its lower four bits each blank, and elsewhere what has other lower bits.
+    let row = _mm_setr_epi8(
+        32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, 12, 13, -1, -1,
+    );
+    let row = _mm256_broadcastsi128_si256(row);
+    let halves = halves(chunk);
+    let blanks = halves.map(|half| _mm256_cmpeq_epi8(_mm256_shuffle_epi8(row, half), half));
+    (bits(blanks), equal(halves, b'\n'))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn halves(chunk: &[u8; 64]) -> [__m256i; 2] {
+    // SAFETY: 32 bytes are there from 0 and from 32.
+    [0, 32].map(|from| unsafe { _mm256_loadu_si256(chunk[from..].as_ptr().cast()) })
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn equal(halves: [__m256i; 2], byte: u8) -> u64 {
+    let byte = _mm256_set1_epi8(byte as i8);
+    bits(halves.map(|half| _mm256_cmpeq_epi8(half, byte)))
+}
+
+/// The bytes from `first` on, so many.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn among(halves: [__m256i; 2], first: u8, count: i8) -> u64 {
+    bits(halves.map(|half| {
+        let value = _mm256_sub_epi8(half, _mm256_set1_epi8(first as i8));
+        _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(count - 1)), value)
+    }))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn bits([low, high]: [__m256i; 2]) -> u64 {
+    let bits = |half| u64::from(_mm256_movemask_epi8(half) as u32);
+    bits(low) | bits(high) << 32
+}

@@ -1,0 +1,193 @@
+//! The state that tools keep between runs: one SQLite file, used by any number of processes at once.
+//!
+//! It is in WAL mode: readers never wait for the writer, and a process killed at any moment leaves it whole.
+//! Each user of the file owns its own tables and makes them with `CREATE TABLE IF NOT EXISTS`.
+
+use std::env;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::complain::Fault;
+use crate::complain::describe;
+
+/// How often a locked file is tried again, a millisecond apart: two minutes, so that only a process that
+/// hangs while it holds the lock can make another one fail.
+const TRIES: i32 = 120_000;
+
+/// Where the state is: `option` (a tool's `--state-file`), else `$PIPEBAN_STATE`, else
+/// `/var/lib/pipeban/pipeban.db` for root and `$XDG_STATE_HOME/pipeban/pipeban.db` for others.
+pub fn path(option: Option<&Path>) -> PathBuf {
+    let named = |name| {
+        env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(path) = option.map(PathBuf::from).or_else(|| named("PIPEBAN_STATE")) {
+        return path;
+    }
+    let base = if geteuid().is_root() {
+        PathBuf::from("/var/lib")
+    } else {
+        named("XDG_STATE_HOME").unwrap_or_else(|| {
+            named("HOME")
+                .unwrap_or_else(|| PathBuf::from("/"))
+                .join(".local/state")
+        })
+    };
+    base.join("pipeban/pipeban.db")
+}
+
+/// The open state file.
+pub struct State {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl State {
+    /// Opens the state at [`path`]`(option)` and makes the tables of `schema` in it.
+    ///
+    /// A new file is for its owner alone (mode 0600), and so is a new directory (0700).
+    pub fn open(option: Option<&Path>, schema: &str) -> Result<Self, Fault> {
+        let path = path(option);
+        create(&path)?;
+        let state = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Another process may be switching the new file to WAL: that lock is not waited for, but answered with "busy".
+        let mut tries = TRIES;
+        while let Err(e) = state.db.execute_batch("PRAGMA journal_mode=WAL") {
+            let busy = e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+            if !busy || !wait(TRIES - tries) {
+                return Err(state.fault(&e));
+            }
+            tries -= 1;
+        }
+        state.run(|db| db.execute_batch(schema))?;
+        Ok(state)
+    }
+
+    /// Opens the state to read it only; `None` where there is none yet.
+    pub fn look(option: Option<&Path>) -> Result<Option<Self>, Fault> {
+        let path = path(option);
+        match path.metadata() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Fault::new(path.display(), describe(&e))),
+            Ok(file) if file.len() == 0 => Ok(None),
+            Ok(_) => Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Some),
+        }
+    }
+
+    fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, Fault> {
+        let open = || -> rusqlite::Result<Connection> {
+            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let mut db = Connection::open_with_flags(&path, flags)?;
+            db.busy_handler(Some(wait))?;
+            // NORMAL never damages the file; a power cut may take the last transactions with it, and it
+            // takes the kernel's bans too. What a killed process committed always stays.
+            // A checkpoint at each close would cost more than all the work of a process that swatch starts per event.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            // Or a query that a partial index might serve is planned again when its values are known.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+            db.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=200;")?;
+            Ok(db)
+        };
+        match open() {
+            Ok(db) => Ok(State { db, path }),
+            Err(e) => Err(Fault::new(path.display(), sqlite_words(&e))),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads, or writes one statement; errors tell the file.
+    pub fn run<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
+        work(&self.db).map_err(|e| self.fault(&e))
+    }
+
+    /// Does all of `work` as the only writer, or nothing of it. The lock is held from the start.
+    pub fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction) -> Result<T, WriteError>,
+    ) -> Result<T, Fault> {
+        let begun = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate);
+        let done = begun.map_err(WriteError::from).and_then(|transaction| {
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        done.map_err(|e| match e {
+            WriteError::Database(e) => self.fault(&e),
+            WriteError::Other(fault) => fault,
+        })
+    }
+
+    fn fault(&self, e: &rusqlite::Error) -> Fault {
+        Fault::new(self.path.display(), sqlite_words(e))
+    }
+}
+
+/// What can end a transaction: the database itself, or the work done under its lock.
+pub enum WriteError {
+    Database(rusqlite::Error),
+    Other(Fault),
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(e: rusqlite::Error) -> Self {
+        WriteError::Database(e)
+    }
+}
+
+impl From<Fault> for WriteError {
+    fn from(fault: Fault) -> Self {
+        WriteError::Other(fault)
+    }
+}
+
+/// SQLite's busy handler: whether to try again. The first tries come soon: the tools of a chain that is started
+/// for one event open the file in the same moment, and hold it for some ten microseconds.
+fn wait(tried: i32) -> bool {
+    sleep(Duration::from_micros(50 << tried.min(5)).min(Duration::from_millis(1)));
+    tried < TRIES
+}
+
+/// Makes the file with its mode before SQLite can make it with another.
+fn create(path: &Path) -> Result<(), Fault> {
+    let make = || -> std::io::Result<()> {
+        if path.exists() {
+            return Ok(());
+        }
+        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)?;
+        }
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(())
+    };
+    make().map_err(|e| Fault::new(path.display(), describe(&e)))
+}
+
+fn sqlite_words(e: &rusqlite::Error) -> String {
+    match e {
+        rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),
+        other => other.to_string(),
+    }
+}

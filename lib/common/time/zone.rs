@@ -1,0 +1,192 @@
+//! Time zones: the local one, one by its IANA name, UTC, or a fixed offset.
+
+use std::env;
+use std::fs;
+
+use tz::TimeZone;
+
+use crate::complain::describe;
+
+const DATABASE: &str = "/usr/share/zoneinfo";
+const DAY: i64 = 86_400;
+
+/// The rule by which clocks are set somewhere.
+#[derive(Clone, Debug)]
+pub enum Zone {
+    /// Always this many seconds east of UTC.
+    Fixed(i32),
+    /// As the system's database of time zones says.
+    Rules(Box<TimeZone>),
+}
+
+impl Zone {
+    pub const UTC: Zone = Zone::Fixed(0);
+
+    /// The zone that libc would use: the variable `TZ`, else `/etc/localtime`; UTC where that can't be read.
+    pub fn local() -> Self {
+        let name = env::var("TZ");
+        let name = name.as_deref().unwrap_or("localtime");
+        TimeZone::from_posix_tz(name).map_or(Zone::UTC, |rules| Zone::Rules(Box::new(rules)))
+    }
+
+    /// Reads `UTC`, an offset such as `+09:00`, `+0900` or `-3`, or a name such as `Asia/Tokyo` from the
+    /// system's database.
+    ///
+    /// POSIX strings (`JST-9`) are not read: their sign is the reverse of what `UTC+9` suggests.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("UTC") || text == "Z" {
+            return Ok(Zone::UTC);
+        }
+        if let Some(seconds) = offset(text) {
+            return Ok(Zone::Fixed(seconds));
+        }
+        let wrong = |why: String| {
+            format!("not a time zone such as Asia/Tokyo or +09:00: \"{text}\": {why}")
+        };
+        let name = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
+        if text.is_empty() || text.starts_with('/') || !text.chars().all(name) {
+            return Err(wrong("not a name".into()));
+        }
+        let data = fs::read(format!("{DATABASE}/{text}")).map_err(|e| wrong(describe(&e)))?;
+        let rules = TimeZone::from_tz_data(&data).map_err(|e| wrong(e.to_string()))?;
+        Ok(Zone::Rules(Box::new(rules)))
+    }
+
+    /// How far clocks are ahead of UTC at a moment, both in seconds.
+    pub fn offset_at(&self, moment: i64) -> i32 {
+        match self {
+            Zone::Fixed(offset) => *offset,
+            Zone::Rules(rules) => rules
+                .find_local_time_type(moment)
+                .map_or(0, |kind| kind.ut_offset()),
+        }
+    }
+
+    /// The moments at which clocks show `local`, in seconds since they showed 1970-01-01 00:00: the first and the last.
+    ///
+    /// They differ where clocks are set back and show a time twice. A time that is left out when they are set forward
+    /// is read by the offset that was in force before: 02:30 becomes 03:30, as mktime(3) does.
+    pub fn moments(&self, local: i64) -> (i64, i64) {
+        let before = local.saturating_sub(self.offset_at(local.saturating_sub(DAY)).into());
+        let after = local.saturating_sub(self.offset_at(local.saturating_add(DAY)).into());
+        let shows = |moment: i64| moment.saturating_add(self.offset_at(moment).into()) == local;
+        match (shows(before), shows(after)) {
+            (true, true) => (before.min(after), before.max(after)),
+            (false, true) => (after, after),
+            _ => (before, before),
+        }
+    }
+}
+
+/// Seconds of `+HH`, `+HHMM` or `+HH:MM`, where the hour may be one digit if it stands alone.
+fn offset(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (digits, "0"),
+        4 => digits.split_at_checked(2)?,
+        5 => (digits.get(..2)?, digits.get(2..)?.strip_prefix(':')?),
+        _ => return None,
+    };
+    let number = |text: &str, most: i32| -> Option<i32> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|n| digits && *n <= most)
+    };
+    Some(sign * (number(hours, 23)? * 3_600 + number(minutes, 59)? * 60))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A zone by its POSIX rule, which needs no database.
+    pub fn posix(rule: &str) -> Zone {
+        Zone::Rules(Box::new(TimeZone::from_posix_tz(rule).unwrap()))
+    }
+
+    pub const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
+
+    #[test]
+    fn read() {
+        let database = Path::new(DATABASE).join("Asia/Tokyo").exists();
+        if !database {
+            eprintln!("left out: names of zones, {DATABASE} is not installed");
+        }
+        for (text, seconds) in [
+            ("UTC", Some(0)),
+            ("Z", Some(0)),
+            ("+09:00", Some(32_400)),
+            ("-0330", Some(-12_600)),
+            ("+9", Some(32_400)),
+            ("-03", Some(-10_800)),
+            ("Asia/Tokyo", Some(32_400)),
+            ("Etc/GMT+3", Some(-10_800)),
+            ("", None),
+            ("UTC+9", None),
+            ("JST-9", None),
+            ("+24:00", None),
+            ("+9:000", None),
+            ("++9", None),
+            ("+é", None),
+            ("../../../etc/localtime", None),
+            ("/etc/localtime", None),
+            ("Asia", None),
+            ("zone.tab", None),
+        ] {
+            if database || !text.contains('/') {
+                let read = Zone::parse(text).ok().map(|zone| zone.offset_at(0));
+                assert_eq!(read, seconds, "{text}");
+            }
+        }
+    }
+
+    /// Seconds of 2026-`month`-`day` `hour`:`minute` as if in UTC.
+    fn clock(month: u32, day: u32, hour: u32, minute: u32) -> i64 {
+        let date = chrono::NaiveDate::from_ymd_opt(2026, month, day).unwrap();
+        let time = date.and_hms_opt(hour, minute, 0).unwrap();
+        time.and_utc().timestamp()
+    }
+
+    #[test]
+    fn clocks_set_forward_and_back() {
+        const H: i64 = 3_600;
+        const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+        const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
+        for (zone, local, first, last) in [
+            // No change near: one moment.
+            (NEW_YORK, clock(7, 1, 12, 0), 4 * H, 4 * H),
+            (NEW_YORK, clock(12, 31, 23, 59), 5 * H, 5 * H),
+            (NEW_YORK, clock(3, 8, 1, 59), 5 * H, 5 * H),
+            (NEW_YORK, clock(3, 8, 3, 0), 4 * H, 4 * H),
+            // Left out: by the offset before.
+            (NEW_YORK, clock(3, 8, 2, 0), 5 * H, 5 * H),
+            (NEW_YORK, clock(3, 8, 2, 59), 5 * H, 5 * H),
+            // Shown twice.
+            (NEW_YORK, clock(11, 1, 0, 59), 4 * H, 4 * H),
+            (NEW_YORK, clock(11, 1, 1, 0), 4 * H, 5 * H),
+            (NEW_YORK, clock(11, 1, 1, 59), 4 * H, 5 * H),
+            (NEW_YORK, clock(11, 1, 2, 0), 5 * H, 5 * H),
+            // East of Greenwich, and a change of half an hour.
+            (BERLIN, clock(3, 29, 2, 30), -H, -H),
+            (BERLIN, clock(10, 25, 2, 30), -2 * H, -H),
+            (LORD_HOWE, clock(4, 5, 1, 45), -11 * H, -21 * H / 2),
+            (LORD_HOWE, clock(10, 4, 2, 15), -21 * H / 2, -21 * H / 2),
+        ] {
+            let moments = posix(zone).moments(local);
+            assert_eq!(moments, (local + first, local + last), "{zone} {local}");
+        }
+        for moment in [i64::MIN, i64::MAX] {
+            posix(NEW_YORK).moments(moment); // no panic
+        }
+        // Samoa left out the 30th of December 2011.
+        if let Ok(apia) = Zone::parse("Pacific/Apia") {
+            let noon = 1_325_246_400; // of that day as if in UTC
+            assert_eq!(apia.moments(noon), (noon + 10 * H, noon + 10 * H));
+        }
+    }
+}
