@@ -15,14 +15,14 @@ const BOUNDS: Bounds = Bounds {
     output: 1 << 20,
 };
 
-pub struct Exec {
+pub(super) struct Exec {
     ban: Vec<String>,
     lift: Vec<String>,
 }
 
 impl Exec {
     /// See [`exec_backend`](super::exec_backend).
-    pub fn new(ban: &str, lift: &str) -> io::Result<Self> {
+    pub(super) fn new(ban: &str, lift: &str) -> io::Result<Self> {
         let split = |template: &str| {
             let words: Vec<String> = template.split_whitespace().map(String::from).collect();
             if words.iter().skip(1).any(|w| w.contains("{address}")) {

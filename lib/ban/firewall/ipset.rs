@@ -40,7 +40,7 @@ struct Family {
 }
 
 #[derive(Default)]
-pub struct Ipset {
+pub(super) struct Ipset {
     seen: Option<Instant>,
 }
 

@@ -17,7 +17,7 @@ const JUMP: &str = "PREROUTING -j PIPEBAN";
 /// A rule that does nothing: where it stands, the bans are complete. It goes when the chain is flushed.
 const MARK: &str = "PIPEBAN -m comment --comment restored";
 
-pub struct Iptables;
+pub(super) struct Iptables;
 
 /// What of ours there is, for one family.
 #[derive(Default)]
@@ -85,7 +85,7 @@ fn write(ipv4: bool, seen: &Standing, rules: &[Address], mark: bool, anew: bool)
 }
 
 /// What is wrong with the way to our rule in the chain PREROUTING of the table raw.
-pub fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>> {
+pub(super) fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>> {
     let name = program(ipv4, "");
     let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
     let (mut found, mut met) = (Vec::new(), false);

@@ -9,12 +9,12 @@ use nix::sys::socket::{
 
 const REQUEST: u16 = 0x001;
 const ACK: u16 = 0x004;
-pub const DUMP: u16 = 0x300;
+pub(super) const DUMP: u16 = 0x300;
 /// Fail if the thing to make is there.
-pub const EXCL: u16 = 0x200;
-pub const CREATE: u16 = 0x400;
+pub(super) const EXCL: u16 = 0x200;
+pub(super) const CREATE: u16 = 0x400;
 /// Put a rule at its chain's end.
-pub const APPEND: u16 = 0x800;
+pub(super) const APPEND: u16 = 0x800;
 
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
@@ -30,7 +30,7 @@ const RECEIVE: usize = 64 << 10; // an error comes with the message that caused 
 
 /// Messages to send together.
 #[derive(Default)]
-pub struct Request {
+pub(super) struct Request {
     bytes: Vec<u8>,
     messages: u32,
     last: usize,
@@ -39,14 +39,20 @@ pub struct Request {
 
 impl Request {
     /// Appends a message. `kind` is the subsystem's number in the high byte, the message's in the low one.
-    pub fn message(&mut self, kind: u16, flags: u16, family: u8, body: impl FnOnce(&mut Self)) {
+    pub(super) fn message(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        family: u8,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.write(kind, flags, [family, 0, 0, 0], body);
     }
 
     /// `body`, messages to `subsystem`, as one transaction: all of it happens, or nothing.
     ///
     /// The kernel refuses it with ERESTART if the subsystem's state is of another generation.
-    pub fn batch(subsystem: u8, generation: u32, body: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn batch(subsystem: u8, generation: u32, body: impl FnOnce(&mut Self)) -> Self {
         let mut request = Request::default();
         let about = [0, 0, 0, subsystem];
         request.write(BATCH_BEGIN, 0, about, |r| {
@@ -63,22 +69,22 @@ impl Request {
         request
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Appends an attribute.
-    pub fn put(&mut self, kind: u16, value: &[u8]) {
+    pub(super) fn put(&mut self, kind: u16, value: &[u8]) {
         self.attribute(kind, |r| r.bytes.extend_from_slice(value));
     }
 
     /// Appends a number in network byte order.
-    pub fn put_u32(&mut self, kind: u16, value: u32) {
+    pub(super) fn put_u32(&mut self, kind: u16, value: u32) {
         self.put(kind, &value.to_be_bytes());
     }
 
     /// Appends a text, with the NUL that the kernel wants after it.
-    pub fn put_text(&mut self, kind: u16, text: &str) {
+    pub(super) fn put_text(&mut self, kind: u16, text: &str) {
         self.attribute(kind, |r| {
             r.bytes.extend_from_slice(text.as_bytes());
             r.bytes.push(0);
@@ -86,7 +92,7 @@ impl Request {
     }
 
     /// Appends an attribute made of attributes, at most 64 KiB of them.
-    pub fn nest(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
+    pub(super) fn nest(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
         self.attribute(kind | NESTED, body);
     }
 
@@ -118,13 +124,13 @@ impl Request {
 }
 
 /// A socket to the kernel's netfilter, in the network namespace of the process.
-pub struct Socket {
+pub(super) struct Socket {
     fd: OwnedFd,
     buffer: Vec<u8>,
 }
 
 impl Socket {
-    pub fn open() -> Result<Self, Errno> {
+    pub(super) fn open() -> Result<Self, Errno> {
         let fd = socket(
             AddressFamily::Netlink,
             SockType::Raw,
@@ -139,7 +145,7 @@ impl Socket {
     /// attributes.
     ///
     /// Fails with the first error of the kernel's; with EINTR if what was asked for changed meanwhile.
-    pub fn ask(
+    pub(super) fn ask(
         &mut self,
         request: &Request,
         mut each: impl FnMut(u16, u8, Attributes),
@@ -198,7 +204,7 @@ fn i32_at(bytes: &[u8], at: usize) -> i32 {
 
 /// The attributes of a message, or those nested in one: kind and value.
 #[derive(Clone, Copy)]
-pub struct Attributes<'a>(&'a [u8]);
+pub(super) struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
@@ -213,32 +219,32 @@ impl<'a> Iterator for Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
         Attributes(bytes)
     }
 
     /// The value of the first attribute of this kind.
-    pub fn get(mut self, kind: u16) -> Option<&'a [u8]> {
+    pub(super) fn get(mut self, kind: u16) -> Option<&'a [u8]> {
         self.find(|(k, _)| *k == kind).map(|(_, value)| value)
     }
 
     /// The attributes nested in the first one of this kind; none if it is missing.
-    pub fn nested(self, kind: u16) -> Attributes<'a> {
+    pub(super) fn nested(self, kind: u16) -> Attributes<'a> {
         Attributes(self.get(kind).unwrap_or_default())
     }
 
     /// As a number in network byte order.
-    pub fn u32(self, kind: u16) -> Option<u32> {
+    pub(super) fn u32(self, kind: u16) -> Option<u32> {
         Some(u32::from_be_bytes(self.get(kind)?.try_into().ok()?))
     }
 
     /// As a number in network byte order.
-    pub fn u64(self, kind: u16) -> Option<u64> {
+    pub(super) fn u64(self, kind: u16) -> Option<u64> {
         Some(u64::from_be_bytes(self.get(kind)?.try_into().ok()?))
     }
 
     /// As a text, without the NUL after it.
-    pub fn text(self, kind: u16) -> Option<&'a str> {
+    pub(super) fn text(self, kind: u16) -> Option<&'a str> {
         let text = std::str::from_utf8(self.get(kind)?).ok()?;
         Some(text.trim_end_matches('\0'))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Ban, Firewall};
 use pipeban::address::Address;
 
-pub struct None;
+pub(super) struct None;
 
 impl Firewall for None {
     fn ensure(&mut self) -> io::Result<bool> {

@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 /// Runs a program with `input` on its standard input and answers what it printed.
 ///
 /// Fails if its exit status is not 0, with the last line that it complained.
-pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result<String> {
+pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result<String> {
     let mut child = Command::new(program)
         .args(arguments)
         .env("PATH", path())
@@ -29,7 +29,7 @@ pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result<String
 }
 
 /// What to say of a program that could not be run.
-pub fn not_run(program: &str, e: &io::Error) -> io::Error {
+pub(super) fn not_run(program: &str, e: &io::Error) -> io::Error {
     match e.kind() {
         ErrorKind::NotFound => io::Error::new(
             ErrorKind::Unsupported,
@@ -40,7 +40,7 @@ pub fn not_run(program: &str, e: &io::Error) -> io::Error {
 }
 
 /// What to say of a program that failed: how it ended and the last line that it complained.
-pub fn failed(program: &str, status: ExitStatus, complaint: &[u8]) -> io::Error {
+pub(super) fn failed(program: &str, status: ExitStatus, complaint: &[u8]) -> io::Error {
     let complaint = String::from_utf8_lossy(complaint);
     let last = complaint.trim_end().lines().last().unwrap_or_default();
     let kind = if complaint.contains("Permission denied") || complaint.contains("not permitted") {
@@ -52,7 +52,7 @@ pub fn failed(program: &str, status: ExitStatus, complaint: &[u8]) -> io::Error 
 }
 
 /// The search path and the directories of an administrator's programs, which cron's lacks.
-pub fn path() -> String {
+pub(super) fn path() -> String {
     let own = env::var("PATH").unwrap_or_default();
     let separator = if own.is_empty() { "" } else { ":" };
     format!("{own}{separator}/usr/sbin:/sbin:/usr/bin:/bin")

@@ -26,7 +26,7 @@ const fn octet_length(octet: u8) -> usize {
     1 + (octet > 9) as usize + (octet > 99) as usize
 }
 
-pub fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
+pub(super) fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
     let mut text = [0; 16];
     let mut length = 0;
     for octet in ip.octets() {
@@ -40,7 +40,7 @@ pub fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
 }
 
 /// As RFC 5952 has it, with `::` for the longest row of zeros, the first of several; not for an IPv4-mapped one.
-pub fn write_sextets(ip: Ipv6Addr, out: &mut Vec<u8>) {
+pub(super) fn write_sextets(ip: Ipv6Addr, out: &mut Vec<u8>) {
     let groups = ip.segments();
     let mut gap = 0..0;
     let mut zeros = 0..0;

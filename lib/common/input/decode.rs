@@ -14,7 +14,7 @@ const AHEAD: usize = 8;
 type Chunk = io::Result<Vec<u8>>;
 
 /// What the thread has unpacked.
-pub struct Decoded {
+pub(super) struct Decoded {
     chunks: Receiver<Chunk>,
     /// The chunk that is being read, or the error that ended it.
     current: io::Result<Cursor<Vec<u8>>>,
@@ -22,7 +22,7 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    pub fn start(packed: impl Read + Send + 'static) -> Self {
+    pub(super) fn start(packed: impl Read + Send + 'static) -> Self {
         let (sender, chunks) = sync_channel(AHEAD);
         thread::spawn(move || {
             let decode = || -> io::Result<()> {
@@ -49,14 +49,14 @@ impl Decoded {
     }
 
     /// Whether a read would answer at once, now or until the deadline.
-    pub fn ready(&mut self, deadline: Option<Instant>) -> bool {
+    pub(super) fn ready(&mut self, deadline: Option<Instant>) -> bool {
         let left = deadline.map_or(Duration::ZERO, |d| {
             d.saturating_duration_since(Instant::now())
         });
         self.holds() || self.take(self.chunks.recv_timeout(left))
     }
 
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.holds() {
             self.take(self.chunks.recv().map_err(RecvTimeoutError::from));
         }

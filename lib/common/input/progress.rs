@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Characters of the bar itself.
 const WIDTH: u64 = 30;
 
-pub struct Progress {
+pub(super) struct Progress {
     /// In bytes, as they stand on disk.
     total: u64,
     read: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ pub struct Progress {
 
 impl Progress {
     /// `None` where nobody would see it, where it would stand between records, and where it is not known how much there is.
-    pub fn of(operands: &[OsString]) -> Option<Self> {
+    pub(super) fn of(operands: &[OsString]) -> Option<Self> {
         if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return None;
         }
@@ -49,12 +49,12 @@ impl Progress {
     }
 
     /// Where readers count their bytes.
-    pub fn counter(&self) -> Arc<AtomicU64> {
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
         self.read.clone()
     }
 
     /// To be called now and then.
-    pub fn show(&mut self) {
+    pub(super) fn show(&mut self) {
         let now = Instant::now();
         if now >= self.next {
             self.next = now + EVERY;

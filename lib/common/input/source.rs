@@ -16,12 +16,12 @@ use super::decode::Decoded;
 use crate::figures;
 use crate::unpack::is_packed;
 
-pub const STANDARD_INPUT: &str = "standard input";
+pub(super) const STANDARD_INPUT: &str = "standard input";
 
 /// What a pipe may hold, in bytes, where the system allows it: writer and reader then wake each other less often.
 const PIPE_SIZE: i32 = 1 << 20;
 
-pub struct Source {
+pub(super) struct Source {
     pub name: String,
     /// Lines handed out.
     pub lines: u64,
@@ -46,7 +46,7 @@ enum Bytes {
 
 impl Source {
     /// What is read of it is counted in bytes as they stand in the file.
-    pub fn open(operand: &OsString, counter: Arc<AtomicU64>) -> io::Result<Self> {
+    pub(super) fn open(operand: &OsString, counter: Arc<AtomicU64>) -> io::Result<Self> {
         let (name, file) = if operand == "-" {
             (
                 STANDARD_INPUT.into(),
@@ -70,7 +70,7 @@ impl Source {
     }
 
     /// Whether a read would answer at once.
-    pub fn ready(&mut self) -> bool {
+    pub(super) fn ready(&mut self) -> bool {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => !*waits || file.ready(),
             Bytes::Decoded(decoded) => decoded.ready(None),
@@ -79,7 +79,7 @@ impl Source {
     }
 
     /// Waits until a read would answer at once; `false` when the deadline comes first.
-    pub fn wait(&mut self, deadline: Option<Instant>) -> bool {
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> bool {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => {
                 !*waits || figures::wait(file.0.as_fd(), deadline)
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.bytes {
             Bytes::Unread { file, .. } => {
                 let length = file.read(buffer)?;

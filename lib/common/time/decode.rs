@@ -5,7 +5,7 @@ use super::Time;
 /// Reads `2026-03-30T02:16:17+09:00`, also with a fraction of a second or with `Z`.
 ///
 /// `None` says only that it is not to be read here.
-pub fn parse(text: &[u8]) -> Option<Time> {
+pub(super) fn parse(text: &[u8]) -> Option<Time> {
     let (date, rest) = text.split_first_chunk::<19>()?;
     let marks = [date[4], date[7], date[10], date[13], date[16]];
     if marks != *b"--T::" {

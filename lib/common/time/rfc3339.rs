@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Timelike};
 use super::{Time, Zone};
 
 /// The longest is `2026-03-30T02:16:17.123456+09:00`.
-pub const LENGTH: usize = 32;
+pub(super) const LENGTH: usize = 32;
 
 /// The local zone as it was when first asked for.
 static LOCAL: LazyLock<Zone> = LazyLock::new(Zone::local);
@@ -26,7 +26,7 @@ thread_local! {
 type Minute = [u8; LENGTH];
 
 /// Appends a time; see [`encode`].
-pub fn write(time: Time, out: &mut Vec<u8>) {
+pub(super) fn write(time: Time, out: &mut Vec<u8>) {
     let mut buffer = [0; LENGTH];
     let end = out.len() + encode(time, &mut buffer);
     // All of it, as a copy of fixed size is faster.
@@ -36,7 +36,7 @@ pub fn write(time: Time, out: &mut Vec<u8>) {
 
 /// RFC 3339 in the local time zone, and its length; a moment out of its years, 0 to 9999, is written as the nearest
 /// end, in UTC.
-pub fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> usize {
+pub(super) fn encode(time: Time, buffer: &mut [u8; LENGTH]) -> usize {
     let minute = time.0.div_euclid(MICROS * 60);
     let known = MINUTES.with(|minutes| {
         let place = &minutes[minute as usize % REMEMBERED];

@@ -99,17 +99,17 @@ fn offset(text: &str) -> Option<i32> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
     use super::*;
 
     /// A zone by its POSIX rule, which needs no database.
-    pub fn posix(rule: &str) -> Zone {
+    pub(crate) fn posix(rule: &str) -> Zone {
         Zone::Rules(Box::new(TimeZone::from_posix_tz(rule).unwrap()))
     }
 
-    pub const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
+    pub(crate) const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
 
     #[test]
     fn read() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 
 /// The file that an argument names.
-pub fn find(file: &str) -> PathBuf {
+pub(super) fn find(file: &str) -> PathBuf {
     let path = PathBuf::from(file);
     if path.exists() || file.contains('/') {
         return path;
@@ -18,10 +18,10 @@ pub fn find(file: &str) -> PathBuf {
     }
 }
 
-pub type Options = Vec<(String, String)>;
+pub(super) type Options = Vec<(String, String)>;
 
 /// Splits `FILE[a=1,b="x, y"][c='z']`.
-pub fn options(argument: &str) -> Result<(String, Options), String> {
+pub(super) fn options(argument: &str) -> Result<(String, Options), String> {
     let argument = argument.trim_end();
     let Some((file, list)) = argument.split_once('[') else {
         return Ok((argument.into(), Options::new()));

@@ -50,7 +50,7 @@ enum Place {
 
 /// The forms that a filter's time stamps have.
 #[derive(Debug)]
-pub struct Dates {
+pub(super) struct Dates {
     forms: Vec<Form>,
     /// The form of the line before: it is tried first.
     last: usize,
@@ -59,7 +59,7 @@ pub struct Dates {
 
 impl Dates {
     /// Takes the lines of `datepattern`; without any, all usual forms, those at the line's beginning first.
-    pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Dates, String> {
+    pub(super) fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<Dates, String> {
         let mut forms = Vec::new();
         for pattern in patterns.map(str::trim).filter(|p| !p.is_empty()) {
             // Names in capitals are read in any case where no token stands beside them.
@@ -92,12 +92,12 @@ impl Dates {
     }
 
     /// The forms' patterns, in the order in which they are first tried.
-    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &str> {
         self.forms.iter().map(|f| f.pattern.as_str())
     }
 
     /// The bytes of `line` that are its time stamp.
-    pub fn find(&mut self, line: &[u8]) -> Result<Option<Range<usize>>, String> {
+    pub(super) fn find(&mut self, line: &[u8]) -> Result<Option<Range<usize>>, String> {
         let mut best: Option<(usize, Match)> = None;
         let tried = self.last;
         if let Some(form) = self.forms.get_mut(tried)

@@ -2,7 +2,7 @@
 
 /// The groups that a verdict is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Group {
+pub(super) enum Group {
     Ip4,
     Ip6,
     Dns,
@@ -18,9 +18,9 @@ pub enum Group {
 }
 
 /// So many groups there are.
-pub const COUNT: usize = 11;
+pub(super) const COUNT: usize = 11;
 
-pub const GROUPS: [(&str, Group); COUNT] = [
+pub(super) const GROUPS: [(&str, Group); COUNT] = [
     ("ip4", Group::Ip4),
     ("ip6", Group::Ip6),
     ("dns", Group::Dns),
@@ -35,32 +35,32 @@ pub const GROUPS: [(&str, Group); COUNT] = [
 ];
 
 /// What tells who is meant, the first one that there is.
-pub const IDENTITY: [Group; 4] = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
+pub(super) const IDENTITY: [Group; 4] = [Group::Ip4, Group::Ip6, Group::Dns, Group::Id];
 
 /// What the groups of a match hold; a later pattern's match is laid over an earlier one's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Groups<'t>(pub [Option<&'t [u8]>; COUNT]);
+pub(super) struct Groups<'t>(pub [Option<&'t [u8]>; COUNT]);
 
 impl<'t> Groups<'t> {
-    pub fn get(&self, group: Group) -> Option<&'t [u8]> {
+    pub(super) fn get(&self, group: Group) -> Option<&'t [u8]> {
         self.0[group as usize]
     }
 
     /// Whether the group took part and is not empty.
-    pub fn has(&self, group: Group) -> bool {
+    pub(super) fn has(&self, group: Group) -> bool {
         self.get(group).is_some_and(|text| !text.is_empty())
     }
 
-    pub fn take(&mut self, group: Group) -> Option<&'t [u8]> {
+    pub(super) fn take(&mut self, group: Group) -> Option<&'t [u8]> {
         self.0[group as usize].take()
     }
 
-    pub fn set(&mut self, group: Group, text: &'t [u8]) {
+    pub(super) fn set(&mut self, group: Group, text: &'t [u8]) {
         self.0[group as usize] = Some(text);
     }
 
     /// Lays the groups of `other` that took part over these.
-    pub fn lay(&mut self, other: Groups<'t>) {
+    pub(super) fn lay(&mut self, other: Groups<'t>) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine = theirs.or(*mine);
         }

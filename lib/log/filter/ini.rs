@@ -13,18 +13,18 @@ type Section = BTreeMap<String, String>;
 
 /// The options of all files read, the later file's value in place of the earlier one's.
 #[derive(Debug, Default)]
-pub struct Ini {
+pub(super) struct Ini {
     sections: BTreeMap<String, Section>,
     /// What a later file replaced: `%(known/name)s` refers to it.
     known: BTreeMap<String, Section>,
 }
 
 /// Options of this section stand for every other section, too.
-pub const DEFAULT: &str = "DEFAULT";
+pub(super) const DEFAULT: &str = "DEFAULT";
 
 impl Ini {
     /// Reads `FILE.conf` with its includes, then `FILE.d/*.conf`, `FILE.local` and `FILE.d/*.local` where they are.
-    pub fn read(file: &Path) -> Result<Ini, Fault> {
+    pub(super) fn read(file: &Path) -> Result<Ini, Fault> {
         let mut files = vec![file.to_path_buf()];
         let extras = file.with_extension("d");
         files.extend(directory(&extras, "conf"));
@@ -45,18 +45,18 @@ impl Ini {
     }
 
     /// The value as it stands in the file, of this section or else of `[DEFAULT]`.
-    pub fn get(&self, section: &str, option: &str) -> Option<&str> {
+    pub(super) fn get(&self, section: &str, option: &str) -> Option<&str> {
         self.own(section, option)
             .or_else(|| self.own(DEFAULT, option))
     }
 
     /// The value as it stands in the file, of this section only.
-    pub fn own(&self, section: &str, option: &str) -> Option<&str> {
+    pub(super) fn own(&self, section: &str, option: &str) -> Option<&str> {
         Some(self.sections.get(section)?.get(option)?)
     }
 
     /// The value that a later file replaced, or else the one of `[DEFAULT]`.
-    pub fn replaced(&self, section: &str, option: &str) -> Option<&str> {
+    pub(super) fn replaced(&self, section: &str, option: &str) -> Option<&str> {
         let known = self.known.get(section).and_then(|s| s.get(option));
         known
             .map(String::as_str)
@@ -64,7 +64,7 @@ impl Ini {
     }
 
     /// The names of this section's own options.
-    pub fn options(&self, section: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn options(&self, section: &str) -> impl Iterator<Item = &str> {
         let options = self.sections.get(section).into_iter();
         options.flat_map(|s| s.keys().map(String::as_str))
     }

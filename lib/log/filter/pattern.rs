@@ -16,7 +16,7 @@ const MAX_STEPS: usize = 200_000;
 
 /// Why a pattern gives no answer for a line.
 #[derive(Debug, PartialEq)]
-pub enum Trouble {
+pub(super) enum Trouble {
     /// It would have to try more ways than it is allowed to.
     TooManySteps,
     /// It can't be compiled.
@@ -24,7 +24,7 @@ pub enum Trouble {
 }
 
 #[derive(Debug)]
-pub struct Pattern {
+pub(super) struct Pattern {
     source: String,
     linear: String,
     /// The pattern itself, where `linear` matches more.
@@ -62,7 +62,7 @@ struct Exact {
 
 impl Pattern {
     /// Takes a pattern as the filter has it, with its tags; with `lines` it is one for several lines at once.
-    pub fn new(source: &str, lines: bool, host: Host) -> Result<Pattern, String> {
+    pub(super) fn new(source: &str, lines: bool, host: Host) -> Result<Pattern, String> {
         let text = tags::put_in(source, host);
         let ported = port(&text, lines, Engine::Linear)?;
         let exact = match ported.loose {
@@ -85,17 +85,17 @@ impl Pattern {
     }
 
     /// The pattern in Rust's syntax, with groups in place of tags; it may match more than the pattern itself.
-    pub fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         &self.linear
     }
 
     /// The pattern as the filter has it.
-    pub fn source(&self) -> &str {
+    pub(super) fn source(&self) -> &str {
         &self.source
     }
 
     /// Whether the pattern has this group.
-    pub fn names(&self, group: Group) -> bool {
+    pub(super) fn names(&self, group: Group) -> bool {
         let name = GROUPS[group as usize].0;
         self.linear.contains(&format!("(?P<{name}>"))
     }
@@ -166,12 +166,12 @@ impl Pattern {
     }
 
     /// Compiles the pattern now, to learn whether it can be.
-    pub fn check(&mut self) -> Result<(), Trouble> {
+    pub(super) fn check(&mut self) -> Result<(), Trouble> {
         self.compiled().map(|_| ())
     }
 
     /// Searches `text` (with its last newline); [`span`](Self::span) tells where the match and its groups stand.
-    pub fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
+    pub(super) fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
         // A walk that has to fail at its end would try all ways to there.
         if let Some(behind) = &self.behind
             && behind.find(text).is_none()
@@ -182,19 +182,19 @@ impl Pattern {
     }
 
     /// Where a group of the last match stands; 0 is the whole match.
-    pub fn span(&self, number: usize) -> Option<(usize, usize)> {
+    pub(super) fn span(&self, number: usize) -> Option<(usize, usize)> {
         self.compiled.get()?.group(number)
     }
 
     /// Where the group `content` of the last match stands.
-    pub fn content(&self) -> Option<(usize, usize)> {
+    pub(super) fn content(&self) -> Option<(usize, usize)> {
         let groups = &self.compiled.get()?.groups;
         let (number, _) = groups.iter().find(|(_, g)| *g == Group::Content)?;
         self.span(*number).filter(|(start, end)| start < end)
     }
 
     /// The groups of the last match, in `text`, that a verdict is made of.
-    pub fn groups<'t>(&self, text: &'t [u8]) -> Groups<'t> {
+    pub(super) fn groups<'t>(&self, text: &'t [u8]) -> Groups<'t> {
         let mut groups = Groups::default();
         let Some(compiled) = self.compiled.get() else {
             return groups;
@@ -215,7 +215,7 @@ impl Pattern {
     }
 
     /// The text that `<SKIPLINES>` passed over in the last match.
-    pub fn skipped(&self, text: &[u8]) -> Vec<u8> {
+    pub(super) fn skipped(&self, text: &[u8]) -> Vec<u8> {
         let skips = self.compiled.get().into_iter().flat_map(|c| &c.skips);
         let skipped = skips.filter_map(|n| self.span(*n));
         skipped

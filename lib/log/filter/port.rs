@@ -11,7 +11,7 @@ mod tests;
 
 /// Which engine a pattern is written for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Engine {
+pub(super) enum Engine {
     /// Linear time. What it can't express (a look around, a back reference, a condition) is written
     /// as something that matches at least as much.
     Linear,
@@ -23,7 +23,7 @@ pub enum Engine {
 
 /// A pattern in Rust's syntax.
 #[derive(Debug, PartialEq)]
-pub struct Ported {
+pub(super) struct Ported {
     pub text: String,
     /// Written for [`Engine::Linear`], it matches more than the original does.
     pub loose: bool,
@@ -33,7 +33,7 @@ pub struct Ported {
 const MAX_DEPTH: usize = 200;
 
 /// Rewrites `pattern`; with `lines`, `^` and `$` match at every line (Python's MULTILINE). The error is a phrase.
-pub fn port(pattern: &str, lines: bool, engine: Engine) -> Result<Ported, String> {
+pub(super) fn port(pattern: &str, lines: bool, engine: Engine) -> Result<Ported, String> {
     let mut port = Port {
         rest: pattern.chars().collect(),
         at: 0,

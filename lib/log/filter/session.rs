@@ -63,7 +63,7 @@ impl Session {
 /// The connections that are remembered. They are so few that a look at all of their hashes is quicker than a map, and that who
 /// sees to it that hashes are alike gains little.
 #[derive(Debug)]
-pub struct Sessions {
+pub(super) struct Sessions {
     /// Of the connection in each place, its name's hash.
     hashes: [u32; PLACES],
     places: Vec<Session>,
@@ -91,7 +91,11 @@ impl Default for Sessions {
 impl Sessions {
     /// Lays a match over what is known of its connection, and asks `say` about that. `None`: no failure, or its address is not
     /// known yet.
-    pub fn merge<T>(&mut self, mut found: Groups, say: impl FnOnce(&Groups) -> T) -> Option<T> {
+    pub(super) fn merge<T>(
+        &mut self,
+        mut found: Groups,
+        say: impl FnOnce(&Groups) -> T,
+    ) -> Option<T> {
         let Some(name) = found.take(Group::Session) else {
             return Some(say(&found));
         };

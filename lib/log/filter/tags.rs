@@ -24,7 +24,7 @@ const HOSTS: [&str; 11] = [
 
 /// What `<HOST>` takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Host<'a> {
+pub(super) enum Host<'a> {
     Address,
     AddressOrName,
     /// No address but this one.
@@ -32,7 +32,7 @@ pub enum Host<'a> {
 }
 
 /// Puts groups in place of tags. An unknown tag stays as it is.
-pub fn put_in(pattern: &str, host: Host) -> String {
+pub(super) fn put_in(pattern: &str, host: Host) -> String {
     let mut out = String::new();
     let mut open: Vec<String> = Vec::new();
     let mut skips = 0;
@@ -99,7 +99,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A tag's name as a group's.
-pub fn renamed(tag: &str) -> String {
+pub(super) fn renamed(tag: &str) -> String {
     let name = tag.to_lowercase();
     match name.as_str() {
         "id" => "fid".into(),

@@ -16,7 +16,7 @@ const DEFINITION: &str = "Definition";
 
 /// The options that make a filter, as they stand after all is put in.
 #[derive(Debug, Default)]
-pub struct Values(BTreeMap<String, String>);
+pub(super) struct Values(BTreeMap<String, String>);
 
 const WANTED: [&str; 7] = [
     "usedns",
@@ -30,7 +30,7 @@ const WANTED: [&str; 7] = [
 
 impl Values {
     /// Works out the options of a file, with those given by the caller (`[mode=aggressive]`).
-    pub fn resolve(ini: &Ini, given: &[(String, String)]) -> Result<Values, String> {
+    pub(super) fn resolve(ini: &Ini, given: &[(String, String)]) -> Result<Values, String> {
         let mut given: BTreeMap<String, String> = given.iter().cloned().collect();
         if given.get("logtype").is_none_or(String::is_empty)
             && ini.own(DEFINITION, "logtype").is_none()
@@ -62,12 +62,12 @@ impl Values {
         Ok(Values(values))
     }
 
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
     /// The lines of a value that are not empty.
-    pub fn lines(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn lines(&self, name: &str) -> impl Iterator<Item = &str> {
         let value = self.get(name).unwrap_or("");
         value.split('\n').filter(|l| !l.trim().is_empty())
     }

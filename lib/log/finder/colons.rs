@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::{Found, edge};
 
 /// The address in the chain around the colon at `colon`, and the end of the chain: nothing else is to be found before it.
-pub fn at_colon(text: &[u8], colon: usize) -> (Option<Found>, usize) {
+pub(super) fn at_colon(text: &[u8], colon: usize) -> (Option<Found>, usize) {
     let length = text[colon..].iter().position(|&b| !in_chain(b));
     let end = length.map_or(text.len(), |n| colon + n);
     (read(text, colon, end), end)
@@ -61,7 +61,7 @@ fn without_port(chain: &[u8]) -> Option<&[u8]> {
 }
 
 /// The address that ends in the quad at `quad`, which a colon precedes, and its start.
-pub fn before_quad(text: &[u8], quad: usize, octets: [u8; 4]) -> Option<(Ipv6Addr, usize)> {
+pub(super) fn before_quad(text: &[u8], quad: usize, octets: [u8; 4]) -> Option<(Ipv6Addr, usize)> {
     if let Some(before) = text[..quad].strip_suffix(b"::ffff:")
         && before.last().is_none_or(|&b| edge::is_clear(b))
     {

@@ -6,22 +6,22 @@ use std::ops::Range;
 use super::Found;
 use pipeban::address::Address;
 
-pub fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Whether an address is whole beside this byte, whatever stands farther away.
-pub fn is_clear(byte: u8) -> bool {
+pub(super) fn is_clear(byte: u8) -> bool {
     !is_word(byte) && !matches!(byte, b'.' | b':' | b'%')
 }
 
 /// Whether a word begins at `at`.
-pub fn word_at(text: &[u8], at: usize) -> bool {
+pub(super) fn word_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|&b| is_word(b))
 }
 
 /// Whether the letter before `at` ends a colour sequence (`[1;31m`) or an escape (`\t`), not a word.
-pub fn ends_escape(text: &[u8], at: usize) -> bool {
+pub(super) fn ends_escape(text: &[u8], at: usize) -> bool {
     let Some((letter, before)) = text[..at].split_last() else {
         return false;
     };
@@ -36,7 +36,7 @@ pub fn ends_escape(text: &[u8], at: usize) -> bool {
 }
 
 /// The number of at most `digits` digits at `at`, and its end; `None` if it has a leading zero or is part of a word.
-pub fn number(text: &[u8], at: usize, digits: usize) -> Option<(u32, usize)> {
+pub(super) fn number(text: &[u8], at: usize, digits: usize) -> Option<(u32, usize)> {
     let length = text[at.min(text.len())..]
         .iter()
         .take(digits + 1)
@@ -53,12 +53,12 @@ pub fn number(text: &[u8], at: usize, digits: usize) -> Option<(u32, usize)> {
 }
 
 /// Whether the dot at `at` joins what stands before it to a word.
-pub fn dot_joins(text: &[u8], at: usize) -> bool {
+pub(super) fn dot_joins(text: &[u8], at: usize) -> bool {
     text.get(at) == Some(&b'.') && word_at(text, at + 1)
 }
 
 /// The port after the byte at `at`, as the last number of a dotted or slashed whole.
-pub fn port(text: &[u8], at: usize) -> Option<u32> {
+pub(super) fn port(text: &[u8], at: usize) -> Option<u32> {
     let (port, end) = number(text, at + 1, 5)?;
     (port <= 65535 && !dot_joins(text, end)).then_some(port)
 }
@@ -66,7 +66,12 @@ pub fn port(text: &[u8], at: usize) -> Option<u32> {
 /// The address `ip` that stands at `range`, or the network if a fitting prefix length follows.
 /// Its canonical text, if it stands there, begins at `canonical`.
 #[inline(always)]
-pub fn found(text: &[u8], ip: IpAddr, range: Range<usize>, canonical: Option<usize>) -> Found {
+pub(super) fn found(
+    text: &[u8],
+    ip: IpAddr,
+    range: Range<usize>,
+    canonical: Option<usize>,
+) -> Found {
     if text.get(range.end) == Some(&b'/')
         && let Some(network) = network(text, ip, &range, canonical)
     {

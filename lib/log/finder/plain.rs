@@ -11,7 +11,11 @@ const BACK: usize = 16;
 
 /// The address around the colon at `colon`, if it is a plain one. `chains` tells what 64 bytes are.
 #[inline(always)]
-pub fn at_colon(text: &[u8], colon: usize, chains: &impl Fn(&[u8; 64]) -> Chains) -> Option<Found> {
+pub(super) fn at_colon(
+    text: &[u8],
+    colon: usize,
+    chains: &impl Fn(&[u8; 64]) -> Chains,
+) -> Option<Found> {
     let base = colon.saturating_sub(BACK).min(text.len().checked_sub(64)?);
     let chunk = text[base..].first_chunk()?;
     let Chains {

@@ -7,7 +7,7 @@ use pipeban::masks;
 
 /// The address whose first dot stands at `dot`. `whole` reads the quad that fills so many bytes.
 #[inline(always)]
-pub fn at_dot(
+pub(super) fn at_dot(
     text: &[u8],
     dot: usize,
     whole: &impl Fn(&[u8; 16], usize) -> Option<u32>,

@@ -21,7 +21,7 @@ const WHOLE: usize = CHUNKS * STEP + REACH;
 const PLACES: usize = 128;
 const PIECE: usize = 30 * CHUNKS * STEP;
 
-pub fn scan(text: &[u8], found: impl FnMut(Found)) {
+pub(super) fn scan(text: &[u8], found: impl FnMut(Found)) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if pipeban::masks::has_avx2() {
         // SAFETY: the processor has what the function is compiled for.
@@ -30,7 +30,7 @@ pub fn scan(text: &[u8], found: impl FnMut(Found)) {
     scan_by::<Common>(text, found);
 }
 
-pub fn scan_by<C: Compare>(text: &[u8], found: impl FnMut(Found)) {
+pub(super) fn scan_by<C: Compare>(text: &[u8], found: impl FnMut(Found)) {
     scan_with(text, C::masks, C::chains, fast::whole_quad, found);
 }
 

@@ -10,7 +10,7 @@ use pipeban::address::Address;
 /// A decimal number as a port, and what stands behind one that is not part of a longer whole.
 const PORT: &str = r"(0|[1-9][0-9]{0,4})(?:$|[^\w.]|\.(?:$|\W))";
 
-pub struct Slow {
+pub(super) struct Slow {
     word: Regex,
     escape: Regex,
     not_before_quad: Regex,
@@ -32,7 +32,7 @@ pub struct Slow {
 }
 
 impl Slow {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let regex = |pattern: &str| {
             let pattern = format!("(?s-u){}", pattern.replace("PORT", PORT));
             Regex::new(&pattern).expect("a pattern of this test")
@@ -59,7 +59,7 @@ impl Slow {
         }
     }
 
-    pub fn find_all(&self, text: &[u8]) -> Vec<(Range<usize>, Address)> {
+    pub(super) fn find_all(&self, text: &[u8]) -> Vec<(Range<usize>, Address)> {
         let mut all = Vec::new();
         let mut start = 0;
         while start < text.len() {

@@ -23,7 +23,7 @@
 
 /// What a pattern says of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     Rule,
     Names,
     Ends,
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub struct RuleText {
+pub(super) struct RuleText {
     pub kind: Kind,
     pub name: &'static str,
     pub pattern: String,
@@ -41,7 +41,7 @@ pub struct RuleText {
 /// An example, with its marks.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(test), allow(dead_code))]
-pub struct Example {
+pub(super) struct Example {
     /// The rule and the address expected; none: nothing.
     pub expected: Option<(&'static str, &'static str)>,
     pub before: Vec<&'static str>,
@@ -49,7 +49,7 @@ pub struct Example {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Preset {
+pub(super) struct Preset {
     pub title: &'static str,
     pub rules: Vec<RuleText>,
     #[cfg_attr(not(test), allow(dead_code))]
@@ -57,7 +57,7 @@ pub struct Preset {
 }
 
 /// Reads a file. It is part of the program: what is no such line is passed over here and found by the tests.
-pub fn read(text: &'static str) -> Preset {
+pub(super) fn read(text: &'static str) -> Preset {
     let mut preset = Preset::default();
     let mut lets: Vec<(&str, String)> = Vec::new();
     let mut before = Vec::new();
@@ -125,7 +125,7 @@ const IP: &str = "[0-9A-Fa-f:.]+";
 const STAMP: &str = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))";
 
 /// Puts patterns in place of `<IP>`, `<SYSLOG PROGRAM>` and `<STAMP>`. The error names a tag that there is not.
-pub fn expand(pattern: &str) -> Result<String, String> {
+pub(super) fn expand(pattern: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = pattern;
     let mut addresses = 0;

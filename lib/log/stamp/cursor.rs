@@ -2,7 +2,7 @@
 
 /// What is left to read.
 #[derive(Clone, Copy)]
-pub struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     pub rest: &'a [u8],
 }
 
@@ -45,20 +45,20 @@ const fn short([a, b, c]: [u8; 3]) -> u32 {
 }
 
 impl Cursor<'_> {
-    pub fn skip(&mut self, byte: u8) -> Option<()> {
+    pub(super) fn skip(&mut self, byte: u8) -> Option<()> {
         self.rest = self.rest.strip_prefix(&[byte])?;
         Some(())
     }
 
     /// Blanks and TABs, one at least.
-    pub fn blanks(&mut self) -> Option<()> {
+    pub(super) fn blanks(&mut self) -> Option<()> {
         let length = self.length(|b| b == b' ' || b == b'\t');
         self.rest = &self.rest[length..];
         (length > 0).then_some(())
     }
 
     /// A number of `least` to `most` digits; no more than 9.
-    pub fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
+    pub(super) fn digits(&mut self, least: usize, most: usize) -> Option<u32> {
         let mut value = 0;
         let mut length = 0;
         while length < most
@@ -72,7 +72,7 @@ impl Cursor<'_> {
     }
 
     /// Hour, minute and second of `02:16:17`.
-    pub fn clock(&mut self) -> Option<(u32, u32, u32)> {
+    pub(super) fn clock(&mut self) -> Option<(u32, u32, u32)> {
         let (clock, rest) = self.rest.split_first_chunk()?;
         let [a, b, b':', c, d, b':', e, f] = *clock else {
             return None;
@@ -82,12 +82,12 @@ impl Cursor<'_> {
     }
 
     /// 1 to 12, for a month's English name or the first three letters of it.
-    pub fn month(&mut self) -> Option<u32> {
+    pub(super) fn month(&mut self) -> Option<u32> {
         self.name(&MONTHS).map(|month| month + 1)
     }
 
     /// An English day of the week, or the first three letters of it.
-    pub fn weekday(&mut self) -> Option<()> {
+    pub(super) fn weekday(&mut self) -> Option<()> {
         self.name(&WEEKDAYS).map(|_| ())
     }
 
@@ -107,7 +107,7 @@ impl Cursor<'_> {
     }
 
     /// Whether `am` or `pm` stands here: true after noon.
-    pub fn half(&mut self) -> Option<bool> {
+    pub(super) fn half(&mut self) -> Option<bool> {
         let (name, rest) = self.rest.split_first_chunk::<2>()?;
         self.rest = rest;
         match &name.map(|b| b | 0x20) {
@@ -117,14 +117,14 @@ impl Cursor<'_> {
         }
     }
 
-    pub fn letters(&mut self) -> Option<()> {
+    pub(super) fn letters(&mut self) -> Option<()> {
         let length = self.length(|b| b.is_ascii_alphabetic());
         self.rest = &self.rest[length..];
         (length > 0).then_some(())
     }
 
     /// Microseconds of `.123` or `,123`; 0 if none stand here.
-    pub fn fraction(&mut self) -> u32 {
+    pub(super) fn fraction(&mut self) -> u32 {
         match self.rest {
             [b'.' | b',', b'0'..=b'9', ..] => {
                 self.rest = &self.rest[1..];
@@ -135,7 +135,7 @@ impl Cursor<'_> {
     }
 
     /// Microseconds of the digits after a point; what is finer is cut off.
-    pub fn micros(&mut self) -> Option<u32> {
+    pub(super) fn micros(&mut self) -> Option<u32> {
         let length = self.length(|b| b.is_ascii_digit());
         let (digits, rest) = self.rest.split_at(length);
         self.rest = rest;
@@ -144,7 +144,7 @@ impl Cursor<'_> {
     }
 
     /// Seconds east of UTC: `+0900`, `+09:00`, `+09`, `Z`, or after a blank also `UTC` and `GMT`.
-    pub fn offset(&mut self) -> Option<i32> {
+    pub(super) fn offset(&mut self) -> Option<i32> {
         _ = self.skip(b' ');
         let (sign, rest) = match self.rest {
             [b'+', rest @ ..] => (1, rest),
@@ -169,7 +169,7 @@ impl Cursor<'_> {
 
     /// A count since 1970, and how many of its unit are a second: its size tells whether they are seconds (10 digits,
     /// from 2001 to 2286), or milli-, micro- or nanoseconds in those years.
-    pub fn epoch(&mut self) -> Option<(i64, i64)> {
+    pub(super) fn epoch(&mut self) -> Option<(i64, i64)> {
         let length = self.length(|b| b.is_ascii_digit());
         let per_second = match length {
             10 => 1,
@@ -185,7 +185,7 @@ impl Cursor<'_> {
     }
 
     /// Whether no letter or digit follows.
-    pub fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         !self.rest.first().is_some_and(u8::is_ascii_alphanumeric)
     }
 

@@ -112,7 +112,7 @@ fn first(hir: &Hir) -> (Bytes, bool) {
 
 /// A class of bytes, for a walk over many of them.
 #[derive(Debug)]
-pub struct Set {
+pub(super) struct Set {
     pub bytes: Bytes,
     /// The one byte that is not among them, if it is but one.
     stop: Option<u8>,
@@ -121,7 +121,7 @@ pub struct Set {
 }
 
 impl Set {
-    pub fn new(bytes: Bytes, until: Option<&[u8]>) -> Set {
+    pub(super) fn new(bytes: Bytes, until: Option<&[u8]>) -> Set {
         let mut others = (0..=u8::MAX).filter(|b| !bytes.has(*b));
         let stop = others.next().filter(|_| others.next().is_none());
         let until = until.map(|text| Box::new(Finder::new(text).into_owned()));
@@ -129,13 +129,13 @@ impl Set {
     }
 
     #[inline]
-    pub fn has(&self, byte: u8) -> bool {
+    pub(super) fn has(&self, byte: u8) -> bool {
         self.bytes.has(byte)
     }
 
     /// How many bytes at the beginning of `text` are of these; no more than `most` are asked for.
     #[inline]
-    pub fn run(&self, text: &[u8], most: usize) -> usize {
+    pub(super) fn run(&self, text: &[u8], most: usize) -> usize {
         let near = &text[..text.len().min(most)];
         let end = match self.stop {
             Some(stop) => memchr(stop, near),

@@ -11,7 +11,7 @@ const BOTH_OPEN: u8 = 3;
 
 /// For each fork a row, in it for each class of bytes where to go on. A last class is that of the text's end.
 #[derive(Debug, Default)]
-pub struct Forks {
+pub(super) struct Forks {
     classes: Vec<u8>,
     columns: usize,
     ways: Vec<u16>,
@@ -20,7 +20,7 @@ pub struct Forks {
 }
 
 /// Where to go on.
-pub enum Way {
+pub(super) enum Way {
     Nowhere,
     To(Id),
     /// At this fork both ways are open.
@@ -30,7 +30,7 @@ pub enum Way {
 impl Forks {
     /// Gives each fork of `nodes` its row; there are fewer than 2^15 nodes (see `build`), `starts` has the bytes that each may begin with, and
     /// `seconds` those that may follow.
-    pub fn new(nodes: &mut [Node], starts: &[Bytes], seconds: &[Bytes]) -> Forks {
+    pub(super) fn new(nodes: &mut [Node], starts: &[Bytes], seconds: &[Bytes]) -> Forks {
         let mut sets = Vec::new();
         let mut rows = 0u32;
         for node in nodes.iter_mut() {
@@ -73,7 +73,7 @@ impl Forks {
 
     /// Where to go on from the fork with this row, where `byte` or nothing stands.
     #[inline]
-    pub fn way(&self, row: u32, byte: Option<&u8>) -> Way {
+    pub(super) fn way(&self, row: u32, byte: Option<&u8>) -> Way {
         match self.ways[row as usize + self.column(byte)] {
             NOWHERE => Way::Nowhere,
             way if way & BOTH == 0 => Way::To(way),
@@ -83,7 +83,7 @@ impl Forks {
 
     /// Whether the first and the second way of the fork with this row are open where `byte` stands one further.
     #[inline]
-    pub fn open(&self, row: u32, byte: Option<&u8>) -> (bool, bool) {
+    pub(super) fn open(&self, row: u32, byte: Option<&u8>) -> (bool, bool) {
         let open = self.open[row as usize + self.column(byte)];
         (open & 1 != 0, open & 2 != 0)
     }
@@ -98,7 +98,7 @@ impl Forks {
 }
 
 /// Puts bytes that no set tells apart into one class; also a byte of each class.
-pub fn classes(sets: &[Bytes]) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn classes(sets: &[Bytes]) -> (Vec<u8>, Vec<u8>) {
     let mut classes = vec![0u8; 256];
     let mut examples = vec![0u8];
     let mut known = Vec::new();

@@ -178,7 +178,7 @@ fn one_line(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The node with which a pattern ends whose last group is all that is left of a line, and that group's first slot.
-pub fn tail(nodes: &[Node], sets: &[super::Set]) -> Option<(Id, u16)> {
+pub(super) fn tail(nodes: &[Node], sets: &[super::Set]) -> Option<(Id, u16)> {
     let closes = |next: Id| matches!(nodes[usize::from(next)], Node::Close { next } if matches!(nodes[usize::from(next)], Node::Done));
     let rest = |set: Id| sets[usize::from(set)].bytes == Bytes::ALL.without(b'\n');
     let mut tails = (0..).zip(nodes).filter_map(|(number, node)| match *node {

@@ -12,7 +12,7 @@ use pipeban::address::Address;
 
 /// A set by family and prefix length: all that tells it from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Set {
+pub(super) struct Set {
     pub ipv4: bool,
     pub len: u8,
 }
@@ -25,7 +25,7 @@ impl Set {
         }
     }
 
-    pub fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let (family, len) = name.split_once('_')?;
         let set = Set {
             ipv4: family == "ipv4",
@@ -42,7 +42,7 @@ impl fmt::Display for Set {
 }
 
 /// What to put into a set.
-pub struct Element {
+pub(super) struct Element {
     pub address: Address,
     pub set: Set,
     time: Option<Duration>,
@@ -50,7 +50,7 @@ pub struct Element {
 
 impl Element {
     /// As the kernel is told: in whole milliseconds, `None` for ever.
-    pub fn time(&self) -> Option<Duration> {
+    pub(super) fn time(&self) -> Option<Duration> {
         self.time
             .map(|time| Duration::from_millis(milliseconds(time)))
     }
@@ -67,7 +67,7 @@ impl From<&Ban> for Element {
 }
 
 /// Puts elements into their set, which is that of the first; `new` fails with EEXIST if one is there.
-pub fn put(r: &mut Request, elements: &[Element], new: bool) {
+pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
     let flags = if new { CREATE | EXCL } else { CREATE };
     r.message(NEW_ELEMENTS, flags, INET, |r| {
         write(r, elements, true);
@@ -75,7 +75,7 @@ pub fn put(r: &mut Request, elements: &[Element], new: bool) {
 }
 
 /// Deletes elements from their set, which is that of the first; fails with ENOENT if one is missing.
-pub fn delete(r: &mut Request, elements: &[Element]) {
+pub(super) fn delete(r: &mut Request, elements: &[Element]) {
     r.message(DEL_ELEMENTS, 0, INET, |r| {
         write(r, elements, false);
     });
@@ -107,7 +107,7 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 /// Asks for one element; ENOENT says that it, or its set, is missing.
-pub fn get(element: &Element) -> Request {
+pub(super) fn get(element: &Element) -> Request {
     let mut r = Request::default();
     r.message(GET_ELEMENTS, 0, INET, |r| {
         write(r, std::slice::from_ref(element), false);
@@ -115,7 +115,7 @@ pub fn get(element: &Element) -> Request {
     r
 }
 
-pub fn get_all(set: Set) -> Request {
+pub(super) fn get_all(set: Set) -> Request {
     let mut r = Request::default();
     r.message(GET_ELEMENTS, DUMP, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
@@ -125,7 +125,7 @@ pub fn get_all(set: Set) -> Request {
 }
 
 /// The bans in a part of a set's dump.
-pub fn read(a: Attributes, set: Set) -> impl Iterator<Item = Ban> {
+pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Ban> {
     a.nested(ELEMENTS).filter_map(move |(_, element)| {
         let element = Attributes::new(element);
         let key = element.nested(ELEMENT_KEY).get(DATA_VALUE)?;

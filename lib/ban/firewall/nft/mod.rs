@@ -31,7 +31,7 @@ const TICKS: Duration = Duration::from_millis(100);
 /// How often to begin again because somebody else changed the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
 
-pub struct Nft {
+pub(super) struct Nft {
     socket: Socket,
     stands: Standing,
 }
@@ -61,7 +61,7 @@ enum Put {
 }
 
 impl Nft {
-    pub fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let unsupported = |errno| match errno {
             // The first is what the kernel answers to a subsystem that it does not have.
             Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => {

@@ -6,24 +6,24 @@ use crate::firewall::netlink::{APPEND, Attributes, CREATE, DUMP, Request};
 use pipeban::address::{mask4, mask6};
 
 /// A transaction that holds only if the ruleset is still of this generation.
-pub fn batch(generation: u32, body: impl FnOnce(&mut Request)) -> Request {
+pub(super) fn batch(generation: u32, body: impl FnOnce(&mut Request)) -> Request {
     Request::batch(SUBSYSTEM, generation, body)
 }
 
 /// The generation after a transaction; the kernel leaves out 0.
-pub fn next(generation: u32) -> u32 {
+pub(super) fn next(generation: u32) -> u32 {
     generation.wrapping_add(1).max(1)
 }
 
 /// Makes the table, or wakes one that is dormant.
-pub fn put_table(r: &mut Request) {
+pub(super) fn put_table(r: &mut Request) {
     r.message(NEW_TABLE, CREATE, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
         r.put_u32(TABLE_FLAGS, 0);
     });
 }
 
-pub fn put_chain(r: &mut Request) {
+pub(super) fn put_chain(r: &mut Request) {
     r.message(NEW_CHAIN, CREATE, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
         r.put_text(CHAIN_NAME, CHAIN);
@@ -36,14 +36,14 @@ pub fn put_chain(r: &mut Request) {
     });
 }
 
-pub fn put_mark(r: &mut Request) {
+pub(super) fn put_mark(r: &mut Request) {
     r.message(NEW_CHAIN, CREATE, INET, |r| {
         r.put_text(TABLE_NAME, TABLE);
         r.put_text(CHAIN_NAME, MARK);
     });
 }
 
-pub fn put_set(r: &mut Request, set: Set) {
+pub(super) fn put_set(r: &mut Request, set: Set) {
     // Numbers of the nft program's own, by which it knows how to print a key.
     let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
     r.message(NEW_SET, CREATE, INET, |r| {
@@ -57,7 +57,7 @@ pub fn put_set(r: &mut Request, set: Set) {
 }
 
 /// `ip saddr & MASK @SET counter drop`, or the same of IPv6.
-pub fn put_rule(r: &mut Request, set: Set) {
+pub(super) fn put_rule(r: &mut Request, set: Set) {
     let (family, offset, mask) = if set.ipv4 {
         (IPV4, 12, mask4(set.len).to_be_bytes().to_vec())
     } else {
@@ -114,22 +114,22 @@ fn expression(r: &mut Request, name: &str, body: impl FnOnce(&mut Request)) {
     });
 }
 
-pub fn data(r: &mut Request, kind: u16, value: &[u8]) {
+pub(super) fn data(r: &mut Request, kind: u16, value: &[u8]) {
     r.nest(kind, |r| r.put(DATA_VALUE, value));
 }
 
-pub fn get_generation() -> Request {
+pub(super) fn get_generation() -> Request {
     let mut r = Request::default();
     r.message(GET_GENERATION, 0, 0, |_| ());
     r
 }
 
-pub fn generation(a: Attributes) -> u32 {
+pub(super) fn generation(a: Attributes) -> u32 {
     a.u32(GENERATION_ID).unwrap_or(0)
 }
 
 /// Asks for table, chains, rules and sets of ours; ENOENT says that one is missing.
-pub fn get_all() -> [Request; 3] {
+pub(super) fn get_all() -> [Request; 3] {
     let mut requests = <[Request; 3]>::default();
     let [single, rules, sets] = &mut requests;
     single.message(GET_TABLE, 0, INET, |r| r.put_text(TABLE_NAME, TABLE));
@@ -147,33 +147,33 @@ pub fn get_all() -> [Request; 3] {
     requests
 }
 
-pub fn is_awake(table: Attributes) -> bool {
+pub(super) fn is_awake(table: Attributes) -> bool {
     table.u32(TABLE_FLAGS) == Some(0)
 }
 
-pub fn is_hooked(chain: Attributes) -> bool {
+pub(super) fn is_hooked(chain: Attributes) -> bool {
     let hook = chain.nested(CHAIN_HOOK);
     chain.text(CHAIN_NAME) == Some(CHAIN)
         && hook.u32(HOOK_NUMBER) == Some(PREROUTING)
         && hook.u32(HOOK_PRIORITY) == Some(PRIORITY_RAW as u32)
 }
 
-pub fn is_mark(chain: Attributes) -> bool {
+pub(super) fn is_mark(chain: Attributes) -> bool {
     chain.text(CHAIN_NAME) == Some(MARK)
 }
 
-pub fn set(a: Attributes) -> Option<Set> {
+pub(super) fn set(a: Attributes) -> Option<Set> {
     Set::named(a.text(SET_NAME)?)
 }
 
 /// The set whose addresses a rule drops, if it is such a rule.
-pub fn dropped_by(rule: Attributes) -> Option<Set> {
+pub(super) fn dropped_by(rule: Attributes) -> Option<Set> {
     let set = expressions(rule).find(|(name, _)| *name == "lookup");
     let set = Set::named(set?.1.text(LOOKUP_SET)?)?;
     (verdict(rule) == Some(DROP)).then_some(set)
 }
 
-pub fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {
+pub(super) fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {
     rule.nested(RULE_EXPRESSIONS).filter_map(|(_, expression)| {
         let expression = Attributes::new(expression);
         let name = expression.text(EXPRESSION_NAME)?;
@@ -182,7 +182,7 @@ pub fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attribut
 }
 
 /// What a rule says in the end, if that does not depend on a map.
-pub fn verdict(rule: Attributes) -> Option<u32> {
+pub(super) fn verdict(rule: Attributes) -> Option<u32> {
     let verdicts = expressions(rule).filter(|(name, _)| *name == "immediate");
     let verdicts = verdicts.map(|(_, data)| data.nested(IMMEDIATE_DATA).nested(DATA_VERDICT));
     verdicts.filter_map(|v| v.u32(VERDICT_CODE)).last()

@@ -9,7 +9,7 @@ use super::ruleset::{expressions, verdict};
 use crate::firewall::netlink::{Attributes, DUMP, Request, Socket};
 
 /// Looks at all base chains and rules of the network namespace.
-pub fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
+pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
     let (mut chains, mut rules, mut shortcuts) = (Vec::new(), Vec::new(), Vec::new());
     for request in get_everything() {
         socket.ask(&request, |kind, family, a: Attributes| match kind {
@@ -41,7 +41,7 @@ pub fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
 }
 
 /// A base chain of anybody's.
-pub struct Chain {
+pub(super) struct Chain {
     pub name: String,
     pub is_ours: bool,
     family: u8,
@@ -50,7 +50,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    pub fn read(family: u8, a: Attributes) -> Option<Self> {
+    pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
         let hook = a.nested(CHAIN_HOOK);
         let (table, chain) = (a.text(TABLE_NAME)?, a.text(CHAIN_NAME)?);
         Some(Chain {
@@ -63,7 +63,7 @@ impl Chain {
     }
 
     /// Whether incoming packets meet this chain before ours.
-    pub fn is_before_ours(&self) -> bool {
+    pub(super) fn is_before_ours(&self) -> bool {
         match self.family {
             INET | IPV4 | IPV6 => {
                 self.hook == INGRESS || self.hook == PREROUTING && self.priority < PRIORITY_RAW
@@ -75,7 +75,7 @@ impl Chain {
 }
 
 /// A rule of anybody's.
-pub struct Rule {
+pub(super) struct Rule {
     pub chain: String,
     pub accepts: bool,
     /// It returns, or jumps elsewhere.
@@ -85,7 +85,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    pub fn read(family: u8, a: Attributes) -> Option<Self> {
+    pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
         let verdict = verdict(a);
         Some(Rule {
             chain: full_name(family, a.text(TABLE_NAME)?, a.text(RULE_CHAIN)?),
@@ -98,7 +98,7 @@ impl Rule {
 }
 
 /// The name of a table that forwards packets on its own.
-pub fn flow_table(family: u8, a: Attributes) -> Option<String> {
+pub(super) fn flow_table(family: u8, a: Attributes) -> Option<String> {
     Some(full_name(
         family,
         a.text(TABLE_NAME)?,
@@ -119,7 +119,7 @@ fn full_name(family: u8, table: &str, name: &str) -> String {
 }
 
 /// Asks for all chains, rules and flow tables of everybody.
-pub fn get_everything() -> [Request; 3] {
+pub(super) fn get_everything() -> [Request; 3] {
     [GET_CHAIN, GET_RULE, GET_FLOW_TABLE].map(|kind| {
         let mut r = Request::default();
         r.message(kind, DUMP, 0, |_| ());

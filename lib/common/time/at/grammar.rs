@@ -6,7 +6,7 @@ use super::words::{Unit, Word, split, year};
 
 /// A TIME as it was written, before it meets a clock.
 #[derive(Debug, Default, PartialEq)]
-pub struct Spec {
+pub(super) struct Spec {
     /// The time of day, in minutes after midnight; without one, now's.
     pub minutes: Option<u32>,
     pub utc: bool,
@@ -17,7 +17,7 @@ pub struct Spec {
 }
 
 #[derive(Debug, PartialEq)]
-pub enum Day {
+pub(super) enum Day {
     Today,
     /// The next day after today that is this one.
     Next(Weekday),
@@ -28,7 +28,7 @@ pub enum Day {
 }
 
 /// Reads a whole TIME; `None` if it is none.
-pub fn read(text: &str) -> Option<Spec> {
+pub(super) fn read(text: &str) -> Option<Spec> {
     let words = split(text)?;
     let mut reader = Reader { words: &words };
     let mut spec = Spec::default();

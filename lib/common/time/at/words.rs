@@ -4,14 +4,14 @@ use chrono::Weekday;
 
 /// What a number can count, in the largest unit of which it is always the same multiple.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Unit {
+pub(super) enum Unit {
     Minutes(i64),
     Days(i64),
     Months(i64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Word {
+pub(super) enum Word {
     Now,
     /// A time of day by its name, in hours.
     Named(u32),
@@ -94,7 +94,7 @@ const NAMES: [(&str, Word); 54] = [
 ];
 
 /// All words of `text`; `None` if something in it is none.
-pub fn split(text: &str) -> Option<Vec<Word>> {
+pub(super) fn split(text: &str) -> Option<Vec<Word>> {
     let lower = text.to_ascii_lowercase();
     let mut rest = lower.as_bytes().trim_ascii_start();
     let mut words = Vec::new();
@@ -165,7 +165,7 @@ fn digits(text: &[u8]) -> Option<(i64, usize)> {
 }
 
 /// A year of four digits, or of two: from 1970 to 2069.
-pub fn year(value: i64, length: usize) -> Option<i32> {
+pub(super) fn year(value: i64, length: usize) -> Option<i32> {
     match (length, value as i32) {
         (2, year @ 0..70) => Some(2000 + year),
         (2, year) => Some(1900 + year),

@@ -7,14 +7,14 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 #[derive(Debug)]
-pub struct Start {
+pub(super) struct Start {
     automaton: DFA,
     cache: Cache,
 }
 
 impl Start {
     /// A pattern in the syntax of `regex::bytes` without Unicode; the error says why it is none.
-    pub fn new(pattern: &str) -> Result<Start, String> {
+    pub(super) fn new(pattern: &str) -> Result<Start, String> {
         let automaton = DFA::builder()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .thompson(regex_automata::nfa::thompson::Config::new().utf8(false))
@@ -25,7 +25,7 @@ impl Start {
     }
 
     /// Where a match ends that begins where `text` does.
-    pub fn end(&mut self, text: &[u8]) -> Option<usize> {
+    pub(super) fn end(&mut self, text: &[u8]) -> Option<usize> {
         let input = Input::new(text).anchored(Anchored::Yes);
         // It gives up on bytes that it was told to, and was told none.
         let found = self.automaton.try_search_fwd(&mut self.cache, &input);

@@ -5,7 +5,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use crate::walk::bytes::Bytes;
 
 /// A number of a dotted quad, where these parts are one.
-pub fn quad(parts: &[Hir]) -> Option<&Hir> {
+pub(super) fn quad(parts: &[Hir]) -> Option<&Hir> {
     let [first, others] = parts else { return None };
     let octet = |hir: &Hir| match hir.kind() {
         HirKind::Repetition(repeat) => {
@@ -32,7 +32,7 @@ pub fn quad(parts: &[Hir]) -> Option<&Hir> {
 }
 
 /// `\n?`
-pub fn is_last_newline(hir: &Hir) -> bool {
+pub(super) fn is_last_newline(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Repetition(repeat) => {
             let once = repeat.min == 0 && repeat.max == Some(1) && repeat.greedy;
@@ -43,7 +43,7 @@ pub fn is_last_newline(hir: &Hir) -> bool {
 }
 
 /// How often a byte stands in a log, roughly: the higher, the more often.
-pub fn frequency(byte: u8) -> u8 {
+pub(super) fn frequency(byte: u8) -> u8 {
     match byte {
         b' ' | b'e' => 6,
         b'a'..=b'z' => 5,
@@ -56,7 +56,7 @@ pub fn frequency(byte: u8) -> u8 {
 }
 
 /// The class that `hir` is; also where a text must not begin at its byte, and that text: `(?:(?! from ).)`.
-pub fn one_byte(hir: &Hir) -> Option<(&Class, Option<&[u8]>)> {
+pub(super) fn one_byte(hir: &Hir) -> Option<(&Class, Option<&[u8]>)> {
     match hir.kind() {
         HirKind::Class(class) => Some((class, None)),
         HirKind::Concat(parts) => match parts.as_slice() {
@@ -77,7 +77,7 @@ pub fn one_byte(hir: &Hir) -> Option<(&Class, Option<&[u8]>)> {
 }
 
 /// The groups of a pattern that have names, those apart that are none.
-pub fn names(hir: &Hir) -> Vec<(usize, String)> {
+pub(super) fn names(hir: &Hir) -> Vec<(usize, String)> {
     let mut names = Vec::new();
     let mut open = vec![hir];
     while let Some(hir) = open.pop() {
