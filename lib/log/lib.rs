@@ -1,5 +1,6 @@
 //! A line of a log: when it was written, which addresses stand in it, and whether it tells of a failed attempt.
 
+pub mod line; // a line in its parts: carrier, head, words
 pub mod stamp; // when a line was written
 
 pub mod finder; // the addresses that stand in a text

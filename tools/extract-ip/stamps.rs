@@ -2,13 +2,14 @@
 
 use pipeban::complain::{self, Fault};
 use pipeban::time::{Time, Zone};
-use pipeban_log::stamp::{StampFormat, StampReader};
+use pipeban_log::line::LineReader;
+use pipeban_log::stamp::StampFormat;
 
 use crate::Arguments;
 
 /// The time of each line: its own, or that of the line before.
 pub struct Stamps {
-    reader: StampReader,
+    reader: LineReader,
     last: Option<Time>,
     /// Whether the last line had one itself.
     own: bool,
@@ -31,7 +32,7 @@ impl Stamps {
         let zone = timezone.as_deref().map(Zone::parse).transpose();
         let zone = zone.map_err(|e| Fault::new("--timezone", e))?;
         Ok(Some(Stamps {
-            reader: StampReader::new(zone.unwrap_or_else(Zone::local), format),
+            reader: LineReader::new(zone.unwrap_or_else(Zone::local), format),
             last: None,
             own: false,
             without: 0,
@@ -40,7 +41,7 @@ impl Stamps {
 
     /// Reads the stamp of a line; to be called for every one.
     pub fn read(&mut self, line: &[u8]) {
-        let stamp = self.reader.read(line);
+        let stamp = self.reader.time(line);
         self.own = stamp.is_some();
         self.last = stamp.or(self.last);
     }
