@@ -5,12 +5,12 @@
 //! | carrier | rule |
 //! | --- | --- |
 //! | BOM, NULs, colours | skipped where a carrier or a head may begin |
-//! | `file<TAB>`, `file:` | `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`, or a word before a stamp. The first line of an input that has one, or has a stamp without one, decides for all of it |
+//! | `file<TAB>`, `file:` | `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`, or a word before a stamp or another carrier. The first line of an input that has one, or has a stamp without one, decides for all of it |
 //! | compose | `app-1  \| `: a name of letters, digits, `.`, `_` and `-`, padded by blanks |
-//! | docker json-file | a whole object of JSON with `log` first, and `stream` or `time` |
+//! | docker json-file | a whole object of JSON with `log` first, and `time` |
 //! | CRI | an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P` |
 //! | journal | a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR` |
-//! | logfmt | nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg` only once |
+//! | logfmt | nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg` only once; its text has no head |
 //! | octet count | RFC 6587's number before `<38>` |
 //!
 //! An object in which a key that is read here stands twice is no carrier.
@@ -73,23 +73,23 @@ pub(super) fn skip_junk(text: &[u8], mut at: usize) -> usize {
 const LONGEST: usize = 4096;
 
 /// The name of the file before a line, and where the line goes on.
+///
+/// A name has no blank. Where a TAB ends the first word, all before it is the name; else it ends at
+/// the first colon.
 pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     let near = &text[at..text.len().min(at + LONGEST)];
-    let path = near.starts_with(b"/") || near.starts_with(b"./") || near.starts_with(b"../");
-    let end = near.iter().position(|b| match b {
-        b'\t' | b':' => true,
-        b' ' => !path,
-        _ => *b < b' ',
-    })?;
-    // A path may have colons and blanks in it where a TAB ends it.
-    let tab = memchr(b'\t', near).filter(|tab| path || *tab == end);
-    let end = tab.unwrap_or(end);
+    let word = near.iter().position(|b| *b <= b' ')?;
+    let end = match near[word] {
+        b'\t' => word,
+        _ => memchr(b':', &near[..word])?,
+    };
     let goes_on = at + end + 1;
-    let ended = end > 0 && matches!(near[end], b'\t' | b':') && text.len() > goes_on;
-    let spaced = near[end] == b':' && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
-    let number = near[..end].iter().all(|b| b.is_ascii_digit());
-    let name = path || !near[..end].iter().any(|b| b"\"{}[]()<>=|,;".contains(b));
-    (ended && !spaced && !number && name).then_some((at..at + end, goes_on))
+    let spaced = end < word && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
+    let name = &near[..end];
+    let number = name.iter().all(u8::is_ascii_digit);
+    let odd = |b: &u8| b"\"{}[]()<>=|,;".contains(b);
+    let is_name = !name.is_empty() && !number && (is_path(name) || !name.iter().any(odd));
+    (is_name && !spaced && text.len() > goes_on).then_some((at..at + end, goes_on))
 }
 
 /// Where a text goes on behind a number and a colon, as `grep -n` writes it before a line.
@@ -190,9 +190,7 @@ fn docker(
             _ => {}
         }
     }
-    if !members.is_whole() || (stream.is_none() && time.is_none()) {
-        return None;
-    }
+    let time = time.flatten().filter(|_| members.is_whole())?;
     let raw = &line[log.clone()];
     let ended = raw.strip_suffix(b"\\n");
     let plain = ended.unwrap_or(raw);
@@ -210,7 +208,7 @@ fn docker(
     };
     let piece = Some((stream.unwrap_or(0), cut));
     let said = Said {
-        time: time.flatten(),
+        time: Some(time),
         piece,
         entry: None,
     };

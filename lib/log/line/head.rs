@@ -57,7 +57,9 @@ enum Kind {
 /// Reads the stamp that a text begins with.
 #[inline]
 pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
-    if let Some((time, end)) = stamps.read(text) {
+    let first = *text.first()?;
+    let wrapped = matches!(first, b'[' | b'<' | b'(' | b'"' | b' ' | b'*' | b'.');
+    if !wrapped && let Some((time, end)) = stamps.read(text) {
         let rest = behind(text, end);
         let (time, kind) = (Some(time), Kind::Bare);
         return Some(Begun {
@@ -67,10 +69,12 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
             kind,
         });
     }
-    let at = if *text.first()? == b'<' {
-        priority(text).unwrap_or(0)
-    } else {
-        0
+    if !wrapped && !first.is_ascii_digit() {
+        return None;
+    }
+    let at = match first {
+        b'<' => priority(text).unwrap_or(0),
+        _ => 0,
     };
     if text[at..].starts_with(b"1 ") {
         return rfc5424(text, at + 2, stamps);
@@ -80,6 +84,9 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
         .filter(|at| text.get(*at) == Some(&b' '))
         .unwrap_or(at);
     let (at, close) = opened(text, at)?;
+    if at == 0 {
+        return None; // it was read above
+    }
     let text_at = text.get(at..)?;
     if let Some((time, length)) = stamps.read(text_at) {
         return Some(closed(text, Some(time), at + length, close));

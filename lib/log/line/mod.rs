@@ -228,17 +228,29 @@ impl LineReader {
         }
     }
 
-    /// The time of the next line, as [`read`](Self::read) tells it, where nothing else is asked for.
+    /// The time of the next line, as [`read`](Self::read) tells it, where nothing else is asked for
+    /// in this input.
     pub fn time(&mut self, line: &[u8]) -> Option<Time> {
-        if self.format.is_none()
-            && self.prefixed != Some(true)
-            && let Some((time, end)) = self.stamps.read(line)
-            && carrier::cri(line, end).is_none()
-        {
-            (self.prefixed, self.headed) = (Some(false), true);
-            return Some(time);
+        if self.format.is_some() {
+            return self.read(line).time;
         }
-        self.read(line).time
+        let opened = self.open(line);
+        if opened.said.time.is_some() || opened.said.entry.is_some() {
+            return opened.said.time;
+        }
+        let text: &[u8] = match &opened.text {
+            Text::Verbatim(range) => &line[range.clone()],
+            Text::Unescaped => &self.unescaped,
+        };
+        let begun = match opened.begins {
+            Begins::With(begun) => return begun.time,
+            Begins::Without => None,
+            Begins::Unread => head::begin(text, &mut self.stamps),
+        };
+        match begun {
+            Some(begun) => begun.time,
+            None => place::find(text, &mut self.stamps),
+        }
     }
 
     /// The time of a stamp that a text begins with; for who has found it in a way of one's own.
@@ -295,7 +307,11 @@ impl LineReader {
             }
             Some(b't' | b'l' | b'c') => {
                 self.unescaped.clear();
-                carrier::logfmt(line, at, &mut self.stamps, &mut self.unescaped)
+                let taken = carrier::logfmt(line, at, &mut self.stamps, &mut self.unescaped);
+                if let Some((text, said)) = taken {
+                    (opened.text, opened.said) = (text, said);
+                }
+                return opened;
             }
             _ => None,
         };
@@ -322,7 +338,9 @@ impl LineReader {
         {
             return (Some(file), goes_on, Some(begun));
         }
-        if begun.is_some() || carrier::is_path(&line[file.clone()]) {
+        let wrapped =
+            || line.get(behind) == Some(&b'{') || carrier::compose(line, behind).is_some();
+        if begun.is_some() || carrier::is_path(&line[file.clone()]) || wrapped() {
             return (Some(file), behind, begun);
         }
         (None, at, None)

@@ -8,9 +8,16 @@ use super::zones;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     pub rest: &'a [u8],
+    /// A day of the week was read.
+    pub weekday_read: bool,
 }
 
 impl<'a> Cursor<'a> {
+    pub(super) fn new(rest: &'a [u8]) -> Self {
+        let weekday_read = false;
+        Cursor { rest, weekday_read }
+    }
+
     pub(super) fn first(&self) -> Option<u8> {
         self.rest.first().copied()
     }

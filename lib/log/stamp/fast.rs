@@ -32,6 +32,8 @@ struct Minute {
     behind: [u8; BEHIND],
     /// The length of `behind`.
     length: usize,
+    /// The two bytes after that: a year or a zone ends only before some.
+    after: [Option<u8>; 2],
     /// Its beginning, in seconds since 1970.
     start: i64,
     /// Whether the stamp has a year.
@@ -78,6 +80,7 @@ impl Recent {
             first: first_eight(text),
             seconds,
             length: length - end,
+            after: [text.get(length).copied(), text.get(length + 1).copied()],
             start,
             dated: fields.year.is_some(),
             ..Minute::default()
@@ -102,6 +105,11 @@ impl Minute {
         if goes_on.first().is_some_and(u8::is_ascii_alphanumeric) || self.may_go_on(goes_on) {
             return None;
         }
+        let next = goes_on.first().copied();
+        let colon = next == Some(b':') && self.after[1] != goes_on.get(1).copied();
+        if self.length > 0 && (next != self.after[0] || colon) {
+            return None;
+        }
         let micros = (self.start + i64::from(second)) * 1_000_000 + i64::from(micros);
         Some((Time(micros), text.len() - goes_on.len()))
     }
@@ -109,7 +117,7 @@ impl Minute {
     /// Whether more could belong to the stamp: half of the day, zone or year.
     fn may_go_on(&self, text: &[u8]) -> bool {
         let behind = match *text {
-            [b'+' | b'-', ..] => return true,
+            [b'+' | b'-', ..] | [b':', b'0'..=b'9', ..] => return true,
             [b' ' | b'\t', ref behind @ ..] => behind,
             _ => return false,
         };

@@ -20,7 +20,7 @@ use super::order::Order;
 
 /// Reads a stamp at the beginning of `text`, and its length in bytes.
 pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
-    let mut cursor = Cursor { rest: text };
+    let mut cursor = Cursor::new(text);
     let first = cursor.first()?;
     let fields = match first {
         b'0'..=b'9' => number(&mut cursor, order)?,
@@ -60,6 +60,7 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     } else {
         cursor.weekday()?;
     }
+    cursor.weekday_read = true;
     _ = cursor.skip(b',');
     cursor.blanks()?;
     match cursor.first()? {
@@ -87,13 +88,12 @@ fn english_weekday(text: &[u8]) -> bool {
 
 /// Whether a digit follows the first or the second word: few words of a log need be looked up.
 fn date_is_near(cursor: &Cursor) -> bool {
-    let near = &cursor.rest[..cursor.rest.len().min(40)];
-    if !near.iter().any(u8::is_ascii_digit) {
-        return false;
-    }
     let mut ahead = *cursor;
     for _ in 0..2 {
-        ahead.word();
+        // No name is longer, but this: `September`.
+        if ahead.word().len() > 24 {
+            return false;
+        }
         while let Some(b' ' | b',' | b'.' | b'-' | b'/') = ahead.first() {
             ahead.rest = &ahead.rest[1..];
         }
@@ -340,15 +340,8 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     };
     // Where no year came first, a word here may be a host's name.
     let dated = fields.year.is_some();
-    if dated {
-        let mut ahead = *cursor;
-        _ = ahead.blanks();
-        if let Some(after_noon) = ahead.half()
-            && ahead.ends()
-        {
-            fields.set_half(after_noon)?;
-            *cursor = ahead;
-        }
+    if dated && let Some(after_noon) = half(cursor) {
+        fields.set_half(after_noon)?;
     }
     let mut ahead = *cursor;
     fields.offset = ahead.offset();
@@ -379,6 +372,22 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     Some(fields)
 }
 
+/// Half of the day behind a clock with a date. In small letters it could be a host's name, unless
+/// it joins the clock, has points, or a zone behind it.
+fn half(cursor: &mut Cursor) -> Option<bool> {
+    let mut ahead = *cursor;
+    let joined = ahead.blanks().is_none();
+    let name = ahead.rest;
+    let after_noon = ahead.half()?;
+    let capital = name[0].is_ascii_uppercase();
+    let zoned = || Cursor { ..ahead }.offset().is_some();
+    if !ahead.ends() || !(joined || capital || name[1] == b'.' || zoned()) {
+        return None;
+    }
+    *cursor = ahead;
+    Some(after_noon)
+}
+
 /// `02:16:17:123`
 fn fraction_by_colon(cursor: &mut Cursor) -> Option<u32> {
     let mut ahead = *cursor;
@@ -394,30 +403,27 @@ fn fraction_by_colon(cursor: &mut Cursor) -> Option<u32> {
     Some(micros)
 }
 
-/// The year of asctime(3), behind the clock.
+/// The year of asctime(3), behind the clock. Where no day of the week came first, a number before
+/// a blank is taken for a host's name.
 fn year_behind(cursor: &mut Cursor) -> Option<i32> {
     cursor.blanks()?;
     let year = cursor
         .digits(4, 4)
         .filter(|year| (1970..2100).contains(year))?;
-    // `2001:db8::25` is a host.
-    match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
-        []
-        | [b' ' | b'\t' | b']' | b')' | b'>' | b',' | b';' | b'|', ..]
-        | [b':']
-        | [b':', b' ', ..] => Some(year as i32),
-        _ => None,
-    }
+    let ended = match cursor.rest {
+        [b' ' | b'\t', ..] | [b':', b' ', ..] => cursor.weekday_read,
+        [] | [b']' | b')' | b'>' | b',' | b';' | b'|', ..] | [b':'] => true,
+        // `2001:db8::25` is a host.
+        _ => false,
+    };
+    ended.then_some(year as i32)
 }
 
 /// Since 1970; more than a point or a comma may not go on with it, for a host's name may begin so.
 fn epoch(cursor: &mut Cursor) -> Option<Fields> {
     let (seconds, micros) = cursor.epoch()?;
     match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
+        [b' ', b'-', b' ', rest @ ..] if has_common_log(rest) => return None,
         []
         | [
             b' ' | b'\t' | b']' | b')' | b'>' | b':' | b';' | b'|' | b'"' | b'}',
@@ -432,6 +438,13 @@ fn epoch(cursor: &mut Cursor) -> Option<Fields> {
         micros,
         ..Fields::default()
     })
+}
+
+/// Whether a date of the Common Log Format is near: the number before it is a host's name.
+fn has_common_log(text: &[u8]) -> bool {
+    let near = text.windows(4).take(300);
+    near.into_iter()
+        .any(|w| w[0] == b'[' && w[1].is_ascii_digit() && w[3] == b'/')
 }
 
 /// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since 1970, and nanoseconds.

@@ -63,7 +63,7 @@ impl StampFormat {
 
     /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a digit.
     pub(super) fn read(&self, text: &[u8]) -> Option<Fields> {
-        let mut cursor = Cursor { rest: text };
+        let mut cursor = Cursor::new(text);
         let mut fields = Fields::default();
         let mut after_noon = None;
         for item in &self.items {
