@@ -109,14 +109,18 @@ pub(super) fn is_path(name: &[u8]) -> bool {
 
 /// Where a line goes on behind `app-1  | `.
 pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
-    let name = |b: &&u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
-    let length = text[at..].iter().take(128).take_while(name).count();
-    let mut bar = at + length;
+    let word = text[at..].iter().take(128).position(|b| *b <= b' ')?;
+    let mut bar = at + word;
     while let Some(b' ') = text.get(bar) {
         bar += 1;
     }
+    // Few lines have one here; only then it pays to look closer.
+    if !matches!(text.get(bar), Some(b'|' | 0x1b)) || bar == at + word || word == 0 {
+        return None;
+    }
     let bar = skip_junk(text, bar);
-    if length == 0 || bar == at + length || text.get(bar) != Some(&b'|') {
+    let name = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    if !text[at..at + word].iter().all(name) || text.get(bar) != Some(&b'|') {
         return None;
     }
     let end = skip_junk(text, bar + 1);

@@ -198,6 +198,9 @@ impl LineReader {
         } else {
             head.time = opened.said.time.or(head.time);
         }
+        if head.stamp == Stamp::Inside && self.prefixed.is_none() {
+            self.prefixed = Some(false);
+        }
         if !continues {
             self.headed |= head.stamp == Stamp::Beginning || head.program.is_some();
         }
@@ -234,6 +237,13 @@ impl LineReader {
         if self.format.is_some() {
             return self.read(line).time;
         }
+        // Most lines of most logs.
+        if self.prefixed == Some(false)
+            && let Some((time, end)) = self.stamps.read_recent(line)
+            && carrier::cri(line, end).is_none()
+        {
+            return Some(time);
+        }
         let opened = self.open(line);
         if opened.said.time.is_some() || opened.said.entry.is_some() {
             return opened.said.time;
@@ -249,7 +259,11 @@ impl LineReader {
         };
         match begun {
             Some(begun) => begun.time,
-            None => place::find(text, &mut self.stamps),
+            None => {
+                let time = place::find(text, &mut self.stamps);
+                self.prefixed = self.prefixed.or(time.map(|_| false));
+                time
+            }
         }
     }
 

@@ -103,12 +103,19 @@ impl StampReader {
         self.last = None;
     }
 
+    /// The same as [`read`](Self::read), or nothing where that would take longer.
+    #[inline]
+    pub fn read_recent(&mut self, text: &[u8]) -> Option<(Time, usize)> {
+        let found = self.recent.read(text)?;
+        self.last = Some(found.0.0.div_euclid(1_000_000));
+        Some(found)
+    }
+
     /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does not follow it.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<(Time, usize)> {
-        if let Some((time, length)) = self.recent.read(text) {
-            self.last = Some(time.0.div_euclid(1_000_000));
-            return Some((time, length));
+        if let Some(found) = self.read_recent(text) {
+            return Some(found);
         }
         let order = self.order.clone();
         let (fields, length) = form::read(text, &mut self.order)?;

@@ -163,7 +163,13 @@ fn any_bytes() {
             );
         }
         let time = read.time;
-        assert_eq!(times.time(&bytes), time, "{:?} {:?}", bytes.as_bstr(), text.as_bstr());
+        assert_eq!(
+            times.time(&bytes),
+            time,
+            "{:?} {:?}",
+            bytes.as_bstr(),
+            text.as_bstr()
+        );
     }
 }
 
