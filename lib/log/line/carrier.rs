@@ -2,16 +2,17 @@
 //!
 //! What is wrapped around a line is taken off from the outside inwards, each of these once:
 //!
-//! | carrier | rule |
-//! | --- | --- |
-//! | BOM, NULs, colours | skipped where a carrier or a head may begin |
-//! | `file<TAB>`, `file:` | `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`, or a word before a stamp or another carrier. The first line of an input that has one, or has a stamp without one, decides for all of it |
-//! | compose | `app-1  \| `: a name of letters, digits, `.`, `_` and `-`, padded by blanks |
-//! | docker json-file | a whole object of JSON with `log` first, and `time` |
-//! | CRI | an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P` |
-//! | journal | a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR` |
-//! | logfmt | nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg` only once; its text has no head |
-//! | octet count | RFC 6587's number before `<38>` |
+//! - BOM, NULs, colours: skipped where a carrier or a head may begin
+//! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
+//!   or a word before a stamp or another carrier. The first line of an input that has one, or has a
+//!   stamp without one, decides for all of it
+//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks
+//! - docker json-file: a whole object of JSON with `log` first, and `time`
+//! - CRI: an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P`
+//! - journal: a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR`
+//! - logfmt: nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg`
+//!   only once; its text has no head
+//! - octet count: RFC 6587's number before `<38>`
 //!
 //! An object in which a key that is read here stands twice is no carrier.
 
@@ -152,7 +153,8 @@ pub(super) fn cri(text: &[u8], end: usize) -> Option<(usize, (usize, bool))> {
     }
 }
 
-/// Takes a line out of an object of JSON, if the object is a carrier; an escaped one is put into `out`.
+/// Takes a line out of an object of JSON, if the object is a carrier; an escaped one is put into
+/// `out`.
 pub(super) fn object(
     line: &[u8],
     at: usize,
@@ -291,7 +293,8 @@ fn journal(
     ))
 }
 
-/// A message of bytes that are no UTF-8 is an array of numbers; one that an entry has several times, one of strings.
+/// A message of bytes that are no UTF-8 is an array of numbers; one that an entry has several
+/// times, one of strings.
 fn array(line: &[u8], range: Range<usize>, out: &mut Vec<u8>) -> Option<Text> {
     let inside = line[range].strip_prefix(b"[")?.strip_suffix(b"]")?;
     if inside.trim_ascii_start().starts_with(b"\"") {

@@ -1,27 +1,31 @@
 //! A line of a log in its parts, read once for everybody who needs one of them:
 //!
 //! ```text
-//! carrier   how it came here       file<TAB> or file: before it, docker json-file, CRI, compose, the journal as JSON, …
-//! head      who wrote it, when     time stamp, host, level, program, pid; and a second stamp of the service's own
-//! words     the message            what patterns are about
+//! carrier   how it came here     file<TAB> or file:, docker json-file, CRI, a journal entry
+//! head      who wrote it, when   time stamp, host, level, program, pid; a second stamp of its own
+//! words     the message          what patterns are about
 //! ```
 //!
-//! [`LineReader`] reads one line after another, from the left, in one pass and without regular expressions. `carrier.rs`
-//! and `head.rs` have tables of the parts and the rules that decide where a text could be read in two ways; `place.rs` says
-//! where a stamp may stand that is not at the beginning; [`StampReader`](crate::stamp::StampReader) says what is done
-//! where a stamp leaves something open.
+//! [`LineReader`] reads one line after another, from the left, in one pass and without regular
+//! expressions. `carrier.rs` and `head.rs` have tables of the parts and the rules that decide where
+//! a text could be read in two ways; `place.rs` says where a stamp may stand that is not at the
+//! beginning; [`StampReader`](crate::stamp::StampReader) says what is done where a stamp leaves
+//! something open.
 //!
-//! Logs are hostile input. A remote party writes words, and sometimes a host's name or a string inside an object, and these
-//! rules keep time, program and words where they are:
+//! Logs are hostile input. A remote party writes words, and sometimes a host's name or a string
+//! inside an object, and these rules keep time, program and words where they are:
 //!
 //! - A head ends behind the first program. Whatever follows is words, a second head too.
-//! - A name has no blank and no bracket, so a host's name from the DNS neither hides a program nor is one.
-//! - The time is the outermost one: the carrier's, else the head's. What stands in words is never a time.
-//! - Strings in JSON and logfmt are ended by their writer's quotes only; a key inside a string is none.
-//! - A line that a container's runtime has cut goes on in the next piece: no head is read in that. Only a short piece
-//!   with a head of its own is taken for a whole line, for a cut one is long.
-//! - A line without a stamp, in an input that has had heads, is told as such ([`Line::headed`]): it goes on with the line
-//!   before, and is no other program's.
+//! - A name has no blank and no bracket, so a host's name from the DNS neither hides a program nor
+//!   is one.
+//! - The time is the outermost one: the carrier's, else the head's. What stands in words is never a
+//!   time.
+//! - Strings in JSON and logfmt are ended by their writer's quotes only; a key inside a string is
+//!   none.
+//! - A line that a container's runtime has cut goes on in the next piece: no head is read in that.
+//!   Only a short piece with a head of its own is taken for a whole line, for a cut one is long.
+//! - A line without a stamp, in an input that has had heads, is told as such ([`Line::headed`]): it
+//!   goes on with the line before, and is no other program's.
 
 mod carrier; // what is around a line
 mod head; // who wrote it, when
@@ -71,7 +75,8 @@ pub struct Line<'a> {
     pub program: Option<&'a [u8]>,
     /// The process that the head names: digits, as a rule.
     pub pid: Option<&'a [u8]>,
-    /// Whether this line or one before it in this input had a head: a stamp at its beginning, or a program.
+    /// Whether this line or one before it in this input had a head: a stamp at its beginning, or a
+    /// program.
     pub headed: bool,
     /// Whether this is the rest of a line that a container's runtime has cut.
     pub continues: bool,
@@ -80,8 +85,8 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The text behind the stamp at its beginning, with host and program still in it: the message of a service that
-    /// writes its own log file. All of `text` where no stamp is at the beginning.
+    /// The text behind the stamp at its beginning, with host and program still in it: the message
+    /// of a service that writes its own log file. All of `text` where no stamp is at the beginning.
     pub fn rest(&self) -> &'a [u8] {
         &self.text[self.rest..]
     }
@@ -125,8 +130,8 @@ enum Cut {
     Yes,
 }
 
-/// A piece of at least this many bytes was cut: runtimes cut at 8 or 16 KiB, or where a program's buffer of 1 KiB or more was
-/// full.
+/// A piece of at least this many bytes was cut: runtimes cut at 8 or 16 KiB, or where a program's
+/// buffer of 1 KiB or more was full.
 const CUT: usize = 1000;
 
 /// A line whose carrier is taken off.
@@ -145,9 +150,10 @@ enum Begins {
 }
 
 impl LineReader {
-    /// Stamps that name no zone are in `zone`. With a format of one's own no other stamp is looked for, nor a carrier's;
-    /// it stands at the beginning of the text or, if it begins with a fixed character, where that stands first and the format
-    /// fits; where the text has none, the line with its carrier is looked at in the same way.
+    /// Stamps that name no zone are in `zone`. With a format of one's own no other stamp is looked
+    /// for, nor a carrier's; it stands at the beginning of the text or, if it begins with a fixed
+    /// character, where that stands first and the format fits; where the text has none, the line
+    /// with its carrier is looked at in the same way.
     pub fn new(zone: Zone, format: Option<StampFormat>) -> Self {
         LineReader {
             stamps: StampReader::new(zone),

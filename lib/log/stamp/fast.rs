@@ -1,8 +1,9 @@
 //! Stamps of the minute of a line before.
 //!
-//! Most stamps of a log are those of the lines before but for the seconds. What stood before and behind the seconds is
-//! remembered; where it stands again, only these are read. It answers as `form.rs` does or not at all: where more could
-//! belong to the stamp than before, `form.rs` reads it.
+//! Most stamps of a log are those of the lines before but for the seconds. What stood before and
+//! behind the seconds is remembered; where it stands again, only these are read. It answers as
+//! `form.rs` does or not at all: where more could belong to the stamp than before, `form.rs` reads
+//! it.
 
 use super::cursor::two;
 use super::fields::Fields;
@@ -72,7 +73,8 @@ impl Recent {
         let Some((_, end)) = fraction(text, seconds + 2) else {
             return;
         };
-        if seconds < 8 || seconds > BEFORE || end > length || length - end > BEHIND {
+        let fits = (8..=BEFORE).contains(&seconds) && end <= length && length - end <= BEHIND;
+        if !fits {
             return;
         }
         let minute = &mut self.minutes[self.next];

@@ -1,18 +1,20 @@
 //! The forms in which logs write a time stamp, told by the bytes in it and read from the left.
 //!
-//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a fraction, AM or PM, a zone,
-//! the year. `T` is the clock in this table.
+//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a
+//! fraction, AM or PM, a zone, the year. `T` is the clock in this list
+//! of beginnings.
 //!
-//! | begins with | dates |
-//! | --- | --- |
-//! | a month's name | `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`, `Mar 30 T UTC 2026` |
-//! | a day of the week | the same, and all that begin with a number |
-//! | 4 digits | `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日 T` |
-//! | 1 or 2 digits | `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`, `03/30/26 T`, `3月 30 T` |
-//! | 6, 8, 14 digits | `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617` |
-//! | 10, 13, 16, 19 digits | since 1970, in seconds and less |
-//! | `audit(` | the kernel's audit record |
-//! | `@4` | TAI64N, 24 digits of base 16 |
+//! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
+//!   `Mar 30 T UTC 2026`
+//! - a day of the week: the same, and all that begin with a number
+//! - 4 digits: `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日
+//!   T`
+//! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
+//!   `03/30/26 T`, `3月 30 T`
+//! - 6, 8, 14 digits: `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617`
+//! - 10, 13, 16, 19 digits: since 1970, in seconds and less
+//! - `audit(`: the kernel's audit record
+//! - `@4`: TAI64N, 24 digits of base 16
 
 use super::cursor::Cursor;
 use super::fields::Fields;
@@ -308,7 +310,8 @@ fn compact_clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     Some(fields)
 }
 
-/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around it.
+/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around
+/// it.
 fn between(cursor: &mut Cursor) -> Option<()> {
     let blanks = cursor.blanks().is_some();
     let sign = match cursor.first()? {
@@ -447,7 +450,8 @@ fn has_common_log(text: &[u8]) -> bool {
         .any(|w| w[0] == b'[' && w[1].is_ascii_digit() && w[3] == b'/')
 }
 
-/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since 1970, and nanoseconds.
+/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since
+/// 1970, and nanoseconds.
 fn tai64n(cursor: &mut Cursor) -> Option<Fields> {
     let (digits, rest) = cursor.rest.get(1..)?.split_at_checked(24)?;
     let digits = std::str::from_utf8(digits).ok()?;

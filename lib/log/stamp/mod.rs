@@ -1,7 +1,8 @@
-//! The time stamps of log lines: a text that begins with one, in; the moment and the stamp's length, out.
+//! The time stamps of log lines: a text that begins with one, in; the moment and the stamp's
+//! length, out.
 //!
-//! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is done where a stamp leaves
-//! something open.
+//! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is
+//! done where a stamp leaves something open.
 
 mod cursor; // the parts of a stamp
 mod fast; // stamps of the minute of a line before
@@ -28,19 +29,23 @@ const LATE: i64 = 300;
 
 /// Reads one stamp after another, of one log.
 ///
-/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a comma; what is finer than a
-/// microsecond is cut off. Where a stamp leaves something open, these rules hold:
+/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a
+/// comma; what is finer than a microsecond is cut off. Where a stamp leaves something open, these
+/// rules hold:
 ///
-/// | open is | rule |
-/// | --- | --- |
-/// | the year | the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31` read on New Year's Day is last year's, `Feb 29` a leap year's |
-/// | the century | 1969 to 2068 |
-/// | day or month first | the month, but see `order.rs`: a day beyond 12 or a date ahead of the clock shows the other order, and so do such dates before it in the same log; with points the day is first |
-/// | the zone | the reader's own |
-/// | a zone's name | the reader's own zone, if it has that name; else a table of the usual meanings (`zones.rs`); a name that is not there is none, and the stamp is in the reader's zone |
-/// | which of two | a time that clocks showed twice is the first, unless that is more than five minutes before the line before |
-/// | a time left out | a time that clocks left out is read as if they had not been set |
-/// | second 60 | the first of the next minute |
+/// - the year: the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31`
+///   read on New Year's Day is last year's, `Feb 29` a leap year's
+/// - the century: 1969 to 2068
+/// - day or month first: the month, but see `order.rs`: a day beyond 12 or a date ahead of the
+///   clock shows the other order, and so do such dates before it in the same log; with points the
+///   day is first
+/// - the zone: the reader's own
+/// - a zone's name: the reader's own zone, if it has that name; else a table of the usual meanings
+///   (`zones.rs`); a name that is not there is none, and the stamp is in the reader's zone
+/// - which of two: a time that clocks showed twice is the first, unless that is more than five
+///   minutes before the line before
+/// - a time left out: a time that clocks left out is read as if they had not been set
+/// - second 60: the first of the next minute
 pub struct StampReader {
     zone: Zone,
     order: Order,
@@ -111,7 +116,8 @@ impl StampReader {
         Some(found)
     }
 
-    /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does not follow it.
+    /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does
+    /// not follow it.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<(Time, usize)> {
         if let Some(found) = self.read_recent(text) {
@@ -135,7 +141,8 @@ impl StampReader {
         fields.offset.is_some() || self.hour.offset.is_some()
     }
 
-    /// The length of the stamp that a text begins with. It is not remembered: such a text may be a remote party's.
+    /// The length of the stamp that a text begins with. It is not remembered: such a text may be a
+    /// remote party's.
     pub fn length(text: &[u8]) -> Option<usize> {
         let mut order = Order::default();
         form::read(text, &mut order).map(|(_, length)| length)

@@ -30,9 +30,10 @@ impl Order {
 
     /// Reads three numbers with `separator` between them; the last has four digits (`long`) or two.
     ///
-    /// With points the day is first. Else the month is first, unless a date of this log so far showed that the day is. Of
-    /// these orders, and year first where all have two digits, it is the first by which the date is in the calendar and not
-    /// ahead of the clock by more than a day; where all are ahead, the first that is in the calendar.
+    /// With points the day is first. Else the month is first, unless a date of this log so far
+    /// showed that the day is. Of these orders, and year first where all have two digits, it is the
+    /// first by which the date is in the calendar and not ahead of the clock by more than a day;
+    /// where all are ahead, the first that is in the calendar.
     pub(super) fn date(&mut self, separator: u8, numbers: [u32; 3], long: bool) -> Option<Fields> {
         let places = match separator {
             b'.' => [DAY_FIRST, DAY_FIRST, YEAR_FIRST],

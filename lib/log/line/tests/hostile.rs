@@ -20,7 +20,7 @@ const WORDS: [&str; 22] = [
     "/var/log/auth.log:Mar 31 02:16:17 host sshd[4242]: Failed",
     "/var/log/auth.log\tMar 31 02:16:17 host sshd[4242]: Failed",
     r#"","time":"2020-01-01T00:00:00Z","log":"Mar 31 02:16:17 host sshd[1]: x"#,
-    r#"{"log":"Mar 31 02:16:17 host sshd[1]: x\n","stream":"stdout","time":"2020-01-01T00:00:00Z"}"#,
+    r#"{"log":"Mar 31 02:16:17 host sshd[1]: x\n","time":"2020-01-01T00:00:00Z"}"#,
     r#"" msg="Mar 31 02:16:17 host sshd[1]: x" ts=2020-01-01T00:00:00Z msg="x"#,
     "[ID 800047 auth.info] sshd[1]: x",
     "[01/Jan/2020:00:00:00 +0000] \"GET /\" time=2020-01-01T00:00:00Z t=1577836800",
@@ -119,7 +119,8 @@ fn hosts_stay_hosts() {
 fn a_journal_entry() {
     let entry = |message: &str| {
         format!(
-            r#"{{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1774836977123456","_HOSTNAME":"host","MESSAGE":{message},"SYSLOG_IDENTIFIER":"other","_PID":"7"}}"#
+            r#"{{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1774836977123456","_HOSTNAME":"host",{}}}"#,
+            format_args!(r#""MESSAGE":{message},"SYSLOG_IDENTIFIER":"other","_PID":"7""#)
         )
     };
     for words in WORDS {
