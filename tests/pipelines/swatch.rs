@@ -1,12 +1,10 @@
 //! The recipe's own way: the real swatch tails a real file and starts a chain of the tools per event.
 
-mod common;
-
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::process::{Child, Stdio};
 
-use common::{Shell, run, unshared, wait_until};
+use crate::common::{Shell, run, unshared, wait_until};
 
 /// swatch at work on a log of its own, until dropped.
 struct Swatch {

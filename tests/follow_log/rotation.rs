@@ -1,13 +1,11 @@
 //! follow-log over real files: every kind of rotation, live and while nobody follows.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use common::{Outcome, wait_until};
+use crate::common::{Outcome, wait_until};
 
 /// A running follower in a directory of its own, and what it has printed.
 struct Follower {

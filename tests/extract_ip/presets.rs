@@ -1,10 +1,8 @@
 //! `extract-ip --preset` and `--filter`, and the pipelines of examples/from-fail2ban.md.
 
-mod common;
-
 use std::fs;
 
-use common::Shell;
+use crate::common::Shell;
 
 const AUTH: &str = "\
 Mar 30 02:16:17 host sshd[1]: Failed password for invalid user x from 198.51.100.1 port 22 ssh2 from 203.0.113.7 port 50412 ssh2
@@ -113,7 +111,7 @@ fn filters() {
 /// Every block of shell commands in the page runs and finds the attacker; only places and the firewall are others.
 #[test]
 fn the_page_for_those_who_come_from_fail2ban() {
-    let page = include_str!("../examples/from-fail2ban.md");
+    let page = include_str!("../../examples/from-fail2ban.md");
     let shell = Shell::new();
     let attack = |i: u32| {
         format!(

@@ -2,8 +2,6 @@
 //!
 //! `PIPEBAN_STORM=2000000` sets how many lines; 200 rotations fall on as many. The everyday storm is smaller.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -176,7 +174,7 @@ fn no_line_is_lost_or_doubled() {
         }
     });
     let begun = b"begin\n".repeat(3);
-    common::wait_until("begin, three times", || *printed.lock().unwrap() == begun);
+    crate::common::wait_until("begin, three times", || *printed.lock().unwrap() == begun);
 
     let (written, finished) = (AtomicUsize::new(0), AtomicBool::new(false));
     let start = Instant::now();
@@ -201,7 +199,7 @@ fn no_line_is_lost_or_doubled() {
                     // What is gone before anybody could open it is lost to everybody.
                     let mark = format!("mark {n}\n");
                     append(&home.join(LOGS[1]), &mark);
-                    common::wait_until(&mark, || holds(&printed.lock().unwrap(), &mark));
+                    crate::common::wait_until(&mark, || holds(&printed.lock().unwrap(), &mark));
                 }
                 by_logrotate &= rotate(home, n);
             }

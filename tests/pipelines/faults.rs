@@ -1,8 +1,6 @@
 //! Bad input and faults: one clear line each, the right exit status, and what was good goes on.
 
-mod common;
-
-use common::{Outcome, Shell, in_namespace, unshared};
+use crate::common::{Outcome, Shell, in_namespace, unshared};
 
 fn outcome(out: &str, err: &str, status: i32) -> Outcome {
     Outcome {

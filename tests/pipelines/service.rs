@@ -1,8 +1,6 @@
 //! The pipeline as a service: the units as systemd judges them, and the example pipelines with their privileges.
 
-mod common;
-
-use common::{Shell, feed, in_namespace, run, unshared};
+use crate::common::{Shell, feed, in_namespace, run, unshared};
 
 /// systemd's own bound for "OK" is 5; lower is more confined.
 const EXPOSURE: f64 = 1.5;

@@ -1,13 +1,10 @@
 //! The shells' completions in completions/ are what the tools' --help says. To write them anew:
 //! `PIPEBAN_WRITE=1 cargo test --test completions`.
 
-#[path = "common/help.rs"]
-mod help;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use help::{Flag, flags, help};
+use crate::help::{Flag, flags, help};
 
 const HEADER: &str = "# Written from --help by tests/completions.rs.\n";
 
@@ -143,7 +140,7 @@ fn fish(tool: &str, program: &str) -> String {
 
 #[test]
 fn completions_are_fresh() {
-    for (tool, program) in help::TOOLS {
+    for (tool, program) in crate::help::TOOLS {
         for (shell, text) in [
             ("bash", bash(tool, program)),
             ("zsh", zsh(tool, program)),
@@ -213,7 +210,7 @@ fn bash_offers_flags_and_values() {
 
 #[test]
 fn zsh_and_fish_read_them() {
-    for (tool, _) in help::TOOLS {
+    for (tool, _) in crate::help::TOOLS {
         for shell in ["zsh", "fish"] {
             match Command::new(shell)
                 .arg("-n")

@@ -1,11 +1,9 @@
 //! The backends against the real kernel.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{in_namespace, run, unshared, wait_until};
+use crate::common::{in_namespace, run, unshared, wait_until};
 use pipeban::address::Address;
 use pipeban_ban::firewall::{self, Firewall};
 

@@ -1,10 +1,8 @@
 //! Compressed operands, read as text.
 
-mod common;
-
 use std::io::Write;
 
-use common::Shell;
+use crate::common::Shell;
 
 /// `text`, compressed by the library that the tools decode with, in each format.
 fn compressed(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {

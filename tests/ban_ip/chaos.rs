@@ -1,7 +1,5 @@
 //! Sixteen processes at once on one ledger and one firewall, killed, flushed and synced at random.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use common::{Shell, in_namespace, run};
+use crate::common::{Shell, in_namespace, run};
 
 /// So many commands each of the sixteen gives; more by this variable.
 const ROUNDS: &str = "PIPEBAN_CHAOS_ROUNDS";
@@ -124,7 +122,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
                 .output();
             found.is_ok_and(|o| o.status.success())
         };
-        common::wait_until("nobody waits", || !waiters());
+        crate::common::wait_until("nobody waits", || !waiters());
     });
 }
 

@@ -1,8 +1,5 @@
 //! The manual's pages say what the tools do: the same flags, and mdoc(7) that mandoc(1) has nothing to say against.
 
-#[path = "common/help.rs"]
-mod help;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,11 +29,11 @@ fn explained(page: &str) -> BTreeSet<String> {
 
 #[test]
 fn pages_and_help_have_the_same_flags() {
-    for (tool, program) in help::TOOLS {
+    for (tool, program) in crate::help::TOOLS {
         let mut pages = pages().into_iter();
         let page = pages.find(|p| p.file_stem().unwrap() == tool).unwrap();
         let page = std::fs::read_to_string(page).unwrap();
-        let in_help: BTreeSet<_> = help::flags(program)
+        let in_help: BTreeSet<_> = crate::help::flags(program)
             .into_iter()
             .flat_map(|f| f.names)
             .collect();
@@ -80,15 +77,15 @@ fn pages_refer_to_pages_that_are_there() {
         .iter()
         .map(|p| p.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert_eq!(ours.len(), help::TOOLS.len() + 2);
+    assert_eq!(ours.len(), crate::help::TOOLS.len() + 2);
     for page in pages() {
         let text = std::fs::read_to_string(&page).unwrap();
         let named = text
             .lines()
             .filter_map(|line| line.split_once("Xr ")?.1.split_once(' '));
         for (name, rest) in named {
-            let tool =
-                name.starts_with("pipeban") || help::TOOLS.iter().any(|(tool, _)| *tool == name);
+            let tool = name.starts_with("pipeban")
+                || crate::help::TOOLS.iter().any(|(tool, _)| *tool == name);
             let section = rest.split_whitespace().next().unwrap();
             assert!(
                 !tool || ours.contains(&format!("{name}.{section}")),

@@ -1,8 +1,6 @@
 //! unban-at as its users meet it, on a real kernel in a namespace.
 
-mod common;
-
-use common::{Shell, field, in_namespace, lengths, run, wait_until};
+use crate::common::{Shell, field, in_namespace, lengths, run, wait_until};
 
 /// The processes that wait over this shell's state.
 fn waiters(shell: &Shell) -> Vec<String> {

@@ -1,14 +1,12 @@
 //! The pipelines of README.md and of the pages in examples/ are run as they stand there, each in a network of its own, over
 //! sample logs in /var/log.
 
-mod common;
-
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Outcome, Shell, run, unshared, wait_until};
+use crate::common::{Outcome, Shell, run, unshared, wait_until};
 
 /// A pipeline is known by a part of its text. What it must print, and what it must not; a line that begins so.
 struct Row(
@@ -249,7 +247,7 @@ fn every_pipeline_of_the_pages_works() {
             .map(|f| f.unwrap().path());
         let mut pages: Vec<_> = examples
             .filter(|f| f.extension().is_some_and(|e| e == "md"))
-            // tests/presets.rs runs this one, which needs fail2ban's own files.
+            // tests/extract_ip/presets.rs runs this one, which needs fail2ban's own files.
             .filter(|f| !f.ends_with("from-fail2ban.md"))
             .collect();
         pages.push(top.join("README.md"));
@@ -287,56 +285,4 @@ fn every_pipeline_of_the_pages_works() {
             "a row of no page: {met:?}, {live}"
         );
     });
-}
-
-/// The crates that a manifest names in its sections of dependencies, but those of this workspace.
-fn dependencies(manifest: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inside = false;
-    for line in manifest.lines() {
-        if line.starts_with('[') {
-            inside = ["[dependencies]", "[dev-dependencies]"].contains(&line);
-        } else if let Some((name, _)) = line.split_once(['.', ' ']).filter(|_| inside)
-            && !name.starts_with("pipeban-")
-        {
-            names.push(name.to_string());
-        }
-    }
-    names
-}
-
-#[test]
-fn every_dependency_has_its_reason() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(top.join("README.md")).unwrap();
-    let table = readme.split_once("\n| crate | why |\n").unwrap().1;
-    let rows = table
-        .lines()
-        .map_while(|line| line.strip_prefix("| "))
-        .filter(|row| !row.starts_with('-'));
-    let mut told: Vec<_> = rows
-        .flat_map(|row| row.split_once(" |").unwrap().0.split(", "))
-        .collect();
-    let manifests = ["", "lib/common/", "lib/log/", "lib/ban/"];
-    let manifests = manifests.map(|m| fs::read_to_string(top.join(m).join("Cargo.toml")).unwrap());
-    let used: Vec<_> = manifests.iter().flat_map(|m| dependencies(m)).collect();
-    let mut used: Vec<_> = used.iter().map(String::as_str).collect();
-    told.sort();
-    used.sort();
-    used.dedup();
-    assert_eq!(told, used, "left README's table, right the manifests");
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(top.join("README.md")).unwrap();
-    let targets = readme
-        .split("](")
-        .skip(1)
-        .map(|rest| rest.split_once(')').unwrap().0);
-    let missing: Vec<_> = targets
-        .filter(|t| !t.starts_with("http") && !top.join(t).exists())
-        .collect();
-    assert_eq!(missing, [""; 0]);
 }

@@ -1,11 +1,9 @@
 //! extract-ip as a user runs it: flags, lines in, records out.
 
-mod common;
-
 use std::io::Read;
 use std::process::Stdio;
 
-use common::Shell;
+use crate::common::Shell;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -1,8 +1,6 @@
 //! The job of the whole project: an attack in a real log becomes a real, timed ban.
 
-mod common;
-
-use common::{Shell, in_namespace, run, wait_until};
+use crate::common::{Shell, in_namespace, run, wait_until};
 
 /// Who attacks in examples/dovecot.log, sorted as text.
 const ATTACKERS: [&str; 5] = [

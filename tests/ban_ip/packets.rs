@@ -1,13 +1,11 @@
 //! Real packets between network namespaces: what a ban stops, to the host and through it.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Shell, in_namespace, run, wait_until};
+use crate::common::{Shell, in_namespace, run, wait_until};
 use nix::sched::{CloneFlags, unshare};
 
 type Job = Box<dyn FnOnce() + Send>;
