@@ -2,9 +2,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code)] // the tests read only
-#[path = "../../tools/count-ip/hits.rs"]
-mod hits;
 mod slow;
 mod state;
 

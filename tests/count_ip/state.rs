@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 
-use crate::hits::Hits;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::count_ip;
 
@@ -56,9 +56,24 @@ fn printed(child: &mut Child) -> u64 {
         * THRESHOLD
 }
 
+/// The count and the detail of each address that the state file holds by this rule.
+fn hits(file: &Path, scope: &str) -> Vec<(u64, String)> {
+    let read = || {
+        let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(Duration::from_secs(60))?;
+        let mut rows = db.prepare("SELECT count, detail FROM hit WHERE scope = ?")?;
+        let rows = rows.query_map([scope], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))
+        })?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    // Before its first writer the file, or its table, is not there.
+    read().unwrap_or_default()
+}
+
+/// The number of events that the state file holds by this rule.
 fn remaining(file: &Path, scope: &str) -> u64 {
-    let all = Hits::open(Some(file), scope).unwrap().all().unwrap();
-    all.iter().map(|(_, hit)| hit.count).sum()
+    hits(file, scope).iter().map(|(count, _)| count).sum()
 }
 
 /// Runs processes at once, and answers how many events are known afterwards.
@@ -145,8 +160,11 @@ fn kill_some(processes: u64, events: u64, killed: u64) {
         let all: Vec<_> = (0..processes).map(|i| threads.spawn(one(i))).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).unzip()
     });
-    let hits = Hits::open(Some(file), "threshold 10").unwrap();
-    known.extend(hits.all().unwrap().into_iter().map(|(_, hit)| hit.detail));
+    known.extend(
+        hits(file, "threshold 10")
+            .into_iter()
+            .map(|(_, detail)| detail),
+    );
     let mut times: HashMap<&str, u32> = HashMap::new();
     for name in known
         .iter()

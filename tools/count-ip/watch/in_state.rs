@@ -1,101 +1,105 @@
-//! Tallies in the state: counted there in one transaction for all events that came together.
+//! The tallies of all addresses in the state file.
 //!
-//! A process that goes on for long holds events back for up to a second, so that not each of them costs a
-//! transaction. Meanwhile it counts them in what it remembers of the state. As soon as one would be printed, or
-//! another process has written, all are counted in the state itself; only that decides what is printed.
+//! Events are queued and then counted in one transaction. A process that runs for long keeps them
+//! in the queue for up to a second, so that not each of them costs a transaction. Meanwhile it
+//! counts them in a cache of the file. As soon as the cache would print an address, or another
+//! process has written, the queue is counted in the file; only the file decides about printing.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::hits::{Hits, Table};
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::time::Time;
 
-use crate::detail;
-use crate::policy::{Policy, Store};
-use crate::tally::{Crossing, Event, Tally};
+use super::encode;
+use super::policy::{Policy, Store};
+use super::rule::{Crossing, Event};
+use super::tally::Tally;
+use crate::hits::{self, Hits, Table};
 
-/// Events are counted in one transaction up to this many, or bytes of their lines.
+/// The highest number of events in one transaction.
 const EVENTS: usize = 10_000;
+/// The length of their lines at which the queue is full, in bytes.
 const BYTES: usize = 16 << 20;
 
-/// How far the state may be behind.
-pub const BEHIND: Duration = Duration::from_secs(1);
+/// The longest time that an event stays in the queue.
+const BEHIND: Duration = Duration::from_secs(1);
 
-/// So many addresses are held where the user does not say: a flood of them must not fill the disk.
-pub const ADDRESSES: usize = 1_000_000;
-
+/// The state file, and the queue of events.
 pub struct Stored {
     hits: Hits,
+    /// The highest number of addresses.
     most: usize,
-    waiting: Vec<Waiting>,
+    queue: Vec<Queued>,
+    /// The length of the queue's lines.
     bytes: usize,
-    /// When the state was last written.
+    /// The time of the last transaction.
     written: Option<Instant>,
-    /// What the state then held of some addresses, and so many of the waiting events counted in that.
-    remembered: Tallies,
+    /// Tallies of the file as it then was, with the first `counted` events of the queue.
+    cache: Tallies,
     counted: usize,
-    /// See [`Table::version`].
+    /// The [`Table::version`] of that time.
     version: i64,
 }
 
-struct Waiting {
+/// An event in the queue, with the arguments of [`Policy::count`] and the line it came from.
+struct Queued {
     event: Event,
     now: Option<Time>,
     line: Vec<u8>,
 }
 
-/// What is to be printed: the line that decided it, and what it reached.
+/// A network that is to be printed, with the line that decided it.
 type Reached = (Vec<u8>, Address, Crossing);
 
 impl Stored {
-    /// `most`: so many addresses are held, if the user says so.
+    /// `most` is the highest number of addresses, if the user gave one.
     pub fn open(path: Option<&Path>, policy: &Policy, most: Option<usize>) -> Result<Self, Fault> {
         Ok(Stored {
             hits: Hits::open(path, &policy.scope())?,
-            most: most.unwrap_or(ADDRESSES),
-            waiting: Vec::new(),
+            most: most.unwrap_or(hits::ADDRESSES),
+            queue: Vec::new(),
             bytes: 0,
             written: None,
-            remembered: Tallies::default(),
+            cache: Tallies::default(),
             counted: 0,
             version: 0,
         })
     }
 
-    /// Takes an event; answers whether it is time to [`store`](Self::store).
+    /// Queues an event; true if the queue is full and [`store`](Self::store) must be called.
     pub fn push(&mut self, event: Event, now: Option<Time>, line: &[u8]) -> bool {
         self.bytes += line.len();
         let line = line.to_vec();
-        self.waiting.push(Waiting { event, now, line });
-        self.waiting.len() >= EVENTS || self.bytes >= BYTES
+        self.queue.push(Queued { event, now, line });
+        self.queue.len() >= EVENTS || self.bytes >= BYTES
     }
 
-    /// When to store at the latest.
+    /// The time at which [`store`](Self::store) must be called at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        let written = self.written.filter(|_| !self.waiting.is_empty());
+        let written = self.written.filter(|_| !self.queue.is_empty());
         written.map(|written| written + BEHIND)
     }
 
-    /// Whether the events that wait must be stored before a wait for more.
+    /// Whether [`store`](Self::store) must be called before a wait for more input.
     pub fn must_store(&mut self, policy: &Policy) -> Result<bool, Fault> {
         let in_time = self
             .deadline()
             .is_some_and(|deadline| Instant::now() < deadline);
-        if self.waiting.is_empty() || !in_time {
-            return Ok(!self.waiting.is_empty());
+        if self.queue.is_empty() || !in_time {
+            return Ok(!self.queue.is_empty());
         }
-        let fresh = &self.waiting[self.counted..];
-        self.counted = self.waiting.len();
-        self.hits.look(|table| {
+        let fresh = &self.queue[self.counted..];
+        self.counted = self.queue.len();
+        self.hits.read(|table| {
             if table.version()? != self.version {
                 return Ok(true);
             }
-            let known = &mut self.remembered;
-            for Waiting { event, now, .. } in fresh {
+            let known = &mut self.cache;
+            for Queued { event, now, .. } in fresh {
                 let mut changed = Changed { table, known };
                 if policy.count(&mut changed, event.clone(), *now)?.is_some() {
                     return Ok(true);
@@ -105,56 +109,56 @@ impl Stored {
         })
     }
 
-    /// Counts all events that wait, and answers what is to be printed for them.
+    /// Counts all events of the queue in the file; returns the networks that are to be printed.
     pub fn store(&mut self, policy: &Policy) -> Result<Vec<Reached>, Fault> {
-        let waiting = std::mem::take(&mut self.waiting);
+        let queue = std::mem::take(&mut self.queue);
         (self.bytes, self.counted) = (0, 0);
-        let limited = |w: &Waiting| w.now.map_or(w.event.at, |now| w.event.at.min(now));
-        let Some(newest) = waiting.iter().map(limited).max() else {
+        let limited = |w: &Queued| w.now.map_or(w.event.at, |now| w.event.at.min(now));
+        let Some(newest) = queue.iter().map(limited).max() else {
             return Ok(vec![]);
         };
         let most = self.most;
         let mut known = Tallies::default();
         let (version, reached) = self.hits.write(|table| {
             let mut reached = Vec::new();
-            for Waiting { event, now, line } in waiting {
+            for Queued { event, now, line } in queue {
                 let known = &mut known;
                 let crossing = policy.count(&mut Changed { table, known }, event, now)?;
                 reached.extend(crossing.map(|(network, crossing)| (line, network, crossing)));
             }
             known.write(table)?;
-            if table.forget_beyond(most, known.len())? > 0 {
+            if table.evict_beyond(most, known.len())? > 0 {
                 complain::note(
                     "state",
                     format_args!("{most} addresses are held; those silent for longest were let go"),
                 );
             }
             if let Some(silence) = policy.silence() {
-                table.forget_before(newest - silence)?;
+                table.evict_before(newest - silence)?;
             }
             Ok((table.version()?, reached))
         })?;
-        if version != self.version || self.remembered.len() >= EVENTS {
-            self.remembered = Tallies::default();
+        if version != self.version || self.cache.len() >= EVENTS {
+            self.cache = Tallies::default();
         }
-        self.remembered.tallies.extend(known.tallies);
-        self.remembered.passed.extend(known.passed);
+        self.cache.tallies.extend(known.tallies);
+        self.cache.last_counted.extend(known.last_counted);
         self.version = version;
         self.written = Some(Instant::now());
         Ok(reached)
     }
 }
 
-/// What is known of some addresses.
+/// Tallies, and times of the throttle, of some addresses.
 #[derive(Default)]
 struct Tallies {
     tallies: HashMap<Address, Tally>,
-    passed: HashMap<Address, Option<Time>>,
+    last_counted: HashMap<Address, Option<Time>>,
 }
 
 impl Tallies {
     fn len(&self) -> usize {
-        self.tallies.len() + self.passed.len()
+        self.tallies.len() + self.last_counted.len()
     }
 
     fn write(&self, table: &Table) -> rusqlite::Result<()> {
@@ -162,25 +166,25 @@ impl Tallies {
             if tally.is_empty() {
                 table.remove(&address.to_string())?;
             } else {
-                table.put(&address.to_string(), &detail::to_hit(tally))?;
+                table.put(&address.to_string(), &encode::to_hit(tally))?;
             }
         }
-        for (address, passed) in &self.passed {
-            let hit = detail::passed(*passed);
-            table.put(&format!("{PASSED}{address}"), &hit)?;
+        for (address, last) in &self.last_counted {
+            let hit = encode::last_counted(*last);
+            table.put(&format!("{THROTTLE}{address}"), &hit)?;
         }
         Ok(())
     }
 }
 
-/// Tallies of the state as events change them.
+/// The tallies of the file, those that were read or changed in `known`.
 struct Changed<'a> {
     table: &'a Table<'a>,
     known: &'a mut Tallies,
 }
 
-/// Stands before an address in the state for when it was last let through.
-const PASSED: &str = "passed ";
+/// Precedes the address in the name of a hit that belongs to the throttle.
+const THROTTLE: &str = "passed ";
 
 impl Store for Changed<'_> {
     type Error = rusqlite::Error;
@@ -194,24 +198,24 @@ impl Store for Changed<'_> {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let hit = self.table.get(&network.to_string())?;
-                entry.insert(hit.map(detail::from_hit).unwrap_or_default())
+                entry.insert(hit.map(encode::from_hit).unwrap_or_default())
             }
         };
         Ok(change(tally))
     }
 
-    fn pass(
+    fn change_last_counted(
         &mut self,
         host: &Address,
         change: impl FnOnce(&mut Option<Time>) -> bool,
     ) -> Result<bool, rusqlite::Error> {
-        let passed = match self.known.passed.entry(*host) {
+        let last = match self.known.last_counted.entry(*host) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let hit = self.table.get(&format!("{PASSED}{host}"))?;
+                let hit = self.table.get(&format!("{THROTTLE}{host}"))?;
                 entry.insert(hit.and_then(|hit| hit.span).map(|(_, last)| last))
             }
         };
-        Ok(change(passed))
+        Ok(change(last))
     }
 }

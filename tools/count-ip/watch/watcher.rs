@@ -1,120 +1,55 @@
-//! The stream: an address is printed at the moment that it reaches the threshold.
+//! Lines of the stream, counted in batches, and the records that they lead to.
 
-use std::ffi::OsString;
 use std::ops::Range;
 use std::time::Instant;
 
 use memchr::memchr;
 use pipeban::address::Address;
 use pipeban::address::list::{Bits, Take, addresses};
-use pipeban::complain::{self, Fault};
-use pipeban::input::{self, Input};
+use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 
-use crate::Arguments;
-use crate::counts::BATCH;
-use crate::crossing::{evidence_of, parse, record};
-use crate::event;
-use crate::memory::{Memory, Place};
-use crate::policy::Policy;
-use crate::print;
-use crate::stored::Stored;
-use crate::tally::{Crossing, Event};
+use super::in_memory::{Memory, Target};
+use super::in_state::Stored;
+use super::policy::Policy;
+use super::report::{evidence_of, parse, record};
+use super::rule::{Crossing, Event};
+use crate::arguments::Arguments;
+use crate::line::{BadLines, Line};
+use crate::output::print_count;
+use crate::table::memory::BATCH;
 
-pub fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let policy = Policy::new(&arguments);
-    let mut watch = Watch {
-        memory: Memory::new(arguments.max_addresses, &policy, arguments.is_remembered()),
-        batch: Vec::with_capacity(BATCH),
-        lines: Vec::with_capacity(BATCH),
-        stored: match arguments.is_remembered() {
-            true => Some(Stored::open(
-                arguments.state_file.as_deref(),
-                &policy,
-                arguments.max_addresses,
-            )?),
-            false => None,
-        },
-        output: Output::new(arguments.json),
-        live: is_live(&arguments.files),
-        merge: arguments.merge,
-        policy,
-        done: false,
-    };
-    let mut input = Input::new(arguments.files);
-    loop {
-        match input.next_block(watch.deadline())? {
-            input::Event::Data(block) => {
-                let (lines, bad) = watch.count(block)?;
-                let mut passed = 0;
-                for (line, what) in bad {
-                    input.pass_lines(line - passed);
-                    passed = line;
-                    complain::bad_line(input.place(), what);
-                }
-                input.pass_lines(lines - passed);
-                if watch
-                    .deadline()
-                    .is_some_and(|deadline| deadline <= Instant::now())
-                {
-                    watch.store()?;
-                }
-            }
-            input::Event::Idle => watch.settle()?,
-            input::Event::End => break,
-        }
-    }
-    watch.store()?;
-    watch.output.flush()?;
-    watch.memory.bound.report();
-    Ok(watch.done)
-}
-
-/// Whether the input comes as things happen: from a pipe or the like, not from a file.
-fn is_live(files: &[OsString]) -> bool {
-    let is_file = |file: &OsString| {
-        let path = if file == "-" {
-            "/dev/stdin".as_ref()
-        } else {
-            file.as_os_str()
-        };
-        std::fs::metadata(path).is_ok_and(|file| file.is_file())
-    };
-    let standard_input = [OsString::from("-")];
-    let files = if files.is_empty() {
-        &standard_input
-    } else {
-        files
-    };
-    !files.iter().any(is_file)
-}
-
-struct Watch {
+/// Counts the lines of the stream.
+pub struct Watcher {
     policy: Policy,
     memory: Memory,
-    /// Lines of a block that are read and yet to be counted.
+    /// Events of a block that are read and not counted yet.
     batch: Vec<Pending>,
-    lines: Vec<Line>,
+    /// The lines of those that are more than an address.
+    lines: Vec<Full>,
     stored: Option<Stored>,
     output: Output,
+    /// See [`Watcher::new`].
     live: bool,
     merge: bool,
+    /// Whether a record was printed.
     done: bool,
 }
 
-/// A line that is to be counted.
+/// An event that is to be counted.
 struct Pending {
-    place: Place,
-    /// The number of its [`Line`], if it is more than an address.
+    target: Target,
+    /// The index of its [`Full`] line, if it is more than an address.
     line: Option<u32>,
 }
 
-struct Line {
+/// A line that is more than an address.
+struct Full {
     count: u64,
     at: Option<Time>,
-    /// Where it stands in the block.
+    /// Its place in the block.
     place: Range<usize>,
 }
 
@@ -127,49 +62,67 @@ struct Bare<'a> {
 impl Take for Bare<'_> {
     #[inline(always)]
     fn take(&mut self, bits: Bits) {
-        let mut place = self.memory.place_of(bits);
-        self.memory.bring(&mut place);
-        self.batch.push(Pending { place, line: None });
+        let mut target = self.memory.target_of(bits);
+        self.memory.prefetch_index(&mut target);
+        self.batch.push(Pending { target, line: None });
     }
 }
 
-type BadLines = Vec<(u64, String)>;
+impl Watcher {
+    /// `live`: the input comes as things happen, so no time lies ahead of the clock.
+    pub fn new(arguments: &Arguments, live: bool) -> Result<Self, Fault> {
+        let policy = Policy::new(arguments);
+        let (file, most) = (arguments.state_file.as_deref(), arguments.max_addresses);
+        Ok(Watcher {
+            memory: Memory::new(most, &policy, arguments.is_remembered()),
+            batch: Vec::with_capacity(BATCH),
+            lines: Vec::with_capacity(BATCH),
+            stored: match arguments.is_remembered() {
+                true => Some(Stored::open(file, &policy, most)?),
+                false => None,
+            },
+            output: Output::new(arguments.json),
+            live,
+            merge: arguments.merge,
+            policy,
+            done: false,
+        })
+    }
 
-impl Watch {
-    /// Counts the lines of a block; answers how many they were, and which were bad.
-    fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
+    /// Counts the lines of a block; returns their number and the bad ones.
+    pub fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
         // All of a block arrived with one read.
         let now = Time::now();
         let mut bad = Vec::new();
         let mut lines = 0;
         let mut at = 0;
         while at < block.len() {
-            let room = BATCH - self.batch.len();
+            let free = BATCH - self.batch.len();
             let mut bare = Bare {
                 memory: &self.memory,
                 batch: &mut self.batch,
             };
-            let (count, used) = addresses(&block[at..], room, &mut bare);
+            let (count, used) = addresses(&block[at..], free, &mut bare);
             lines += count as u64;
             at += used;
             if self.batch.len() < BATCH && at < block.len() {
                 let rest = &block[at..];
                 let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 lines += 1;
-                match event::Event::read(rest, end, self.merge) {
-                    Ok(Some(event)) => {
-                        let mut place = self.memory.place(event.address);
-                        self.memory.bring(&mut place);
+                match Line::read(rest, end, self.merge) {
+                    Ok(Some(read)) => {
+                        let mut target = self.memory.target(read.address);
+                        self.memory.prefetch_index(&mut target);
                         let line = Some(self.lines.len() as u32);
-                        self.batch.push(Pending { place, line });
-                        self.lines.push(Line {
-                            count: event.count,
-                            at: event.span.map(|(_, last)| last),
+                        self.batch.push(Pending { target, line });
+                        self.lines.push(Full {
+                            count: read.count,
+                            at: read.span.map(|(_, last)| last),
                             place: at..at + end,
                         });
                     }
                     Ok(None) => {}
-                    Err(what) => bad.push((lines, what)),
+                    Err(fault) => bad.push((lines, fault)),
                 }
                 at += end + 1;
             }
@@ -181,26 +134,27 @@ impl Watch {
         Ok((lines, bad))
     }
 
-    /// Counts the lines that are read. Their tallies lie all over the memory: they are asked for together.
+    /// Counts the events that are read. Their tallies lie anywhere in memory, so all are loaded
+    /// before the first is used.
     fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
         for pending in &mut batch {
-            self.memory.bring_more(&mut pending.place);
+            self.memory.prefetch_events(&mut pending.target);
         }
         let lines = std::mem::take(&mut self.lines);
-        for Pending { place, line } in &batch {
+        for Pending { target, line } in &batch {
             let line = line.map(|number| &lines[number as usize]);
             let own = line.and_then(|line| line.at);
             let at = own.unwrap_or(now);
-            // A replay is not limited by the clock, if it is not without times of its own.
+            // In a replay the clock does not limit the times that stand in the records.
             let limit = (self.live || own.is_none()).then_some(now);
             let text = || line.map_or(&[][..], |line| &block[line.place.clone()]);
-            match self.memory.count_window(place, at, limit) {
+            match self.memory.count_window(target, at, limit) {
                 Some(None) => {}
-                Some(Some(span)) => self.print_window(place, span, text())?,
+                Some(Some(span)) => self.print_window(target, span, text())?,
                 None => {
                     let count = line.map_or(1, |line| line.count);
-                    self.count_tally(place, count, at, limit, text())?;
+                    self.count_tally(target, count, at, limit, text())?;
                 }
             }
         }
@@ -210,17 +164,17 @@ impl Watch {
         Ok(())
     }
 
-    /// Counts what is more than a window. `line` is empty for a bare address.
+    /// Counts an event whose target is no window. `line` is empty for a bare address.
     #[inline(never)]
     fn count_tally(
         &mut self,
-        place: &Place,
+        target: &Target,
         count: u64,
         at: Time,
         limit: Option<Time>,
         line: &[u8],
     ) -> Result<(), Fault> {
-        let host = self.memory.address(place);
+        let host = self.memory.address(target);
         let evidence = self.policy.rule.evidence;
         let lines = match evidence {
             0 => vec![],
@@ -254,9 +208,10 @@ impl Watch {
         }
     }
 
-    /// Counts into the state what waits for that. What is printed for it is printed when it is safely in, and before
-    /// anything else is counted: who is killed between the two loses no more than that.
-    fn store(&mut self) -> Result<(), Fault> {
+    /// Counts the queued events in the state file. Their records are printed when the transaction
+    /// is complete and before any other event is counted: a kill between the two loses these
+    /// records and no more.
+    pub fn store(&mut self) -> Result<(), Fault> {
         if let Some(stored) = &mut self.stored {
             for (line, network, crossing) in stored.store(&self.policy)? {
                 self.print(&record(
@@ -271,13 +226,13 @@ impl Watch {
         Ok(())
     }
 
-    /// When the state must be written at the latest.
-    fn deadline(&self) -> Option<Instant> {
+    /// The time at which [`store`](Self::store) must be called at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
         self.stored.as_ref().and_then(Stored::deadline)
     }
 
-    /// Leaves nothing undone before a wait that must be done.
-    fn settle(&mut self) -> Result<(), Fault> {
+    /// To be called before a wait for more input: stores and prints as far as needed.
+    pub fn settle(&mut self) -> Result<(), Fault> {
         if let Some(stored) = &mut self.stored
             && stored.must_store(&self.policy)?
         {
@@ -286,18 +241,26 @@ impl Watch {
         self.output.flush()
     }
 
+    /// Ends the run; true if a record was printed.
+    pub fn finish(mut self) -> Result<bool, Fault> {
+        self.store()?;
+        self.output.flush()?;
+        self.memory.report_evictions();
+        Ok(self.done)
+    }
+
     #[inline(never)]
     fn print_window(
         &mut self,
-        place: &Place,
+        target: &Target,
         (first, last): (Time, Time),
         line: &[u8],
     ) -> Result<(), Fault> {
-        let network = self.memory.address(place);
+        let network = self.memory.address(target);
         let count = self.policy.rule.threshold.unwrap_or(0);
         if line.is_empty() {
             self.done = true;
-            return print::counted(network, count, Some((first, last)), &mut self.output);
+            return print_count(network, count, Some((first, last)), &mut self.output);
         }
         let crossing = Crossing {
             count,
@@ -309,7 +272,7 @@ impl Watch {
         self.print(&record(parse(line), network, &crossing, 0))
     }
 
-    /// Prints what a bare address reached.
+    /// Prints a network for which a bare address was decisive.
     fn print_bare(&mut self, network: Address, crossing: &Crossing) -> Result<(), Fault> {
         if crossing.hosts.is_some() || !crossing.lines.is_empty() {
             let evidence = self.policy.rule.evidence;
@@ -317,7 +280,7 @@ impl Watch {
         }
         self.done = true;
         let span = Some((crossing.first, crossing.last));
-        print::counted(network, crossing.count, span, &mut self.output)
+        print_count(network, crossing.count, span, &mut self.output)
     }
 
     fn print(&mut self, record: &Record) -> Result<(), Fault> {
