@@ -1,4 +1,4 @@
-//! count-ip as a user runs it: rows of what goes in, how, and what comes out.
+//! count-ip as a user runs it: rows of arguments, input and expected output.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use common::feed;
 
-/// What a run of count-ip answered: standard output, standard error, exit status.
+/// Runs count-ip; returns standard output, standard error and the exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_count-ip"));
     let outcome = feed(command.args(arguments).env("TZ", "UTC"), input);
@@ -36,8 +36,10 @@ fn totals() {
         ),
         (
             &[],
-            "203.0.113.7\tat=2026-03-30T02:16:17+09:00\n203.0.113.7\tat=2026-03-29T10:00:00Z\n203.0.113.7\n",
-            "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\tlast=2026-03-29T17:16:17+00:00\n",
+            "203.0.113.7\tat=2026-03-30T02:16:17+09:00\n\
+             203.0.113.7\tat=2026-03-29T10:00:00Z\n203.0.113.7\n",
+            "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\t\
+             last=2026-03-29T17:16:17+00:00\n",
         ),
     ];
     let more: &[(&[&str], &str, &str)] = &[
@@ -53,8 +55,10 @@ fn totals() {
         ),
         (
             &["--merge"],
-            "192.0.2.1\tcount=20000000\n192.0.2.1\tcount=5\tfirst=2026-03-30T00:00:00Z\tlast=2026-03-30T00:00:04Z\n192.0.2.2\n",
-            "192.0.2.1\tcount=20000005\tfirst=2026-03-30T00:00:00+00:00\tlast=2026-03-30T00:00:04+00:00\n192.0.2.2\tcount=1\n",
+            "192.0.2.1\tcount=20000000\n192.0.2.1\tcount=5\tfirst=2026-03-30T00:00:00Z\t\
+             last=2026-03-30T00:00:04Z\n192.0.2.2\n",
+            "192.0.2.1\tcount=20000005\tfirst=2026-03-30T00:00:00+00:00\t\
+             last=2026-03-30T00:00:04+00:00\n192.0.2.2\tcount=1\n",
         ),
         (
             &["--merge"],
@@ -83,19 +87,19 @@ fn totals() {
     }
 }
 
-/// A row: arguments; events as HOST@SECOND; what is printed as HOSTxCOUNT:FIRST-LAST.
+/// A row: arguments; events as HOST@SECOND; the output as HOSTxCOUNT:FIRST-LAST.
 #[test]
 fn windows() {
     for (arguments, events, expected) in [
         ("-n 2", "7@0 8@0 7@9 7@10 7@11", "7x2:0-9 7x2:10-11"),
         ("-n 1", "7@0 7@0", "7x1:0-0 7x1:0-0"),
-        // The window slides: no two of its own halves hide what lies across them.
+        // The window slides: it also sees events that a fixed raster would divide.
         ("-n 3 -w 10", "7@0 7@8 7@12 7@14", "7x3:8-14"),
         // Exactly as far apart as allowed; and a second more.
         ("-n 3 -w 10", "7@0 7@8 7@10", "7x3:0-10"),
         ("-n 3 -w 10", "7@0 7@8 7@11", ""),
         ("-n 2 -w 0", "7@5 7@6 7@6", "7x2:6-6"),
-        // After a report nothing is left of what led to it.
+        // After a record is printed, its events no longer count.
         ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4", "7x3:0-2"),
         ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4 7@5", "7x3:0-2 7x3:3-5"),
         // Out of order: counted where it belongs, in the window that ends at the newest.
@@ -119,7 +123,7 @@ fn windows() {
     }
 }
 
-/// A row: arguments; events as ADDRESS@SECOND; what is printed as NETWORK COUNT HOSTS.
+/// A row: arguments; events as ADDRESS@SECOND; the output as NETWORK COUNT HOSTS.
 #[test]
 fn networks() {
     for (arguments, events, expected) in [
@@ -150,7 +154,8 @@ fn networks() {
             "1.1@0 1.1@0 1.1@0 1.1@0 1.2@0",
             "203.0.1.0/24 3 1; 203.0.1.0/24 2 2",
         ),
-        // The smallest network that reaches it; what made that print does not count for the wider one.
+        // The smallest network that reaches it is printed; its events do not count for the wider
+        // one.
         (
             "--prefix4 24,16 --hosts 3",
             "1.1@0 1.2@0 1.3@0 2.1@0 3.1@0 4.1@0",
@@ -161,7 +166,7 @@ fn networks() {
             "1.1@0 1.1@1 1.2@2 1.3@3",
             "203.0.1.1 2 -; 203.0.1.0/24 2 -",
         ),
-        // What the wider one covers is not printed again, until its window has passed.
+        // A network inside the wider one is not printed until the window has passed.
         (
             "--prefix4 24,16 --hosts 2 -w 10",
             "1.1@0 2.1@0 1.2@1 1.3@2",
@@ -240,7 +245,8 @@ fn the_deciding_record_passes_its_fields() {
     let input =
         "203.0.113.7\trule=a\n203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tcount=9\tx=\\t\n";
     let (output, _, status) = count_ip(&["-n", "2"], input.as_bytes());
-    let begin = "203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tx=\\t\tcount=2\tfirst=2026-03-30T02:16:17+00:00\tlast=2";
+    let begin = "203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tx=\\t\tcount=2\t\
+                 first=2026-03-30T02:16:17+00:00\tlast=2";
     assert!(output.starts_with(begin), "{output}");
     assert_eq!((output.lines().count(), status), (1, 0));
 }
@@ -288,7 +294,8 @@ fn evidence() {
             .collect();
         fields.join(" ")
     };
-    // At most as many as the threshold, the latest; without the flag, what the deciding record brings.
+    // The latest lines, at most as many as the threshold; without the flag, those of the deciding
+    // record.
     assert_eq!(
         lines(&["-n", "4", "--evidence"]),
         "line=a line=b line=c line=d\\t"
@@ -296,7 +303,8 @@ fn evidence() {
     assert_eq!(lines(&["-n", "3", "--evidence"]), "line=a line=b line=c");
     assert_eq!(lines(&["-n", "4"]), "line=d\\t");
     // A bare address may decide.
-    let bare = "203.0.113.7\tline=a\n203.0.113.7\n198.51.100.200\n198.51.100.201\n198.51.100.202\n198.51.100.203\n";
+    let bare = "203.0.113.7\tline=a\n203.0.113.7\n198.51.100.200\n198.51.100.201\n\
+                198.51.100.202\n198.51.100.203\n";
     let (output, _, _) = count_ip(&["-n", "2", "--evidence"], bare.as_bytes());
     assert!(output.ends_with("\tline=a\n"), "{output}");
 }

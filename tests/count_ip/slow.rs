@@ -1,4 +1,5 @@
-//! Windows compared with a slow counter that keeps everything; live and replayed runs; the bound on memory.
+//! Windows compared with a slow counter that keeps all events; live and replayed runs; the bound
+//! on memory.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -41,7 +42,8 @@ fn records(events: &[Event]) -> String {
     text
 }
 
-/// What is to be printed: number and time of each deciding event, all events of an address kept for ever.
+/// The expected output, from a counter that keeps all events for ever: address and time of each
+/// deciding event.
 fn slowly(events: &[Event]) -> Vec<Event> {
     let mut kept: HashMap<u64, Vec<u64>> = HashMap::new();
     let mut printed = Vec::new();
@@ -93,7 +95,8 @@ fn windows_as_a_slow_counter_has_them() {
     assert!(crossings > 2_000, "{crossings}");
 }
 
-/// A million records from a file, and in pieces through a pipe: the same bytes, and what the slow counter says.
+/// A million records from a file, and in pieces through a pipe: the same output, and it is that of
+/// the slow counter.
 #[test]
 fn live_as_replayed() {
     let events = events(1_000_000, 40, 7);
@@ -142,7 +145,8 @@ fn live_as_replayed() {
     );
 }
 
-/// A flood of one-shot addresses pushes out neither the count of one that attacks steadily, nor its total.
+/// A flood of addresses with one event each evicts neither the count nor the total of an address
+/// that attacks steadily.
 #[test]
 fn a_flood_hides_nobody() {
     let mut text = String::new();
@@ -153,7 +157,8 @@ fn a_flood_hides_nobody() {
         }
     }
     let bound = ["--max-addresses", "1000"];
-    let note = "count-ip: memory: 1000 addresses are held; from here on, those silent for longest are let go\n";
+    let note = "count-ip: memory: 1000 addresses are held; from here on, those silent for longest \
+                are let go\n";
     let (output, error, _) = count_ip(
         &[&bound[..], &["-n", "25", "-w", "1w"]].concat(),
         text.as_bytes(),
@@ -181,7 +186,7 @@ fn a_flood_hides_nobody() {
     assert!(error.starts_with(note), "{error}");
 }
 
-/// Of three, the one that was silent for longest goes.
+/// Of three addresses, the one that was silent for longest is evicted.
 #[test]
 fn the_longest_silent_goes_first() {
     let events = "a b c a d a b";
@@ -194,6 +199,6 @@ fn the_longest_silent_goes_first() {
         .lines()
         .map(|line| line.split('\t').next().unwrap())
         .collect();
-    // "b" was let go for "d", and came back as new.
+    // "b" was evicted for "d", and came back as new.
     assert_eq!(addresses, ["2001:db8::a"]);
 }
