@@ -5,6 +5,7 @@ mod common;
 mod slow;
 mod state;
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use common::feed;
@@ -87,7 +88,8 @@ fn totals() {
     }
 }
 
-/// A row: arguments; events as HOST@SECOND; the output as HOSTxCOUNT:FIRST-LAST.
+/// A row: arguments; events as HOST@SECOND; the output as HOSTxCOUNT:FIRST-LAST, and `late:N` where
+/// events came too late.
 #[test]
 fn windows() {
     for (arguments, events, expected) in [
@@ -105,22 +107,125 @@ fn windows() {
         // Out of order: counted where it belongs, in the window that ends at the newest.
         ("-n 3 -w 10", "7@9 7@3 7@5", "7x3:3-9"),
         ("-n 3 -w 10", "7@20 7@10 7@15", "7x3:10-20"),
-        ("-n 3 -w 10", "7@20 7@9 7@15", ""),
-        ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20"),
+        ("-n 3 -w 10", "7@20 7@9 7@15", "late:1"),
+        ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20 late:1"),
+        ("-n 20 -w 10", "7@20 7@9 7@8 8@9 7@20", "late:2"),
+        ("-n 3 -w 10 --evidence", "7@20 7@9 7@15", "late:1"),
+        (
+            "-n 3 -w 10 --state-file {state}",
+            "7@20 7@9 7@15 7@16",
+            "7x3:15-20 late:1",
+        ),
+        ("-n 3 -w 10 --prefix4 32,24", "7@20 7@9 8@9 7@15", "late:1"),
         ("-n 4 -w 10", "7@4 7@4 7@4 7@4", "7x4:4-4"),
         // At most once in the time of the throttle.
         ("-n 2 --throttle 10", "7@0 7@5 8@5 7@9 7@10", "7x2:0-10"),
         ("-n 2 --throttle 10", "7@20 7@12 7@10", "7x2:10-20"),
     ] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state.db");
+        let arguments = arguments.replace("{state}", state.to_str().unwrap());
         let arguments: Vec<_> = arguments.split(' ').collect();
-        let (output, error, _) = count_ip(&arguments, records(events).as_bytes());
-        let reports: Vec<_> = output.lines().map(report).collect();
-        assert_eq!(
-            (reports.join(" ").as_str(), error.as_str()),
-            (expected, ""),
-            "{arguments:?} {events}"
-        );
+        let (output, error, status) = count_ip(&arguments, records(events).as_bytes());
+        let mut reports: Vec<_> = output.lines().map(report).collect();
+        let late = expected
+            .split(' ')
+            .find_map(|word| word.strip_prefix("late:"));
+        reports.extend(late.map(|late| format!("late:{late}")));
+        assert_eq!(reports.join(" "), expected, "{arguments:?} {events}");
+        match late {
+            // This run is live: they are told when they begin, and at the end.
+            Some(late) => assert!(
+                error.ends_with(&late_message(late)) && status == 2,
+                "{error}"
+            ),
+            None => assert_eq!(error, "", "{arguments:?} {events}"),
+        }
     }
+}
+
+/// The message about events that came too late.
+fn late_message(number: impl std::fmt::Display) -> String {
+    format!(
+        "count-ip: input: events that came too late to count, from before the window: {number}\n"
+    )
+}
+
+/// Records without a time amid timed ones do not count, in whatever order they come.
+#[test]
+fn records_without_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("records");
+    let state = directory.path().join("state.db");
+    let timed = |second| format!("192.0.2.1\tat=2026-03-30T00:00:0{second}Z\n");
+    let bare = "192.0.2.1\n".to_string();
+    let rule = "192.0.2.1\trule=a\n".to_string();
+    let of = |parts: &[String]| parts.concat();
+    let printed = "\tcount=2\t";
+    for (input, begin, refused) in [
+        (of(&[timed(1), bare.clone(), timed(9)]), "", 1),
+        (
+            of(&[timed(1), rule.clone(), bare.clone(), timed(2)]),
+            printed,
+            2,
+        ),
+        // Those before the first time are forgotten: else the others would be late.
+        (of(&[bare.clone(), timed(1), timed(2)]), printed, 1),
+        (of(&[rule, timed(1), timed(9)]), "", 1),
+        // Without any time all are of the moment in which they are read.
+        (of(&[bare.clone(), bare.clone()]), printed, 0),
+        (of(&[timed(1), timed(2)]), printed, 0),
+    ] {
+        std::fs::write(&file, &input).unwrap();
+        for more in [
+            &[][..],
+            &["--evidence"],
+            &["--state-file", state.to_str().unwrap()],
+        ] {
+            let arguments = [&["-n", "2", "-w", "5"], more, &[file.to_str().unwrap()]].concat();
+            let (output, error, status) = count_ip(&arguments, b"");
+            let message =
+                "count-ip: input: records without at= amid timed ones, which do not count";
+            let expected = match refused {
+                0 => String::new(),
+                _ => format!("{message}: {refused}\n"),
+            };
+            assert_eq!(error, expected, "{more:?} {input}");
+            assert_eq!(status == 2, refused > 0);
+            assert!(output.contains(begin), "{more:?} {input}: {output}");
+            let lines = usize::from(!begin.is_empty());
+            assert_eq!(output.lines().count(), lines, "{more:?} {input}: {output}");
+            let _ = std::fs::remove_file(&state);
+        }
+        // A live run counts them at their arrival; without a window no time is needed.
+        let (_, error, _) = count_ip(&["-n", "2", "-w", "5"], input.as_bytes());
+        assert!(!error.contains("without"), "{error}");
+        let (_, error, _) = count_ip(&["-n", "2", file.to_str().unwrap()], b"");
+        assert_eq!(error, "");
+    }
+}
+
+/// A live run tells of late events when they begin, before the input ends.
+#[test]
+fn late_events_are_told_at_once() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_count-ip"))
+        .args(["-n", "5", "-w", "10"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap());
+    pipe.write_all(records("7@20 7@9 7@8").as_bytes()).unwrap();
+    let mut message = String::new();
+    messages.read_line(&mut message).unwrap();
+    assert_eq!(message, late_message(2));
+    pipe.write_all(records("7@7").as_bytes()).unwrap();
+    drop(pipe);
+    message.clear();
+    messages.read_to_string(&mut message).unwrap();
+    assert_eq!(message, late_message(3));
+    assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
 /// A row: arguments; events as ADDRESS@SECOND; the output as NETWORK COUNT HOSTS.

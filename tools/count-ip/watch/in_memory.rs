@@ -8,6 +8,7 @@ use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
 use super::policy::{Policy, Store};
+use super::rule::Verdict;
 use super::tally::Tally;
 use super::windows::{MOST_ADDRESSES, Windows};
 use crate::table::bound::Bound;
@@ -140,7 +141,7 @@ impl Memory {
         target: &Target,
         at: Time,
         now: Option<Time>,
-    ) -> Option<Option<(Time, Time)>> {
+    ) -> Option<Verdict<(Time, Time)>> {
         loop {
             let bound = &mut self.bound;
             let reached = match (target, &mut self.windows) {

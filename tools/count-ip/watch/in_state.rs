@@ -16,7 +16,7 @@ use pipeban::time::Time;
 
 use super::encode;
 use super::policy::{Policy, Store};
-use super::rule::{Crossing, Event};
+use super::rule::{Crossing, Event, Verdict};
 use super::tally::Tally;
 use crate::hits::{self, Hits, Table};
 
@@ -78,6 +78,13 @@ impl Stored {
         self.queue.len() >= EVENTS || self.bytes >= BYTES
     }
 
+    /// Forgets the events of the queue.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        (self.bytes, self.counted) = (0, 0);
+        self.cache = Tallies::default();
+    }
+
     /// The time at which [`store`](Self::store) must be called at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         let written = self.written.filter(|_| !self.queue.is_empty());
@@ -101,7 +108,8 @@ impl Stored {
             let known = &mut self.cache;
             for Queued { event, now, .. } in fresh {
                 let mut changed = Changed { table, known };
-                if policy.count(&mut changed, event.clone(), *now)?.is_some() {
+                let verdict = policy.count(&mut changed, event.clone(), *now)?;
+                if matches!(verdict, Verdict::Reached(_)) {
                     return Ok(true);
                 }
             }
@@ -109,22 +117,28 @@ impl Stored {
         })
     }
 
-    /// Counts all events of the queue in the file; returns the networks that are to be printed.
-    pub fn store(&mut self, policy: &Policy) -> Result<Vec<Reached>, Fault> {
+    /// Counts all events of the queue in the file; returns the networks that are to be printed,
+    /// and the number of events that came too late.
+    pub fn store(&mut self, policy: &Policy) -> Result<(Vec<Reached>, u64), Fault> {
         let queue = std::mem::take(&mut self.queue);
         (self.bytes, self.counted) = (0, 0);
         let limited = |w: &Queued| w.now.map_or(w.event.at, |now| w.event.at.min(now));
         let Some(newest) = queue.iter().map(limited).max() else {
-            return Ok(vec![]);
+            return Ok((vec![], 0));
         };
         let most = self.most;
         let mut known = Tallies::default();
-        let (version, reached) = self.hits.write(|table| {
-            let mut reached = Vec::new();
+        let (version, reached, late) = self.hits.write(|table| {
+            let (mut reached, mut late) = (Vec::new(), 0);
             for Queued { event, now, line } in queue {
                 let known = &mut known;
-                let crossing = policy.count(&mut Changed { table, known }, event, now)?;
-                reached.extend(crossing.map(|(network, crossing)| (line, network, crossing)));
+                match policy.count(&mut Changed { table, known }, event, now)? {
+                    Verdict::Late => late += 1,
+                    Verdict::Counted => {}
+                    Verdict::Reached((network, crossing)) => {
+                        reached.push((line, network, crossing));
+                    }
+                }
             }
             known.write(table)?;
             if table.evict_beyond(most, known.len())? > 0 {
@@ -136,7 +150,7 @@ impl Stored {
             if let Some(silence) = policy.silence() {
                 table.evict_before(newest - silence)?;
             }
-            Ok((table.version()?, reached))
+            Ok((table.version()?, reached, late))
         })?;
         if version != self.version || self.cache.len() >= EVENTS {
             self.cache = Tallies::default();
@@ -145,7 +159,7 @@ impl Stored {
         self.cache.last_counted.extend(known.last_counted);
         self.version = version;
         self.written = Some(Instant::now());
-        Ok(reached)
+        Ok((reached, late))
     }
 }
 

@@ -11,7 +11,8 @@ mod policy; // the networks in which an event counts
 
 mod in_memory; // tallies in memory
 mod in_state; // tallies in the state file
-mod report; // the record of an address that reached the threshold
+mod report;
+mod times; // the time of each event, and the events without one that counts // the record of an address that reached the threshold
 
 mod watcher; // lines of the stream, counted in batches
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pipeban::address::Address;
 use pipeban::time::{Time, format_duration};
 
-use super::rule::{Crossing, Event, Rule};
+use super::rule::{Crossing, Event, Rule, Verdict};
 use super::tally::Tally;
 use super::windows;
 use crate::arguments::Arguments;
@@ -106,13 +106,14 @@ impl Policy {
         host.widen(self.smallest()[usize::from(!host.is_ipv4())])
     }
 
-    /// Counts an event; returns the network that is to be printed for it. No time lies after `now`.
+    /// Counts an event, in the network that is to be printed if it reaches the threshold. No time
+    /// lies after `now`.
     pub fn count<S: Store>(
         &self,
         store: &mut S,
         event: Event,
         now: Option<Time>,
-    ) -> Result<Option<(Address, Crossing)>, S::Error> {
+    ) -> Result<Verdict<(Address, Crossing)>, S::Error> {
         let rule = &self.rule;
         let host = event.host;
         let at = now.map_or(event.at, |now| event.at.min(now));
@@ -120,12 +121,12 @@ impl Policy {
             && !store
                 .change_last_counted(&host, |last| throttle::counts(throttle, last, at, now))?
         {
-            return Ok(None);
+            return Ok(Verdict::Counted);
         }
         if !rule.several {
             let network = self.network(&host);
-            let crossing = store.change(&network, |tally| tally.add(rule, event, now))?;
-            return Ok(crossing.map(|crossing| (network, crossing)));
+            let verdict = store.change(&network, |tally| tally.add(rule, event, now))?;
+            return Ok(verdict.map(|crossing| (network, crossing)));
         }
         let mut networks: Vec<_> = self.sizes[usize::from(!host.is_ipv4())]
             .iter()
@@ -139,15 +140,20 @@ impl Policy {
                 start = i;
             }
         }
+        let mut counted = Verdict::Late;
         for (i, network) in networks.iter().enumerate().skip(start) {
             let event = event.clone();
-            if let Some(crossing) = store.change(network, |tally| tally.add(rule, event, now))? {
-                for wider in &networks[i + 1..] {
-                    store.change(wider, |tally| tally.remove_inside(network))?;
+            match store.change(network, |tally| tally.add(rule, event, now))? {
+                Verdict::Late => {}
+                Verdict::Counted => counted = Verdict::Counted,
+                Verdict::Reached(crossing) => {
+                    for wider in &networks[i + 1..] {
+                        store.change(wider, |tally| tally.remove_inside(network))?;
+                    }
+                    return Ok(Verdict::Reached((*network, crossing)));
                 }
-                return Ok(Some((*network, crossing)));
             }
         }
-        Ok(None)
+        Ok(counted)
     }
 }

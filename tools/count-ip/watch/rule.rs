@@ -32,6 +32,17 @@ pub struct Event {
     pub lines: Vec<Vec<u8>>,
 }
 
+/// The effect of an event.
+#[derive(Debug, PartialEq)]
+pub enum Verdict<T> {
+    /// It came too late: it is from before the window.
+    Late,
+    /// It counts, or the throttle holds it back.
+    Counted,
+    /// With it the threshold is reached.
+    Reached(T),
+}
+
 /// The events with which an address reached the threshold.
 #[derive(Debug, PartialEq)]
 pub struct Crossing {
@@ -41,6 +52,17 @@ pub struct Crossing {
     pub first: Time,
     pub last: Time,
     pub lines: Vec<Vec<u8>>,
+}
+
+impl<T> Verdict<T> {
+    /// The same with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Verdict<U> {
+        match self {
+            Verdict::Late => Verdict::Late,
+            Verdict::Counted => Verdict::Counted,
+            Verdict::Reached(value) => Verdict::Reached(change(value)),
+        }
+    }
 }
 
 impl Rule {

@@ -4,7 +4,7 @@ use pipeban::address::Address;
 use pipeban::time::Time;
 
 use super::detail::{Detail, Evidence, Host};
-use super::rule::{Crossing, Event, Rule};
+use super::rule::{Crossing, Event, Rule, Verdict};
 use crate::table::map::Weight;
 
 /// The events of one address. Most addresses have few: with its address, their tally fills one
@@ -76,11 +76,11 @@ impl Tally {
         }
     }
 
-    /// Counts an event; returns the crossing if it reaches the threshold. No time lies after `now`.
+    /// Counts an event. No time lies after `now`.
     ///
     /// The window ends at the newest event. An event from before the window is too late to count.
     #[inline(always)]
-    pub fn add(&mut self, rule: &Rule, mut event: Event, now: Option<Time>) -> Option<Crossing> {
+    pub fn add(&mut self, rule: &Rule, mut event: Event, now: Option<Time>) -> Verdict<Crossing> {
         if let Some(now) = now {
             event.at = event.at.min(now);
             self.limit(now);
@@ -90,7 +90,7 @@ impl Tally {
             .map_or(event.at, |newest| newest.max(event.at));
         let from = rule.window_start(newest);
         if event.at < from {
-            return None;
+            return Verdict::Late;
         }
         self.keep_lines(rule, &mut event, from);
         let enough = [
@@ -98,13 +98,13 @@ impl Tally {
             self.count_host(rule, &event, from),
         ];
         if !enough.contains(&true) {
-            return None;
+            return Verdict::Counted;
         }
         let old = std::mem::take(self);
         if rule.several {
             self.detail_mut().printed = Some(event.at);
         }
-        Some(old.crossing(rule, from))
+        Verdict::Reached(old.crossing(rule, from))
     }
 
     #[inline(always)]

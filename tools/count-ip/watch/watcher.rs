@@ -15,7 +15,8 @@ use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
 use super::report::{evidence_of, parse, record};
-use super::rule::{Crossing, Event};
+use super::rule::{Crossing, Event, Verdict};
+use super::times::Times;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
 use crate::output::print_count;
@@ -25,14 +26,15 @@ use crate::table::memory::BATCH;
 pub struct Watcher {
     policy: Policy,
     memory: Memory,
+    /// The highest number of addresses, if the user gave one.
+    most: Option<usize>,
     /// Events of a block that are read and not counted yet.
     batch: Vec<Pending>,
     /// The lines of those that are more than an address.
     lines: Vec<Full>,
     stored: Option<Stored>,
     output: Output,
-    /// See [`Watcher::new`].
-    live: bool,
+    times: Times,
     merge: bool,
     /// Whether a record was printed.
     done: bool,
@@ -75,6 +77,7 @@ impl Watcher {
         let (file, most) = (arguments.state_file.as_deref(), arguments.max_addresses);
         Ok(Watcher {
             memory: Memory::new(most, &policy, arguments.is_remembered()),
+            most,
             batch: Vec::with_capacity(BATCH),
             lines: Vec::with_capacity(BATCH),
             stored: match arguments.is_remembered() {
@@ -82,7 +85,7 @@ impl Watcher {
                 false => None,
             },
             output: Output::new(arguments.json),
-            live,
+            times: Times::new(live, arguments.within.is_some()),
             merge: arguments.merge,
             policy,
             done: false,
@@ -105,19 +108,30 @@ impl Watcher {
             let (count, used) = addresses(&block[at..], free, &mut bare);
             lines += count as u64;
             at += used;
+            if !self.times.accept_untimed(count as u64) {
+                self.batch.truncate(BATCH - free);
+            }
             if self.batch.len() < BATCH && at < block.len() {
                 let rest = &block[at..];
                 let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 lines += 1;
                 match Line::read(rest, end, self.merge) {
                     Ok(Some(read)) => {
+                        let own = read.span.map(|(_, last)| last);
+                        if own.is_some() && self.times.is_first_timed() {
+                            self.forget();
+                        }
+                        if own.is_none() && !self.times.accept_untimed(1) {
+                            at += end + 1;
+                            continue;
+                        }
                         let mut target = self.memory.target(read.address);
                         self.memory.prefetch_index(&mut target);
                         let line = Some(self.lines.len() as u32);
                         self.batch.push(Pending { target, line });
                         self.lines.push(Full {
                             count: read.count,
-                            at: read.span.map(|(_, last)| last),
+                            at: own,
                             place: at..at + end,
                         });
                     }
@@ -131,7 +145,19 @@ impl Watcher {
             }
         }
         self.count_batch(block, now)?;
+        self.times.tell();
         Ok((lines, bad))
+    }
+
+    /// Forgets all events that were counted in this run.
+    #[cold]
+    fn forget(&mut self) {
+        self.batch.clear();
+        self.lines.clear();
+        self.memory = Memory::new(self.most, &self.policy, self.stored.is_some());
+        if let Some(stored) = &mut self.stored {
+            stored.clear();
+        }
     }
 
     /// Counts the events that are read. Their tallies lie anywhere in memory, so all are loaded
@@ -144,14 +170,12 @@ impl Watcher {
         let lines = std::mem::take(&mut self.lines);
         for Pending { target, line } in &batch {
             let line = line.map(|number| &lines[number as usize]);
-            let own = line.and_then(|line| line.at);
-            let at = own.unwrap_or(now);
-            // In a replay the clock does not limit the times that stand in the records.
-            let limit = (self.live || own.is_none()).then_some(now);
+            let (at, limit) = self.times.of(line.and_then(|line| line.at), now);
             let text = || line.map_or(&[][..], |line| &block[line.place.clone()]);
             match self.memory.count_window(target, at, limit) {
-                Some(None) => {}
-                Some(Some(span)) => self.print_window(target, span, text())?,
+                Some(Verdict::Counted) => {}
+                Some(Verdict::Late) => self.times.add_late(1),
+                Some(Verdict::Reached(span)) => self.print_window(target, span, text())?,
                 None => {
                     let count = line.map_or(1, |line| line.count);
                     self.count_tally(target, count, at, limit, text())?;
@@ -198,14 +222,18 @@ impl Watcher {
             }
             return Ok(());
         }
-        let Ok(crossing) = self.policy.count(&mut self.memory, event, limit);
-        match crossing {
-            Some((network, crossing)) if line.is_empty() => self.print_bare(network, &crossing),
-            Some((network, crossing)) => {
-                self.print(&record(parse(line), network, &crossing, evidence))
+        let Ok(verdict) = self.policy.count(&mut self.memory, event, limit);
+        match verdict {
+            Verdict::Late => self.times.add_late(1),
+            Verdict::Counted => {}
+            Verdict::Reached((network, crossing)) if line.is_empty() => {
+                self.print_bare(network, &crossing)?;
             }
-            None => Ok(()),
+            Verdict::Reached((network, crossing)) => {
+                self.print(&record(parse(line), network, &crossing, evidence))?;
+            }
         }
+        Ok(())
     }
 
     /// Counts the queued events in the state file. Their records are printed when the transaction
@@ -213,7 +241,9 @@ impl Watcher {
     /// records and no more.
     pub fn store(&mut self) -> Result<(), Fault> {
         if let Some(stored) = &mut self.stored {
-            for (line, network, crossing) in stored.store(&self.policy)? {
+            let (reached, late) = stored.store(&self.policy)?;
+            self.times.add_late(late);
+            for (line, network, crossing) in reached {
                 self.print(&record(
                     parse(&line),
                     network,
@@ -246,6 +276,7 @@ impl Watcher {
         self.store()?;
         self.output.flush()?;
         self.memory.report_evictions();
+        self.times.report();
         Ok(self.done)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pipeban::time::Time;
 
+use super::rule::Verdict;
 use crate::table::bound::{Aged, Bound};
 use crate::table::key::{Key, Seed};
 use crate::table::memory::{has_capacity, prefetch, reserve};
@@ -98,7 +99,7 @@ impl<K: Key, const N: usize> Windows<K, N> {
         at: Time,
         now: Option<Time>,
         bound: &mut Bound,
-    ) -> Option<Option<Reached>> {
+    ) -> Option<Verdict<Reached>> {
         let (age, 1..) = bound.period() else {
             return None;
         };
@@ -173,30 +174,30 @@ fn start(first: usize, width: usize, row: u32) -> usize {
 /// Inserts an event among the times before it, in place of the earliest, which is then out of the
 /// window; if the earliest is still inside, the threshold is reached.
 #[inline(always)]
-fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Option<Reached> {
+fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Verdict<Reached> {
     let limit = now.map_or(i64::MAX, |now| now.0);
     let mut at = at.0.min(limit);
     if times.last().is_some_and(|last| *last > limit) {
         set_back(times, limit, within);
     }
     let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) else {
-        return Some((Time(at), Time(at)));
+        return Verdict::Reached((Time(at), Time(at)));
     };
     let newest = at.max(last);
     let from = begin(newest, within);
     if at < from {
-        return None;
+        return Verdict::Late;
     }
     if first >= from {
         times.fill(NONE);
-        return Some((Time(at.min(first)), Time(newest)));
+        return Verdict::Reached((Time(at.min(first)), Time(newest)));
     }
     for time in times.iter_mut().rev() {
         let earlier = at.min(*time);
         *time = at.max(*time);
         at = earlier;
     }
-    None
+    Verdict::Counted
 }
 
 /// The beginning of the window that ends at `newest`.
@@ -292,7 +293,7 @@ mod tests {
             let mut windows = Windows::<u32, 8>::new(threshold as usize, within);
             let mut bound = Bound::new(None, true);
             let mut tallies = vec![Tally::default(); 1_000];
-            let mut reached = 0;
+            let (mut reached, mut late) = (0, 0);
             for i in 0..200_000 {
                 let key = random.u32(..1_000);
                 let at = Time(i / 200 + random.i64(0..20));
@@ -313,10 +314,17 @@ mod tests {
                     lines: vec![],
                 };
                 let crossing = tallies[key as usize].add(&rule, event, now);
-                assert_eq!(answer, crossing.map(|c| (c.first, c.last)));
-                reached += u32::from(answer.is_some());
+                let expected = match crossing {
+                    Verdict::Reached(crossing) => Verdict::Reached((crossing.first, crossing.last)),
+                    Verdict::Counted => Verdict::Counted,
+                    Verdict::Late => Verdict::Late,
+                };
+                assert_eq!(answer, expected);
+                reached += u32::from(matches!(answer, Verdict::Reached(_)));
+                late += u32::from(answer == Verdict::Late);
             }
             assert!(reached > 1_000, "{reached} at {threshold}");
+            assert!(late > 0 || threshold == 1);
         }
     }
 }
