@@ -1,28 +1,47 @@
-//! An event: a line of input as far as counting has to know it.
+//! One line of input, read as far as counting needs it.
 
-use pipeban::address::{Address, fast};
-use pipeban::record::Record;
-use pipeban::time::Time;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use memchr::memchr;
+use pipeban::address::{Address, fast};
+use pipeban::complain;
+use pipeban::input::Input;
+use pipeban::record::Record;
+use pipeban::time::Time;
 
+/// Of each bad line of a block its number, the first line being 1, and what is wrong with it.
+pub type BadLines = Vec<(u64, String)>;
+
+/// Reports the bad lines of the block that `input` gave last; `lines` is the number of all its
+/// lines.
+pub fn report_bad(input: &mut Input, lines: u64, bad: BadLines) {
+    let mut passed = 0;
+    for (line, fault) in bad {
+        input.pass_lines(line - passed);
+        passed = line;
+        complain::bad_line(input.place(), fault);
+    }
+    input.pass_lines(lines - passed);
+}
+
+/// The fields of a record that counting needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Event {
+pub struct Line {
     pub address: Address,
-    /// How many events in one: the record's `count=` where totals are merged, else 1.
+    /// The number of events: the record's `count=` with `--merge`, else 1.
     pub count: u64,
-    /// The first and the last time: twice `at=`, or what `first=` and `last=` say where totals are merged.
+    /// The first and the last time: `first=` and `last=` with `--merge`, else `at=` twice.
     pub span: Option<(Time, Time)>,
 }
 
-impl Event {
-    /// Reads the line that ends at `end` of `text`; what follows it there only helps to read fast. `Ok(None)` is a blank line or a comment; the error says what is wrong with it.
+impl Line {
+    /// Reads the line that ends at `end` of `text`; more text behind it makes the reading faster.
+    /// `Ok(None)` is a blank line or a comment; the error says what is wrong with the line.
     #[inline(always)]
     pub fn read(text: &[u8], end: usize, merge: bool) -> Result<Option<Self>, String> {
         let line = &text[..end];
         match leading(text, end) {
-            Some((address, end)) if end == line.len() => Ok(Some(Event {
+            Some((address, end)) if end == line.len() => Ok(Some(Line {
                 address,
                 count: 1,
                 span: None,
@@ -58,7 +77,7 @@ impl Event {
             None => Ok(None),
         };
         let at = time("at")?;
-        let mut event = Event {
+        let mut read = Line {
             address,
             count: 1,
             span: at.map(|at| (at, at)),
@@ -68,17 +87,18 @@ impl Event {
                 let count = std::str::from_utf8(count.as_ref())
                     .ok()
                     .and_then(|t| t.parse().ok());
-                event.count = count.ok_or("count= is no number")?;
+                read.count = count.ok_or("count= is no number")?;
             }
             let (first, last) = (time("first")?, time("last")?);
             let one = first.or(last).map(|one| (one, one));
-            event.span = first.zip(last).or(one).or(event.span);
+            read.span = first.zip(last).or(one).or(read.span);
         }
-        Ok(event)
+        Ok(read)
     }
 }
 
-/// The address that a line begins with, if it is written in the usual way, and where it ends.
+/// The address at the beginning of a line and the place of its end; `None` also where the address
+/// is not written in the common form.
 #[inline(always)]
 fn leading(text: &[u8], line: usize) -> Option<(Address, usize)> {
     let (ip, end) = if let Some((quad, end)) = fast::quad(text) {
@@ -92,7 +112,7 @@ fn leading(text: &[u8], line: usize) -> Option<(Address, usize)> {
     ends.then(|| (ip.into(), end))
 }
 
-/// The value of the first field with this beginning; `fields` has a TAB before each.
+/// The value of the first field with this key; in `fields` a TAB precedes each.
 #[inline(always)]
 fn field<'a>(mut fields: &'a [u8], key: &str) -> Option<&'a [u8]> {
     while let Some(tab) = memchr(b'\t', fields) {

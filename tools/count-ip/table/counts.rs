@@ -3,11 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use crate::bound::{Aged, Bound};
-use crate::key::{Key, Seed};
-use crate::table::{Slot, Table};
+use super::bound::{Aged, Bound};
+use super::key::{Key, Seed};
+use super::memory::BATCH;
+use super::open::Table;
+use super::slot::Slot;
 
-/// Sorts by `key`; where only the first `top` are wanted, the others are not sorted but dropped.
+/// Keeps the first `top` in the order of `key`, sorted. The others are never sorted.
 pub fn keep_first<T, O: Ord>(all: &mut Vec<T>, top: usize, key: impl Fn(&T) -> O) {
     if (1..all.len()).contains(&top) {
         all.select_nth_unstable_by_key(top - 1, &key);
@@ -16,13 +18,10 @@ pub fn keep_first<T, O: Ord>(all: &mut Vec<T>, top: usize, key: impl Fn(&T) -> O
     all.sort_unstable_by_key(key);
 }
 
-/// So many addresses are looked up together: enough accesses at once to keep the memory busy.
-pub const BATCH: usize = 128;
-
-/// What fits into a slot beside the age; more is kept aside.
+/// The highest count that fits into a slot beside the age; the excess is kept in a map.
 const MOST: u64 = (1 << 24) - 1;
 
-/// Keys to be counted, and where each is looked for.
+/// Keys to be counted, and the place at which the search for each begins.
 pub struct Batch<K> {
     keys: [K; BATCH],
     homes: [usize; BATCH],
@@ -30,6 +29,7 @@ pub struct Batch<K> {
 }
 
 impl<K: Key> Batch<K> {
+    /// An empty batch.
     pub fn new() -> Self {
         Batch {
             keys: [K::default(); BATCH],
@@ -38,7 +38,7 @@ impl<K: Key> Batch<K> {
         }
     }
 
-    /// Takes a key, the [`BATCH`]th at most, to be counted in this table.
+    /// Adds a key that is to be counted in this table; a batch holds [`BATCH`] of them.
     #[inline(always)]
     pub fn push<const N: usize>(&mut self, key: K, counts: &Counts<K, N>) {
         let home = counts.home(key);
@@ -48,32 +48,35 @@ impl<K: Key> Batch<K> {
         self.length += 1;
     }
 
-    /// The keys, all but so many; none are left then.
+    /// Empties the batch; returns its keys but the first `done`.
     pub fn drain_from(&mut self, done: usize) -> impl Iterator<Item = K> {
         let length = std::mem::take(&mut self.length);
         self.keys[done..length].iter().copied()
     }
 }
 
-/// The value of a slot is the count in the upper 24 bits, the age in the lower 8.
+/// Counts by key. The value of a slot is the count in the upper 24 bits, the age in the lower 8.
 pub struct Counts<K, const N: usize> {
     table: Table<K, N>,
     used: usize,
     seed: Seed,
-    aside: HashMap<K, u64>,
+    /// Of large counts, the part that is not in the slot.
+    excess: HashMap<K, u64>,
 }
 
 impl<K: Key, const N: usize> Counts<K, N> {
+    /// An empty table.
     pub fn new() -> Self {
         Counts {
             table: Table::new(1024),
             used: 0,
             seed: Seed::random(),
-            aside: HashMap::new(),
+            excess: HashMap::new(),
         }
     }
 
-    /// Adds an event for each key, up to the first for which [`Bound::make_room`] must come first; answers how many.
+    /// Adds an event for each key, up to the first for which [`Bound::make_room`] must be called;
+    /// returns their number.
     #[inline(always)]
     pub fn add_all(&mut self, batch: &Batch<K>, bound: &mut Bound) -> usize {
         let (age, left) = bound.period();
@@ -85,15 +88,15 @@ impl<K: Key, const N: usize> Counts<K, N> {
             }
             done += 1;
         }
-        bound.pass(done);
+        bound.advance(done);
         done
     }
 
-    /// Adds `n` events, at least 1, to a key; false if [`Bound::make_room`] must come first.
+    /// Adds `n` events, at least 1, to a key; false if [`Bound::make_room`] must be called first.
     pub fn add(&mut self, key: K, n: u64, bound: &mut Bound) -> bool {
         let (age, left) = bound.period();
         let done = left > 0 && self.add_at(self.home(key), key, n, age, bound);
-        bound.pass(usize::from(done));
+        bound.advance(usize::from(done));
         done
     }
 
@@ -103,7 +106,7 @@ impl<K: Key, const N: usize> Counts<K, N> {
         let full = self.is_full();
         let slot = self.table.get_mut(place);
         if slot.value == 0 {
-            if full || !bound.hold_one() {
+            if full || !bound.try_hold() {
                 return false;
             }
             self.used += 1;
@@ -113,7 +116,7 @@ impl<K: Key, const N: usize> Counts<K, N> {
         let in_slot = if count <= MOST {
             count as u32
         } else {
-            *self.aside.entry(key).or_default() += count - 1;
+            *self.excess.entry(key).or_default() += count - 1;
             1
         };
         slot.value = in_slot << 8 | u32::from(age);
@@ -125,29 +128,30 @@ impl<K: Key, const N: usize> Counts<K, N> {
         self.table.home(key.hash(self.seed))
     }
 
-    /// Takes what was counted for a key out; nothing more can be added then.
+    /// Takes the count of a key out of the table. Nothing can be added afterwards.
     pub fn take(&mut self, key: K) -> u64 {
         let place = self.table.find(self.home(key), key, |_| true);
         let slot = self.table.get_mut(place);
         let count = u64::from(slot.value >> 8);
-        // Not 0: other keys may lie behind this one.
+        // Not 0: the search for other keys may lead over this slot.
         slot.value = slot.value.min(1);
-        count + self.aside.remove(&key).unwrap_or(0)
+        count + self.excess.remove(&key).unwrap_or(0)
     }
 
-    /// The keys and counts of at least `least`, the most first, then by key; of these, the first `top`.
+    /// The keys whose count is at least `least`, the highest count first, then by key; of these,
+    /// the first `top`.
     pub fn rank(self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {
-        // In place: here are most of the addresses that fill the memory.
+        // In place: most of the addresses that fill the memory are here.
         let mut slots = self.table.into_slots();
-        // What is counted aside is more than what a slot holds.
-        let aside = &self.aside;
+        // A count with an excess is higher than any without.
+        let excess = &self.excess;
         let mut first = Vec::new();
         slots.retain(|slot| {
             let count = u64::from(slot.value >> 8);
             if count == 0 {
                 return false;
             }
-            let more = aside.get(&slot.key);
+            let more = excess.get(&slot.key);
             first.extend(more.map(|more| (slot.key, count + more)));
             more.is_none() && count >= least
         });
@@ -165,20 +169,20 @@ impl<K: Key, const N: usize> Counts<K, N> {
 }
 
 impl<K: Key, const N: usize> Aged for Counts<K, N> {
-    fn census(&self, ages: &mut [usize; 256]) {
+    fn count_ages(&self, ages: &mut [usize; 256]) {
         for slot in self.table.used() {
             ages[usize::from(slot.value as u8)] += 1;
         }
     }
 
-    fn shift(&mut self, by: u8) {
+    fn lower_ages(&mut self, by: u8) {
         for slot in self.table.used_mut() {
             slot.value -= u32::from((slot.value as u8).min(by));
         }
     }
 
-    fn forget(&mut self, age: u8) -> usize {
-        let (seed, aside) = (self.seed, &mut self.aside);
+    fn evict(&mut self, age: u8) -> usize {
+        let (seed, excess) = (self.seed, &mut self.excess);
         let mut gone = 0;
         self.table.retain(
             |slot| slot.key.hash(seed),
@@ -186,7 +190,7 @@ impl<K: Key, const N: usize> Aged for Counts<K, N> {
                 let stays = slot.value as u8 > age;
                 if !stays {
                     gone += 1;
-                    aside.remove(&slot.key);
+                    excess.remove(&slot.key);
                 }
                 stays
             },

@@ -1,29 +1,24 @@
-//! A table with open addressing, laid out for one access to memory that no cache holds.
+//! A table with open addressing, laid out so that a look-up reads one cache line.
 //!
-//! Key and value lie side by side in a slot. A key is looked for from the first slot in a cache line on, and `N` slots
-//! are compared at once: of 8 bytes each, all of that line, and no branch depends on where in it a key stands. The
-//! line of a key is its hash scaled to the size of the table. A table then grows by half, in order and in place.
+//! Key and value lie side by side in a slot. The search for a key begins at the first slot of a
+//! cache line and compares `N` slots at once: of 8 bytes each, these are the whole line, and no
+//! branch depends on the slot in which the key is. The line is the key's hash scaled to the size
+//! of the table: so a table can grow by half, in order and in place.
 
-use crate::key::Key;
-use crate::room::{LINE, is_room, make_room, prefetch};
+use super::key::Key;
+use super::memory::{LINE, has_capacity, prefetch, reserve};
+use super::slot::{Slot, mask};
 
-/// A key with a value; the value 0 is an empty slot.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-pub struct Slot<K> {
-    pub key: K,
-    pub value: u32,
-}
-
+/// Values of 32 bits, by key.
 pub struct Table<K, const N: usize> {
     slots: Vec<Slot<K>>,
-    /// So many slots stand before the first line.
+    /// The number of slots before the first line.
     start: usize,
     lines: usize,
 }
 
 impl<K: Key, const N: usize> Table<K, N> {
-    /// Of at least so many slots.
+    /// A table of at least this number of slots.
     pub fn new(slots: usize) -> Self {
         let mut table = Table {
             slots: Vec::new(),
@@ -34,26 +29,26 @@ impl<K: Key, const N: usize> Table<K, N> {
         table
     }
 
-    /// Makes it so many lines; what is in it is no longer where it belongs.
+    /// Makes the table this number of lines long. Its contents must then be put in place again.
     fn extend(&mut self, lines: usize) {
-        make_room(&mut self.slots, &mut self.start, slots::<K>(lines));
+        reserve(&mut self.slots, &mut self.start, slots::<K>(lines));
         self.lines = lines;
         self.slots.resize(self.start + self.len(), Slot::default());
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     pub fn len(&self) -> usize {
         slots::<K>(self.lines)
     }
 
-    /// In bytes.
+    /// The memory it takes, in bytes.
     pub fn size(&self) -> usize {
         self.slots.len() * size_of::<Slot<K>>()
     }
 
-    /// In bytes, what it takes to grow, at the worst moment.
+    /// The memory that growing takes at its worst moment, in bytes beyond [`size`](Self::size).
     pub fn growth(&self) -> usize {
-        if is_room(&self.slots, slots::<K>(self.grown())) {
+        if has_capacity(&self.slots, slots::<K>(self.grown())) {
             self.size() / 2
         } else {
             // Old and new stand side by side.
@@ -61,24 +56,26 @@ impl<K: Key, const N: usize> Table<K, N> {
         }
     }
 
+    /// The number of lines after growing.
     fn grown(&self) -> usize {
         self.lines * 3 / 2 + 1
     }
 
-    /// Where keys of this hash are looked for first.
+    /// The place at which the search for keys of this hash begins.
     #[inline(always)]
     pub fn home(&self, hash: u64) -> usize {
         let line = (u128::from(hash) * self.lines as u128) >> 64;
         self.start + (line as usize * LINE).div_ceil(size_of::<Slot<K>>())
     }
 
-    /// Has the memory bring what lies at a home, so that it is there when it is needed.
+    /// Loads the slots at a home into the cache, without waiting for them.
     #[inline(always)]
     pub fn prefetch(&self, home: usize) {
         prefetch(&self.slots[home]);
     }
 
-    /// The place of the slot with this key for which `is_it` holds, or of the empty one where it belongs.
+    /// The place of the slot with this key whose value `is_it` accepts, or, if there is none, of
+    /// the empty slot where it belongs.
     #[inline(always)]
     pub fn find(&self, home: usize, key: K, is_it: impl Fn(u32) -> bool) -> usize {
         let mut place = home;
@@ -90,7 +87,7 @@ impl<K: Key, const N: usize> Table<K, N> {
             let mut same = K::same(bucket, key);
             while same != 0 {
                 let slot = same.trailing_zeros() as usize;
-                // An empty slot has the default key. None stands before a key that is there.
+                // An empty slot has the default key. No empty slot precedes a key that is there.
                 if bucket[slot].value == 0 || is_it(bucket[slot].value) {
                     return place + slot;
                 }
@@ -104,10 +101,11 @@ impl<K: Key, const N: usize> Table<K, N> {
         }
     }
 
-    /// The value of the first slot of this key at its home, empty or not; anything if there is none.
+    /// The value of the first slot with this key at its home. It may be another key's value: it
+    /// only tells which memory to load.
     #[inline(always)]
-    pub fn glance(&self, home: usize, key: K) -> u32 {
-        // Not a branch may depend on what the memory brings.
+    pub fn guess(&self, home: usize, key: K) -> u32 {
+        // No branch may depend on memory that is not in the cache yet.
         let place = match self.slots[home..].first_chunk::<N>() {
             Some(bucket) => K::same(bucket, key).trailing_zeros(),
             None => 0,
@@ -115,11 +113,13 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots[home + place as usize % N].value
     }
 
+    /// The slot at a place.
     #[inline(always)]
     pub fn get(&self, place: usize) -> &Slot<K> {
         &self.slots[place]
     }
 
+    /// The slot at a place, to be changed.
     #[inline(always)]
     pub fn get_mut(&mut self, place: usize) -> &mut Slot<K> {
         &mut self.slots[place]
@@ -130,16 +130,17 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots.iter().filter(|slot| slot.value != 0)
     }
 
+    /// The same, to be changed.
     pub fn used_mut(&mut self) -> impl Iterator<Item = &mut Slot<K>> {
         self.slots.iter_mut().filter(|slot| slot.value != 0)
     }
 
-    /// Grows by half. `hash` is that of a slot's key.
+    /// Grows by half. `hash` gives the hash of a slot's key.
     pub fn grow(&mut self, hash: impl Fn(&Slot<K>) -> u64) {
         let old = self.len();
         self.extend(self.grown());
-        // From the end on, each goes to its place further back, where all is in order by then. A few near the
-        // beginning have none there.
+        // From the last slot to the first, each moves to its place further behind, where all is in
+        // order by then. The places of a few slots near the beginning are not further behind.
         let few = (self.start..self.start + old).rev().filter_map(|place| {
             let slot = std::mem::take(&mut self.slots[place]);
             self.put(slot, &hash, |to| to > place)
@@ -150,13 +151,14 @@ impl<K: Key, const N: usize> Table<K, N> {
         }
     }
 
-    /// Lets go of those that `stays` does not hold for; it may change their values.
+    /// Removes the slots for which `stays` is false; it may change their values.
     pub fn retain(
         &mut self,
         hash: impl Fn(&Slot<K>) -> u64,
         mut stays: impl FnMut(&mut Slot<K>) -> bool,
     ) {
-        // Each goes back to the first empty place from its home on; those whose home is at the table's end go last.
+        // Each slot moves forward to the first empty place from its home on. Those whose search
+        // wrapped around the table's end come last.
         let few = (self.start..self.slots.len()).filter_map(|place| {
             let mut slot = std::mem::take(&mut self.slots[place]);
             if slot.value == 0 || !stays(&mut slot) {
@@ -170,7 +172,7 @@ impl<K: Key, const N: usize> Table<K, N> {
         }
     }
 
-    /// Puts a slot where it belongs, if that is a right place; else gives it back.
+    /// Puts a slot where it belongs, if `right` accepts that place; returns it if not.
     fn put(
         &mut self,
         slot: Slot<K>,
@@ -193,29 +195,24 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots.fill(Slot::default());
     }
 
-    /// The slots themselves, also the empty ones.
+    /// All slots, the empty ones too.
     pub fn into_slots(self) -> Vec<Slot<K>> {
         self.slots
     }
 }
 
-/// How many slots these lines hold.
+/// The number of slots in this number of lines.
 fn slots<K>(lines: usize) -> usize {
     lines * LINE / size_of::<Slot<K>>()
-}
-
-/// A bit for each slot of a bucket.
-#[inline(always)]
-pub fn mask<K, const N: usize>(bucket: &[Slot<K>; N], is: impl Fn(&Slot<K>) -> bool) -> u32 {
-    (0..N).fold(0, |mask, i| mask | u32::from(is(&bucket[i])) << i)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Seed, Sextets};
+    use crate::table::key::{Ipv6Key, Seed};
 
-    /// Keys of which some are put, the table grows, and some go: what is there is found, and nothing else.
+    /// Puts keys, lets the table grow and removes some: all keys that are there are found, and no
+    /// others.
     fn through<K: Key, const N: usize>(key: impl Fn(u32) -> K) {
         let seed = Seed::random();
         let mut table = Table::<K, N>::new(1);
@@ -244,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_found() {
+    fn keys_are_found() {
         through::<u32, 8>(|n| n);
-        through::<Sextets, 3>(|n| Sextets::from(u128::from(n) << 40));
+        through::<Ipv6Key, 3>(|n| Ipv6Key::from(u128::from(n) << 40));
     }
 }

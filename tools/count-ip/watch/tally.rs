@@ -1,78 +1,28 @@
-//! What is known of one address or network that is watched, and when it is to be printed.
-
-use std::time::Duration;
+//! The events of one address or network that is watched, and whether they reach the threshold.
 
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-use crate::known::Weight;
-use crate::much::{Host, Line, Much};
+use super::detail::{Detail, Evidence, Host};
+use super::rule::{Crossing, Event, Rule, Verdict};
+use crate::table::map::Weight;
 
-/// When an address is to be printed: by the number of events, of hosts, or whichever comes first.
-#[derive(Clone, Debug, Default)]
-pub struct Rule {
-    /// At this many events, at least 1.
-    pub threshold: Option<u64>,
-    /// At this many distinct hosts, at least 1.
-    pub hosts: Option<u64>,
-    /// Only events no further apart than this count.
-    pub within: Option<Duration>,
-    /// How many lines are kept as evidence.
-    pub evidence: usize,
-    /// Networks of several sizes are watched: it must be known which host each event came from.
-    pub several: bool,
-}
-
-/// One event, or with `--merge` several in one.
-#[derive(Clone)]
-pub struct Event {
-    pub at: Time,
-    pub host: Address,
-    pub count: u64,
-    pub lines: Vec<Vec<u8>>,
-}
-
-/// An address that is to be printed.
-#[derive(Debug, PartialEq)]
-pub struct Crossing {
-    pub count: u64,
-    pub hosts: Option<u64>,
-    pub first: Time,
-    pub last: Time,
-    pub lines: Vec<Vec<u8>>,
-}
-
-/// What is known of one address. Most have had few events: with its address, a tally of these fills a cache line.
+/// The events of one address. Most addresses have few: with its address, their tally fills one
+/// cache line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tally {
-    /// When the events came that are kept one by one, sorted: fewer than the threshold, as reaching it begins
-    /// anew. So many of `times` count.
+    /// The times of events that are kept one by one, sorted: the first `length` of `times`. They
+    /// are fewer than the threshold, because counting begins again there.
     Few { length: u8, times: [Time; FEW] },
-    /// How many events came since it was last printed, where they are not kept one by one; the first and the last.
+    /// The number of events since it was last printed, where they are not kept one by one; the
+    /// first and the last time.
     Sum(u64, Time, Time),
-    /// What is more than that.
-    Much(Box<Much>),
+    /// Any other rule.
+    Detail(Box<Detail>),
 }
 
+/// The number of times that fit beside the address.
 const FEW: usize = 4;
-
-impl Rule {
-    /// Whether the times of events are kept one by one.
-    fn keeps_times(&self) -> bool {
-        self.threshold.is_some() && (self.within.is_some() || self.several)
-    }
-
-    /// Whether hardly anything is kept of an address.
-    pub fn is_light(&self) -> bool {
-        let few = self.threshold.is_none_or(|threshold| threshold <= 4096);
-        self.hosts.is_none() && self.evidence == 0 && !self.several && few
-    }
-
-    /// The beginning of the window that ends at `newest`.
-    fn from(&self, newest: Time) -> Time {
-        self.within.map_or(Time(i64::MIN), |within| newest - within)
-    }
-}
 
 impl Default for Tally {
     fn default() -> Self {
@@ -90,45 +40,47 @@ impl Tally {
         match self {
             Tally::Few { length, times } => &times[..usize::from(*length).min(FEW)],
             Tally::Sum(..) => &[],
-            Tally::Much(much) => &much.times,
+            Tally::Detail(detail) => &detail.times,
         }
     }
 
+    /// The number of events where they are not kept one by one; the first and the last time.
     pub fn sum(&self) -> Option<(u64, Time, Time)> {
         match self {
             Tally::Few { .. } => None,
             Tally::Sum(count, first, last) => Some((*count, *first, *last)),
-            Tally::Much(much) => much.sum,
+            Tally::Detail(detail) => detail.sum,
         }
     }
 
+    /// The detail, where the rule needs it.
     #[inline(always)]
-    pub fn much(&self) -> Option<&Much> {
+    pub fn detail(&self) -> Option<&Detail> {
         match self {
-            Tally::Much(much) => Some(much),
+            Tally::Detail(detail) => Some(detail),
             _ => None,
         }
     }
 
-    fn much_mut(&mut self) -> &mut Much {
-        if self.much().is_none() {
-            *self = Tally::Much(Box::new(Much {
+    fn detail_mut(&mut self) -> &mut Detail {
+        if self.detail().is_none() {
+            *self = Tally::Detail(Box::new(Detail {
                 times: self.times().to_vec(),
                 sum: self.sum(),
-                ..Much::default()
+                ..Detail::default()
             }));
         }
         match self {
-            Tally::Much(much) => much,
+            Tally::Detail(detail) => detail,
             _ => unreachable!("it was just made so"),
         }
     }
 
-    /// Counts an event. `now` is the latest that any time can be.
+    /// Counts an event. No time lies after `now`.
     ///
-    /// A window ends at the newest event. One that is older than that allows is too late to count.
+    /// The window ends at the newest event. An event from before the window is too late to count.
     #[inline(always)]
-    pub fn add(&mut self, rule: &Rule, mut event: Event, now: Option<Time>) -> Option<Crossing> {
+    pub fn add(&mut self, rule: &Rule, mut event: Event, now: Option<Time>) -> Verdict<Crossing> {
         if let Some(now) = now {
             event.at = event.at.min(now);
             self.limit(now);
@@ -136,9 +88,9 @@ impl Tally {
         let newest = self
             .newest()
             .map_or(event.at, |newest| newest.max(event.at));
-        let from = rule.from(newest);
+        let from = rule.window_start(newest);
         if event.at < from {
-            return None;
+            return Verdict::Late;
         }
         self.keep_lines(rule, &mut event, from);
         let enough = [
@@ -146,23 +98,23 @@ impl Tally {
             self.count_host(rule, &event, from),
         ];
         if !enough.contains(&true) {
-            return None;
+            return Verdict::Counted;
         }
         let old = std::mem::take(self);
         if rule.several {
-            self.much_mut().printed = Some(event.at);
+            self.detail_mut().printed = Some(event.at);
         }
-        Some(old.crossing(rule, from))
+        Verdict::Reached(old.crossing(rule, from))
     }
 
     #[inline(always)]
     fn newest(&self) -> Option<Time> {
         let times = self.times().last().copied();
-        let hosts = self.much().into_iter().flat_map(|much| &much.hosts);
+        let hosts = self.detail().into_iter().flat_map(|detail| &detail.hosts);
         times.into_iter().chain(hosts.map(|host| host.last)).max()
     }
 
-    /// Makes what lies ahead of the clock count as now: after the clock was set back, or a false
+    /// Makes times ahead of the clock count as now: after the clock was set back, or after a false
     /// stamp, real events must not look late.
     #[inline(always)]
     fn limit(&mut self, now: Time) {
@@ -174,7 +126,7 @@ impl Tally {
         match self {
             Tally::Few { length, times } => limit(&mut times[..usize::from(*length).min(FEW)]),
             Tally::Sum(_, first, last) => (*first, *last) = ((*first).min(now), (*last).min(now)),
-            Tally::Much(much) => much.limit(now, limit),
+            Tally::Detail(detail) => detail.limit(now, limit),
         }
     }
 
@@ -187,7 +139,7 @@ impl Tally {
             let count = count.saturating_add(event.count);
             let (first, last) = (first.min(event.at), last.max(event.at));
             match self {
-                Tally::Much(much) => much.sum = Some((count, first, last)),
+                Tally::Detail(detail) => detail.sum = Some((count, first, last)),
                 _ => *self = Tally::Sum(count, first, last),
             }
             return count >= threshold;
@@ -196,15 +148,15 @@ impl Tally {
         let outside = times.iter().take_while(|time| **time < from).count();
         let place = times.partition_point(|time| *time <= event.at);
         if rule.several {
-            let from = &mut self.much_mut().from;
-            from.insert(place, event.host);
-            from.drain(..outside);
+            let sources = &mut self.detail_mut().sources;
+            sources.insert(place, event.host);
+            sources.drain(..outside);
         }
         self.slide(outside, place, event.at);
         self.times().len() as u64 >= threshold
     }
 
-    /// Puts another time at its place, and drops so many of the first.
+    /// Inserts a time at its place, and removes the first `outside` times.
     #[inline(always)]
     fn slide(&mut self, outside: usize, place: usize, at: Time) {
         if let Tally::Few { length, times } = self {
@@ -218,7 +170,7 @@ impl Tally {
                 return;
             }
         }
-        let times = &mut self.much_mut().times;
+        let times = &mut self.detail_mut().times;
         times.insert(place, at);
         times.drain(..outside);
     }
@@ -230,7 +182,7 @@ impl Tally {
         let Event {
             at, host, count, ..
         } = *event;
-        let hosts = &mut self.much_mut().hosts;
+        let hosts = &mut self.detail_mut().hosts;
         match hosts.binary_search_by_key(&host, |h| h.address) {
             Ok(i) if hosts[i].last >= from => {
                 hosts[i].first = hosts[i].first.min(at);
@@ -265,13 +217,13 @@ impl Tally {
         if rule.evidence == 0 {
             return;
         }
-        let lines = &mut self.much_mut().lines;
+        let lines = &mut self.detail_mut().lines;
         lines.retain(|line| line.at >= from);
         for text in event.lines.drain(..) {
             let place = lines.partition_point(|line| line.at <= event.at);
             lines.insert(
                 place,
-                Line {
+                Evidence {
                     at: event.at,
                     host: event.host,
                     text,
@@ -283,9 +235,9 @@ impl Tally {
     }
 
     fn crossing(self, rule: &Rule, from: Time) -> Crossing {
-        let empty = Much::default();
-        let much = self.much().unwrap_or(&empty);
-        let hosts = much.hosts.iter().filter(|host| host.last >= from);
+        let empty = Detail::default();
+        let detail = self.detail().unwrap_or(&empty);
+        let hosts = detail.hosts.iter().filter(|host| host.last >= from);
         let times = self.times();
         let (count, first, last) = if let Some(sum) = self.sum() {
             sum
@@ -302,32 +254,33 @@ impl Tally {
             hosts: rule.hosts.map(|_| hosts.count() as u64),
             first,
             last,
-            lines: much.lines.iter().map(|line| line.text.clone()).collect(),
+            lines: detail.lines.iter().map(|line| line.text.clone()).collect(),
         }
     }
 
-    /// Takes out what came from a network that was printed for it.
-    pub fn leave_out(&mut self, network: &Address) {
-        if let Tally::Much(much) = self {
-            much.leave_out(network);
+    /// Removes the events of a network that was printed for them.
+    pub fn remove_inside(&mut self, network: &Address) {
+        if let Tally::Detail(detail) = self {
+            detail.remove_inside(network);
         }
     }
 
-    /// Whether it was printed so lately that no network inside it is to be printed.
+    /// Whether it was printed within the window that ends at `at`: then no network inside it is
+    /// printed.
     pub fn covers(&self, rule: &Rule, at: Time) -> bool {
-        let printed = self.much().and_then(|much| much.printed);
-        printed.is_some_and(|printed| printed >= rule.from(at))
+        let printed = self.detail().and_then(|detail| detail.printed);
+        printed.is_some_and(|printed| printed >= rule.window_start(at))
     }
 
-    /// Whether nothing is known.
+    /// Whether it holds no event.
     pub fn is_empty(&self) -> bool {
-        *self == Tally::default() || self.much() == Some(&Much::default())
+        *self == Tally::default() || self.detail() == Some(&Detail::default())
     }
 }
 
 impl Weight for Tally {
     #[inline(always)]
     fn weight(&self) -> usize {
-        self.much().map_or(0, Much::weight)
+        self.detail().map_or(0, Detail::weight)
     }
 }

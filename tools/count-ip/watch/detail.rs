@@ -1,25 +1,26 @@
-//! What is known of an address where a rule asks for more than the times of a few events.
+//! The events of an address for the rules that need more than the times of a few of them.
 
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-/// Whatever a rule does not need stays empty.
+/// The parts that a rule does not need stay empty.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Much {
-    /// As in [`Tally::Few`](crate::tally::Tally::Few).
+pub struct Detail {
+    /// The times of the events that are kept one by one, sorted.
     pub times: Vec<Time>,
-    /// As in [`Tally::Sum`](crate::tally::Tally::Sum).
+    /// Where they are not: the number of events, the first and the last time.
     pub sum: Option<(u64, Time, Time)>,
-    /// Which host each of the times came from.
-    pub from: Vec<Address>,
-    /// Sorted by address; fewer than the rule wants.
+    /// The host of each of the times.
+    pub sources: Vec<Address>,
+    /// The hosts seen, sorted by address; fewer than the rule's number.
     pub hosts: Vec<Host>,
     /// The latest lines, sorted by time.
-    pub lines: Vec<Line>,
-    /// When it was last printed, where that matters to the networks inside it.
+    pub lines: Vec<Evidence>,
+    /// The time at which it was last printed, where the networks inside it need that.
     pub printed: Option<Time>,
 }
 
+/// The events of one host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Host {
     pub address: Address,
@@ -28,15 +29,16 @@ pub struct Host {
     pub count: u64,
 }
 
+/// A line that is evidence of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct Evidence {
     pub at: Time,
     pub host: Address,
     pub text: Vec<u8>,
 }
 
-impl Much {
-    /// Makes what lies ahead of the clock count as now; `limit` does so for a row of times.
+impl Detail {
+    /// Makes times ahead of the clock count as now; `limit` does so for sorted times.
     pub fn limit(&mut self, now: Time, limit: impl Fn(&mut [Time])) {
         limit(&mut self.times);
         self.sum = self
@@ -52,25 +54,21 @@ impl Much {
         self.printed = self.printed.map(|printed| printed.min(now));
     }
 
-    /// Takes out what came from a network that was printed for it.
-    pub fn leave_out(&mut self, network: &Address) {
-        let inside: Vec<_> = self
-            .from
-            .iter()
-            .map(|host| network.contains(host))
-            .collect();
-        let mut each = inside.iter();
-        self.times.retain(|_| each.next() == Some(&false));
-        self.from.retain(|host| !network.contains(host));
+    /// Removes the events of a network that was printed for them.
+    pub fn remove_inside(&mut self, network: &Address) {
+        let mut sources = self.sources.iter();
+        self.times
+            .retain(|_| sources.next().is_some_and(|host| !network.contains(host)));
+        self.sources.retain(|host| !network.contains(host));
         self.hosts.retain(|host| !network.contains(&host.address));
         self.lines.retain(|line| !network.contains(&line.host));
     }
 
-    /// Memory in bytes, what the allocator adds included.
+    /// The memory it takes in bytes, with the allocator's part.
     pub fn weight(&self) -> usize {
-        // What the allocator adds to each piece.
+        // The allocator's part of each piece.
         const EACH: usize = 16;
-        let row = |capacity: usize, size| {
+        let vector = |capacity: usize, size| {
             if capacity > 0 {
                 capacity * size + EACH
             } else {
@@ -79,12 +77,12 @@ impl Much {
         };
         let lines = self.lines.iter();
         let text: usize = lines.map(|line| line.text.capacity() + EACH).sum();
-        size_of::<Much>()
+        size_of::<Detail>()
             + EACH
-            + row(self.times.capacity(), size_of::<Time>())
-            + row(self.from.capacity(), size_of::<Address>())
-            + row(self.hosts.capacity(), size_of::<Host>())
-            + row(self.lines.capacity(), size_of::<Line>())
+            + vector(self.times.capacity(), size_of::<Time>())
+            + vector(self.sources.capacity(), size_of::<Address>())
+            + vector(self.hosts.capacity(), size_of::<Host>())
+            + vector(self.lines.capacity(), size_of::<Evidence>())
             + text
     }
 }

@@ -1,32 +1,36 @@
-//! How a watched event is judged: throttled or not, in which networks it counts, which of them it makes print.
+//! The networks in which an event counts, and the one that is printed for it.
 
 use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::time::{Time, format_duration};
 
-use crate::Arguments;
-use crate::tally::{Crossing, Event, Rule, Tally};
-use crate::windows;
+use super::rule::{Crossing, Event, Rule, Verdict};
+use super::tally::Tally;
+use super::windows;
+use crate::arguments::Arguments;
+use crate::throttle;
 
+/// The rule, and the networks to which it applies.
 pub struct Policy {
     pub rule: Rule,
-    /// Prefix lengths of the IPv4 and the IPv6 networks that are counted, the smallest network first.
+    /// The prefix lengths of the IPv4 and IPv6 networks that are counted, the smallest network
+    /// first.
     sizes: [Vec<u8>; 2],
     throttle: Option<Duration>,
 }
 
-/// Where tallies are kept: in memory, or in the state.
+/// A store of tallies: memory, or the state file.
 pub trait Store {
     type Error;
-    /// Changes what is known of a network.
+    /// Changes the tally of a network.
     fn change<R>(
         &mut self,
         network: &Address,
         change: impl FnOnce(&mut Tally) -> R,
     ) -> Result<R, Self::Error>;
-    /// Changes the time at which an address was last let through, where they are throttled.
-    fn pass(
+    /// Changes the time at which an address last counted, where there is a throttle.
+    fn change_last_counted(
         &mut self,
         host: &Address,
         change: impl FnOnce(&mut Option<Time>) -> bool,
@@ -34,6 +38,7 @@ pub trait Store {
 }
 
 impl Policy {
+    /// The policy that the command line asks for.
     pub fn new(arguments: &Arguments) -> Self {
         let sizes = arguments.sizes();
         Policy {
@@ -49,7 +54,7 @@ impl Policy {
         }
     }
 
-    /// A name for what is counted; what differs in it does not add up.
+    /// The name of the rule; counts of different rules never add up.
     pub fn scope(&self) -> String {
         let mut scope = Vec::new();
         let mut say = |name: &str, value: Option<String>| {
@@ -68,14 +73,14 @@ impl Policy {
         scope.join(", ")
     }
 
-    /// After how long a silence nothing of an address matters any more.
+    /// The silence after which an address can be dropped; `None`: never.
     pub fn silence(&self) -> Option<Duration> {
         self.rule
             .within
             .map(|within| within.max(self.throttle.unwrap_or_default()))
     }
 
-    /// The threshold and the window, where no more is asked than these.
+    /// The threshold and the window, where the rule is no more than these.
     pub fn simple(&self) -> Option<(usize, Duration)> {
         let Rule {
             threshold: Some(threshold @ ..=windows::MOST),
@@ -96,63 +101,59 @@ impl Policy {
         [0, 1].map(|i: usize| self.sizes[i][0])
     }
 
-    /// The smallest network that an address counts in.
+    /// The smallest network in which an address counts.
     fn network(&self, host: &Address) -> Address {
         host.widen(self.smallest()[usize::from(!host.is_ipv4())])
     }
 
-    /// Counts an event; answers the network that is to be printed for it. `now` is the latest that any time can be.
+    /// Counts an event, in the network that is to be printed if it reaches the threshold. No time
+    /// lies after `now`.
     pub fn count<S: Store>(
         &self,
         store: &mut S,
         event: Event,
         now: Option<Time>,
-    ) -> Result<Option<(Address, Crossing)>, S::Error> {
+    ) -> Result<Verdict<(Address, Crossing)>, S::Error> {
         let rule = &self.rule;
         let host = event.host;
         let at = now.map_or(event.at, |now| event.at.min(now));
         if let Some(throttle) = self.throttle
-            && !store.pass(&host, |last| lets_pass(throttle, last, at, now))?
+            && !store
+                .change_last_counted(&host, |last| throttle::counts(throttle, last, at, now))?
         {
-            return Ok(None);
+            return Ok(Verdict::Counted);
         }
         if !rule.several {
             let network = self.network(&host);
-            let crossing = store.change(&network, |tally| tally.add(rule, event, now))?;
-            return Ok(crossing.map(|crossing| (network, crossing)));
+            let verdict = store.change(&network, |tally| tally.add(rule, event, now))?;
+            return Ok(verdict.map(|crossing| (network, crossing)));
         }
         let mut networks: Vec<_> = self.sizes[usize::from(!host.is_ipv4())]
             .iter()
             .map(|size| host.widen(*size))
             .collect();
         networks.dedup();
-        // What lies in a network that was printed is not printed again: it counts for that one.
+        // Networks inside one that was printed are not printed: their events count for that one.
         let mut start = 0;
         for (i, network) in networks.iter().enumerate().skip(1) {
             if store.change(network, |tally| tally.covers(rule, at))? {
                 start = i;
             }
         }
+        let mut counted = Verdict::Late;
         for (i, network) in networks.iter().enumerate().skip(start) {
             let event = event.clone();
-            if let Some(crossing) = store.change(network, |tally| tally.add(rule, event, now))? {
-                for wider in &networks[i + 1..] {
-                    store.change(wider, |tally| tally.leave_out(network))?;
+            match store.change(network, |tally| tally.add(rule, event, now))? {
+                Verdict::Late => {}
+                Verdict::Counted => counted = Verdict::Counted,
+                Verdict::Reached(crossing) => {
+                    for wider in &networks[i + 1..] {
+                        store.change(wider, |tally| tally.remove_inside(network))?;
+                    }
+                    return Ok(Verdict::Reached((*network, crossing)));
                 }
-                return Ok(Some((*network, crossing)));
             }
         }
-        Ok(None)
+        Ok(counted)
     }
-}
-
-/// Whether an event is far enough from the last one of its address that was let through.
-pub fn lets_pass(throttle: Duration, last: &mut Option<Time>, at: Time, now: Option<Time>) -> bool {
-    // No time lies ahead of the clock: see `Tally::add`.
-    let limited = last.map(|last| now.map_or(last, |now| last.min(now)));
-    let passes = limited.is_none_or(|last| at.since(last).max(last.since(at)) >= throttle);
-    if passes {
-        *last = limited.max(Some(at));
-    }
-    passes
 }

@@ -1,26 +1,21 @@
-//! What is known of each address, of any kind: an index by a seeded hash, and the entries themselves in a row.
+//! A map from addresses to values of any type: an index by a seeded hash, and a vector of entries.
 
 use pipeban::address::Address;
-use pipeban::time::Time;
 use std::net::IpAddr;
 
-use crate::bound::{Aged, Bound};
-use crate::key::Seed;
-use crate::room::prefetch;
-use crate::table::{Slot, Table};
+use super::bound::{Aged, Bound};
+use super::key::Seed;
+use super::memory::prefetch;
+use super::open::Table;
+use super::slot::Slot;
 
-/// Memory that hangs on a value beside its own size, in bytes.
+/// The memory that a value points to.
 pub trait Weight {
+    /// In bytes, without the size of the value itself.
     fn weight(&self) -> usize {
         0
     }
 }
-
-/// When an address was last let through, where they are throttled.
-#[derive(Default)]
-pub struct Passed(pub Option<Time>);
-
-impl Weight for Passed {}
 
 struct Entry<V> {
     address: Address,
@@ -28,17 +23,19 @@ struct Entry<V> {
     value: V,
 }
 
-pub struct Known<V> {
-    /// A part of the hash of each address, and its place in the row, 1 for the first.
+/// Values by address, each with an age, under a [`Bound`].
+pub struct AddressMap<V> {
+    /// A part of the hash of each address, and the number of its entry, 1 for the first.
     index: Table<u32, 8>,
     entries: Vec<Entry<V>>,
     seed: Seed,
     weight: usize,
 }
 
-impl<V: Default + Weight> Known<V> {
+impl<V: Default + Weight> AddressMap<V> {
+    /// An empty map.
     pub fn new() -> Self {
-        Known {
+        AddressMap {
             index: Table::new(64),
             entries: Vec::new(),
             seed: Seed::random(),
@@ -46,6 +43,7 @@ impl<V: Default + Weight> Known<V> {
         }
     }
 
+    /// The hash of an address, which other methods ask for.
     #[inline(always)]
     pub fn hash(&self, address: &Address) -> u64 {
         let len = u64::from(address.prefix_len());
@@ -58,24 +56,24 @@ impl<V: Default + Weight> Known<V> {
         }
     }
 
-    /// Has the memory bring the place in the index of an address that is to be counted soon.
+    /// Loads the slot in the index of an address that is to be counted soon.
     #[inline(always)]
     pub fn prefetch_index(&self, hash: u64) {
         self.index.prefetch(self.index.home(hash));
     }
 
-    /// The same for the entry, when the index is there.
+    /// Loads its entry, when [`prefetch_index`](Self::prefetch_index) has done its work.
     #[inline(always)]
     pub fn prefetch_entry(&self, hash: u64) {
-        let entry = self.index.glance(self.index.home(hash), hash as u32);
+        let entry = self.index.guess(self.index.home(hash), hash as u32);
         if let Some(entry) = self.entries.get((entry as usize).wrapping_sub(1)) {
             prefetch(&entry.address);
             prefetch(&entry.value);
         }
     }
 
-    /// Where the entry of an address is, made if it must be, for an event of it to be counted; `None` if
-    /// [`Bound::make_room`] must come first.
+    /// The place of an address's entry, which is made if there is none, so that an event of it can
+    /// be counted; `None` if [`Bound::make_room`] must be called first.
     #[inline(always)]
     pub fn place(&mut self, address: &Address, hash: u64, bound: &mut Bound) -> Option<usize> {
         let (age, 1..) = bound.period() else {
@@ -86,7 +84,7 @@ impl<V: Default + Weight> Known<V> {
         let place = self.index.find(self.index.home(hash), hash as u32, is_it);
         let entry = match self.index.get(place).value {
             0 => {
-                if self.is_full() || !bound.hold_one() {
+                if self.is_full() || !bound.try_hold() {
                     return None;
                 }
                 self.entries.push(Entry {
@@ -102,12 +100,12 @@ impl<V: Default + Weight> Known<V> {
             }
             entry => entry as usize - 1,
         };
-        bound.pass(1);
+        bound.advance(1);
         self.entries[entry].age = age;
         Some(entry)
     }
 
-    /// Changes the value at a [`place`](Self::place), just asked for.
+    /// Changes the value at a [`place`](Self::place) that was just returned.
     #[inline(always)]
     pub fn change<R>(&mut self, place: usize, change: impl FnOnce(&mut V) -> R) -> R {
         let value = &mut self.entries[place].value;
@@ -117,17 +115,18 @@ impl<V: Default + Weight> Known<V> {
         result
     }
 
+    /// All addresses with their values.
     pub fn into_values(self) -> impl Iterator<Item = (Address, V)> {
         self.entries.into_iter().map(|e| (e.address, e.value))
     }
 
-    /// Whether there is no room for another entry in the row or the index.
+    /// Whether the vector or the index has no place for another entry.
     fn is_full(&self) -> bool {
         self.entries.len() == self.entries.capacity()
             || self.entries.len() * 4 >= self.index.len() * 3
     }
 
-    /// Fills the index, which is empty.
+    /// Fills the index, which must be empty.
     fn fill_index(&mut self) {
         for (i, entry) in self.entries.iter().enumerate() {
             let hash = self.hash(&entry.address);
@@ -142,20 +141,20 @@ impl<V: Default + Weight> Known<V> {
     }
 }
 
-impl<V: Default + Weight> Aged for Known<V> {
-    fn census(&self, ages: &mut [usize; 256]) {
+impl<V: Default + Weight> Aged for AddressMap<V> {
+    fn count_ages(&self, ages: &mut [usize; 256]) {
         for entry in &self.entries {
             ages[usize::from(entry.age)] += 1;
         }
     }
 
-    fn shift(&mut self, by: u8) {
+    fn lower_ages(&mut self, by: u8) {
         for entry in &mut self.entries {
             entry.age = entry.age.saturating_sub(by);
         }
     }
 
-    fn forget(&mut self, age: u8) -> usize {
+    fn evict(&mut self, age: u8) -> usize {
         let before = self.entries.len();
         self.entries.retain(|entry| entry.age > age);
         self.weight = self.entries.iter().map(|e| e.value.weight()).sum();
@@ -173,7 +172,7 @@ impl<V: Default + Weight> Aged for Known<V> {
     }
 
     fn growth(&self) -> usize {
-        // The system moves the pages of a large row; they never stand twice.
+        // The system moves the pages of a large vector; they never exist twice.
         if self.is_full() { self.size() / 2 } else { 0 }
     }
 

@@ -1,77 +1,21 @@
-//! Totals as they are printed: as records, as `uniq -c` has them, or in columns with bars for a person.
+//! Totals in columns with bars, for a person at a terminal.
 
 use std::io::Write;
 
 use pipeban::address::Address;
-use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
-use pipeban::record::Record;
 use pipeban::time::Time;
 
-use crate::Arguments;
-use crate::totals::{Total, Totals};
+use super::total::Total;
 
-/// Prints the totals; answers whether there were any.
-pub fn totals(totals: Totals, arguments: &Arguments) -> Result<bool, Fault> {
-    let least = arguments.min.unwrap_or(0);
-    let top = arguments.top.unwrap_or(usize::MAX);
-    let mut output = Output::new(arguments.json);
-    let mut ranked = totals.rank(least, top).peekable();
-    let any = ranked.peek().is_some();
-    if arguments.plain {
-        for (address, total) in ranked {
-            let buffer = output.buffer();
-            write!(buffer, "{:7} ", total.count).expect("a Vec takes every write");
-            address.write(buffer);
-            output.line(b"")?;
-        }
-    } else if Output::is_terminal() && !arguments.json {
-        columns(ranked, &mut output)?;
-    } else {
-        for (address, total) in ranked {
-            counted(address, total.count, total.span, &mut output)?;
-        }
-    }
-    output.flush()?;
-    Ok(any)
-}
-
-/// Prints the record of a count; as text without making one, as there are millions.
-pub fn counted(
-    address: Address,
-    count: u64,
-    span: Option<(Time, Time)>,
-    output: &mut Output,
-) -> Result<(), Fault> {
-    if output.is_json() {
-        let mut record = Record::new(address);
-        record.push("count", count.to_string().as_bytes());
-        if let Some((first, last)) = span {
-            record.push("first", first.to_string().as_bytes());
-            record.push("last", last.to_string().as_bytes());
-        }
-        return output.record(&record);
-    }
-    let buffer = output.buffer();
-    address.write(buffer);
-    buffer.extend_from_slice(b"\tcount=");
-    write_number(count, buffer);
-    if let Some((first, last)) = span {
-        buffer.extend_from_slice(b"\tfirst=");
-        first.write(buffer);
-        buffer.extend_from_slice(b"\tlast=");
-        last.write(buffer);
-    }
-    output.line(b"")
-}
-
-/// Columns are made to fit so many lines; addresses further down may be wider.
+/// The columns fit this number of lines; addresses further down may be wider.
 const LOOK_AHEAD: usize = 1000;
+/// The longest bar, in characters.
 const WIDEST_BAR: usize = 40;
 
-/// Prints address, count, a bar in proportion to it, and first and last time.
-fn columns(
+/// Prints the address, the count, a bar in proportion to it, and the first and the last time.
+pub fn print(
     mut totals: impl Iterator<Item = (Address, Total)>,
     output: &mut Output,
 ) -> Result<(), Fault> {
@@ -118,7 +62,7 @@ fn columns(
     Ok(())
 }
 
-/// A bar of at most `width` characters, to an eighth of one; never none.
+/// A bar of at most `width` characters, exact to an eighth of one, and at least that long.
 fn bar(count: u64, most: u64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = u128::from(count) * width as u128 * 8 / u128::from(most);

@@ -1,18 +1,19 @@
-//! The record of an address that reached the threshold, made of the line that decided it.
+//! The record of an address that reached the threshold, made from the line that decided it.
 
 use pipeban::address::Address;
 use pipeban::record::Record;
 
-use crate::tally::Crossing;
+use super::rule::Crossing;
 
-/// A line is kept as evidence up to this length, in bytes.
+/// The length at which a line that is evidence is cut, in bytes.
 const EVIDENCE: usize = 8 << 10;
 
+/// The record in a line that was read before.
 pub fn parse(line: &[u8]) -> Option<Record> {
     Record::parse(line).ok().flatten()
 }
 
-/// The lines that a record carries, none longer than it is worth to be kept.
+/// The first `most` lines that a record carries, each cut at [`EVIDENCE`].
 pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
     let Some(record) = parse(line) else {
         return vec![];
@@ -25,7 +26,8 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
     record.all("line").take(most).map(cut).collect()
 }
 
-/// The record of an address that is to be printed: with the fields of the one that decided it.
+/// The record of a network that reached the threshold, with the fields of the record that decided
+/// it. `evidence` is the number of lines that are kept.
 pub fn record(
     decided: Option<Record>,
     network: Address,

@@ -1,46 +1,53 @@
-//! Sliding windows of millions of addresses, where a threshold is all that is asked: each address has a row of
-//! fixed width for its last times, found by one access to the index and read by another. Both are asked of the
-//! memory for a batch of addresses at once.
+//! Sliding windows of millions of addresses, where the rule is a threshold and no more.
+//!
+//! Each address has a row of fixed width for its last times. One access to the index finds the row
+//! and another reads it; both are made for a batch of addresses at once.
 
 use std::time::Duration;
 
 use pipeban::time::Time;
 
-use crate::bound::{Aged, Bound};
-use crate::key::{Key, Seed};
-use crate::room::{is_room, make_room, prefetch};
-use crate::table::{Slot, Table};
+use super::rule::Verdict;
+use crate::table::bound::{Aged, Bound};
+use crate::table::key::{Key, Seed};
+use crate::table::memory::{has_capacity, prefetch, reserve};
+use crate::table::open::Table;
+use crate::table::slot::Slot;
 
-/// The largest threshold for which the width of a row, 8 bytes for each time, is worth it also for addresses of one
-/// event.
+/// The highest threshold: with more than this, rows of 8 bytes for each time are too wide for
+/// addresses with a single event.
 pub const MOST: u64 = 16;
-/// The most addresses: so many rows have a number. It is more than the bound on memory allows.
+/// The highest number of addresses, being that of row numbers. The bound on memory allows fewer.
 pub const MOST_ADDRESSES: usize = (1 << 24) - 1;
 
 /// The first and the last event of a window that reached the threshold.
 type Reached = (Time, Time);
 
-/// Stands for a time that is not there, before all others.
+/// No time; it sorts before all times.
 const NONE: i64 = i64::MIN;
 
+/// The windows of all addresses of a family.
 pub struct Windows<K, const N: usize> {
     /// The number of each address's row, 1 for the first, and in the lower 8 bits its age.
     index: Table<K, N>,
-    /// The last times of each address, sorted: one fewer than the threshold, as reaching it begins anew.
+    /// The last times of each address, sorted: one fewer than the threshold, because counting
+    /// begins again there.
     rows: Vec<i64>,
-    /// Where the first row begins.
+    /// The index in `rows` of the first row.
     first: usize,
-    /// Rows that nobody has, each with the next one's number in place of its first time; 0 ends them.
+    /// The number of the first free row. Each holds the number of the next one in place of its
+    /// first time; 0 ends the list.
     free: u32,
     used: usize,
     width: usize,
     threshold: usize,
-    /// In microseconds.
+    /// The length of the window, in microseconds.
     within: i64,
     seed: Seed,
 }
 
 impl<K: Key, const N: usize> Windows<K, N> {
+    /// No events yet.
     pub fn new(threshold: usize, within: Duration) -> Self {
         let mut windows = Windows {
             index: Table::new(64),
@@ -48,39 +55,42 @@ impl<K: Key, const N: usize> Windows<K, N> {
             first: 0,
             free: 0,
             used: 0,
-            // The only event of a threshold of 1 is never kept, but the row may become a free one.
+            // With a threshold of 1 no time is ever kept, but a free row needs a place for a
+            // number.
             width: threshold.max(2) - 1,
             threshold,
             within: i64::try_from(within.as_micros()).unwrap_or(i64::MAX),
             seed: Seed::random(),
         };
-        windows.make_room();
+        windows.reserve_rows();
         windows
     }
 
-    /// Where a key is looked for in the index; has the memory bring that.
+    /// The place in the index at which the search for a key begins; loads it.
     #[inline(always)]
-    pub fn bring(&self, key: K) -> usize {
+    pub fn prefetch_index(&self, key: K) -> usize {
         let home = self.home(key);
         self.index.prefetch(home);
         home
     }
 
-    /// When that is there: where the key is or belongs; has the memory bring its row.
+    /// The place in the index where the key is or belongs; loads its row. `home` comes from
+    /// [`prefetch_index`](Self::prefetch_index), which has done its work by then.
     #[inline(always)]
-    pub fn bring_row(&self, key: K, home: usize) -> usize {
+    pub fn prefetch_row(&self, key: K, home: usize) -> usize {
         let place = self.index.find(home, key, |_| true);
         let start = self.start(self.index.get(place).value >> 8);
         if let Some(row) = self.rows.get(start..start.wrapping_add(self.width)) {
-            // It may lie across the end of a cache line.
+            // It may lie in two cache lines.
             prefetch(&row[0]);
             prefetch(&row[row.len() - 1]);
         }
         place
     }
 
-    /// Counts an event; the rules are those of [`Tally::add`](crate::tally::Tally::add). `None` if
-    /// [`Bound::make_room`] must come first. `place` is where the key was when it was last looked for.
+    /// Counts an event as [`Tally::add`](super::tally::Tally::add) does; `None` if
+    /// [`Bound::make_room`] must be called first. `place` is the one that
+    /// [`prefetch_row`](Self::prefetch_row) returned.
     #[inline(always)]
     pub fn add(
         &mut self,
@@ -89,7 +99,7 @@ impl<K: Key, const N: usize> Windows<K, N> {
         at: Time,
         now: Option<Time>,
         bound: &mut Bound,
-    ) -> Option<Option<Reached>> {
+    ) -> Option<Verdict<Reached>> {
         let (age, 1..) = bound.period() else {
             return None;
         };
@@ -104,15 +114,15 @@ impl<K: Key, const N: usize> Windows<K, N> {
         }
         slot.value = slot.value & !0xff | u32::from(age);
         *self.index.get_mut(place) = slot;
-        bound.pass(1);
+        bound.advance(1);
         let start = self.start(slot.value >> 8);
         let row = &mut self.rows[start..][..self.width];
         Some(slide(&mut row[..self.threshold - 1], at, now, self.within))
     }
 
-    /// A slot for an address that is not known, with a row; `None` if there must be room first.
+    /// A slot with a row for a new address; `None` if [`Bound::make_room`] must be called first.
     fn begin(&mut self, key: K, bound: &mut Bound) -> Option<Slot<K>> {
-        if self.is_full() || !bound.hold_one() {
+        if self.is_full() || !bound.try_hold() {
             return None;
         }
         self.used += 1;
@@ -134,16 +144,16 @@ impl<K: Key, const N: usize> Windows<K, N> {
         self.index.home(key.hash(self.seed))
     }
 
-    /// Where the row of this number begins.
+    /// The index of the first time of a row.
     #[inline(always)]
     fn start(&self, row: u32) -> usize {
         start(self.first, self.width, row)
     }
 
-    /// Makes room for as many rows as the index holds.
-    fn make_room(&mut self) {
+    /// Reserves as many rows as the index has addresses.
+    fn reserve_rows(&mut self) {
         let rows = self.index.len() * 3 / 4 + 1;
-        make_room(&mut self.rows, &mut self.first, rows * self.width);
+        reserve(&mut self.rows, &mut self.first, rows * self.width);
     }
 
     fn is_full(&self) -> bool {
@@ -151,7 +161,8 @@ impl<K: Key, const N: usize> Windows<K, N> {
     }
 }
 
-/// Where the row of this number begins, the first one beginning at `first`; nowhere, if it has none.
+/// The index of the first time of a row, the first row beginning at `first`; for row 0, which does
+/// not exist, an index outside of the vector.
 #[inline(always)]
 fn start(first: usize, width: usize, row: u32) -> usize {
     (row as usize)
@@ -160,33 +171,33 @@ fn start(first: usize, width: usize, row: u32) -> usize {
         .wrapping_add(first)
 }
 
-/// Puts another event among the times before it. The smallest makes room: it is out of the window, or the
-/// threshold is reached.
+/// Inserts an event among the times before it, in place of the earliest, which is then out of the
+/// window; if the earliest is still inside, the threshold is reached.
 #[inline(always)]
-fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Option<Reached> {
+fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Verdict<Reached> {
     let limit = now.map_or(i64::MAX, |now| now.0);
     let mut at = at.0.min(limit);
     if times.last().is_some_and(|last| *last > limit) {
         set_back(times, limit, within);
     }
     let (Some(first), Some(last)) = (times.first().copied(), times.last().copied()) else {
-        return Some((Time(at), Time(at)));
+        return Verdict::Reached((Time(at), Time(at)));
     };
     let newest = at.max(last);
     let from = begin(newest, within);
     if at < from {
-        return None;
+        return Verdict::Late;
     }
     if first >= from {
         times.fill(NONE);
-        return Some((Time(at.min(first)), Time(newest)));
+        return Verdict::Reached((Time(at.min(first)), Time(newest)));
     }
     for time in times.iter_mut().rev() {
         let earlier = at.min(*time);
         *time = at.max(*time);
         at = earlier;
     }
-    None
+    Verdict::Counted
 }
 
 /// The beginning of the window that ends at `newest`.
@@ -195,7 +206,7 @@ fn begin(newest: i64, within: i64) -> i64 {
     newest.saturating_sub(within).max(NONE + 1)
 }
 
-/// Makes times after the limit the limit. What was out of the window before stays so.
+/// Makes times after the limit the limit. Those outside of the window before stay outside.
 #[cold]
 fn set_back(times: &mut [i64], limit: i64, within: i64) {
     let from = times.last().map_or(NONE, |last| begin(*last, within));
@@ -205,19 +216,19 @@ fn set_back(times: &mut [i64], limit: i64, within: i64) {
 }
 
 impl<K: Key, const N: usize> Aged for Windows<K, N> {
-    fn census(&self, ages: &mut [usize; 256]) {
+    fn count_ages(&self, ages: &mut [usize; 256]) {
         for slot in self.index.used() {
             ages[usize::from(slot.value as u8)] += 1;
         }
     }
 
-    fn shift(&mut self, by: u8) {
+    fn lower_ages(&mut self, by: u8) {
         for slot in self.index.used_mut() {
             slot.value -= u32::from((slot.value as u8).min(by));
         }
     }
 
-    fn forget(&mut self, age: u8) -> usize {
+    fn evict(&mut self, age: u8) -> usize {
         let seed = self.seed;
         let (rows, first, width) = (&mut self.rows, self.first, self.width);
         let free = &mut self.free;
@@ -249,21 +260,22 @@ impl<K: Key, const N: usize> Aged for Windows<K, N> {
             return 0;
         }
         let rows = self.rows.len() * size_of::<i64>();
-        let in_place = is_room(&self.rows, self.rows.len() * 3 / 2);
+        let in_place = has_capacity(&self.rows, self.rows.len() * 3 / 2);
         self.index.growth() + if in_place { rows / 2 } else { rows * 3 / 2 }
     }
 
     fn grow(&mut self) {
         let seed = self.seed;
         self.index.grow(|slot| slot.key.hash(seed));
-        self.make_room();
+        self.reserve_rows();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::{Event, Rule, Tally};
+    use crate::watch::rule::{Event, Rule};
+    use crate::watch::tally::Tally;
     use pipeban::address::Address;
 
     /// Also with times out of order, and where the clock is set back.
@@ -281,14 +293,14 @@ mod tests {
             let mut windows = Windows::<u32, 8>::new(threshold as usize, within);
             let mut bound = Bound::new(None, true);
             let mut tallies = vec![Tally::default(); 1_000];
-            let mut reached = 0;
+            let (mut reached, mut late) = (0, 0);
             for i in 0..200_000 {
                 let key = random.u32(..1_000);
                 let at = Time(i / 200 + random.i64(0..20));
                 let now = random
                     .bool()
                     .then(|| Time(i / 200 + random.i64(0..30) - 10));
-                let place = windows.bring_row(key, windows.bring(key));
+                let place = windows.prefetch_row(key, windows.prefetch_index(key));
                 let answer = loop {
                     match windows.add(key, place, at, now, &mut bound) {
                         Some(answer) => break answer,
@@ -302,10 +314,17 @@ mod tests {
                     lines: vec![],
                 };
                 let crossing = tallies[key as usize].add(&rule, event, now);
-                assert_eq!(answer, crossing.map(|c| (c.first, c.last)));
-                reached += u32::from(answer.is_some());
+                let expected = match crossing {
+                    Verdict::Reached(crossing) => Verdict::Reached((crossing.first, crossing.last)),
+                    Verdict::Counted => Verdict::Counted,
+                    Verdict::Late => Verdict::Late,
+                };
+                assert_eq!(answer, expected);
+                reached += u32::from(matches!(answer, Verdict::Reached(_)));
+                late += u32::from(answer == Verdict::Late);
             }
             assert!(reached > 1_000, "{reached} at {threshold}");
+            assert!(late > 0 || threshold == 1);
         }
     }
 }
