@@ -12,7 +12,7 @@ import re
 
 VICTIM = "198.51.100.66"
 FOLDER = "/presets"
-ADDRESS = re.compile(r"(?<![\w.:])[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*[0-9a-fA-F](?![\w.])")
+ADDRESS = re.compile(r"(?<![\w.:])[0-9a-fA-F.:]*[.:][0-9a-fA-F.:]*[0-9a-fA-F](?!\w)")
 HEAD = re.compile(r"^(?:\w{3} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S+) \S+ [^:]*: ")
 BREAKS = ["\n", "\r\n", "\r", "%0A", "%0D%0A", "\\n", "#012", "\0", "\v", "\f", "\u0085", "\u2028"]
 
