@@ -115,20 +115,20 @@ class Lab:
 
     def fail(self, words, count=1, v=4):
         """A client that fails `count` times: its address. Where the logs of one service differ, it
-        is a dictionary with the count of each log."""
+        is a dictionary with the count in each log, without those in which the client is not."""
         return self.client("fail", count, words, v)
 
     def attack(self, words, count=1, v=4):
         """A client that fails `count` times and writes hostile text: its address."""
         return self.client("attack", count, words, v)
 
-    def ok(self, words, v=4):
+    def ok(self, words, count=0, v=4):
         """A client that is let in."""
-        return self.client("ok", 0, words, v)
+        return self.client("ok", count, words, v)
 
-    def other(self, words, v=4):
+    def other(self, words, count="-", v=4):
         """A client that fails at no login: whether it is found is the preset's choice."""
-        return self.client("other", "-", words, v)
+        return self.client("other", count, words, v)
 
     def client(self, kind, count, words, v):
         self.at += 1
@@ -170,7 +170,9 @@ class Lab:
                 file.write(f"# {self.package} {self.version}\n")
                 for kind, count, address, words in self.tries:
                     if isinstance(count, dict):
-                        count = count.get(name, 0)
+                        count = count.get(name)
+                    if count is None:
+                        continue
                     file.write(f"{kind}\t{count}\t{address}\t{words}\n")
 
 

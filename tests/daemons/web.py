@@ -58,24 +58,34 @@ def spoof(text):
             "CF-Connecting-IP": text, "True-Client-IP": text, "X-Client-IP": text}
 
 
+def one_line(text):
+    """A text for a header: a newline ends it, and not each server takes a NUL."""
+    return re.sub(r"[\r\n]+", " ", text).replace("\0", "\1")
+
+
+def plain(text):
+    """Apache refuses a request with control characters before it asks for a password."""
+    return not re.search(r"[\0-\x1f\x7f]", text)
+
+
 def attacks(preset, attack, port, secret):
     """Attacks on a web server whose `secret` asks for a password: `attack` gives an address for
     words and, by `login`, the knowledge whether a login fails."""
     for text in hostile.all_of(preset):
-        line = text.replace("\r\n", "\v").replace("\n", "\v").replace("\r", "\v").replace("\0", "\1")
+        line = one_line(text)
         ask(attack(f"path {text}"), port, "/" + coded(text))
         ask(attack(f"user {text}", True), port, secret, basic(text))
-        ask(attack(f"Referer {line}", True), port, secret, {**basic("alice"), "Referer": line})
+        ask(attack(f"Referer {line}", plain(line)), port, secret, {**basic("alice"), "Referer": line})
     for text in hostile.few(preset):
-        line = text.replace("\r\n", "\v").replace("\n", "\v").replace("\r", "\v").replace("\0", "\1")
+        line = one_line(text)
         ask(attack(f"path of a scan {line}", scan=True), port, "/.env" + coded(line))
-        ask(attack(f"agent {line}", True), port, secret, {**basic("alice"), "User-Agent": line})
+        ask(attack(f"agent {line}", plain(line)), port, secret, {**basic("alice"), "User-Agent": line})
         ask(attack(f"path and query, raw {line}"), port, f"/{line}?{line}")
         ask(attack(f"query {text}", True), port, f"{secret}?{coded(text)}", basic("alice"))
-        ask(attack(f"path of the secret {text}", True), port, f"{secret}{coded(text)}", basic("alice"))
+        ask(attack(f"path of the secret {text}", plain(text)), port, f"{secret}{coded(text)}", basic("alice"))
         ask(attack(f"Host {line}"), port, "/missing", {"Host": line})
         ask(attack(f"host of the target {line}"), port, f"http://{line}/missing")
-        ask(attack(f"who it is {line}", True), port, secret, {**basic("alice"), **spoof(line)})
+        ask(attack(f"who it is {line}", plain(line)), port, secret, {**basic("alice"), **spoof(line)})
         ask(attack(f"method {line}"), port, "/missing", method=line)
         ask(attack(f"version {line}"), port, "/missing", version=line)
         ask(attack(f"header's name {line}"), port, "/missing", {line: "x"})
