@@ -1,10 +1,11 @@
-//! Text that a stranger wrote, made safe to show: in a mail, on a terminal, in a header.
+//! Text that a stranger wrote, made safe to show in a mail, on a terminal or in a header.
 
-/// Writes `text` so that nothing interprets it.
+/// Writes `text` so that no program interprets it.
 ///
-/// Letters, digits, ASCII punctuation and spaces stand for themselves. All else, so every control, format and
-/// direction character, becomes an escape (`\n`, `\u{1b}`, `\xff`), and a backslash is doubled.
-pub fn inert(text: &[u8]) -> String {
+/// Letters, digits, ASCII punctuation and spaces stand for themselves. Every other character, such
+/// as a control, format or direction character, becomes an escape (`\n`, `\u{1b}`, `\xff`), and a
+/// backslash is doubled.
+pub fn printable(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -25,7 +26,7 @@ pub fn inert(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::inert;
+    use super::printable;
 
     #[test]
     fn rows() {
@@ -54,7 +55,7 @@ mod tests {
             (b"C:\\n", "C:\\\\n"),
             (b"", ""),
         ] {
-            assert_eq!(inert(text), expected);
+            assert_eq!(printable(text), expected);
         }
     }
 }

@@ -7,22 +7,22 @@ use std::process::{Command, Stdio};
 use crate::common::{Outcome, Shell, feed};
 
 /// A shell with a sendmail of its own, which runs this script; `$mail` names a new file for a mail.
-pub struct Post {
+pub struct Mailer {
     pub shell: Shell,
 }
 
 /// A sendmail that keeps the mail.
 pub const KEEP: &str = "cat >$mail.part; mv $mail.part $mail";
 
-impl Post {
+impl Mailer {
     pub fn new(sendmail: &str) -> Self {
-        let post = Post {
+        let mailer = Mailer {
             shell: Shell::new(),
         };
-        std::fs::create_dir(post.shell.path("bin")).unwrap();
-        std::fs::create_dir(post.shell.path("mails")).unwrap();
-        post.sendmail(sendmail);
-        post
+        std::fs::create_dir(mailer.shell.path("bin")).unwrap();
+        std::fs::create_dir(mailer.shell.path("mails")).unwrap();
+        mailer.sendmail(sendmail);
+        mailer
     }
 
     pub fn sendmail(&self, script: &str) {
@@ -90,13 +90,13 @@ impl Post {
         files.into_iter().map(read).collect()
     }
 
-    /// The numbers of the postmen at work on this outbox.
-    pub fn postmen(&self) -> Vec<i32> {
+    /// The process numbers of the deliveries from this outbox.
+    pub fn deliveries(&self) -> Vec<i32> {
         let state = self.shell.path("state.db").into_os_string();
         let is_ours = |pid: &i32| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let mut words = line.split(|b| *b == 0).map(<[u8]>::to_vec);
-            words.any(|w| w == b"--postman") && words.any(|w| w == state.as_encoded_bytes())
+            words.any(|w| w == b"--deliver") && words.any(|w| w == state.as_encoded_bytes())
         };
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
         let numbers = processes.filter_map(|p| p.file_name().to_str()?.parse().ok());
@@ -104,14 +104,14 @@ impl Post {
     }
 
     pub fn dismiss(&self) {
-        for pid in self.postmen() {
+        for pid in self.deliveries() {
             let pid = nix::unistd::Pid::from_raw(pid);
             let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
         }
     }
 }
 
-impl Drop for Post {
+impl Drop for Mailer {
     fn drop(&mut self) {
         self.dismiss();
     }
