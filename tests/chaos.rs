@@ -10,6 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use common::{Shell, in_namespace, run};
+use pipeban_ban::firewall::{Backend, Firewall};
 
 /// So many commands each of the sixteen gives; more by this variable.
 const ROUNDS: &str = "PIPEBAN_CHAOS_ROUNDS";
@@ -24,6 +25,11 @@ fn addresses(random: &mut Rng) -> String {
         _ => format!("203.0.113.{}", n / 8 % 32),
     };
     (0..12).map(|_| one(random.u64(..1 << 20)) + "\n").collect()
+}
+
+/// A firewall by the name of its backend.
+fn open(backend: &str) -> Box<dyn Firewall> {
+    Backend::parse(backend).unwrap().open().ok().unwrap()
 }
 
 fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
@@ -96,7 +102,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
         let list = agree("after a sync");
 
         // The firewall's own word, without the tool.
-        let mut firewall = pipeban_ban::firewall::open(backend).unwrap();
+        let mut firewall = open(backend);
         let held: BTreeSet<String> = firewall
             .list()
             .unwrap()

@@ -32,6 +32,11 @@ impl Time {
         Time(seconds.saturating_mul(1_000_000))
     }
 
+    /// Whole seconds since 1970, rounded down.
+    pub fn to_secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
     /// Reads RFC 3339 with an offset, such as `2026-03-30T02:16:17+09:00`; a fraction of a second may stand.
     pub fn parse(text: &[u8]) -> Option<Self> {
         decode::parse(text).or_else(|| general(text))
