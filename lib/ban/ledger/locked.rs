@@ -1,18 +1,20 @@
-//! What a firewall has been told, and what not yet.
+//! Which bans a firewall has been told, and which it has still to be told.
 
 use rusqlite::{Params, Transaction, params};
 
-use super::{Ban, forget_reminder};
+use super::Ban;
+use super::enter::forget_reminder;
 use pipeban::time::Time;
 
-/// What is told to a firewall at a time.
+/// The number of bans that a firewall is told together.
 const CHUNK: i64 = 10_000;
 
-/// The ledger in the hands of the only one who may write it.
-pub struct Books<'a>(pub(super) &'a Transaction<'a>);
+/// The ledger under its lock: no other process changes it meanwhile.
+pub struct LockedLedger<'a>(pub(super) &'a Transaction<'a>);
 
-impl Books<'_> {
-    /// The bans of which a firewall has not been told, with their numbers, those above `after`, not all at once.
+impl LockedLedger<'_> {
+    /// The next bans that a firewall has not been told, with their numbers, which are above
+    /// `after`.
     pub fn untold(&self, backend: &str, after: i64) -> rusqlite::Result<Vec<(i64, Ban)>> {
         let query = "SELECT id, address, since, ends FROM ban
              WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
@@ -20,14 +22,15 @@ impl Books<'_> {
         self.chunk(query, params![backend, after, CHUNK])
     }
 
-    /// The bans whose end a firewall has to be told by now, with their numbers.
+    /// The bans that have ended by now and that a firewall has to lift, with their numbers.
     pub fn due(&self, backend: &str, now: Time) -> rusqlite::Result<Vec<(i64, Ban)>> {
         let query = "SELECT id, address, since, ends FROM later JOIN ban ON ban.id = later.ban
              WHERE later.backend = ? AND due <= ?";
         self.chunk(query, params![backend, now.0])
     }
 
-    /// The bans that a firewall was told and should hold, with their numbers, those above `after`, not all at once.
+    /// The next bans that a firewall was told and should hold, with their numbers, which are above
+    /// `after`.
     pub fn current(
         &self,
         backend: &str,
@@ -48,7 +51,7 @@ impl Books<'_> {
             .collect()
     }
 
-    /// Notes that a firewall was told all that there was to tell.
+    /// Notes that a firewall was told all bans.
     pub fn all_told(&self, backend: &str) -> rusqlite::Result<()> {
         let mut insert = self.0.prepare_cached(
             "INSERT INTO told SELECT ?1, max(id) FROM ban WHERE true
@@ -57,7 +60,7 @@ impl Books<'_> {
         insert.execute([backend]).map(drop)
     }
 
-    /// Notes that a firewall has to be told the end of a ban when it comes.
+    /// Notes that a firewall has to lift a ban when it is due.
     pub fn remind(&self, id: i64, backend: &str, due: Time) -> rusqlite::Result<()> {
         let mut insert = self
             .0
@@ -65,12 +68,12 @@ impl Books<'_> {
         insert.execute(params![id, backend, due.0]).map(drop)
     }
 
-    /// Notes that a firewall was told the end of a ban.
+    /// Notes that a firewall has lifted a ban.
     pub fn forget_reminder(&self, id: i64) -> rusqlite::Result<()> {
         forget_reminder(self.0, id)
     }
 
-    /// Notes that a firewall refuses a ban: it ends before it began.
+    /// Notes that a firewall refuses a ban: it ends at its beginning.
     pub fn refused(&self, id: i64) -> rusqlite::Result<()> {
         let mut update = self
             .0
@@ -78,7 +81,7 @@ impl Books<'_> {
         update.execute([id]).map(drop)
     }
 
-    /// When a firewall has next to be told the end of a ban.
+    /// The moment at which a firewall has next to lift a ban.
     pub fn next_due(&self) -> rusqlite::Result<Option<Time>> {
         let mut query = self.0.prepare_cached("SELECT min(due) FROM later")?;
         let due: Option<i64> = query.query_row([], |row| row.get(0))?;
