@@ -115,6 +115,7 @@ fn a_process_for_each_event_and_still_one_mail() {
     wait_until("nobody is left", || post.postmen().is_empty());
     let outcome = post.run("--digest 1s --whois none", b"");
     assert_eq!((outcome.out.as_str(), outcome.status), ("", Some(1)));
+    wait_until("the second mail", || post.mails().len() == 2);
     wait_until("all is mailed", || post.postmen().is_empty());
     let mails = post.mails();
     assert_eq!(mails.len(), 2);
