@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::{Outcome, wait_until};
 
-/// A running follower in a directory of its own, and what it has printed.
+/// A running follower in a directory of its own, and the lines that it has printed.
 struct Follower {
     child: Child,
     printed: Arc<Mutex<String>>,
@@ -63,18 +63,18 @@ fn shell(directory: &Path, script: &str) {
     assert!(status.unwrap().success(), "{script}");
 }
 
-/// Runs to the end and returns what was printed, what was complained of, and the exit status.
+/// Runs to the end; returns standard output, standard error and the exit status.
 fn once(directory: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
     let mut command = follow_log(directory, &[&["--once"], arguments].concat());
     let outcome = Outcome::from(command.output().unwrap());
     (outcome.out, outcome.err, outcome.status)
 }
 
-/// Steps of a log's life, and what is printed after each; the words stand for lines.
-type Life = &'static [(&'static str, &'static str)];
+/// Changes of a log, and the lines printed after each, which are single words.
+type Steps = &'static [(&'static str, &'static str)];
 
-/// What happens to `log`; live, each step is taken when the one before was printed.
-const LIVES: &[(&str, Life)] = &[
+/// Rotations of `log`. Live, each step is taken when the lines of the one before were printed.
+const ROTATIONS: &[(&str, Steps)] = &[
     (
         "rename and create",
         &[
@@ -90,7 +90,8 @@ const LIVES: &[(&str, Life)] = &[
         &[
             ("echo a > log", "a"),
             (
-                "echo b >> log; mv log log.1; echo c > log; mv log.1 log.2; mv log log.1; echo d > log",
+                "echo b >> log; mv log log.1; echo c > log;
+                 mv log.1 log.2; mv log log.1; echo d > log",
                 "b c d",
             ),
         ],
@@ -162,11 +163,11 @@ const LIVES: &[(&str, Life)] = &[
 
 #[test]
 fn rotations_live() {
-    for (name, life) in LIVES {
+    for (name, steps) in ROTATIONS {
         let home = tempfile::tempdir().unwrap();
         let follower = Follower::start(home.path(), &["--from", "start", "log"]);
         let mut expected = String::new();
-        for (script, words) in *life {
+        for (script, words) in *steps {
             shell(home.path(), script);
             words
                 .split_whitespace()
@@ -181,9 +182,9 @@ fn rotations_live() {
 
 #[test]
 fn rotations_between_runs() {
-    for (name, life) in LIVES {
+    for (name, steps) in ROTATIONS {
         let home = tempfile::tempdir().unwrap();
-        for (script, words) in *life {
+        for (script, words) in *steps {
             shell(home.path(), script);
             let (mut got, _, _) = once(home.path(), &["--from", "resume", "log"]);
             got = got.replace('\n', " ");

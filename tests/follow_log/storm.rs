@@ -1,6 +1,8 @@
-//! follow-log in a storm: numbered lines of four writers to three files, while these are rotated in every way.
+//! follow-log under load: four writers write numbered lines to three files, which are rotated in
+//! every way meanwhile.
 //!
-//! `PIPEBAN_STORM=2000000` sets how many lines; 200 rotations fall on as many. The everyday storm is smaller.
+//! `PIPEBAN_STORM=2000000` sets the number of lines; 200 rotations fall on as many. The default is
+//! smaller.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +20,7 @@ use nix::unistd::Pid;
 /// Followed by link, by name in a directory that moves, and by a name that keeps its file.
 const LOGS: [&str; 3] = ["link.log", "d/name.log", "copied.log"];
 
-/// A writer goes on with the file it has for so many lines after a rotation at most.
+/// A writer goes on with the old file for at most this many lines after a rotation.
 const REOPEN: usize = 97;
 
 fn write_lines(home: &Path, writer: usize, lines: usize, written: &AtomicUsize) {
@@ -65,7 +67,7 @@ fn append(log: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// Whether the end of what was printed holds this line.
+/// Whether this line stands near the end of the printed text.
 fn holds(printed: &[u8], line: &str) -> bool {
     let end = &printed[printed.len().saturating_sub(64 << 20)..];
     memchr::memmem::rfind(end, line.as_bytes()).is_some()
@@ -103,7 +105,7 @@ fn logrotate(home: &Path, log: &str, how: &str) -> bool {
     }
 }
 
-/// One rotation, the `n`th, in the way whose turn it is; `false` if logrotate was asked for and is not installed.
+/// The `n`th rotation; the ways take turns. `false` if logrotate is needed and is not installed.
 fn rotate(home: &Path, n: usize) -> bool {
     let name = home.join(LOGS[1]);
     let copied = home.join(LOGS[2]);
@@ -164,7 +166,7 @@ fn no_line_is_lost_or_doubled() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // Kept as it comes: whatever is done with a line here would hold up the follower.
+    // Only kept: any work on a line here would hold up the follower.
     let printed: Arc<Mutex<Vec<u8>>> = Arc::default();
     let (all, mut output) = (printed.clone(), follower.stdout.take().unwrap());
     let reader = std::thread::spawn(move || {
@@ -196,7 +198,7 @@ fn no_line_is_lost_or_doubled() {
                 }
                 last = written.load(SeqCst);
                 if is_final(n) {
-                    // What is gone before anybody could open it is lost to everybody.
+                    // A file that is gone before anybody could open it is lost to everybody.
                     let mark = format!("mark {n}\n");
                     append(&home.join(LOGS[1]), &mark);
                     crate::common::wait_until(&mark, || holds(&printed.lock().unwrap(), &mark));
@@ -215,7 +217,7 @@ fn no_line_is_lost_or_doubled() {
         start.elapsed()
     );
 
-    // What a copy missed between its end and the truncation was lost before anybody could read it for sure.
+    // Lines between the end of a copy and the truncation were lost before anybody could read them.
     let mut expected: Vec<String> = (0..4 * (lines / 4))
         .map(|i| (i / (lines / 4), i % (lines / 4)))
         .filter(|(_, n)| n % 3 != 2)

@@ -1,8 +1,9 @@
-//! The pipeline as a service: the units as systemd judges them, and the example pipelines with their privileges.
+//! The pipeline as a service: the units as systemd judges them, and the example pipelines with
+//! their privileges.
 
 use crate::common::{Shell, feed, in_namespace, run, unshared};
 
-/// systemd's own bound for "OK" is 5; lower is more confined.
+/// systemd says "OK" below 5; lower is more confined.
 const EXPOSURE: f64 = 1.5;
 
 #[test]
@@ -32,7 +33,7 @@ fn units() {
     }
 }
 
-/// Makes what a host with the pipeline for sshd has: the tools, a user of their own, a log with an attack.
+/// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
 const HOST: &str = r#"
     set -e
     mount --make-rprivate /
@@ -54,7 +55,8 @@ const HOST: &str = r#"
     cp examples/pipeban/parts $HOME
     sed "s|/var/log/auth.log|$HOME/log|" examples/pipeban/sshd.sh > $HOME/sshd.sh
     for i in 1 2 3 4 5; do
-        echo "$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2"
+        stamp=$(date '+%b %e %H:%M:%S')
+        echo "$stamp host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2"
     done > $HOME/log
     export PATH=$HOME/bin:$PATH PIPEBAN_STATE=$HOME/state/pipeban.db
 "#;
@@ -73,7 +75,8 @@ const AS_ROOT: &str = r#"
         tool=$(cat /proc/$pid/comm)
         own=other
         [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ] || own=same
-        [ $tool = sh ] || echo "$tool $(stat -c %U /proc/$pid) $(sed -n 's/CapBnd:\t*//p' /proc/$pid/status) $own"
+        bounding=$(sed -n 's/CapBnd:\t*//p' /proc/$pid/status)
+        [ $tool = sh ] || echo "$tool $(stat -c %U /proc/$pid) $bounding $own"
     done | sort
     kill -9 $(pgrep -g $main -x extract-ip)
     wait $main || echo ended
@@ -92,8 +95,8 @@ ended
     prints_on_a_host("-mn", "each_part_with_what_it_needs", AS_ROOT, expected);
 }
 
-/// What a script prints on such a host, as root in these namespaces who can become another user: the host's, or else
-/// that of a namespace over the caller's subordinate ids (subuid(5)).
+/// Compares the output of a script on such a host. It runs as root who can become another user:
+/// the real one, or that of a namespace over the caller's subordinate ids (subuid(5)).
 fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
     if run("setpriv", &["--version"]).is_none() || run("pgrep", &["--version"]).is_none() {
         return;
@@ -138,7 +141,7 @@ const INIT: &str = r#"
     kill -9 $pid
     until_true runs $pid
     sh $HOME/init stop
-    until_true sh -c '! pgrep -r D,R,S -u pipeban' # what is dead stays in a namespace without init
+    until_true sh -c '! pgrep -r D,R,S -u pipeban' # without an init the dead stay listed
     sh $HOME/init status || echo status $?
 "#;
 
@@ -168,7 +171,10 @@ fn cron_bans_what_is_new() {
             panic!("{jobs:?}");
         };
         let fail = format!(
-            "for i in 1 2 3; do echo \"$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2\" >> {log}; done"
+            "for i in 1 2 3; do
+                 echo \"$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root \
+                       from 203.0.113.9 port 4022$i ssh2\" | tr -s ' ' >> {log}
+             done"
         );
         let banned = || shell.run("ban-ip --list").addresses().len();
         for seen in [0, 1, 1] {
@@ -186,7 +192,7 @@ fn cron_bans_what_is_new() {
 }
 
 #[test]
-fn what_pipelines_print_is_rotated() {
+fn output_of_pipelines_is_rotated() {
     let shell = Shell::new();
     let home = shell.directory.path().display().to_string();
     let text = std::fs::read_to_string("examples/logrotate/pipeban").unwrap();
