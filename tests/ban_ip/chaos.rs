@@ -35,6 +35,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
     in_namespace(test, || {
         if flush.iter().any(|f| run("sh", &["-c", f]).is_none())
             || run(backend, &["--version"]).is_none()
+            || run("pgrep", &["--version"]).is_none()
         {
             return;
         }

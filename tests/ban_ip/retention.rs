@@ -1,13 +1,11 @@
 //! The ledger over the years, with times that the test chooses.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use common::{Shell, field, in_namespace};
+use crate::common::{Shell, field, in_namespace};
 use pipeban::address::Address;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;

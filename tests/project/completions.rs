@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::left_out;
 use crate::help::{Flag, flags, help};
 
 const HEADER: &str = "# Written from --help by tests/completions.rs.\n";
@@ -175,7 +176,7 @@ fn offered(words: &[&str]) -> Option<String> {
         .arg(path("bash", tool))
         .args(words);
     let Ok(output) = command.output() else {
-        eprintln!("left out, not installed: bash");
+        left_out("bash is not installed");
         return None;
     };
     assert!(
@@ -222,7 +223,7 @@ fn zsh_and_fish_read_them() {
                     "{shell}: {}",
                     String::from_utf8_lossy(&o.stderr)
                 ),
-                Err(_) => eprintln!("left out, not installed: {shell}"),
+                Err(_) => left_out(&format!("{shell} is not installed")),
             }
         }
     }

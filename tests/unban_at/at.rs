@@ -6,6 +6,8 @@ use std::process::Command;
 use chrono::NaiveDateTime;
 use pipeban::time::{Time, Zone, parse_at_in};
 
+use crate::common::left_out;
+
 /// All forms that at(1) reads, and some that it refuses. Intended differences are described at
 /// `parse_at`, and are not here.
 const SPECS: &str = "\
@@ -106,19 +108,19 @@ fn compare(offset: i32, (now, answers): (i64, &[String])) -> usize {
 fn same_minute_as_at() {
     let installed = Command::new("at").arg("-V").output();
     if installed.is_err() {
-        return eprintln!("left out: at(1) is not installed");
+        return left_out("at is not installed");
     }
     // Again if a minute ended meanwhile: at and we would not have meant the same now.
     let asked = (0..9).find_map(|_| ask("UTC0", None).filter(|a| a.0 / 60 == a.1 / 60));
     let Some((now, _, answers)) = asked else {
-        return eprintln!("left out: at(1) can't be asked in a namespace of its own");
+        return left_out("at can't be asked in a namespace of its own");
     };
     let read = compare(0, (now, &answers));
     println!("at reads {read} of {} specifications", answers.len());
     assert!(read > 200);
 
     let Some(library) = faketime() else {
-        return eprintln!("left out: libfaketime is not installed, so only this minute was tried");
+        return left_out("libfaketime is not installed: only this minute was tried");
     };
     for clock in [
         "2026-11-22 12:10:30", // a Sunday
