@@ -27,7 +27,7 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn rule(presets: &mut Presets, reader: &mut LineReader, line: &[u8]) -> Option<String> {
-    let hit = presets.check(&reader.read(line))?;
+    let hit = presets.check(&reader.read(line), true)?;
     Some(format!("{} {}", hit.rule, hit.address))
 }
 
