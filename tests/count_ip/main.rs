@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::feed;
+use common::{feed, left_out};
 
 /// Runs count-ip; returns standard output, standard error and the exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
@@ -379,7 +379,7 @@ fn columns_for_a_person() {
         output.map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let Ok(plain) = on_terminal("NO_COLOR=1") else {
-        return eprintln!("left out, not installed: script");
+        return left_out("script is not installed");
     };
     let expected = format!(
         "192.0.2.1   3  {}\r\n192.0.2.10  1  {}▎\r\n",
