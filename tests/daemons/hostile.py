@@ -86,7 +86,7 @@ def few(preset):
     line = forged(lines(preset)[0])
     return list(dict.fromkeys(
         [VICTIM, f"a' \"b\" [c] (d) <e> {{f}} `g` \\ {VICTIM}", f"[{VICTIM}]",
-         f"x{tails(preset)[0]}", f"x\n{line}", f"x\r\n{line}", f"x%0A{line}", f"x\u2028{line}",
+         f"x{tails(preset)[0]}", f"x\n{line}", f"x\n{line}\n", f"x\r\n{line}", f"x%0A{line}", f"x\u2028{line}",
          f"x\0\n{line}"]))
 
 
@@ -95,10 +95,10 @@ def all_of(preset):
     texts = few(preset) + [sample(row) for row in rows(preset, "but")]
     texts += ["x" + tail for tail in tails(preset)]
     for line in lines(preset) + rows(preset, ">"):
-        texts += [HEAD.sub("", forged(line)), "x\n" + forged(line)]
+        texts += [HEAD.sub("", forged(line)), f"x\n{forged(line)}\n"]
     texts += [f"x{end}{forged(lines(preset)[0])}" for end in BREAKS]
     others = [forged(lines(other)[0]) for other in presets() if other != preset and lines(other)]
-    texts += ["x\n" + "\n".join(others[at:at + 6]) for at in range(0, len(others), 6)]
+    texts += ["x\n" + "\n".join(others[at:at + 6]) + "\n" for at in range(0, len(others), 6)]
     return list(dict.fromkeys(texts))
 
 
