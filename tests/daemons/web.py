@@ -68,15 +68,15 @@ def plain(text):
     return not re.search(r"[\0-\x1f\x7f]", text)
 
 
-def attacks(preset, attack, port, secret):
+def attacks(preset, attack, port, secret, *own):
     """Attacks on a web server whose `secret` asks for a password: `attack` gives an address for
-    words and, by `login`, the knowledge whether a login fails."""
-    for text in hostile.all_of(preset):
+    words and, by `login`, the knowledge whether a login fails. `own` as in hostile.few."""
+    for text in hostile.all_of(preset, *own):
         line = one_line(text)
         ask(attack(f"path {text}"), port, "/" + coded(text))
         ask(attack(f"user {text}", True), port, secret, basic(text))
         ask(attack(f"Referer {line}", plain(line)), port, secret, {**basic("alice"), "Referer": line})
-    for text in hostile.few(preset):
+    for text in hostile.few(preset, *own):
         line = one_line(text)
         ask(attack(f"path of a scan {line}", scan=True), port, "/.env" + coded(line))
         ask(attack(f"agent {line}", plain(line)), port, secret, {**basic("alice"), "User-Agent": line})
