@@ -1,7 +1,6 @@
 """The tries that every FTP server gets."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import hostile
 from lab import connect, reset, talk
@@ -9,13 +8,6 @@ from lab import connect, reset, talk
 
 def login(address, user, password="wrong", port=21, **more):
     talk(address, port, b"USER " + raw(user), b"PASS " + raw(password), "QUIT", seconds=10, **more)
-
-
-def at_once(jobs):
-    """Ten clients at a time: the servers pause after a failure."""
-    with ThreadPoolExecutor(10) as pool:
-        for done in [pool.submit(*job) for job in jobs]:
-            done.result()
 
 
 def raw(text):
@@ -93,4 +85,4 @@ def attacks(lab, preset, count=1, longest=500):
             address = lab.attack(f"PTR {name}, {'with' if forward else 'without'} an address", count)
             lab.names.name(address, name, forward)
             jobs.append((login, address, "alice"))
-    at_once(jobs)
+    lab.at_once(jobs)
