@@ -5,8 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
-command -v debootstrap >/dev/null ||
-    apt-get install -qq --no-install-recommends debootstrap >/dev/null
 command -v cargo-deb >/dev/null || [ -x target/tools/bin/cargo-deb ] ||
     cargo install --quiet --root target/tools cargo-deb
 PATH=$PWD/target/tools/bin:$PATH

@@ -87,6 +87,17 @@ pub fn error(place: impl Display, what: impl Display) {
     note(place, what);
 }
 
+/// Reports a fault that does not end the run; but if the reader has gone, that is answered.
+pub fn fault(fault: Fault) -> Result<(), Fault> {
+    match fault {
+        Fault::ReaderGone => Err(fault),
+        Fault::Error { place, what } => {
+            error(place, what);
+            Ok(())
+        }
+    }
+}
+
 /// Reports a line of input that can't be used; the exit status becomes 2.
 pub fn bad_line(place: impl Display, what: impl Display) {
     FAILED.store(true, Relaxed);

@@ -120,6 +120,7 @@ fn a_process_for_each_event_and_still_one_mail() {
     wait_until("nobody is left", || mailer.deliveries().is_empty());
     let outcome = mailer.run("--digest 1s --whois none", b"");
     assert_eq!((outcome.out.as_str(), outcome.status), ("", Some(1)));
+    wait_until("the second mail", || mailer.mails().len() == 2);
     wait_until("all is mailed", || mailer.deliveries().is_empty());
     let mails = mailer.mails();
     assert_eq!(mails.len(), 2);

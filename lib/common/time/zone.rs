@@ -108,6 +108,11 @@ pub(super) mod tests {
 
     use super::*;
 
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/common/left_out.rs"
+    ));
+
     /// A zone by its POSIX rule, which needs no database.
     pub(crate) fn posix(rule: &str) -> Zone {
         Zone::Rules(Box::new(TimeZone::from_posix_tz(rule).unwrap()))
@@ -119,7 +124,7 @@ pub(super) mod tests {
     fn read() {
         let database = Path::new(DATABASE).join("Asia/Tokyo").exists();
         if !database {
-            eprintln!("left out: names of zones, {DATABASE} is not installed");
+            left_out("names of zones: tzdata is not installed");
         }
         for (text, seconds) in [
             ("UTC", Some(0)),
