@@ -1,8 +1,6 @@
 //! Lists of networks, published or written by hand: each tool reads a line as the same networks.
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 const LIST: &str = "\u{feff}# a list\n\
     203.0.113.0\t203.0.113.255\t24\t9\tNAME=X\tJP\tabuse@example.org\n\
