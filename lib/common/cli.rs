@@ -1,4 +1,4 @@
-//! What `main` is in every tool: arguments in, a run, an exit status out.
+//! The `main` of every tool: arguments in, a run, an exit status out.
 
 use std::process::ExitCode;
 

@@ -4,15 +4,18 @@ use memchr::memchr;
 
 use crate::address::Address;
 
-/// An address and what is known of it. Fields keep their order; those that nobody here knows pass through unchanged.
+/// An address with its fields. Fields keep their order, and pass through unchanged where nothing
+/// sets them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
+    /// The address or network.
     pub address: Address,
     /// All fields as they stand in the line, each with the TAB before it.
     text: Vec<u8>,
 }
 
 impl Record {
+    /// A record without fields.
     pub fn new(address: Address) -> Self {
         Record {
             address,
@@ -20,7 +23,7 @@ impl Record {
         }
     }
 
-    /// With the fields that [`fields_text`](Self::fields_text) gave.
+    /// A record with fields as [`fields_text`](Self::fields_text) gives them.
     pub fn with_fields(address: Address, text: &[u8]) -> Self {
         let text = text.to_vec();
         Record { address, text }
@@ -31,10 +34,11 @@ impl Record {
         &self.text
     }
 
-    /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no address.
+    /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no
+    /// address.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, &[u8]> {
         let line = line.trim_ascii_start();
-        // A carriage return inside a value is written `\r`: a raw one at the end belongs to the line's end.
+        // A carriage return inside a value is written `\r`; a raw one here ends the line.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match line.first() {
             None | Some(b'#' | b';') => return Ok(None),
@@ -47,7 +51,7 @@ impl Record {
             .unwrap_or(line.len());
         let (token, rest) = line.split_at(end);
         let mut record = Record::new(Address::parse(token).ok_or(token)?);
-        // What stands between the address and the first TAB is prose.
+        // The text between the address and the first TAB is prose.
         for field in rest.split(|b| *b == b'\t').skip(1) {
             if key_and_value(field).is_some_and(|(key, _)| is_key(key)) {
                 record.text.push(b'\t');
@@ -79,7 +83,7 @@ impl Record {
 
     /// Adds a field at the end.
     pub fn push(&mut self, key: &str, value: &[u8]) {
-        // As a rule nothing is to be escaped.
+        // As a rule no byte of the value is escaped.
         self.text.reserve(key.len() + value.len() + 2);
         self.text.push(b'\t');
         self.text.extend_from_slice(key.as_bytes());
@@ -87,7 +91,7 @@ impl Record {
         escape(value, &mut self.text);
     }
 
-    /// Puts one field, at the end, in place of all of this name.
+    /// Replaces all fields of this name by one at the end.
     pub fn set(&mut self, key: &str, value: &[u8]) {
         self.remove(key);
         self.push(key, value);
@@ -286,7 +290,9 @@ mod tests {
         out.clear();
         record.push("line", b"\xffx");
         record.write_json(&mut out);
-        let json = "{\"address\":\"203.0.113.7\",\"count\":2,\"line\":[\"\u{fffd}x\"],\"until\":\"never\",\"z\":\"1\"}";
+        let json = r#"{"address":"203.0.113.7","count":2,"line":["#.to_owned()
+            + "\"\u{fffd}x\""
+            + r#"],"until":"never","z":"1"}"#;
         assert_eq!(String::from_utf8_lossy(&out), json);
     }
 }

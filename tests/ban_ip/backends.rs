@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::common::{in_namespace, run, unshared, wait_until};
 use pipeban::address::Address;
-use pipeban_ban::firewall::{self, Firewall};
+use pipeban::complain::Fault;
+use pipeban_ban::firewall::{Backend, Firewall};
 
 const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const MIXED: [&str; 9] = [
@@ -24,12 +25,17 @@ fn address(text: &str) -> Address {
     Address::parse(text.as_bytes()).unwrap()
 }
 
+/// A firewall by the name of its backend, as it is.
+fn connect(name: &str) -> Box<dyn Firewall> {
+    Backend::parse(name).unwrap().open().ok().unwrap()
+}
+
 fn open() -> Box<dyn Firewall> {
     open_backend("nft")
 }
 
 fn open_backend(name: &str) -> Box<dyn Firewall> {
-    let mut firewall = firewall::open(name).unwrap();
+    let mut firewall = connect(name);
     assert!(firewall.ensure().unwrap(), "a new kernel has lost all bans");
     firewall.restored().unwrap();
     assert!(!firewall.ensure().unwrap());
@@ -207,7 +213,7 @@ fn what_others_take_away_is_put_back() {
         run("nft", &["flush", "ruleset"]);
         assert!(firewall.ensure().unwrap(), "all is lost");
         drop(firewall);
-        let mut firewall = firewall::open("nft").unwrap();
+        let mut firewall = connect("nft");
         assert!(firewall.ensure().unwrap(), "and nobody has restored it yet");
         firewall.ban(&[one]).unwrap();
         firewall.restored().unwrap();
@@ -245,7 +251,7 @@ fn no_rule_stands_twice_however_many_ban_at_once() {
         std::thread::scope(|scope| {
             for thread in 0..8u8 {
                 scope.spawn(move || {
-                    let mut firewall = firewall::open("nft").unwrap();
+                    let mut firewall = connect("nft");
                     for n in 0..25 {
                         let network = format!("203.0.113.{thread}/{}", 8 + n);
                         firewall.ban(&[(address(&network), HOUR)]).unwrap();
@@ -255,7 +261,7 @@ fn no_rule_stands_twice_however_many_ban_at_once() {
                 });
             }
         });
-        let mut firewall = firewall::open("nft").unwrap();
+        let mut firewall = connect("nft");
         let hosts = names(&mut *firewall);
         assert_eq!(
             hosts
@@ -274,9 +280,10 @@ fn no_rule_stands_twice_however_many_ban_at_once() {
 fn without_privilege_it_says_so() {
     // A new user namespace has no say in the network namespace that it came from.
     unshared("-U", "without_privilege_it_says_so", || {
-        let error = firewall::open("nft").err().unwrap();
-        let expected = "not permitted: needs root or CAP_NET_ADMIN";
-        assert_eq!(error.to_string(), expected);
+        let Some(Fault::Error { what, .. }) = Backend::Nft.open().err() else {
+            panic!("it opens");
+        };
+        assert_eq!(what, "not permitted: needs root or CAP_NET_ADMIN");
     });
 }
 
@@ -419,8 +426,7 @@ fn older_backends_tell_what_lets_packets_through() {
 fn exec_runs_what_it_is_told_without_a_shell() {
     let directory = tempfile::tempdir().unwrap();
     let touch = |name: &str| format!("touch {}/{name}", directory.path().display());
-    let exec =
-        |ban: &str, lift: &str| firewall::exec_backend(ban, lift).and_then(|b| firewall::open(&b));
+    let exec = |ban: &str, lift: &str| Backend::exec(ban, lift).map(|b| b.open().ok().unwrap());
     let mut firewall = exec(
         &touch("{address}-{family}-$HOME;x"),
         &touch("{address}.lifted"),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use pipeban_ban::firewall::{Backend, Firewall};
+
 use crate::common::{Shell, in_namespace, run};
 
 /// So many commands each of the sixteen gives; more by this variable.
@@ -22,6 +24,11 @@ fn addresses(random: &mut Rng) -> String {
         _ => format!("203.0.113.{}", n / 8 % 32),
     };
     (0..12).map(|_| one(random.u64(..1 << 20)) + "\n").collect()
+}
+
+/// A firewall by the name of its backend.
+fn open(backend: &str) -> Box<dyn Firewall> {
+    Backend::parse(backend).unwrap().open().ok().unwrap()
 }
 
 fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
@@ -95,7 +102,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
         let list = agree("after a sync");
 
         // The firewall's own word, without the tool.
-        let mut firewall = pipeban_ban::firewall::open(backend).unwrap();
+        let mut firewall = open(backend);
         let held: BTreeSet<String> = firewall
             .list()
             .unwrap()

@@ -1,8 +1,8 @@
 //! An IP address or network, and its one canonical text.
 
-pub mod fast;
-pub mod list;
-mod text;
+pub mod fast; // one address at the beginning of a line
+pub mod list; // many addresses, each alone on its line
+mod text; // addresses written
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,7 +19,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// The network of `len` bits (at most 32 or 128) that `ip` lies in; `None` if `len` is longer than that.
+    /// The network of `len` bits that `ip` lies in; `None` if `len` is above 32 or 128.
     pub fn network(ip: IpAddr, len: u8) -> Option<Self> {
         match ip {
             IpAddr::V4(v4) if len <= 32 => {
@@ -37,7 +37,8 @@ impl Address {
         }
     }
 
-    /// Reads an address or a network in CIDR form, and nothing else: no blanks, port, zone or leading zeros.
+    /// Reads an address or a network in CIDR form, and nothing else: no blanks, port, zone or
+    /// leading zeros. Host bits of a network are dropped.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut room = [0; 16];
         if let Some(start) = room.get_mut(..text.len()) {
@@ -75,11 +76,12 @@ impl Address {
         self.len == self.max_len()
     }
 
+    /// Whether this is IPv4.
     pub fn is_ipv4(&self) -> bool {
         self.ip.is_ipv4()
     }
 
-    /// 32 or 128.
+    /// The length of a single address's prefix in bits: 32 or 128.
     pub fn max_len(&self) -> u8 {
         if self.is_ipv4() { 32 } else { 128 }
     }
@@ -90,7 +92,8 @@ impl Address {
         if len >= self.len {
             return *self;
         }
-        // A shorter length is always in range, and a held IPv6 address is never a mapped one of 96 bits or more.
+        // A shorter length is always in range, and an IPv6 address here is never a mapped one of
+        // 96 bits or more.
         Self::network(self.ip, len).unwrap_or(*self)
     }
 
@@ -121,7 +124,7 @@ impl From<IpAddr> for Address {
     }
 }
 
-/// Appends a number, as formatting would write it, faster.
+/// Appends a number in decimal, faster than formatting does.
 pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut start = digits.len();
@@ -135,12 +138,12 @@ pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// As a netmask, IPv4.
+/// The IPv4 netmask of `len` bits (0 to 32).
 pub fn mask4(len: u8) -> u32 {
     u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0)
 }
 
-/// As a netmask, IPv6.
+/// The IPv6 netmask of `len` bits (0 to 128).
 pub fn mask6(len: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
 }

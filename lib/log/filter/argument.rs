@@ -1,8 +1,8 @@
-//! What `--filter` is given: `FILE` or `FILE[option=value,…]`.
+//! The argument of `--filter`: `FILE` or `FILE[option=value,…]`.
 
 use std::path::{Path, PathBuf};
 
-/// Where a bare name is looked up.
+/// The folder in which a bare name is looked up.
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 
 /// The file that an argument names.

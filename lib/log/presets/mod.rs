@@ -1,7 +1,7 @@
-//! Ready patterns for common services: which line is a failed attempt, and whose.
+//! Ready patterns for common services: the lines that report a failed attempt, and the client.
 //!
-//! A service is one file here, put into the program when it is built: its patterns, lines that they match, lines that they
-//! must not. `read.rs` says how it is written, the tests run every line of it.
+//! A service is one file here, compiled into the program: its patterns, lines that they match, and
+//! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
 mod read;
 #[cfg(test)]
@@ -23,29 +23,31 @@ macro_rules! files {
     };
 }
 
-/// The services, by name.
+/// The services and their files, by name.
 const FILES: [(&str, &str); 34] = files! {
-    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana" "haproxy"
-    "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn" "pam-generic" "postfix"
-    "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail" "squid" "sshd" "sudo" "traefik"
-    "vaultwarden" "vsftpd" "webmin" "wordpress"
+    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana"
+    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn"
+    "pam-generic" "postfix" "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
+    "squid" "sshd" "sudo" "traefik" "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
-/// Sessions of which something is remembered at once; the oldest goes first.
+/// Sessions remembered at once; the oldest goes first.
 const MAX_SESSIONS: usize = 1000;
-/// A session's name that is longer than this many bytes is none.
+/// The bytes of a session's name, at most; a longer one is no name.
 const MAX_NAME: usize = 256;
 
 /// A service for which there are patterns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
+    /// Its name.
     pub name: &'static str,
+    /// A line that describes it.
     pub title: &'static str,
     /// The names of its rules.
     pub rules: Vec<&'static str>,
 }
 
-/// All services that there are patterns for, by name.
+/// All services, by name.
 pub fn list() -> Vec<Service> {
     let service = |(name, text): &(&'static str, &'static str)| {
         let preset = read::read(text);
@@ -64,14 +66,15 @@ pub fn list() -> Vec<Service> {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<'a> {
+    /// The client.
     pub address: Address,
     /// Service and rule: `sshd/failed`.
     pub rule: &'a str,
-    /// Where the address stands in the line; `None` where it stood on another line of the session.
+    /// The bytes of the address in the line; `None` if it was on another line of the session.
     pub place: Option<Range<usize>>,
 }
 
-/// The patterns of some services, looked for all at once.
+/// The patterns of some services, searched together.
 #[derive(Debug)]
 pub struct Presets {
     rules: Vec<Rule>,
@@ -84,11 +87,11 @@ pub struct Presets {
 struct Rule {
     /// `sshd/failed`.
     name: String,
-    /// Which service, so that one's sessions are not another's.
+    /// The number of the service; sessions of two services are different.
     service: usize,
     kind: Kind,
     pattern: String,
-    /// Of the lines that match, those that match this are none.
+    /// Lines that match this, too, do not count.
     but: Option<String>,
     compiled: Option<Compiled>,
 }
@@ -103,7 +106,7 @@ struct Compiled {
 }
 
 impl Presets {
-    /// Loads services by their names; `all` is every one. The error names what there is no preset for.
+    /// Loads services by name; `all` is every one. The error names an unknown name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
         let mut chosen = [false; FILES.len()];
         for name in names {
@@ -143,12 +146,13 @@ impl Presets {
         })
     }
 
-    /// Of these a line must hold one to matter; `None` where any line may.
+    /// Texts of which every line that matters has one; `None` where any line may matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
         self.sieve.literals()
     }
 
-    /// The failed attempt that this line, given without its newline, tells of; lines come in their order.
+    /// The failed attempt that this line, given without its newline, reports; lines come in their
+    /// order.
     pub fn check(&mut self, line: &[u8]) -> Option<Hit<'_>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut candidates = std::mem::take(&mut self.candidates);
@@ -214,7 +218,7 @@ struct Match {
 }
 
 impl Rule {
-    /// Where the line matches: `None` too where what stands in the address's place is none.
+    /// The match in the line; `None` also if the text in the address's place is none.
     fn search(&mut self, line: &[u8]) -> Option<Match> {
         if self.compiled.is_none() {
             self.compiled = compile(&self.pattern, self.but.as_deref());
@@ -244,7 +248,7 @@ impl Rule {
     }
 }
 
-/// A dotted quad without the port that may follow it; an IPv6 address is left as it is.
+/// A dotted quad without the port that may follow; an IPv6 address stays as it is.
 fn without_port(text: &[u8]) -> &[u8] {
     match memchr::memrchr(b':', text) {
         Some(at) if memchr::memrchr(b'.', &text[..at]).is_some() => &text[..at],
@@ -252,7 +256,7 @@ fn without_port(text: &[u8]) -> &[u8] {
     }
 }
 
-/// The tests compile every pattern, so `None` does not come to pass.
+/// Compiles a rule. The tests compile every rule, so `None` does not happen.
 fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
     let build = |text: &str| RegexBuilder::new(text).unicode(false).build().ok();
     let pattern = Search::new(pattern);
@@ -274,7 +278,7 @@ fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
 
 type SessionName = (usize, Vec<u8>);
 
-/// What is known of sessions whose failures and addresses stand on different lines.
+/// The known facts of sessions with failure and address on different lines.
 #[derive(Debug, Default)]
 struct Sessions {
     known: HashMap<SessionName, Session>,

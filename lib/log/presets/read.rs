@@ -3,7 +3,7 @@
 //! ```text
 //! # a comment
 //! title TEXT
-//! let NAME = PATTERN      <NAME> stands for it in the patterns that follow
+//! let NAME = PATTERN      <NAME> means it in the patterns that follow
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
 //! but PATTERN             … unless the line matches this, too
 //! names PATTERN           no failure, but it tells the address of a session
@@ -14,14 +14,16 @@
 //! - LINE                  an example of a line that nothing may match
 //! ```
 //!
-//! In an example, `«text»` is what a remote party chooses freely, `‹text›` the same where the service writes a backslash before
-//! a quote, `⟨text⟩` a host's name (RFC 1123), which whoever runs its zone chooses, `⟪text⟫` a name of a user of Basic
-//! authentication, which has no colon (RFC 7617). The tests put hostile text in their place.
+//! In an example, `«text»` is a text that a remote party chooses freely; `‹text›` the same if the
+//! service writes a backslash before a quote; `⟨text⟩` a host's name (RFC 1123), which the owner of
+//! its zone chooses; `⟪text⟫` a user's name of Basic authentication, which has no colon (RFC 7617).
+//! The tests replace them by hostile text.
 //!
-//! Patterns are regular expressions on bytes, with `<IP>` for an address and `<SYSLOG PROGRAM>` for the beginning of a line by
-//! syslog. They begin with `^` and either hold nothing that a remote party chooses before `<IP>`, or end with `$` and hold nothing such after it.
+//! Patterns are regular expressions on bytes, with `<IP>` for an address and `<SYSLOG PROGRAM>` for
+//! the beginning of a line by syslog. They begin with `^`. Either no text of a remote party comes
+//! before `<IP>`, or the pattern ends with `$` and no such text comes behind it.
 
-/// What a pattern says of a line.
+/// The meaning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Rule,
@@ -56,7 +58,7 @@ pub(super) struct Preset {
     pub examples: Vec<Example>,
 }
 
-/// Reads a file. It is part of the program: what is no such line is passed over here and found by the tests.
+/// Reads a file. It is part of the program: other lines are skipped here, and the tests find them.
 pub(super) fn read(text: &'static str) -> Preset {
     let mut preset = Preset::default();
     let mut lets: Vec<(&str, String)> = Vec::new();
@@ -119,12 +121,15 @@ pub(super) fn read(text: &'static str) -> Preset {
     preset
 }
 
-/// An address: what stands here must also parse as one.
+/// The form of an address; the text must also parse as one.
 const IP: &str = "[0-9A-Fa-f:.]+";
 /// A time as syslog, journalctl and rsyslog write it (RFC 3164, RFC 3339).
-const STAMP: &str = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))";
+const STAMP: &str = concat!(
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|",
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))",
+);
 
-/// Puts patterns in place of `<IP>`, `<SYSLOG PROGRAM>` and `<STAMP>`. The error names a tag that there is not.
+/// Replaces `<IP>`, `<SYSLOG PROGRAM>` and `<STAMP>` by patterns. The error names an unknown tag.
 pub(super) fn expand(pattern: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = pattern;
@@ -144,7 +149,13 @@ pub(super) fn expand(pattern: &str) -> Result<String, String> {
             let (program, after) = after.split_once('>').ok_or("<SYSLOG without its >")?;
             // RFC 3164's beginning, or RFC 5424's without structured data.
             out.push_str(&format!(
-                r"(?:<\d{{1,3}}>(?:1 )?)?{STAMP} (?:(?P<session>\S+ (?:{program})(?:\[\d+\]:| \d+ \S+ -))|\S+ (?:{program}):) "
+                concat!(
+                    r"(?:<\d{{1,3}}>(?:1 )?)?{STAMP} ",
+                    r"(?:(?P<session>\S+ (?:{program})(?:\[\d+\]:| \d+ \S+ -))|",
+                    r"\S+ (?:{program}):) ",
+                ),
+                STAMP = STAMP,
+                program = program,
             ));
             rest = after;
         } else if rest.starts_with("<[A-Z")

@@ -7,11 +7,12 @@ use super::*;
 const VICTIM: &str = "198.51.100.66";
 const VICTIM6: &str = "2001:db8:dead::66";
 
-/// The marks of what a remote party chooses: freely, with quotes escaped, as a host's name, as the name of a user of HTTP's Basic
-/// authentication, which ends where a colon stands (RFC 7617, 2).
+/// The marks of texts that a remote party chooses: freely, with quotes escaped, as a host's name,
+/// as the name of a user of HTTP's Basic authentication, which ends at a colon (RFC 7617, 2).
 const MARKS: [(char, char); 4] = [('«', '»'), ('‹', '›'), ('⟨', '⟩'), ('⟪', '⟫')];
 
-/// An example's line with `put` in place of what stands between marks: the number of the place, its mark, and what stands there.
+/// An example's line, with each text between marks replaced by `put`, which gets the number of the
+/// place, its mark and its text.
 fn with(line: &str, put: &mut dyn FnMut(usize, char, &str) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = line;
@@ -204,7 +205,8 @@ fn payloads(line: &str, address: &str, place: usize) -> Vec<Vec<u8>> {
     all
 }
 
-/// Hostile text as it arrives in the log: as it is, escaped, or cut down to what a host's name may be.
+/// Hostile text as it arrives in the log: as it is, escaped, or cut down to what a host's name may
+/// be.
 fn arrives(mark: char, text: &[u8]) -> Vec<Vec<u8>> {
     let text: Vec<u8> = text.iter().copied().filter(|b| *b != b'\n').collect();
     let escaped = |quote: &str| -> Vec<u8> {
@@ -364,7 +366,7 @@ fn sessions_are_bounded() {
     let mut presets = Presets::new(["sshd"]).expect("a preset");
     for i in 0..5 * MAX_SESSIONS {
         let line = format!(
-            "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 22"
+            "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 2"
         );
         presets.check(line.as_bytes());
     }
