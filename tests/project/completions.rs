@@ -7,7 +7,10 @@ use crate::common::{Shell, run};
 use crate::help::TOOLS;
 
 /// A command line up to the cursor, and the candidates.
-const ROWS: [(&str, &[&str]); 6] = [
+const ROWS: [(&str, &[&str]); 9] = [
+    ("extract-ip --preset ss", &["sshd"]),
+    ("extract-ip --preset sshd,li", &[]),
+    ("extract-ip --preset sshd,dove", &["sshd,dovecot"]),
     ("ban-ip --max-p", &["--max-prefix4", "--max-prefix6"]),
     ("ban-ip --backend i", &["ipset", "iptables"]),
     ("follow-log --from r", &["resume"]),
