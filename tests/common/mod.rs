@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Runs `body` inside a user and network namespace of its own, where it is root over an empty firewall.
 ///
-/// `name` is the test's own: its program is run again for this one test inside the namespace. Where namespaces are
-/// forbidden the test is left out, which is printed.
+/// The test's program is run again for this one test inside the namespace. `name` is the last part of the test's name.
+/// Where namespaces are forbidden the test is left out.
 pub fn in_namespace(name: &str, body: impl FnOnce()) {
     unshared("-rn", name, body);
 }
@@ -18,6 +18,10 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
+    // libtest gives the thread of a test its name: MODULE::TEST.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    assert!(test.ends_with(name), "not the name of {test}: {name}");
     let flags = || flags.split(' ');
     let allowed = Command::new("unshare").args(flags()).arg("true").output();
     if !allowed.is_ok_and(|o| o.status.success()) {
@@ -26,7 +30,7 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
     let output = Command::new("unshare")
         .args(flags())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .output()
         .unwrap();
@@ -34,7 +38,7 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
     let text = String::from_utf8_lossy(&text);
     print!("{text}");
     assert!(output.status.success(), "inside the namespace: {text}");
-    assert!(text.contains("1 passed"), "no test of this name: {name}");
+    assert!(text.contains("1 passed"), "no test of this name: {test}");
 }
 
 /// Waits until `done` says so; a minute is longer than anything here takes.

@@ -1,0 +1,9 @@
+//! The project's own files: manual, completions, pages, manifests.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod completions;
+#[path = "../common/help.rs"]
+mod help;
+mod manual;
+mod readme;

@@ -1,0 +1,36 @@
+//! The record of a count, written as text without making a record, because there are millions.
+
+use pipeban::address::{Address, write_number};
+use pipeban::complain::Fault;
+use pipeban::output::Output;
+use pipeban::record::Record;
+use pipeban::time::Time;
+
+/// Prints an address with `count=`, and with `first=` and `last=` where the times are known.
+pub fn print_count(
+    address: Address,
+    count: u64,
+    span: Option<(Time, Time)>,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    if output.is_json() {
+        let mut record = Record::new(address);
+        record.push("count", count.to_string().as_bytes());
+        if let Some((first, last)) = span {
+            record.push("first", first.to_string().as_bytes());
+            record.push("last", last.to_string().as_bytes());
+        }
+        return output.record(&record);
+    }
+    let buffer = output.buffer();
+    address.write(buffer);
+    buffer.extend_from_slice(b"\tcount=");
+    write_number(count, buffer);
+    if let Some((first, last)) = span {
+        buffer.extend_from_slice(b"\tfirst=");
+        first.write(buffer);
+        buffer.extend_from_slice(b"\tlast=");
+        last.write(buffer);
+    }
+    output.line(b"")
+}
