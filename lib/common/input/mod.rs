@@ -40,6 +40,15 @@ pub enum Event<'a> {
     End,
 }
 
+/// The operand that a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Counts the operands that could be opened, from 1.
+    pub number: usize,
+    /// The operand; `None` for standard input.
+    pub name: Option<&'a str>,
+}
+
 /// Operands or standard input, read line by line or in blocks of whole lines.
 pub struct Input {
     operands: VecDeque<OsString>,
@@ -52,9 +61,13 @@ pub struct Input {
     scanned: usize,
     /// The part of the last block that `next` has not handed out yet.
     block: Range<usize>,
+    /// The operands opened so far.
+    opened: usize,
     /// Whether the next bytes are the tail of a line that was cut.
     skipping: bool,
     progress: Option<Arc<Mutex<Progress>>>,
+    /// Whether an error ends the input.
+    fails: bool,
 }
 
 enum Filled {
@@ -77,9 +90,17 @@ impl Input {
             held: 0..0,
             scanned: 0,
             block: 0..0,
+            opened: 0,
             skipping: false,
             progress: None,
+            fails: false,
         }
+    }
+
+    /// From now on an operand that can't be opened or read to its end, and a line that is too long,
+    /// is an error of [`next`](Self::next). Without this it is reported, and the rest is read.
+    pub fn fail_on_error(&mut self) {
+        self.fails = true;
     }
 
     /// From now on shows a bar of progress, if standard error is a terminal, the operands are
@@ -128,6 +149,30 @@ impl Input {
             Filled::Idle => Ok(Event::Idle),
             _ => Ok(Event::End),
         }
+    }
+
+    /// The same, with its origin.
+    pub fn next_block_of(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<(Event<'_>, Origin<'_>), Fault> {
+        let filled = self.find_block(deadline)?;
+        let name = self.source.as_ref().map(|s| s.name.as_str());
+        let origin = Origin {
+            number: self.opened,
+            name: name.filter(|name| *name != STANDARD_INPUT),
+        };
+        let event = match filled {
+            Filled::Some => Event::Data(&self.buffer[std::mem::take(&mut self.block)]),
+            Filled::Idle => Event::Idle,
+            _ => Event::End,
+        };
+        Ok((event, origin))
+    }
+
+    /// The number of operands that were opened so far.
+    pub fn opened(&self) -> usize {
+        self.opened
     }
 
     /// The place of the last line, for a message: `access.log:17`.
@@ -179,7 +224,11 @@ impl Input {
                 self.block = self.held.start..self.held.start + whole_words(line);
                 self.held.start = self.held.end;
                 self.skipping = true;
-                complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
+                let what = "a line longer than 1 MiB was cut there";
+                if self.fails {
+                    return Err(Fault::new(self.place(), what));
+                }
+                complain::bad_line(self.place(), what);
                 return Ok(Filled::Some);
             }
             match self.fill(deadline)? {
@@ -214,7 +263,13 @@ impl Input {
                 let progress = self.progress.as_ref().and_then(|p| p.lock().ok());
                 let counter = progress.map(|progress| progress.counter());
                 match Source::open(&operand, counter.unwrap_or_default()) {
-                    Ok(source) => break self.source.insert(source),
+                    Ok(source) => {
+                        self.opened += 1;
+                        break self.source.insert(source);
+                    }
+                    Err(e) if self.fails => {
+                        return Err(Fault::new(operand.to_string_lossy(), describe(&e)));
+                    }
                     Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
                 }
             },
@@ -243,6 +298,9 @@ impl Input {
             }
             Err(e) => {
                 // The data before the error is still good, and so are the other operands.
+                if self.fails {
+                    return Err(Fault::new(&source.name, describe(&e)));
+                }
                 complain::error(&source.name, describe(&e));
                 self.held.end = whole_words(&self.buffer[self.held.clone()]);
                 self.scanned = self.held.end;

@@ -3,7 +3,8 @@
 use std::env;
 use std::fs;
 
-use tz::TimeZone;
+use tz::timezone::TransitionRule;
+use tz::{LocalTimeType, TimeZone};
 
 use crate::complain::describe;
 
@@ -62,6 +63,24 @@ impl Zone {
                 .find_local_time_type(moment)
                 .map_or(0, |kind| kind.ut_offset()),
         }
+    }
+
+    /// The seconds east of UTC of an abbreviation (`CEST`) that clocks here use or used; its last
+    /// meaning.
+    pub fn offset_named(&self, name: &str) -> Option<i32> {
+        let Zone::Rules(rules) = self else {
+            return None;
+        };
+        let rules = rules.as_ref().as_ref();
+        let named = |kind: &&LocalTimeType| kind.time_zone_designation() == name;
+        let ruled = match rules.extra_rule() {
+            Some(TransitionRule::Fixed(kind)) => [Some(kind), None],
+            Some(TransitionRule::Alternate(kinds)) => [Some(kinds.std()), Some(kinds.dst())],
+            None => [None, None],
+        };
+        let kind = ruled.into_iter().flatten().find(named);
+        let kind = kind.or_else(|| rules.local_time_types().iter().rfind(named))?;
+        Some(kind.ut_offset())
     }
 
     /// The first and the last moment at which clocks show `local`, given in seconds since clocks
