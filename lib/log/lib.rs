@@ -2,8 +2,9 @@
 //!
 //! Each module uses only modules that stand above it.
 
-pub mod line; // a line in its parts: carrier, head, words
 pub mod stamp; // the time of a line
+
+pub mod line; // a line in its parts: carrier, head, words
 
 pub mod finder; // the addresses in a text
 
