@@ -94,12 +94,12 @@ class Lab:
         self.children.append(child)
         return child
 
-    @staticmethod
-    def until(true, seconds=30):
-        """Waits for the daemon; the laboratory ends where it does not come."""
+    def until(self, true, seconds=30):
+        """Waits for the daemon; the laboratory ends with its last words where it does not come."""
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
+                subprocess.run(["tail", "-n", "20", "/var/log/syslog", *self.logs.values()], check=False)
                 raise SystemExit("the daemon does not answer")
             time.sleep(0.05)
 
