@@ -28,7 +28,7 @@ def run(*command, **more):
 
 def put(path, text, mode=0o644):
     """Writes a file of the root."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     os.chmod(path, mode)
