@@ -28,7 +28,7 @@ def run(*command, **more):
 
 def put(path, text, mode=0o644):
     """Writes a file of the root."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     os.chmod(path, mode)
@@ -94,12 +94,12 @@ class Lab:
         self.children.append(child)
         return child
 
-    @staticmethod
-    def until(true, seconds=30):
-        """Waits for the daemon; the laboratory ends where it does not come."""
+    def until(self, true, seconds=30):
+        """Waits for the daemon; the laboratory ends with its last words where it does not come."""
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
+                subprocess.run(["tail", "-n", "20", "/var/log/syslog", *self.logs.values()], check=False)
                 raise SystemExit("the daemon does not answer")
             time.sleep(0.05)
 
