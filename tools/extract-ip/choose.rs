@@ -204,6 +204,9 @@ fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
         let pieces = text.split(|b| !plain(b));
         pieces.max_by_key(|piece| piece.len()).map(<[u8]>::to_vec)
     };
+    if texts.is_empty() {
+        return None;
+    }
     let mut pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
     pieces.push(NUMBERS.to_vec());
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();

@@ -166,7 +166,8 @@ impl Presets {
                 (line.words_range(), Eligible::Program(programs))
             }
             (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
-            (None, Stamp::None) if line.headed => return None,
+            // It goes on with a line before, and is no other program's.
+            (None, Stamp::None) if line.headed || line.continues => return None,
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
         };
         let text = &line.text[range.clone()];

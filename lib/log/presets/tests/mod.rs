@@ -1,5 +1,7 @@
 //! Runs every example of every file, as it stands and with hostile text in it.
 
+mod heads;
+
 use super::read::{self, Example, Kind};
 use super::rule::compile;
 use super::sessions::MAX_SESSIONS;
