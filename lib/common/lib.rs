@@ -14,6 +14,7 @@ pub mod figures; // the figures of a running tool, told on SIGUSR1
 pub mod unpack; // compressed files, unpacked
 
 pub mod input; // the one way in: lines of the operands or of standard input
+pub mod lists; // published lists, and the networks that their lines mean
 pub mod output; // the one way out: flushed before a wait
 pub mod records; // records from lines or from operands
 

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::address::{Address, mask4, mask6};
-use crate::complain::{self, Fault};
-use crate::input::{Event, Input};
-use crate::record::Record;
+use crate::complain::Fault;
+use crate::lists;
 
 /// A set of networks, as `--never` and `--not` give them.
 #[derive(Clone, Debug, Default)]
@@ -23,33 +22,16 @@ impl NetSet {
         self.lens.insert(net.prefix_len());
     }
 
-    /// Adds the value of a flag: an address, a network, or the name of a file of records.
+    /// Adds the value of a flag: an address, a network, a range, or the name of a file of them,
+    /// which must be understood whole.
     pub fn add_option(&mut self, value: &str) -> Result<(), Fault> {
-        if let Some(net) = Address::parse(value.as_bytes()) {
-            self.insert(net);
-            return Ok(());
+        let list = lists::read(value)?;
+        if let Some(name) = list.names.first() {
+            let what = format!("neither an address or network nor a file of them: \"{name}\"");
+            return Err(Fault::new(value, what));
         }
-        if !std::path::Path::new(value).exists() {
-            return Err(Fault::new(
-                value,
-                "neither an address or network nor a file of them",
-            ));
-        }
-        let mut input = Input::new(vec![value.into()]);
-        loop {
-            let bad = match input.next(None)? {
-                Event::End => return Ok(()),
-                Event::Idle => continue,
-                Event::Data(line) => match Record::parse(line) {
-                    Ok(record) => {
-                        record.into_iter().for_each(|r| self.insert(r.address));
-                        continue;
-                    }
-                    Err(text) => String::from_utf8_lossy(text).into_owned(),
-                },
-            };
-            complain::bad_line(input.place(), format_args!("not an address: \"{bad}\""));
-        }
+        list.networks.into_iter().for_each(|net| self.insert(net));
+        Ok(())
     }
 
     /// The network of the set that holds all of `net`; of several, the widest.

@@ -6,8 +6,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::OnceLock;
 use std::sync::mpsc::SyncSender;
 
+use memchr::{memchr, memrchr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -125,7 +127,7 @@ impl Output {
         }
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() && !self.reader_gone {
-            match write(io::stdout(), rest) {
+            match write(io::stdout(), piece(rest)) {
                 Ok(n) => rest = &rest[n..],
                 Err(Errno::EINTR) => {}
                 Err(Errno::EPIPE) if self.endures => self.reader_gone = true,
@@ -149,7 +151,7 @@ impl Output {
             if written == self.buffer.len() {
                 break Ok(true);
             }
-            match write(pipe, &self.buffer[written..]) {
+            match write(pipe, piece(&self.buffer[written..])) {
                 Ok(n) => written += n,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
@@ -173,10 +175,33 @@ impl Output {
     }
 }
 
+/// The longest write into a pipe that is not mixed with those of other processes, in bytes
+/// (pipe(7)).
+const PIPE_BUF: usize = nix::libc::PIPE_BUF;
+
+/// The first part of a text that one write takes. In a pipe, which other processes may share, these
+/// are whole lines of at most [`PIPE_BUF`] together, or one longer line.
+fn piece(text: &[u8]) -> &[u8] {
+    let Some((head, rest)) = text.split_at_checked(PIPE_BUF).filter(|_| is_pipe()) else {
+        return text;
+    };
+    let end = memrchr(b'\n', head).or_else(|| memchr(b'\n', rest).map(|end| PIPE_BUF + end));
+    end.map_or(text, |end| &text[..=end])
+}
+
+/// Whether standard output is a pipe.
+fn is_pipe() -> bool {
+    static IS_PIPE: OnceLock<bool> = OnceLock::new();
+    *IS_PIPE.get_or_init(|| {
+        let out = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        out.and_then(|out| out.metadata())
+            .is_ok_and(|out| out.file_type().is_fifo())
+    })
+}
+
 /// Standard output's pipe, opened without waiting; `None` where it is no pipe or can't be opened.
 fn open_again() -> Option<File> {
-    let out = io::stdout().as_fd().try_clone_to_owned().ok()?;
-    if !File::from(out).metadata().ok()?.file_type().is_fifo() {
+    if !is_pipe() {
         return None;
     }
     let mut options = OpenOptions::new();

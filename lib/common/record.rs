@@ -1,6 +1,7 @@
 //! The record: a line that begins with an address, then TAB-separated `key=value` fields.
 
 use memchr::memchr;
+use serde_json::{Map, Value};
 
 use crate::address::Address;
 
@@ -50,15 +51,44 @@ impl Record {
             .position(|b| b" \t;,".contains(b))
             .unwrap_or(line.len());
         let (token, rest) = line.split_at(end);
-        let mut record = Record::new(Address::parse(token).ok_or(token)?);
-        // The text between the address and the first TAB is prose.
+        let address = Address::parse(token).ok_or(token)?;
+        Ok(Some(Record::with_rest(address, rest)))
+    }
+
+    /// A record with the fields of `rest`, the text behind the address in its line. Prose, such as
+    /// the text before the first TAB, is left out.
+    pub fn with_rest(address: Address, rest: &[u8]) -> Self {
+        let mut record = Record::new(address);
         for field in rest.split(|b| *b == b'\t').skip(1) {
             if key_and_value(field).is_some_and(|(key, _)| is_key(key)) {
                 record.text.push(b'\t');
                 record.text.extend_from_slice(field);
             }
         }
-        Ok(Some(record))
+        record
+    }
+
+    /// A record from a JSON object that has its address at `key`; the other keys are its fields.
+    /// `None` where there is no address.
+    pub fn from_object(object: &Map<String, Value>, key: &str) -> Option<Self> {
+        let address = object.get(key)?.as_str()?;
+        let mut record = Record::new(Address::parse(address.as_bytes())?);
+        for (name, value) in object {
+            if name == key || !is_key(name.as_bytes()) {
+                continue;
+            }
+            let values = match value {
+                Value::Array(values) => values.as_slice(),
+                value => std::slice::from_ref(value),
+            };
+            for value in values {
+                match value {
+                    Value::String(text) => record.push(name, text.as_bytes()),
+                    other => record.push(name, other.to_string().as_bytes()),
+                }
+            }
+        }
+        Some(record)
     }
 
     /// Keys and values in their order, the values escaped.
@@ -115,7 +145,6 @@ impl Record {
 
     /// Appends the record as one JSON object: `count` and `hosts` are numbers, `line` is an array.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        use serde_json::{Map, Value};
         let text = |v: &[u8]| Value::from(String::from_utf8_lossy(&unescape(v)).into_owned());
         let mut object = Map::new();
         object.insert("address".into(), self.address.to_string().into());
@@ -129,7 +158,7 @@ impl Record {
                     Value::Array(lines) => lines.push(text(value)),
                     _ => unreachable!("`line` is only ever an array"),
                 },
-                ("count" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
+                ("count" | "distinct" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
                 _ => _ = object.insert(key, text(value)),
             }
         }
@@ -149,26 +178,8 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 fn parse_json(line: &[u8]) -> Option<Record> {
-    use serde_json::{Map, Value};
-    let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
-    let address = object.get("address")?.as_str()?;
-    let mut record = Record::new(Address::parse(address.as_bytes())?);
-    for (key, value) in &object {
-        if key == "address" || !is_key(key.as_bytes()) {
-            continue;
-        }
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        for value in values {
-            match value {
-                Value::String(text) => record.push(key, text.as_bytes()),
-                other => record.push(key, other.to_string().as_bytes()),
-            }
-        }
-    }
-    Some(record)
+    let object = serde_json::from_slice(line).ok()?;
+    Record::from_object(&object, "address")
 }
 
 /// Appends `value` with backslash, TAB, newline and carriage return as `\\`, `\t`, `\n`, `\r`.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::address::Address;
 use crate::complain::{self, Fault};
 use crate::input::{Event, Input};
+use crate::lists::{self, Line};
 use crate::output::Output;
 use crate::record::Record;
 
@@ -15,10 +16,19 @@ const BATCH: usize = 20_000;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Where a tool gets its records. A line or operand that is none is reported and skipped here.
-pub enum Records {
-    /// Each operand is an address or network.
+///
+/// Lines may be those of a published list (see [`lists`]). A line that means several networks is
+/// read as several records.
+pub struct Records {
+    source: Source,
+    /// The networks of the last line that are not handed out yet.
+    rest: std::vec::IntoIter<Address>,
+}
+
+enum Source {
+    /// Each operand is an address, a network or a range.
     Operands(std::vec::IntoIter<OsString>),
-    /// Each line is a record.
+    /// Each line is a record, or a line of a list.
     Lines(Box<Input>),
 }
 
@@ -39,40 +49,58 @@ impl Records {
         if operands.is_empty() || operands == ["-"] {
             return Self::of_files(vec![]);
         }
-        Records::Operands(operands.into_iter())
+        Self::of(Source::Operands(operands.into_iter()))
     }
 
     /// The records in these files; none, or `-`, is standard input.
     pub fn of_files(operands: Vec<OsString>) -> Self {
-        Records::Lines(Box::new(Input::new(operands)))
+        Self::of(Source::Lines(Box::new(Input::new(operands))))
+    }
+
+    fn of(source: Source) -> Self {
+        Records {
+            source,
+            rest: vec![].into_iter(),
+        }
     }
 
     /// The next record; with a deadline, [`Item::Idle`] comes again when that passes.
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<Item, Fault> {
         loop {
-            let not_one = match self {
-                Records::Operands(operands) => {
+            if let Some(address) = self.rest.next() {
+                return Ok(Item::Record(Record::new(address)));
+            }
+            let wrong = match &mut self.source {
+                Source::Operands(operands) => {
                     let Some(operand) = operands.next() else {
                         return Ok(Item::End);
                     };
-                    match Address::parse(operand.as_encoded_bytes()) {
-                        Some(address) => return Ok(Item::Record(Record::new(address))),
-                        None => operand.to_string_lossy().into_owned(),
+                    match lists::networks(operand.as_encoded_bytes()) {
+                        Some(networks) => {
+                            self.rest = networks.into_iter();
+                            continue;
+                        }
+                        None => no_address(operand.as_encoded_bytes()),
                     }
                 }
-                Records::Lines(input) => match input.next(deadline)? {
+                Source::Lines(input) => match input.next(deadline)? {
                     Event::Idle => return Ok(Item::Idle),
                     Event::End => return Ok(Item::End),
-                    Event::Data(line) => match Record::parse(line) {
-                        Ok(Some(record)) => return Ok(Item::Record(record)),
-                        Ok(None) => continue,
-                        Err(text) => {
-                            String::from_utf8_lossy(&text[..text.len().min(200)]).into_owned()
+                    Event::Data(line) => match lists::parse(line) {
+                        Ok(Line::Record(record)) => return Ok(Item::Record(record)),
+                        Ok(Line::Blank) => continue,
+                        Ok(Line::Form(form)) => {
+                            self.rest = form.banned.into_iter();
+                            match form.doubt {
+                                Some(doubt) => format!("{doubt} Only the first address is taken"),
+                                None => continue,
+                            }
                         }
+                        Err(text) => no_address(text),
                     },
                 },
             };
-            self.complain(format_args!("not an address: \"{not_one}\""));
+            self.complain(wrong);
         }
     }
 
@@ -119,11 +147,16 @@ impl Records {
 
     /// Reports a fault of the last record.
     pub fn complain(&self, what: impl Display) {
-        match self {
-            Records::Operands(_) => complain::bad_line("operand", what),
-            Records::Lines(input) => complain::bad_line(input.place(), what),
+        match &self.source {
+            Source::Operands(_) => complain::bad_line("operand", what),
+            Source::Lines(input) => complain::bad_line(input.place(), what),
         }
     }
+}
+
+fn no_address(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&text[..text.len().min(200)]);
+    format!("not an address: \"{text}\"")
 }
 
 #[cfg(test)]

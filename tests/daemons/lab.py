@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import names
 
@@ -27,7 +28,7 @@ def run(*command, **more):
 
 def put(path, text, mode=0o644):
     """Writes a file of the root."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     os.chmod(path, mode)
@@ -93,12 +94,12 @@ class Lab:
         self.children.append(child)
         return child
 
-    @staticmethod
-    def until(true, seconds=30):
-        """Waits for the daemon; the laboratory ends where it does not come."""
+    def until(self, true, seconds=30):
+        """Waits for the daemon; the laboratory ends with its last words where it does not come."""
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
+                subprocess.run(["tail", "-n", "20", "/var/log/syslog", *self.logs.values()], check=False)
                 raise SystemExit("the daemon does not answer")
             time.sleep(0.05)
 
@@ -141,6 +142,13 @@ class Lab:
         words = words.encode("unicode_escape").decode()
         self.tries.append((kind, count, address, words))
         return address
+
+    @staticmethod
+    def at_once(jobs, **more):
+        """Ten clients at a time, where the server pauses after a failure."""
+        with ThreadPoolExecutor(10) as pool:
+            for done in [pool.submit(*job, **more) for job in jobs]:
+                done.result()
 
     def keep(self):
         """Waits until the logs are quiet, ends the daemons and keeps what they wrote."""

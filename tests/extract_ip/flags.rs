@@ -213,7 +213,8 @@ fn wrong_usage() {
     }
 }
 
-/// Any pattern on any line takes time in proportion to its length: with backtracking this would not end.
+/// Any pattern on any line takes time in proportion to its length: with backtracking this would not
+/// end.
 #[test]
 fn hostile_lines_end() {
     let shell = Shell::new();

@@ -3,7 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod completions;
-#[path = "../common/help.rs"]
 mod help;
+mod house;
 mod manual;
 mod readme;

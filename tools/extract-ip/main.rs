@@ -2,6 +2,7 @@
 
 mod arguments;
 mod choose;
+mod complete;
 mod explain;
 mod extract;
 mod keep;

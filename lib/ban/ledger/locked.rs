@@ -3,7 +3,7 @@
 use rusqlite::{Params, Transaction, params};
 
 use super::Ban;
-use super::enter::forget_reminder;
+use super::forget::forget_reminder;
 use pipeban::time::Time;
 
 /// The number of bans that a firewall is told together.

@@ -66,6 +66,8 @@ pub struct Input {
     /// Whether the next bytes are the tail of a line that was cut.
     skipping: bool,
     progress: Option<Arc<Mutex<Progress>>>,
+    /// Whether an error ends the input.
+    fails: bool,
 }
 
 enum Filled {
@@ -91,7 +93,14 @@ impl Input {
             opened: 0,
             skipping: false,
             progress: None,
+            fails: false,
         }
+    }
+
+    /// From now on an operand that can't be opened or read to its end, and a line that is too long,
+    /// is an error of [`next`](Self::next). Without this it is reported, and the rest is read.
+    pub fn fail_on_error(&mut self) {
+        self.fails = true;
     }
 
     /// From now on shows a bar of progress, if standard error is a terminal, the operands are
@@ -215,7 +224,11 @@ impl Input {
                 self.block = self.held.start..self.held.start + whole_words(line);
                 self.held.start = self.held.end;
                 self.skipping = true;
-                complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
+                let what = "a line longer than 1 MiB was cut there";
+                if self.fails {
+                    return Err(Fault::new(self.place(), what));
+                }
+                complain::bad_line(self.place(), what);
                 return Ok(Filled::Some);
             }
             match self.fill(deadline)? {
@@ -254,6 +267,9 @@ impl Input {
                         self.opened += 1;
                         break self.source.insert(source);
                     }
+                    Err(e) if self.fails => {
+                        return Err(Fault::new(operand.to_string_lossy(), describe(&e)));
+                    }
                     Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
                 }
             },
@@ -282,6 +298,9 @@ impl Input {
             }
             Err(e) => {
                 // The data before the error is still good, and so are the other operands.
+                if self.fails {
+                    return Err(Fault::new(&source.name, describe(&e)));
+                }
                 complain::error(&source.name, describe(&e));
                 self.held.end = whole_words(&self.buffer[self.held.clone()]);
                 self.scanned = self.held.end;

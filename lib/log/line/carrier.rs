@@ -92,8 +92,8 @@ pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     (ended && !spaced && !number && name).then_some((at..at + end, goes_on))
 }
 
-/// Where a line goes on behind `17:`, as `grep -n` writes it.
-pub(super) fn line_number(text: &[u8], at: usize) -> Option<usize> {
+/// Where a text goes on behind a number and a colon, as `grep -n` writes it before a line.
+pub(super) fn number(text: &[u8], at: usize) -> Option<usize> {
     let digits = text[at..]
         .iter()
         .take(9)

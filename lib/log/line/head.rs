@@ -10,7 +10,7 @@
 //! | level | `<auth.info>` or `<4.6>`, as FreeBSD writes it; `auth.info` also behind the host |
 //! | host | a word of letters, digits, `.`, `-`, `_`, `/`, `@`, or an IPv6 address. A second one only if it is the same or the first is an address (relays) |
 //! | device | UniFi's `name,7483c2773b4f,model-version`, with a colon, in brackets, or neither |
-//! | number | digits and a colon: a Cisco's count |
+//! | number | digits and a colon: a Cisco's count; also before the stamp |
 //! | stamp | a second one, of the host whose line a relay passed on |
 //! | program | up to a colon with a blank behind it, perhaps with `[pid]` before that; or `name[pid]` and a blank |
 //!
@@ -18,7 +18,7 @@
 
 use memchr::memchr;
 
-use super::Stamp;
+use super::{Stamp, carrier};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -75,6 +75,10 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
     if text[at..].starts_with(b"1 ") {
         return rfc5424(text, at + 2, stamps);
     }
+    // A Cisco's count of lines.
+    let at = carrier::number(text, at)
+        .filter(|at| text.get(*at) == Some(&b' '))
+        .unwrap_or(at);
     let (at, close) = opened(text, at)?;
     let text_at = text.get(at..)?;
     if let Some((time, length)) = stamps.read(text_at) {
@@ -166,7 +170,7 @@ fn skip_blanks(text: &[u8], mut at: usize) -> usize {
     }
     // Colours, too, at any place where a part may begin.
     match text.get(at) {
-        Some(0x1b) => super::carrier::skip_junk(text, at),
+        Some(0x1b) => carrier::skip_junk(text, at),
         _ => at,
     }
 }

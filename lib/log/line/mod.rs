@@ -134,8 +134,14 @@ struct Opened {
     file: Option<Range<usize>>,
     text: Text,
     said: Said,
-    /// The stamp that the text begins with, if it was read already.
-    begun: Option<Begun>,
+    begins: Begins,
+}
+
+/// Whether a text begins with a stamp.
+enum Begins {
+    Unread,
+    With(Begun),
+    Without,
 }
 
 impl LineReader {
@@ -172,11 +178,12 @@ impl LineReader {
             Text::Verbatim(range) => &line[range.clone()],
             Text::Unescaped => &self.unescaped,
         };
-        let mut head = match (&opened.said.entry, opened.begun) {
+        let mut head = match (&opened.said.entry, opened.begins) {
             _ if cut == Cut::Yes => Head::default(),
             (Some(entry), _) => by_entry(line, entry, text),
-            (None, Some(begun)) => head::read(text, &begun),
-            (None, None) => match head::begin(text, &mut self.stamps) {
+            (None, Begins::With(begun)) => head::read(text, &begun),
+            (None, Begins::Without) => inside(text, &opened.said, &mut self.stamps),
+            (None, Begins::Unread) => match head::begin(text, &mut self.stamps) {
                 Some(begun) => head::read(text, &begun),
                 None => inside(text, &opened.said, &mut self.stamps),
             },
@@ -241,71 +248,84 @@ impl LineReader {
 
     /// Takes off what is around a line.
     fn open(&mut self, line: &[u8]) -> Opened {
-        let mut opened = Opened {
-            file: None,
-            text: Text::Verbatim(0..line.len()),
-            said: Said::default(),
-            begun: None,
-        };
         let mut at = match line.first() {
             Some(0 | 0x1b | 0xef) => carrier::skip_junk(line, 0),
             _ => 0,
         };
-        opened.begun = head::begin(&line[at..], &mut self.stamps);
-        if opened.begun.is_none()
-            && self.prefixed != Some(false)
-            && let Some((file, goes_on)) = carrier::file(line, at)
-        {
-            let mut behind = carrier::skip_junk(line, goes_on);
-            let mut begun = head::begin(&line[behind..], &mut self.stamps);
-            if begun.is_none()
-                && let Some(goes_on) = carrier::line_number(line, behind)
-            {
-                begun = head::begin(&line[goes_on..], &mut self.stamps);
-                behind = if begun.is_some() { goes_on } else { behind };
-            }
-            if begun.is_some() || carrier::is_path(&line[file.clone()]) {
-                at = behind;
-                (opened.file, opened.begun) = (Some(file), begun);
-            }
+        let mut file = None;
+        let mut begun = head::begin(&line[at..], &mut self.stamps);
+        if begun.is_none() && self.prefixed != Some(false) {
+            (file, at, begun) = self.behind_file(line, at);
         }
-        if self.prefixed.is_none() && (opened.file.is_some() || opened.begun.is_some()) {
-            self.prefixed = Some(opened.file.is_some());
+        if self.prefixed.is_none() && (file.is_some() || begun.is_some()) {
+            self.prefixed = Some(file.is_some());
         }
-        if opened.begun.is_none()
+        if begun.is_none()
             && let Some(goes_on) = carrier::compose(line, at)
         {
             at = goes_on;
-            opened.begun = head::begin(&line[at..], &mut self.stamps);
+            begun = head::begin(&line[at..], &mut self.stamps);
         }
-        opened.text = Text::Verbatim(at..line.len());
-        if let Some(begun) = &opened.begun {
+        let mut opened = Opened {
+            file,
+            text: Text::Verbatim(at..line.len()),
+            said: Said::default(),
+            begins: Begins::Without,
+        };
+        if let Some(begun) = begun {
             // The stamp may be a container's, with the line behind it.
             if let Some((text, piece)) = carrier::cri(line, at + begun.end) {
                 opened.said.time = begun.time;
                 opened.said.piece = Some(piece);
                 opened.text = Text::Verbatim(text..line.len());
-                opened.begun = None;
+                opened.begins = Begins::Unread;
+            } else {
+                opened.begins = Begins::With(begun);
             }
             return opened;
         }
-        self.unescaped.clear();
         let taken = match line.get(at) {
-            Some(b'{') => carrier::object(line, at, &mut self.stamps, &mut self.unescaped),
+            Some(b'{') => {
+                self.unescaped.clear();
+                carrier::object(line, at, &mut self.stamps, &mut self.unescaped)
+            }
             Some(b'0'..=b'9') => {
-                let text = carrier::octets(line, at).unwrap_or(at);
-                opened.text = Text::Verbatim(text..line.len());
-                None
+                let text = carrier::octets(line, at);
+                text.map(|text| (Text::Verbatim(text..line.len()), Said::default()))
             }
             Some(b't' | b'l' | b'c') => {
+                self.unescaped.clear();
                 carrier::logfmt(line, at, &mut self.stamps, &mut self.unescaped)
             }
             _ => None,
         };
         if let Some((text, said)) = taken {
-            (opened.text, opened.said) = (text, said);
+            (opened.text, opened.said, opened.begins) = (text, said, Begins::Unread);
         }
         opened
+    }
+
+    /// The file before a line, where the line goes on, and the stamp there.
+    fn behind_file(
+        &mut self,
+        line: &[u8],
+        at: usize,
+    ) -> (Option<Range<usize>>, usize, Option<Begun>) {
+        let Some((file, goes_on)) = carrier::file(line, at) else {
+            return (None, at, None);
+        };
+        let behind = carrier::skip_junk(line, goes_on);
+        let begun = head::begin(&line[behind..], &mut self.stamps);
+        if begun.is_none()
+            && let Some(goes_on) = carrier::number(line, behind)
+            && let Some(begun) = head::begin(&line[goes_on..], &mut self.stamps)
+        {
+            return (Some(file), goes_on, Some(begun));
+        }
+        if begun.is_some() || carrier::is_path(&line[file.clone()]) {
+            return (Some(file), behind, begun);
+        }
+        (None, at, None)
     }
 }
 

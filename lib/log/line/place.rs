@@ -157,7 +157,7 @@ fn could_be_date(text: &[u8], behind_word: bool) -> bool {
             let more = rest.iter().take(9).all(u8::is_ascii_digit);
             !(behind_word && more && rest.len() > 8)
         }
-        [first, ..] => first.is_ascii_alphabetic() || *first >= 0x80,
+        [first, ..] => first.is_ascii_uppercase(),
         [] => false,
     }
 }

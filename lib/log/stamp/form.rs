@@ -45,7 +45,8 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
         return None;
     }
     let mut ahead = *cursor;
-    if let Some(month) = ahead.month()
+    if !english_weekday(ahead.rest)
+        && let Some(month) = ahead.month()
         && let Some(fields) = after_month(&mut ahead, month)
     {
         *cursor = ahead;
@@ -54,7 +55,11 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     if let Some(fields) = numbered_month_after(cursor, &["Thg ", "thg ", "Tháng ", "tháng "]) {
         return Some(fields);
     }
-    cursor.weekday()?;
+    if english_weekday(cursor.rest) {
+        cursor.rest = &cursor.rest[3..];
+    } else {
+        cursor.weekday()?;
+    }
     _ = cursor.skip(b',');
     cursor.blanks()?;
     match cursor.first()? {
@@ -66,8 +71,26 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     }
 }
 
+/// Whether the first three letters are those of an English day, and all of the word.
+fn english_weekday(text: &[u8]) -> bool {
+    match text {
+        [a, b, c, b' ' | b',', ..] => {
+            let name = [a | 0x20, b | 0x20, c | 0x20];
+            matches!(
+                &name,
+                b"mon" | b"tue" | b"wed" | b"thu" | b"fri" | b"sat" | b"sun"
+            )
+        }
+        _ => false,
+    }
+}
+
 /// Whether a digit follows the first or the second word: few words of a log need be looked up.
 fn date_is_near(cursor: &Cursor) -> bool {
+    let near = &cursor.rest[..cursor.rest.len().min(40)];
+    if !near.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
     let mut ahead = *cursor;
     for _ in 0..2 {
         ahead.word();
@@ -306,6 +329,7 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     _ = cursor.skip(separator);
     fields.minute = cursor.digits(2, 2)?;
     cursor.skip(separator)?;
+    fields.seconds_from_end = Some(cursor.rest.len());
     fields.second = cursor.digits(2, 2)?;
     if separator == b'.' && cursor.first() == Some(b'.') {
         return None; // an address

@@ -4,16 +4,13 @@
 //! something open.
 
 mod cursor; // the parts of a stamp
-mod fast; // the two most frequent forms, where the minute is that of a line before
+mod fast; // stamps of the minute of a line before
 mod fields; // a stamp in its parts
 mod form; // all known forms
 mod format; // a form of one's own
 mod names; // months and days of the week in many languages
 mod order; // 03/30/2026 or 30/03/2026
 mod zones; // CEST and other names
-
-#[cfg(test)]
-mod tests;
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
@@ -86,9 +83,23 @@ impl StampReader {
         }
     }
 
+    /// The clock by which years are told, in place of the system's.
+    #[cfg(test)]
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.order.now = Some(now);
+    }
+
+    /// Takes over what another reader knows of the log, but for what it has read already.
+    #[cfg(test)]
+    pub(crate) fn go_on_from(&mut self, other: &StampReader) {
+        self.last = other.last;
+        self.order = other.order.clone();
+    }
+
     /// Begins another log, of which nothing is known; the zone is the same.
     pub fn begin_log(&mut self) {
         self.order.forget();
+        self.recent = Recent::default();
         self.last = None;
     }
 
@@ -99,13 +110,22 @@ impl StampReader {
             self.last = Some(time.0.div_euclid(1_000_000));
             return Some((time, length));
         }
+        let order = self.order.clone();
         let (fields, length) = form::read(text, &mut self.order)?;
+        if self.order != order {
+            self.recent = Recent::default();
+        }
         let time = self.time(&fields)?;
-        if fields.epoch.is_none() {
-            let clock = self.hour.start + i64::from(fields.minute * 60);
-            self.recent.remember(text, &fields, clock, self.hour.offset);
+        if fields.seconds_from_end.is_some() && fields.second < 60 && self.is_sure(&fields) {
+            let start = time.0.div_euclid(1_000_000) - i64::from(fields.second);
+            self.recent.remember(text, length, &fields, start);
         }
         Some((time, length))
+    }
+
+    /// Whether all seconds of the stamp's minute are as far ahead of UTC.
+    fn is_sure(&self, fields: &Fields) -> bool {
+        fields.offset.is_some() || self.hour.offset.is_some()
     }
 
     /// The length of the stamp that a text begins with. It is not remembered: such a text may be a remote party's.

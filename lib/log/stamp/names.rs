@@ -76,25 +76,33 @@ static NAMES: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
 
 /// A month by its name in one of the languages above, with or without a point, in any case.
 pub(super) fn month(name: &[u8]) -> Option<u32> {
-    let (first, rest) = named(name)?;
     // A name that is a day's too (Spanish mar) has the day first.
-    let month = if first == 0 { *rest.first()? } else { first };
-    Some(month.into())
+    named(name)
+        .into_iter()
+        .flatten()
+        .find(|month| *month > 0)
+        .map(u32::from)
 }
 
 /// Whether this is a day of the week in one of the languages above.
 pub(super) fn is_weekday(name: &[u8]) -> bool {
-    named(name).is_some_and(|(first, _)| first == 0)
+    named(name)[0] == Some(0)
 }
 
-/// What a name means, 0 a day; and the second meaning if it has two.
-fn named(name: &[u8]) -> Option<(u8, Vec<u8>)> {
+/// The meanings of a name, 0 for a day.
+fn named(name: &[u8]) -> [Option<u8>; 2] {
     let mut buffer = [0; LONGEST];
-    let name = lower(name, &mut buffer)?;
+    let Some(name) = lower(name, &mut buffer) else {
+        return [None; 2];
+    };
     let at = NAMES.partition_point(|(known, _)| *known < name);
-    let mut found = NAMES[at..].iter().take_while(|(known, _)| *known == name);
-    let first = found.next()?.1;
-    Some((first, found.map(|(_, month)| *month).collect()))
+    let meaning = |at: usize| {
+        NAMES
+            .get(at)
+            .filter(|(known, _)| *known == name)
+            .map(|(_, m)| *m)
+    };
+    [meaning(at), meaning(at + 1)]
 }
 
 /// The name without points at its end, in small letters; `None` if it is too long to be one.

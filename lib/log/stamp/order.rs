@@ -7,7 +7,7 @@ use super::form::century;
 use pipeban::time::Time;
 
 /// The order in which a log writes its dates, learnt from those that leave no doubt.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Order {
     /// A date of this log so far had the day first, or had the month first.
     day_first: Option<bool>,

@@ -140,6 +140,7 @@ impl Totals {
             address,
             count,
             span,
+            ..
         } = line;
         if let Some(throttle) = self.throttle {
             let (_, at) = span.unwrap_or((now, now));
@@ -198,9 +199,9 @@ impl Totals {
         self.bound.make_room(tables);
     }
 
-    /// Reports how many addresses were evicted, if any were.
+    /// Reports how many addresses were evicted, if any were: then the totals are wrong.
     pub fn report_evictions(&self) {
-        self.bound.report();
+        self.bound.report(true);
     }
 
     /// The totals of at least `least`, the highest first, then by address; of these, the first

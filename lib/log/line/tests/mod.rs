@@ -1,6 +1,7 @@
 //! Tables of heads and stamps, and what holds for all lines.
 
 mod heads;
+mod stamps;
 
 use super::*;
 
