@@ -1,10 +1,11 @@
 # Five failed logins in ten minutes at dovecot: banned for an hour.
 #
-# After a restart it goes on where it stopped. Windows are made whole again from the lines of the time before, counted
-# by their own time stamps; what is banned already is not banned twice.
+# After a restart it goes on where it stopped. Windows are made whole again from the lines before
+# that, counted by their own time stamps; nobody is banned twice.
 . "${0%/*}/parts"
 
-reads follow-log --from resume --replay 11m --state-file "${PIPEBAN_STATE%/*}/dovecot.db" /var/log/mail.log |
+reads follow-log --from resume --replay 11m \
+    --state-file "${PIPEBAN_STATE%/*}/dovecot.db" /var/log/mail.log |
     sifts extract-ip --preset dovecot --time |
     sifts count-ip --threshold 5 --within 10m |
     bans ban-ip --for 1h

@@ -22,5 +22,10 @@ for round in 1 2 3 4 5; do
     seconds "follow-log --once --from start $home/log"
     seconds "follow-log --once --from start --prefix $home/log"
 done | sort -k3 -k1n | awk '
-    { key = $3 " " $4 " " $5 " " $6 " " $7; n[key]++; if (n[key] == 3) { ms = $1 / 1e6; if (!base) base = ms
-      printf "%8.0f ms  %5.2f times cat  %d lines  %s\n", ms, ms / base, $2, key } }' | sed "s|$home/||g"
+    {
+        key = $3 " " $4 " " $5 " " $6 " " $7
+        if (++n[key] != 3) next
+        ms = $1 / 1e6
+        if (!base) base = ms
+        printf "%8.0f ms  %5.2f times cat  %d lines  %s\n", ms, ms / base, $2, key
+    }' | sed "s|$home/||g"

@@ -1,4 +1,4 @@
-//! Whole lines from pieces of a file.
+//! Lines, put together from the pieces of a file.
 
 use std::path::Path;
 
@@ -10,15 +10,16 @@ use pipeban::record::escape;
 /// Puts together the lines of one file; a half-written last line waits for its end.
 pub struct Lines {
     name: String,
-    /// Stands before each line: the file and a TAB, or nothing.
+    /// The text before each line: the file and a TAB, or nothing.
     prefix: Vec<u8>,
-    /// The beginning of the line whose end has not come; at most [`MAX_LINE`] bytes.
+    /// The beginning of a line whose end has not come; at most [`MAX_LINE`] bytes.
     half: Vec<u8>,
-    /// That line is longer; what is over is discarded.
+    /// That line is longer; the bytes over the limit are discarded.
     cut: bool,
 }
 
 impl Lines {
+    /// The lines of the file of this name, which stands before each line if `with_prefix`.
     pub fn new(shown: &Path, with_prefix: bool) -> Self {
         let mut prefix = Vec::new();
         if with_prefix {
@@ -56,7 +57,7 @@ impl Lines {
         self.hold(&rest[whole..]);
     }
 
-    /// Nothing more comes: what is held is a line.
+    /// Takes a half line for a line: no more text comes.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if !self.half.is_empty() {
             out.extend_from_slice(&self.prefix);
@@ -70,12 +71,13 @@ impl Lines {
         }
     }
 
-    /// Forgets the half line: its file is no longer what it was.
+    /// Forgets the half line: its file has other content now.
     pub fn forget(&mut self) {
         self.half.clear();
         self.cut = false;
     }
 
+    /// Adds bytes to the half line.
     fn hold(&mut self, bytes: &[u8]) {
         let room = MAX_LINE - self.half.len();
         self.half.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -1,190 +1,159 @@
-//! Where the follower stopped in each file, kept in the state.
+//! A position in a file, and the proof that a file holds it, whatever the file is called: its
+//! identity, its beginning, and the bytes before the position.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
 
-use pipeban::complain::describe;
-use pipeban::complain::{self, Fault};
-use pipeban::state::State;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+/// The number of bytes that are compared, at a file's beginning and before a position in it.
+pub const EDGE: usize = 1024;
 
-use crate::mark::{Id, Mark, Print};
-use crate::source::Source;
-
-/// A row for each file: the newest of a name is the log itself, others are rotated ones that are still read.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS positions (
-    path BLOB NOT NULL, dev INTEGER NOT NULL, ino INTEGER NOT NULL,
-    number INTEGER NOT NULL, real BLOB NOT NULL, offset INTEGER NOT NULL,
-    head_len INTEGER NOT NULL, head_hash INTEGER NOT NULL,
-    tail_len INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
-    PRIMARY KEY (path, dev, ino)) WITHOUT ROWID";
-
-pub struct Positions {
-    state: State,
-    /// Rows that are no longer true once the follower's own of the same name are written.
-    gone: Vec<(PathBuf, Id)>,
-    /// A disk may keep a writer waiting, which must not keep the follower from opening new files.
-    writer: Option<(SyncSender<Batch>, JoinHandle<()>)>,
+/// A file as the file system knows it. Once a file is deleted, another may get the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id {
+    /// The device number.
+    pub dev: u64,
+    /// The inode number.
+    pub ino: u64,
 }
 
-/// A position as it was kept.
-pub struct Kept {
-    pub id: Id,
-    pub real: PathBuf,
-    pub mark: Mark,
+impl From<&Metadata> for Id {
+    fn from(metadata: &Metadata) -> Self {
+        Id {
+            dev: metadata.dev(),
+            ino: metadata.ino(),
+        }
+    }
 }
 
-/// What is written at once: all of it, or nothing.
-struct Batch {
-    gone: Vec<(PathBuf, Id)>,
-    files: Vec<(PathBuf, u64, Kept)>,
+/// Bytes by their number and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// In bytes.
+    pub len: u64,
+    /// FNV-1a, 64 bits.
+    pub hash: u64,
 }
 
-impl Positions {
-    /// The thread that it starts has the signal mask of the caller.
-    pub fn open(file: Option<&Path>) -> Result<Self, Fault> {
-        let state = State::open(file, SCHEMA)?;
-        let own = State::open(file, SCHEMA)?;
-        let (sender, batches) = sync_channel(1);
-        let writer = std::thread::Builder::new().name("positions".into());
-        let writer = writer
-            .spawn(move || write_all(&own, batches))
-            .map_err(|e| Fault::new("positions", describe(&e)))?;
-        Ok(Positions {
-            state,
-            gone: Vec::new(),
-            writer: Some((sender, writer)),
-        })
-    }
-
-    /// What is kept for a name, the newest first.
-    pub fn load(&self, shown: &Path) -> Result<Vec<Kept>, Fault> {
-        self.state.run(|db| {
-            let query = "SELECT dev, ino, real, offset, head_len, head_hash, tail_len, tail_hash
-                FROM positions WHERE path = ? ORDER BY number DESC";
-            let mut query = db.prepare_cached(query)?;
-            query.query_map([key(shown)], kept)?.collect()
-        })
-    }
-
-    /// The greatest number in use, so that those of this run are greater.
-    pub fn last_number(&self) -> Result<u64, Fault> {
-        let query = "SELECT coalesce(max(number), 0) FROM positions";
-        self.state
-            .run(|db| db.query_row(query, [], |row| row.get::<_, i64>(0)))
-            .map(|number| number as u64)
-    }
-
-    /// This file is not followed any more.
-    pub fn forget(&mut self, shown: &Path, id: Id) {
-        self.gone.push((shown.into(), id));
-    }
-
-    /// Has the marks of these written; `false`, and nothing is, while earlier ones are still waiting for the disk.
-    pub fn save<'a>(&mut self, sources: impl Iterator<Item = &'a Source>) -> bool {
-        let Some((writer, _)) = &self.writer else {
-            return true;
-        };
-        let files = sources.map(|source| {
-            let kept = Kept {
-                id: source.id,
-                real: source.real.clone(),
-                mark: source.mark,
-            };
-            (source.shown.clone(), source.number, kept)
+impl Fingerprint {
+    /// The fingerprint of these bytes. It is kept on disk: every version must have the same hash.
+    pub fn of(bytes: &[u8]) -> Self {
+        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, b| {
+            (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
         });
-        let batch = Batch {
-            files: files.collect(),
-            gone: std::mem::take(&mut self.gone),
-        };
-        match writer.try_send(batch) {
-            Ok(()) => true,
-            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
-                self.gone = batch.gone;
-                false
+        Fingerprint {
+            len: bytes.len() as u64,
+            hash,
+        }
+    }
+}
+
+/// A position between two lines of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// In bytes.
+    pub offset: u64,
+    /// The file's first bytes, at most [`EDGE`].
+    pub head: Fingerprint,
+    /// The bytes before the position, at most [`EDGE`].
+    pub tail: Fingerprint,
+}
+
+/// The result of comparing a file with a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// The file holds the position.
+    Holds,
+    /// It begins alike, but ends before the position: a copy that was made earlier.
+    Shorter,
+    /// It holds other text.
+    Other,
+}
+
+impl Position {
+    /// The beginning of a file whose first bytes have this fingerprint.
+    pub fn beginning(head: Fingerprint) -> Self {
+        Position {
+            offset: 0,
+            head,
+            tail: Fingerprint::of(b""),
+        }
+    }
+
+    /// Compares a stream as [`fit`](Self::fit) compares a file. A stream that holds the position
+    /// has been read up to it.
+    pub fn fit_stream(&self, stream: &mut dyn Read) -> io::Result<Fit> {
+        let mut tail = Vec::new();
+        // The head of a position at the beginning lies behind it.
+        let mut taken = 0;
+        let mut head = None;
+        let mut piece = vec![0; 64 << 10];
+        while taken < self.offset.max(self.head.len) {
+            let end = if head.is_none() {
+                self.head.len
+            } else {
+                self.offset
+            };
+            let wanted = (end - taken).min(piece.len() as u64) as usize;
+            let n = stream.read(&mut piece[..wanted])?;
+            taken += n as u64;
+            tail.extend_from_slice(&piece[..n]);
+            if head.is_none() && (taken == self.head.len || n == 0) {
+                if Fingerprint::of(&tail) != self.head {
+                    return Ok(Fit::Other);
+                }
+                head = Some(());
             }
+            if n == 0 && wanted > 0 {
+                return Ok(Fit::Shorter);
+            }
+            tail.drain(..tail.len().saturating_sub(EDGE));
+        }
+        let tail = &tail[tail.len().saturating_sub(self.tail.len as usize)..];
+        Ok(if Fingerprint::of(tail) == self.tail {
+            Fit::Holds
+        } else {
+            Fit::Other
+        })
+    }
+
+    /// Compares a file's content. A position at the very beginning fits every file.
+    pub fn fit(&self, file: &File) -> io::Result<Fit> {
+        if self.head != fingerprint_at(file, 0, self.head.len)? {
+            return Ok(Fit::Other);
+        }
+        if file.metadata()?.len() < self.offset {
+            return Ok(Fit::Shorter);
+        }
+        let tail = fingerprint_at(
+            file,
+            self.offset.saturating_sub(self.tail.len),
+            self.tail.len,
+        )?;
+        Ok(if tail == self.tail {
+            Fit::Holds
+        } else {
+            Fit::Other
+        })
+    }
+}
+
+fn fingerprint_at(file: &File, offset: u64, len: u64) -> io::Result<Fingerprint> {
+    Ok(Fingerprint::of(&bytes_at(file, offset, len as usize)?))
+}
+
+/// The bytes at this offset, fewer at the file's end.
+pub fn bytes_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
     }
-
-    /// Waits until all is written.
-    pub fn close(&mut self) {
-        if let Some((sender, writer)) = self.writer.take() {
-            drop(sender);
-            // A thread that has panicked has said so.
-            let _ = writer.join();
-        }
-    }
-}
-
-fn write_all(state: &State, batches: Receiver<Batch>) {
-    let mut failing = false;
-    for batch in batches {
-        let result = state.run(|db| write(db, &batch));
-        // The lines are worth more than the position: they go on, and a full disk is told once.
-        if let Err(Fault::Error { place, what }) = &result
-            && !failing
-        {
-            complain::error(place, what);
-        }
-        failing = result.is_err();
-    }
-}
-
-fn write(db: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
-    // The deletions first: a new file may have got the numbers of a deleted one.
-    for (shown, id) in &batch.gone {
-        let delete = "DELETE FROM positions WHERE path = ? AND dev = ? AND ino = ?";
-        let mut delete = transaction.prepare_cached(delete)?;
-        delete.execute(params![key(shown), id.dev as i64, id.ino as i64])?;
-    }
-    for (shown, number, Kept { id, real, mark }) in &batch.files {
-        let insert = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        transaction.prepare_cached(insert)?.execute(params![
-            key(shown),
-            id.dev as i64,
-            id.ino as i64,
-            *number as i64,
-            real.as_os_str().as_bytes(),
-            mark.offset as i64,
-            mark.head.len as i64,
-            mark.head.hash as i64,
-            mark.tail.len as i64,
-            mark.tail.hash as i64,
-        ])?;
-    }
-    transaction.commit()
-}
-
-/// A name without the working directory in it.
-fn key(shown: &Path) -> Vec<u8> {
-    // Fails for an empty name only.
-    let path = std::path::absolute(shown).unwrap_or_else(|_| shown.into());
-    path.as_os_str().as_bytes().to_vec()
-}
-
-fn kept(row: &Row) -> rusqlite::Result<Kept> {
-    let number = |i| row.get::<_, i64>(i).map(|n| n as u64);
-    let real: Vec<u8> = row.get(2)?;
-    Ok(Kept {
-        id: Id {
-            dev: number(0)?,
-            ino: number(1)?,
-        },
-        real: OsStr::from_bytes(&real).into(),
-        mark: Mark {
-            offset: number(3)?,
-            head: Print {
-                len: number(4)?,
-                hash: number(5)?,
-            },
-            tail: Print {
-                len: number(6)?,
-                hash: number(7)?,
-            },
-        },
-    })
+    bytes.truncate(filled);
+    Ok(bytes)
 }

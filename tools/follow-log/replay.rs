@@ -1,4 +1,5 @@
-//! What was read before already and is wanted again: the lines of the last while before a mark, by their own time stamps.
+//! The lines of the last while before a position, by their own time stamps: they were printed
+//! before and are wanted again.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,18 +9,19 @@ use pipeban::input::MAX_LINE;
 use pipeban::time::{Time, Zone};
 use pipeban_log::line::LineReader;
 
-use crate::mark::bytes_at;
-use crate::past::{Content, Old};
+use crate::position::bytes_at;
+use crate::rotated::{Content, Rotated};
 
-/// A file is looked at in pieces of this size, in bytes.
+/// Files are searched in pieces of this size, in bytes.
 const PIECE: u64 = 64 << 10;
 
-/// The lines before `end` of `holder`, and of `older` logs (newest first), whose stamps are at most `within` before the
-/// last one; oldest first. `None` if the last lines have no time stamp.
+/// The lines before the offset `end` of `holder`, and of `older` files (the newest first), whose
+/// stamps are at most `within` before the last one; the oldest first. `None` if the last lines have
+/// no time stamp.
 pub fn before(
-    holder: &Old,
+    holder: &Rotated,
     end: u64,
-    older: &[Old],
+    older: &[Rotated],
     within: Duration,
 ) -> io::Result<Option<Vec<Content>>> {
     let Some(last) = last_stamp(&last_bytes(holder.content()?, end)?) else {
@@ -38,7 +40,7 @@ pub fn before(
     Ok(Some(wanted))
 }
 
-/// What precedes `end`, at least a piece of it.
+/// The last bytes before `end`: at least one piece, where there are as many.
 fn last_bytes(content: Content, end: u64) -> io::Result<Vec<u8>> {
     match content {
         Content::Plain(file) => {
@@ -56,7 +58,8 @@ fn last_bytes(content: Content, end: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Adds the lines of one file up to `end` that are not earlier than `from`; whether the file before it may have some too.
+/// Adds the lines of one file up to `end` that are not earlier than `from`; true if the file before
+/// it may have some too.
 fn lines_since(
     content: Content,
     end: u64,
@@ -85,8 +88,8 @@ fn lines_since(
     Ok(more)
 }
 
-/// The beginning of a line that is earlier than `from`, not far before the first that is not; at the file's
-/// beginning also whether all its lines are wanted.
+/// The offset of a line that is earlier than `from`, not far before the first line that is not;
+/// else 0. True if all lines of the file are wanted.
 fn find_begin(file: &File, end: u64, from: Time) -> io::Result<(u64, bool)> {
     let mut step = PIECE;
     loop {
@@ -124,10 +127,10 @@ fn last_stamp(bytes: &[u8]) -> Option<Time> {
 /// A stream from its first line on whose time stamp is not earlier than `from`.
 struct Since {
     stream: BufReader<Box<dyn Read + Send>>,
-    /// `None` once that line was met.
+    /// `None` once that line was found.
     from: Option<Time>,
     stamps: LineReader,
-    /// What of that line is still to be handed on.
+    /// The part of that line that is still to be handed on.
     line: Vec<u8>,
 }
 

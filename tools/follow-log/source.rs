@@ -1,7 +1,7 @@
-//! One followed file: it is read on from where it was, as long as it still holds there what it held.
+//! One followed file. It is read on from its position as long as it holds the same bytes there.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -11,56 +11,65 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 use crate::lines::Lines;
-use crate::mark::{EDGE, Id, Mark, Print, bytes_at};
+use crate::position::{EDGE, Fingerprint, Id, Position, bytes_at};
 
-/// What one read asks for, in bytes.
+/// The size of one read, in bytes.
 const PIECE: usize = 256 << 10;
 
-/// A buffer for [`Source::read`] and [`Past::read`], shared by all files.
+/// A buffer for [`Source::read`], shared by all files.
 pub fn buffer() -> Box<[u8]> {
     vec![0; EDGE + PIECE].into_boxed_slice()
 }
 
-/// What a read found.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// There may be more.
     More,
+    /// The file's end was reached.
     End,
-    /// The file is not the one that was read: truncated, perhaps grown again since.
+    /// The file holds other bytes than before: it was truncated, and may have grown since.
     Replaced,
 }
 
+/// A file that is followed.
 pub struct Source {
     file: File,
+    /// Its identity.
     pub id: Id,
     /// Its name as a user knows it.
     pub shown: PathBuf,
     /// Its name without symbolic links, when it was last looked up.
     pub real: PathBuf,
-    /// Counts the files of one follower, so that the newest of a name is known.
+    /// Greater than that of the files which had the name before.
     pub number: u64,
+    /// Its lines.
     pub lines: Lines,
-    /// The file's first bytes, and those before `position`; at most `EDGE` of each.
+    /// The file's first bytes, at most `EDGE`.
     head: Vec<u8>,
+    /// The bytes before `offset`, at most `EDGE`.
     tail: Vec<u8>,
-    /// Up to where it was read.
-    position: u64,
+    /// The end of the part that was read.
+    offset: u64,
     /// The end of its last whole line.
-    pub mark: Mark,
-    /// Truncated while it was followed: a writer that keeps its own offset leaves a hole before its next line.
+    pub position: Position,
+    /// It was truncated while it was followed: a writer that keeps its own offset leaves a hole
+    /// before its next line.
     may_have_hole: bool,
-    /// The beginning of what it held before it was truncated, until it is proven that nothing came in between.
-    pub before: Option<Print>,
-    /// What it began with when that was proven.
+    /// The beginning that it had before it was truncated, until it is proven that no other content
+    /// was written, copied and truncated in between.
+    pub before: Option<Fingerprint>,
+    /// The beginning that it had when that was proven.
     proven: Vec<u8>,
     /// It no longer has the name under which it was found.
     pub retired: bool,
-    /// No name at all is left of it.
+    /// It has no name at all.
     pub unlinked: bool,
+    /// When it last gave text.
     pub last_read: Instant,
-    /// Waits in the queue to be read.
+    /// It waits in the queue to be read.
     pub queued: bool,
-    /// Its mark has moved since it was saved.
+    /// Its position has moved since it was saved.
     pub unsaved: bool,
 }
 
@@ -78,11 +87,11 @@ impl Source {
             id: Id::from(&file.metadata()?),
             head: bytes_at(&file, 0, before as usize)?,
             tail: bytes_at(&file, offset - before, before as usize)?,
-            position: offset,
-            mark: Mark {
+            offset,
+            position: Position {
                 offset,
-                head: Print::of(b""),
-                tail: Print::of(b""),
+                head: Fingerprint::of(b""),
+                tail: Fingerprint::of(b""),
             },
             file,
             shown,
@@ -98,26 +107,26 @@ impl Source {
             queued: false,
             unsaved: true,
         };
-        source.set_mark(offset, Print::of(&source.tail));
+        source.set_position(offset, Fingerprint::of(&source.tail));
         Ok(source)
     }
 
     /// Reads a piece and appends the whole lines to `out`.
     pub fn read(&mut self, buffer: &mut [u8], out: &mut Vec<u8>) -> io::Result<Progress> {
-        if self.may_have_hole && self.position == 0 {
+        if self.may_have_hole && self.offset == 0 {
             self.skip_hole();
         }
-        // What was read before is read again and compared: a file that was truncated and has
-        // grown past the old position differs there, and one that did not grow so far is too short.
+        // The last bytes are read again and compared: a file that was truncated and has grown past
+        // the old offset differs there, and one that has not grown so far is too short.
         let known = self.tail.len();
-        let n = match self.file.read_at(buffer, self.position - known as u64) {
+        let n = match self.file.read_at(buffer, self.offset - known as u64) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Progress::More),
             other => other?,
         };
         if n < known || buffer[..known] != self.tail {
             return Ok(Progress::Replaced);
         }
-        if self.position == 0 && !buffer[..n].starts_with(&self.proven) {
+        if self.offset == 0 && !buffer[..n].starts_with(&self.proven) {
             return Ok(Progress::Replaced);
         }
         if n == known {
@@ -131,15 +140,18 @@ impl Source {
             self.may_have_hole = piece.is_empty();
         }
         self.lines.push(piece, out);
-        if self.head.len() < EDGE && self.head.len() as u64 == self.position {
+        if self.head.len() < EDGE && self.head.len() as u64 == self.offset {
             let end = n.min(known + EDGE - self.head.len());
             self.head.extend_from_slice(&buffer[known..end]);
         }
-        self.position += (n - known) as u64;
+        self.offset += (n - known) as u64;
         if let Some(newline) = memrchr(b'\n', &buffer[known..n]) {
             let end = known + newline + 1;
-            let offset = self.position - (n - end) as u64;
-            self.set_mark(offset, Print::of(&buffer[end.saturating_sub(EDGE)..end]));
+            let offset = self.offset - (n - end) as u64;
+            self.set_position(
+                offset,
+                Fingerprint::of(&buffer[end.saturating_sub(EDGE)..end]),
+            );
         }
         self.tail.clear();
         self.tail
@@ -153,66 +165,67 @@ impl Source {
         })
     }
 
-    /// Begins again at the beginning, after the file was truncated.
+    /// Goes back to the beginning, after the file was truncated.
     pub fn restart(&mut self) {
-        if self.mark.head.len > 0 {
-            self.before = Some(self.mark.head);
+        if self.position.head.len > 0 {
+            self.before = Some(self.position.head);
         }
         self.proven.clear();
         self.lines.forget();
         self.head.clear();
         self.tail.clear();
-        self.position = 0;
+        self.offset = 0;
         self.may_have_hole = true;
-        self.set_mark(0, Print::of(b""));
+        self.set_position(0, Fingerprint::of(b""));
     }
 
-    /// What a truncated file begins with now, if it holds anything yet.
+    /// The first bytes that the file holds now, at most `EDGE`.
     pub fn beginning(&self) -> io::Result<Vec<u8>> {
         bytes_at(&self.file, 0, EDGE)
     }
 
-    /// Nothing was written, copied and truncated again since the last lines that were read: this is what follows them.
+    /// Accepts this beginning of a truncated file as the text that follows the last lines read: no
+    /// other content was written, copied and truncated in between.
     pub fn prove(&mut self, beginning: Vec<u8>) {
         self.before = None;
-        self.mark.head = Print::of(&beginning);
+        self.position.head = Fingerprint::of(&beginning);
         self.proven = beginning;
     }
 
-    /// Nothing more is expected: the half line at the end, if there is one, is a line.
+    /// Takes a half line at the end for a line: no more text is expected.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.lines.finish(out);
-        self.set_mark(self.position, Print::of(&self.tail));
+        self.set_position(self.offset, Fingerprint::of(&self.tail));
     }
 
-    /// When it was made, where the file system knows.
+    /// When the file was made, where the file system knows.
     pub fn made(&self) -> Option<SystemTime> {
         self.file.metadata().ok()?.created().ok()
     }
 
-    /// Looks whether the file still has a name.
+    /// Notes whether the file still has a name.
     pub fn check_links(&mut self) {
         use std::os::unix::fs::MetadataExt;
         self.unlinked = self.file.metadata().is_ok_and(|m| m.nlink() == 0);
     }
 
-    fn set_mark(&mut self, offset: u64, tail: Print) {
-        // The head as far as it lies before the mark: the rest of it may still be a half line.
+    fn set_position(&mut self, offset: u64, tail: Fingerprint) {
+        // Only as far as it lies before the position: the rest of it may still be a half line.
         let head = &self.head[..self.head.len().min(offset as usize)];
-        self.mark = Mark {
+        self.position = Position {
             offset,
-            head: Print::of(head),
+            head: Fingerprint::of(head),
             tail,
         };
         self.unsaved = true;
     }
 
-    /// Where the file begins with a hole, goes to its end.
+    /// Goes to the end of a hole at the file's beginning.
     fn skip_hole(&mut self) {
         match lseek(&self.file, 0, Whence::SeekData) {
-            Ok(data) if data > 0 => self.position = data as u64,
+            Ok(data) if data > 0 => self.offset = data as u64,
             Ok(_) | Err(Errno::ENXIO) => {}
-            // The file system knows no holes; then the zeros are read.
+            // Where the file system knows no holes the zeros are read.
             Err(_) => {}
         }
     }
@@ -230,30 +243,4 @@ pub fn last_line(file: &File) -> io::Result<u64> {
         end = begin;
     }
     Ok(0)
-}
-
-/// The rest of a file that nobody writes to any more: a copy, or a compressed old log.
-pub struct Past {
-    pub reader: Box<dyn Read>,
-    /// The log whose old lines these are.
-    pub shown: PathBuf,
-    pub lines: Lines,
-}
-
-impl Past {
-    /// Reads a piece and appends the whole lines to `out`; at the end also a last one without newline.
-    pub fn read(&mut self, buffer: &mut [u8], out: &mut Vec<u8>) -> io::Result<Progress> {
-        match self.reader.read(buffer) {
-            Ok(0) => {
-                self.lines.finish(out);
-                Ok(Progress::End)
-            }
-            Ok(n) => {
-                self.lines.push(&buffer[..n], out);
-                Ok(Progress::More)
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(Progress::More),
-            Err(e) => Err(e),
-        }
-    }
 }

@@ -11,14 +11,16 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pipeban::complain::Fault;
 use pipeban::figures;
 
-/// The signals that end a follower, which first keeps its position.
+/// The signals that end a follower, after it has kept its position.
 const ENDING: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
 
+/// The ending signals, taken as events.
 pub struct Stop {
     signals: SignalFd,
 }
 
 impl Stop {
+    /// Blocks the signals for this thread and those that it starts.
     pub fn new() -> Result<Self, Fault> {
         let mask = SigSet::from_iter(ENDING);
         let make = || {
@@ -29,7 +31,7 @@ impl Stop {
         Ok(Stop { signals })
     }
 
-    /// The signal that has come.
+    /// The signal that has come, if one has.
     pub fn asked(&self) -> Result<Option<Signal>, Fault> {
         let read = self
             .signals
@@ -38,11 +40,12 @@ impl Stop {
         Ok(read.and_then(|s| Signal::try_from(s.ssi_signo as i32).ok()))
     }
 
-    /// Waits until some of `news` can be read, a time or a signal comes. The error is that the output's reader went away:
-    /// a follower with nothing to write would never notice, and the rest of its pipeline would wait for ever.
+    /// Waits until one of `events` can be read, the time comes or a signal does. It is an error
+    /// that the output's reader went away: a follower with nothing to write would never notice, and
+    /// the rest of its pipeline would wait for ever.
     pub fn wait(
         &self,
-        news: [BorrowedFd; 2],
+        events: [BorrowedFd; 2],
         until: Option<Instant>,
     ) -> Result<Option<Signal>, Fault> {
         let timeout = until.map_or(PollTimeout::NONE, |t| {
@@ -51,10 +54,10 @@ impl Stop {
         });
         let out = io::stdout();
         let mut fds = vec![
-            PollFd::new(news[0], PollFlags::POLLIN),
-            PollFd::new(news[1], PollFlags::POLLIN),
+            PollFd::new(events[0], PollFlags::POLLIN),
+            PollFd::new(events[1], PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            // Without events to wait for, only errors and a hang-up are told.
+            // Without events to wait for, poll(2) tells only errors and a hang-up.
             PollFd::new(out.as_fd(), PollFlags::empty()),
         ];
         fds.extend(figures::asked().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
@@ -76,7 +79,7 @@ impl AsFd for Stop {
     }
 }
 
-/// Ends as the signal would have ended it, so that a shell sees the cause.
+/// Ends this process by the signal, so that a shell sees the cause.
 pub fn die(signal: Signal) -> ! {
     let _ = SigSet::from(signal).thread_unblock();
     let _ = raise(signal);

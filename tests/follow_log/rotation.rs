@@ -1,0 +1,340 @@
+//! follow-log over real files: every kind of rotation, live and while nobody follows.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use crate::common::{Outcome, wait_until};
+
+/// A running follower in a directory of its own, and the lines that it has printed.
+struct Follower {
+    child: Child,
+    printed: Arc<Mutex<String>>,
+}
+
+impl Follower {
+    fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let mut child = follow_log(directory, arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let printed = Arc::new(Mutex::new(String::new()));
+        let (mut lines, all) = (
+            BufReader::new(child.stdout.take().unwrap()),
+            printed.clone(),
+        );
+        std::thread::spawn(move || {
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).unwrap() > 0 {
+                *all.lock().unwrap() += &String::from_utf8_lossy(&line);
+                line.clear();
+            }
+        });
+        Follower { child, printed }
+    }
+
+    fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn follow_log(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_follow-log"));
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env("PIPEBAN_STATE", directory.join("state.db"));
+    command
+}
+
+fn shell(directory: &Path, script: &str) {
+    let status = Command::new("sh")
+        .args(["-ec", script])
+        .current_dir(directory)
+        .status();
+    assert!(status.unwrap().success(), "{script}");
+}
+
+/// Runs to the end; returns standard output, standard error and the exit status.
+fn once(directory: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
+    let mut command = follow_log(directory, &[&["--once"], arguments].concat());
+    let outcome = Outcome::from(command.output().unwrap());
+    (outcome.out, outcome.err, outcome.status)
+}
+
+/// Changes of a log, and the lines printed after each, which are single words.
+type Steps = &'static [(&'static str, &'static str)];
+
+/// Rotations of `log`. Live, each step is taken when the lines of the one before were printed.
+const ROTATIONS: &[(&str, Steps)] = &[
+    (
+        "rename and create",
+        &[
+            ("echo a > log", "a"),
+            ("mv log log.1; echo b > log", "b"),
+            // A writer that was not told yet.
+            ("echo c >> log.1; echo d >> log", "c d"),
+            ("mv log.1 log.2; mv log log.1; echo e > log", "e"),
+        ],
+    ),
+    (
+        "renamed twice at once",
+        &[
+            ("echo a > log", "a"),
+            (
+                "echo b >> log; mv log log.1; echo c > log;
+                 mv log.1 log.2; mv log log.1; echo d > log",
+                "b c d",
+            ),
+        ],
+    ),
+    (
+        "copied and truncated",
+        &[
+            ("seq 1 3 > log", "1 2 3"),
+            ("cp log log.1; : > log; echo 4 >> log", "4"),
+            // Grown past the old position, which was 2.
+            (
+                "mv log.1 log.2; cp log log.1; : > log; seq 5 9 >> log",
+                "5 6 7 8 9",
+            ),
+        ],
+    ),
+    (
+        "written, copied and truncated at once",
+        &[
+            ("seq 1 3 > log", "1 2 3"),
+            ("echo 4 >> log; cp log log.1; : > log; echo 5 >> log", "4 5"),
+            (
+                "echo 6 >> log; mv log.1 log.2; cp log log.1; : > log; echo 7 >> log;
+                 mv log.2 log.3; mv log.1 log.2; cp log log.1; : > log; echo 8 >> log",
+                "6 7 8",
+            ),
+        ],
+    ),
+    (
+        "deleted and created",
+        &[
+            ("echo a > log", "a"),
+            ("rm log; echo b > log", "b"),
+            ("rm log", ""),
+            ("echo c > log", "c"),
+        ],
+    ),
+    (
+        "a link that moves",
+        &[
+            ("mkdir d; echo a > d/x-8.log; ln -s d/x-8.log log", "a"),
+            ("echo b > d/x-9.log; ln -sfn d/x-9.log log", "b"),
+            (
+                "echo c > d/x-10.log; echo d > d/x-11.log; ln -sfn d/x-11.log log",
+                "c d",
+            ),
+        ],
+    ),
+    (
+        "half a line",
+        &[
+            ("printf 'a\\nb' > log", "a"),
+            ("printf 'b\\nc' >> log", "bb"),
+            ("printf '\\n' >> log", "c"),
+        ],
+    ),
+    (
+        "a writer that keeps its offset",
+        &[
+            ("echo abc > log", "abc"),
+            (
+                ": > log; printf 'd\\n' | dd of=log bs=1 seek=100000 conv=notrunc 2> dd",
+                "d",
+            ),
+            ("echo e >> log", "e"),
+        ],
+    ),
+];
+
+#[test]
+fn rotations_live() {
+    for (name, steps) in ROTATIONS {
+        let home = tempfile::tempdir().unwrap();
+        let follower = Follower::start(home.path(), &["--from", "start", "log"]);
+        let mut expected = String::new();
+        for (script, words) in *steps {
+            shell(home.path(), script);
+            words
+                .split_whitespace()
+                .for_each(|w| expected += &format!("{w}\n"));
+            wait_until(&format!("{name}: {script}: {expected:?}"), || {
+                follower.printed().len() >= expected.len()
+            });
+            assert_eq!(follower.printed(), expected, "{name}: {script}");
+        }
+    }
+}
+
+#[test]
+fn rotations_between_runs() {
+    for (name, steps) in ROTATIONS {
+        let home = tempfile::tempdir().unwrap();
+        for (script, words) in *steps {
+            shell(home.path(), script);
+            let (mut got, _, _) = once(home.path(), &["--from", "resume", "log"]);
+            got = got.replace('\n', " ");
+            // Rotated files are read before the log itself.
+            assert_eq!(got.trim_end(), *words, "{name}: {script}");
+        }
+    }
+}
+
+#[test]
+fn names_that_come_later() {
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--from", "start", "--prefix", "late/a.log", "v*/*.log"];
+    let follower = Follower::start(home.path(), &arguments);
+    let mut expected = String::new();
+    for (script, lines) in [
+        ("mkdir late; echo a > late/a.log", "late/a.log\ta\n"),
+        (
+            "mkdir v1; echo b > v1/x.log; echo no > v1/x.txt",
+            "v1/x.log\tb\n",
+        ),
+        ("mkdir t; echo c > t/y.log; mv t v2", "v2/y.log\tc\n"),
+        // The directory is moved and made anew; the old file is still written to.
+        (
+            "mv late old; mkdir late; echo d > late/a.log",
+            "late/a.log\td\n",
+        ),
+        ("echo e >> old/a.log", "late/a.log\te\n"),
+        // Old logs that a pattern happens to match are known by name and identity.
+        ("mv v1/x.log v1/x.1.log; echo f > v1/x.log", "v1/x.log\tf\n"),
+        (
+            "cp v1/x.log v1/x.2.log; : > v1/x.log; echo g >> v1/x.log",
+            "v1/x.log\tg\n",
+        ),
+    ] {
+        shell(home.path(), script);
+        expected += lines;
+        wait_until(&format!("{script}: {expected:?}"), || {
+            follower.printed().len() >= expected.len()
+        });
+        assert_eq!(follower.printed(), expected, "{script}");
+    }
+}
+
+#[test]
+fn where_to_begin() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| once(home.path(), arguments);
+    shell(
+        home.path(),
+        "printf 'a\\nb\\nhalf' > log; echo old > log.1; touch -d yesterday log.1",
+    );
+    let out = |text: &str| (text.into(), String::new(), Some(i32::from(text.is_empty())));
+    assert_eq!(run(&["log"]), out(""));
+    assert_eq!(run(&["--from", "end", "log"]), out(""));
+    assert_eq!(run(&["--from", "resume", "log"]), out(""));
+    assert_eq!(run(&["--from", "start", "log"]), out("a\nb\n"));
+    assert_eq!(run(&["--from", "start", "lo*"]), out("old\na\nb\n"));
+    shell(home.path(), "printf ' whole\\n' >> log");
+    assert_eq!(run(&["--from", "resume", "log"]), out("half whole\n"));
+    assert_eq!(run(&["--from", "resume", "log"]), out(""));
+    // A follower with a state of its own has not read anything yet.
+    let own = ["--from", "resume", "--state-file", "own.db", "log"];
+    assert_eq!(run(&own), out("a\nb\nhalf whole\n"));
+    let missing = "follow-log: missing: no such file\n";
+    assert_eq!(run(&["missing"]), (String::new(), missing.into(), Some(2)));
+}
+
+#[test]
+fn long_lines_and_odd_bytes() {
+    let home = tempfile::tempdir().unwrap();
+    let long = vec![b'x'; 3 << 20];
+    let text = [b"a\0\xff\r\n", &long[..], b"\nb\n"].concat();
+    std::fs::write(home.path().join("log"), &text).unwrap();
+    let mut command = follow_log(home.path(), &["--once", "--from", "start", "log"]);
+    let output = command.output().unwrap();
+    let expected = [b"a\0\xff\r\n", &long[..1 << 20], b"\nb\n"].concat();
+    assert!(output.stdout == expected);
+    assert_eq!(output.status.code(), Some(2));
+    let error = "follow-log: log: a line longer than 1 MiB was cut there\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), error);
+}
+
+#[test]
+fn a_signal_keeps_the_position_and_a_gone_reader_ends_it() {
+    let home = tempfile::tempdir().unwrap();
+    shell(home.path(), "echo a > log");
+    let mut follower = Follower::start(home.path(), &["--from", "start", "log"]);
+    wait_until("a", || follower.printed() == "a\n");
+    let pid = follower.child.id().to_string();
+    shell(home.path(), &format!("kill {pid}"));
+    // It dies of the signal itself, so that a shell sees why.
+    assert_eq!(follower.child.wait().unwrap().code(), None);
+    shell(home.path(), "echo b >> log");
+    assert_eq!(once(home.path(), &["--from", "resume", "log"]).0, "b\n");
+
+    let mut child = follow_log(home.path(), &["log"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    // Nothing is written to the log: the end of the reader alone ends it.
+    child.wait().unwrap();
+}
+
+#[test]
+fn replay_by_time_stamps() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        once(
+            home.path(),
+            &[&["--from", "resume", "log"], arguments].concat(),
+        )
+    };
+    let line = |time: &str| format!("2026-03-30T{time}+09:00 x\n");
+    let write = |name: &str, times: &[&str]| {
+        let text: String = times.iter().map(|t| line(t)).collect();
+        std::fs::write(home.path().join(name), text).unwrap();
+    };
+    let out = |times: &[&str]| {
+        let text: String = times.iter().map(|t| line(t)).collect();
+        (text, String::new(), Some(i32::from(times.is_empty())))
+    };
+    let (a, b, c) = ("02:00:00", "02:10:00", "02:19:00");
+    write("log", &[a, b, c]);
+    assert_eq!(run(&[]), out(&[a, b, c]));
+    assert_eq!(run(&["--replay", "5m"]), out(&[c]));
+    assert_eq!(run(&["--replay", "9m"]), out(&[b, c]));
+    // The position is where it was.
+    assert_eq!(run(&[]), out(&[]));
+    let (d, e, f) = ("02:20:00", "02:21:00", "02:22:00");
+    shell(
+        home.path(),
+        "mv log log.1; gzip log.1; mv log.1.gz log.2.gz",
+    );
+    write("log.1", &[d]);
+    write("log", &[e]);
+    assert_eq!(run(&["--replay", "10m"]), out(&[b, c, d, e]));
+    shell(
+        home.path(),
+        &format!("echo '{}' >> log", line(f).trim_end()),
+    );
+    assert_eq!(run(&["--replay", "11m"]), out(&[b, c, d, e, f]));
+    assert_eq!(run(&["--replay", "3m"]), out(&[c, d, e, f]));
+    write("plain", &[]);
+    shell(home.path(), "rm log*; echo plain > log");
+    assert_eq!(run(&[]).0, "plain\n");
+    let (text, error, _) = run(&["--replay", "3m"]);
+    assert_eq!(text, "");
+    assert!(error.contains("no time stamp"), "{error}");
+    let wrong = once(home.path(), &["--replay", "3m", "log"]);
+    assert_eq!(wrong.2, Some(2));
+}

@@ -1,0 +1,51 @@
+//! The command line of follow-log.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use pipeban::time::parse_duration;
+
+/// Print the lines of growing logs as they come.
+///
+/// Each line is printed once and whole, whether a log is rotated by rename, by copying and
+/// truncating, or by delete and create. A pattern in quotes is followed too: files that match later
+/// are read from their beginning. A file may be missing at first. Without files, or with `-`,
+/// standard input is copied.
+///
+/// The position is kept for each file by name: two followers of one file need a state file each.
+#[derive(Parser)]
+#[command(name = "follow-log", version)]
+pub struct Arguments {
+    /// Logs, or quoted patterns of them (`'/var/log/nginx/*.log'`)
+    #[arg(value_name = "FILE|GLOB")]
+    pub files: Vec<PathBuf>,
+    /// Where to begin; `resume`: where it last stopped, also in the rotated file, or else at the
+    /// beginning
+    #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
+    pub from: From,
+    /// With `--from resume`, begin this much earlier, by the lines' own time stamps, so that
+    /// windows are whole again
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub replay: Option<Duration>,
+    /// Keep the position in this file (default: $PIPEBAN_STATE or the usual state)
+    #[arg(long, value_name = "FILE")]
+    pub state_file: Option<PathBuf>,
+    /// Stop at the end; a half-written last line is left for the next time
+    #[arg(long)]
+    pub once: bool,
+    /// Write the file's name and a TAB before each line
+    #[arg(long)]
+    pub prefix: bool,
+}
+
+/// Where a follower begins in a file that it has not followed before in this run.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum From {
+    /// At the beginning.
+    Start,
+    /// Behind the last whole line.
+    End,
+    /// At the position that the state holds.
+    Resume,
+}

@@ -1,0 +1,203 @@
+//! The positions that a follower has reached in its files, kept in the state.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use pipeban::complain::describe;
+use pipeban::complain::{self, Fault};
+use pipeban::state::State;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+
+use crate::position::{Fingerprint, Id, Position};
+
+/// A row for each file. The newest of a name is the log itself, the others are rotated files that
+/// are still read.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS positions (
+    path BLOB NOT NULL, dev INTEGER NOT NULL, ino INTEGER NOT NULL,
+    number INTEGER NOT NULL, real BLOB NOT NULL, offset INTEGER NOT NULL,
+    head_len INTEGER NOT NULL, head_hash INTEGER NOT NULL,
+    tail_len INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
+    PRIMARY KEY (path, dev, ino)) WITHOUT ROWID";
+
+/// The positions of all logs.
+pub struct Positions {
+    state: State,
+    /// Rows to delete once the new ones of the same name are written.
+    gone: Vec<(PathBuf, Id)>,
+    /// A thread of its own: a disk may keep it waiting, and meanwhile new files must be opened.
+    writer: Option<(SyncSender<Batch>, JoinHandle<()>)>,
+}
+
+/// A position of one file, as it is kept.
+pub struct Kept {
+    /// The file.
+    pub id: Id,
+    /// The file's path, without symbolic links, when the position was kept.
+    pub real: PathBuf,
+    /// The position up to which the lines are printed.
+    pub position: Position,
+}
+
+/// A row to write.
+pub struct Entry {
+    /// The log's name as a user knows it.
+    pub shown: PathBuf,
+    /// Greater than that of the files which had the name before.
+    pub number: u64,
+    /// The file and its position.
+    pub kept: Kept,
+}
+
+/// Changes that are written together, or not at all.
+struct Batch {
+    gone: Vec<(PathBuf, Id)>,
+    entries: Vec<Entry>,
+}
+
+impl Positions {
+    /// Opens the state and starts the thread that writes, which has the caller's signal mask.
+    pub fn open(file: Option<&Path>) -> Result<Self, Fault> {
+        let state = State::open(file, SCHEMA)?;
+        let own = State::open(file, SCHEMA)?;
+        let (sender, batches) = sync_channel(1);
+        let writer = std::thread::Builder::new().name("positions".into());
+        let writer = writer
+            .spawn(move || write_all(&own, batches))
+            .map_err(|e| Fault::new("positions", describe(&e)))?;
+        Ok(Positions {
+            state,
+            gone: Vec::new(),
+            writer: Some((sender, writer)),
+        })
+    }
+
+    /// The rows of a name, the newest first.
+    pub fn load(&self, shown: &Path) -> Result<Vec<Kept>, Fault> {
+        self.state.run(|db| {
+            let query = "SELECT dev, ino, real, offset, head_len, head_hash, tail_len, tail_hash
+                FROM positions WHERE path = ? ORDER BY number DESC";
+            let mut query = db.prepare_cached(query)?;
+            query.query_map([key(shown)], kept)?.collect()
+        })
+    }
+
+    /// The greatest number in use; those of this run must be greater.
+    pub fn last_number(&self) -> Result<u64, Fault> {
+        let query = "SELECT coalesce(max(number), 0) FROM positions";
+        self.state
+            .run(|db| db.query_row(query, [], |row| row.get::<_, i64>(0)))
+            .map(|number| number as u64)
+    }
+
+    /// Deletes a row with the next [`save`](Self::save): its file is not followed any more.
+    pub fn forget(&mut self, shown: &Path, id: Id) {
+        self.gone.push((shown.into(), id));
+    }
+
+    /// Hands rows to the writing thread; `false` if it is still busy with earlier ones.
+    pub fn save(&mut self, entries: Vec<Entry>) -> bool {
+        let Some((writer, _)) = &self.writer else {
+            return true;
+        };
+        let batch = Batch {
+            entries,
+            gone: std::mem::take(&mut self.gone),
+        };
+        match writer.try_send(batch) {
+            Ok(()) => true,
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                self.gone = batch.gone;
+                false
+            }
+        }
+    }
+
+    /// Waits until all is written.
+    pub fn close(&mut self) {
+        if let Some((sender, writer)) = self.writer.take() {
+            drop(sender);
+            // A thread that has panicked has said so.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Writes batches until no more can come.
+fn write_all(state: &State, batches: Receiver<Batch>) {
+    let mut failing = false;
+    for batch in batches {
+        let result = state.run(|db| write(db, &batch));
+        // Without a position the lines still go on. A full disk is told once.
+        if let Err(Fault::Error { place, what }) = &result
+            && !failing
+        {
+            complain::error(place, what);
+        }
+        failing = result.is_err();
+    }
+}
+
+/// Writes one batch in one transaction.
+fn write(db: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    // The deletions first: a new file may have got the numbers of a deleted one.
+    for (shown, id) in &batch.gone {
+        let delete = "DELETE FROM positions WHERE path = ? AND dev = ? AND ino = ?";
+        let mut delete = transaction.prepare_cached(delete)?;
+        delete.execute(params![key(shown), id.dev as i64, id.ino as i64])?;
+    }
+    for Entry {
+        shown,
+        number,
+        kept: Kept { id, real, position },
+    } in &batch.entries
+    {
+        let insert = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        transaction.prepare_cached(insert)?.execute(params![
+            key(shown),
+            id.dev as i64,
+            id.ino as i64,
+            *number as i64,
+            real.as_os_str().as_bytes(),
+            position.offset as i64,
+            position.head.len as i64,
+            position.head.hash as i64,
+            position.tail.len as i64,
+            position.tail.hash as i64,
+        ])?;
+    }
+    transaction.commit()
+}
+
+/// The name as it is kept: absolute.
+fn key(shown: &Path) -> Vec<u8> {
+    // Fails for an empty name only.
+    let path = std::path::absolute(shown).unwrap_or_else(|_| shown.into());
+    path.as_os_str().as_bytes().to_vec()
+}
+
+fn kept(row: &Row) -> rusqlite::Result<Kept> {
+    let number = |i| row.get::<_, i64>(i).map(|n| n as u64);
+    let real: Vec<u8> = row.get(2)?;
+    Ok(Kept {
+        id: Id {
+            dev: number(0)?,
+            ino: number(1)?,
+        },
+        real: OsStr::from_bytes(&real).into(),
+        position: Position {
+            offset: number(3)?,
+            head: Fingerprint {
+                len: number(4)?,
+                hash: number(5)?,
+            },
+            tail: Fingerprint {
+                len: number(6)?,
+                hash: number(7)?,
+            },
+        },
+    })
+}

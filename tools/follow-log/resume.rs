@@ -1,0 +1,112 @@
+//! Where a log begins that was followed in an earlier run.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::time::Duration;
+
+use pipeban::complain::{self, Fault, describe};
+
+use crate::holder;
+use crate::lookup::Found;
+use crate::position::{Fit, Id};
+use crate::positions::Positions;
+use crate::queue::Queue;
+use crate::replay;
+use crate::rotated::{Content, Rotated, between, by_id, rotated_files};
+
+/// Where the log itself begins.
+pub enum Begin {
+    /// At this offset, in bytes.
+    At(u64),
+    /// At the beginning: it was truncated since.
+    Truncated,
+}
+
+/// Queues the rest of the files that were rotated since, and tells where the log itself, `file`,
+/// goes on. `within`: lines of this time before the position are queued too.
+pub fn resume(
+    queue: &mut Queue,
+    positions: &mut Positions,
+    within: Option<Duration>,
+    (found, file): (&Found, &File),
+) -> Result<Begin, Fault> {
+    let fault = |e| Fault::new(found.shown.display(), describe(&e));
+    let id = Id::from(&file.metadata().map_err(fault)?);
+    let kept = positions.load(&found.shown)?;
+    for row in &kept {
+        positions.forget(&found.shown, row.id);
+    }
+    let Some((newest, older)) = kept.split_first() else {
+        return Ok(Begin::At(0));
+    };
+    for row in older.iter().rev().filter(|row| row.id != id) {
+        let file = by_id(&found.real, row.id).or_else(|| by_id(&row.real, row.id));
+        if let Some(mut file) = file.filter(|f| matches!(row.position.fit(f), Ok(Fit::Holds))) {
+            let sought = file.seek(SeekFrom::Start(row.position.offset));
+            queue.follow_rotated(sought.map(|_| Content::Plain(file)), found)?;
+        }
+    }
+    let position = newest.position;
+    let same = newest.id == id || position.tail.len > 0;
+    if same && matches!(position.fit(file), Ok(Fit::Holds)) {
+        if within.is_some() {
+            let own = file.try_clone().and_then(Rotated::of).map_err(fault)?;
+            let older = rotated_files(&found.real);
+            replay(queue, within, (&own, position.offset), &older, found)?;
+        }
+        return Ok(Begin::At(position.offset));
+    }
+    let place = holder::find(&position, Some(newest.id), &found.real)
+        .or_else(|| holder::find(&position, Some(newest.id), &newest.real));
+    match place {
+        Some(place) => {
+            let end = (&place.holder, position.offset);
+            replay(queue, within, end, &place.older, found)?;
+            let mut contents: Vec<_> = place.rest.into_iter().map(Ok).collect();
+            contents.extend(place.later.iter().map(Rotated::content));
+            if place.later.is_empty() {
+                let between = between(&newest.real, &found.real);
+                contents.extend(between.iter().map(Rotated::content));
+            }
+            for content in contents {
+                queue.follow_rotated(content, found)?;
+            }
+        }
+        None if position.offset > 0 => complain::note(
+            found.shown.display(),
+            "the file that was read last is gone; its last lines may be missing",
+        ),
+        None => {}
+    }
+    Ok(if newest.id == id {
+        Begin::Truncated
+    } else {
+        Begin::At(0)
+    })
+}
+
+/// Queues the lines of the last while before a position, which is an offset in its holder.
+fn replay(
+    queue: &mut Queue,
+    within: Option<Duration>,
+    (holder, end): (&Rotated, u64),
+    older: &[Rotated],
+    found: &Found,
+) -> Result<(), Fault> {
+    let Some(within) = within.filter(|_| end > 0) else {
+        return Ok(());
+    };
+    let contents = replay::before(holder, end, older, within);
+    match contents.map_err(|e| Fault::new(found.shown.display(), describe(&e)))? {
+        Some(contents) => {
+            for content in contents {
+                queue.read_last(&found.shown, content);
+            }
+        }
+        None => complain::note(
+            found.shown.display(),
+            "its last lines have no time stamp, so none are replayed",
+        ),
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! When the positions of followed files are written to the state.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pipeban::complain::{self, Fault};
+
+use crate::arguments::From;
+use crate::position::Id;
+use crate::positions::{Entry, Kept, Positions};
+use crate::queue::Queue;
+use crate::source::Source;
+
+/// Positions are written this long after they moved: a burst pays once, and a killed follower
+/// repeats at most the lines of this time.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Writes positions, where they are kept at all.
+pub struct Saver {
+    /// The positions of earlier runs and of this one.
+    pub positions: Option<Positions>,
+    /// When positions that have moved are to be written.
+    due: Option<Instant>,
+}
+
+impl Saver {
+    /// Opens the state. Only a run that resumes, or that names the state file, must have it.
+    pub fn open(from: From, state_file: Option<&Path>) -> Result<Self, Fault> {
+        let positions = match Positions::open(state_file) {
+            Ok(positions) => Some(positions),
+            Err(Fault::Error { place, what }) if from != From::Resume && state_file.is_none() => {
+                complain::note(place, format!("{what}; the position will not be kept"));
+                None
+            }
+            Err(fault) => return Err(fault),
+        };
+        Ok(Saver {
+            positions,
+            due: None,
+        })
+    }
+
+    /// The greatest number that a kept position has.
+    pub fn last_number(&self) -> Result<u64, Fault> {
+        self.positions
+            .as_ref()
+            .map_or(Ok(0), Positions::last_number)
+    }
+
+    /// Deletes the position of a file that is followed no longer.
+    pub fn forget(&mut self, shown: &Path, id: Id) {
+        if let Some(positions) = &mut self.positions {
+            positions.forget(shown, id);
+        }
+    }
+
+    /// Writes the positions if it is time, and tells when it will be. All lines before them must
+    /// have been written out.
+    pub fn save_in_time(&mut self, queue: &mut Queue, now: Instant) -> Option<Instant> {
+        if self.positions.is_none() || !queue.sources().any(|s| s.unsaved) {
+            return None;
+        }
+        if *self.due.get_or_insert(now + DELAY) <= now {
+            self.save(queue);
+        }
+        self.due
+    }
+
+    fn save(&mut self, queue: &mut Queue) {
+        // While lines of old files are still to come, the kept position says where they are.
+        let Some(positions) = self.positions.as_mut().filter(|_| !queue.has_rests()) else {
+            return;
+        };
+        let unsaved = queue.sources().filter(|s| s.unsaved);
+        let saved = positions.save(unsaved.map(|s| entry(s)).collect());
+        self.due = (!saved).then(|| Instant::now() + DELAY);
+        if saved {
+            queue.sources().for_each(|s| s.unsaved = false);
+        }
+    }
+
+    /// Writes the positions for the last time, and waits until they are written.
+    pub fn save_last(&mut self, queue: &mut Queue) {
+        while self.positions.is_some() && queue.sources().any(|s| s.unsaved) {
+            self.save(queue);
+            std::thread::sleep(DELAY / 20);
+        }
+        self.positions.iter_mut().for_each(Positions::close);
+    }
+}
+
+fn entry(source: &Source) -> Entry {
+    Entry {
+        shown: source.shown.clone(),
+        number: source.number,
+        kept: Kept {
+            id: source.id,
+            real: source.real.clone(),
+            position: source.position,
+        },
+    }
+}
