@@ -21,6 +21,7 @@ pub mod records; // records from lines or from operands
 pub mod netset; // a set of networks, asked which of them touches an address
 
 pub mod detach; // a process that outlives its caller
+pub mod privilege; // capabilities given up
 pub mod program; // another program, run within bounds of time and output
 pub mod state; // what tools keep between runs: one SQLite file
 
