@@ -55,7 +55,7 @@ inside bash -c '
     . /usr/share/bash-completion/bash_completion
     _completion_loader ban-ip
     COMP_WORDS=(ban-ip --ver) COMP_CWORD=1
-    _ban_ip ban-ip --ver ban-ip
+    _clap_complete_ban_ip ban-ip --ver ban-ip
     echo "ban-ip --ver: ${COMPREPLY[*]}"
     [ "${COMPREPLY[*]}" = "--verify --version" ]'
 

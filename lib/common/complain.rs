@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::terminal::is_control;
+
 /// This number of bad input lines are told in full in each [`HOUR`]; the others are counted. A total
 /// for ever would let a remote party use it up, and hide all later faults.
 const IN_FULL: u64 = 10;
@@ -157,7 +159,7 @@ struct Escaped<'a>(&'a mut String);
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
-            if c.is_control() {
+            if is_control(c) {
                 self.0.extend(c.escape_default())
             } else {
                 self.0.push(c)

@@ -2,6 +2,8 @@
 //!
 //! Each module uses only modules that stand above it.
 
+pub mod terminal; // text for a terminal
+
 pub mod complain; // the one way to complain: `tool: where: what`
 pub mod time; // moments, durations, time zones, the times of at(1)
 

@@ -6,8 +6,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::OnceLock;
 use std::sync::mpsc::SyncSender;
 
+use memchr::{memchr, memrchr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,6 +18,7 @@ use nix::unistd::write;
 use crate::complain::Fault;
 use crate::figures;
 use crate::record::Record;
+use crate::terminal;
 
 /// The size of a write, in bytes: that of a pipe.
 const BLOCK: usize = 64 << 10;
@@ -32,6 +35,8 @@ pub struct Output {
     patient: OnceCell<Option<File>>,
     /// The thread that writes in place of this one.
     to: Option<SyncSender<Vec<u8>>>,
+    /// Whether control characters are escaped: before a terminal.
+    escapes: bool,
     /// Whether it goes on without a reader, and whether it has to.
     endures: bool,
     reader_gone: bool,
@@ -45,6 +50,7 @@ impl Output {
             json,
             patient: OnceCell::new(),
             to: None,
+            escapes: io::stdout().is_terminal(),
             endures: false,
             reader_gone: false,
         }
@@ -71,6 +77,13 @@ impl Output {
             to: Some(to),
             ..Output::new(self.json)
         }
+    }
+
+    /// Prints escape sequences raw, as a caller does that colours its text. Without this a terminal
+    /// never gets a control character but newline and TAB. Such a caller must not print text that a
+    /// remote party wrote, or pass it through [`terminal::escape`].
+    pub fn allow_escapes(&mut self) {
+        self.escapes = false;
     }
 
     /// Whether records are printed as JSON objects.
@@ -123,9 +136,13 @@ impl Output {
             let buffer = std::mem::take(&mut self.buffer);
             return to.send(buffer).map_err(|_| Fault::ReaderGone);
         }
+        if self.escapes {
+            let raw = std::mem::take(&mut self.buffer);
+            terminal::escape(&raw, &mut self.buffer);
+        }
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() && !self.reader_gone {
-            match write(io::stdout(), rest) {
+            match write(io::stdout(), piece(rest)) {
                 Ok(n) => rest = &rest[n..],
                 Err(Errno::EINTR) => {}
                 Err(Errno::EPIPE) if self.endures => self.reader_gone = true,
@@ -149,7 +166,7 @@ impl Output {
             if written == self.buffer.len() {
                 break Ok(true);
             }
-            match write(pipe, &self.buffer[written..]) {
+            match write(pipe, piece(&self.buffer[written..])) {
                 Ok(n) => written += n,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
@@ -173,10 +190,33 @@ impl Output {
     }
 }
 
+/// The longest write into a pipe that is not mixed with those of other processes, in bytes
+/// (pipe(7)).
+const PIPE_BUF: usize = nix::libc::PIPE_BUF;
+
+/// The first part of a text that one write takes. In a pipe, which other processes may share, these
+/// are whole lines of at most [`PIPE_BUF`] together, or one longer line.
+fn piece(text: &[u8]) -> &[u8] {
+    let Some((head, rest)) = text.split_at_checked(PIPE_BUF).filter(|_| is_pipe()) else {
+        return text;
+    };
+    let end = memrchr(b'\n', head).or_else(|| memchr(b'\n', rest).map(|end| PIPE_BUF + end));
+    end.map_or(text, |end| &text[..=end])
+}
+
+/// Whether standard output is a pipe.
+fn is_pipe() -> bool {
+    static IS_PIPE: OnceLock<bool> = OnceLock::new();
+    *IS_PIPE.get_or_init(|| {
+        let out = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        out.and_then(|out| out.metadata())
+            .is_ok_and(|out| out.file_type().is_fifo())
+    })
+}
+
 /// Standard output's pipe, opened without waiting; `None` where it is no pipe or can't be opened.
 fn open_again() -> Option<File> {
-    let out = io::stdout().as_fd().try_clone_to_owned().ok()?;
-    if !File::from(out).metadata().ok()?.file_type().is_fifo() {
+    if !is_pipe() {
         return None;
     }
     let mut options = OpenOptions::new();

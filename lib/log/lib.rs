@@ -1,5 +1,6 @@
 //! A line of a log: its time, its addresses, and whether it reports a failed attempt.
 
+pub mod line; // a line in its parts: carrier, head, words
 pub mod stamp; // the time of a line
 
 pub mod finder; // the addresses in a text

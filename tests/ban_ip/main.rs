@@ -5,8 +5,10 @@ mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
+mod hanging;
 mod ledger;
 mod packets;
 mod refusals;
 mod retention;
+mod state;
 mod times;

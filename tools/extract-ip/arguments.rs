@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
 use clap::Parser;
+use clap_complete::engine::ArgValueCompleter;
+
+use crate::complete;
 
 /// Print the IP addresses in logs, one record a line.
 ///
@@ -29,11 +32,11 @@ pub(crate) struct Arguments {
     pub(crate) exclude: Vec<String>,
 
     /// Ready patterns for a service: sshd, dovecot, ...; several with commas; all; list prints them
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::preset))]
     pub(crate) preset: Vec<String>,
 
     /// The patterns of a fail2ban filter as they are: FILE or FILE[mode=aggressive] (several times)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(complete::filter))]
     pub(crate) filter: Vec<String>,
 
     /// Only the first address of a line

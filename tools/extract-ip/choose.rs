@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
+use pipeban_log::line::Line;
 use pipeban_log::sieve::AnyOf;
 
 use crate::arguments::Arguments;
@@ -31,7 +32,7 @@ pub(crate) enum Judgement<'a> {
 
 impl Judge {
     /// Judges a line; lines come in their order.
-    pub(crate) fn judge(&mut self, line: &[u8]) -> Judgement<'_> {
+    pub(crate) fn judge(&mut self, line: &Line) -> Judgement<'_> {
         let mut verdict = None;
         if !self.matchers.is_empty() {
             let mut matchers = self.matchers.iter_mut().enumerate();
@@ -40,7 +41,7 @@ impl Judge {
                 return Judgement::NoMatch;
             }
         }
-        if let Some(i) = self.exclude.iter_mut().position(|e| e.matches(line)) {
+        if let Some(i) = self.exclude.iter_mut().position(|e| e.matches(line.text)) {
             return Judgement::Excluded(i);
         }
         Judgement::Counts(verdict)
@@ -126,8 +127,10 @@ impl Picker {
 pub(crate) struct Chooser {
     pub(crate) judge: Judge,
     pub(crate) picker: Picker,
-    /// Finds lines that may count; `None` where any line may.
+    /// Finds lines that may count, also in carriers that escape text; `None` where any line may.
     pub(crate) literals: Option<AnyOf>,
+    /// Whether a judgement depends on the heads of earlier lines.
+    pub(crate) needs_heads: bool,
 }
 
 impl Chooser {
@@ -157,13 +160,14 @@ impl Chooser {
         };
         let literals = matchers.iter().map(Matcher::literals);
         let literals = literals.collect::<Option<Vec<_>>>();
-        let literals = literals.and_then(|literals| AnyOf::new(&literals.concat()));
-        let every_line = arguments.explain || arguments.wants_time();
-        if let ([Matcher::Filter(filter)], false) = (matchers.as_mut_slice(), every_line) {
+        let literals = literals.and_then(|literals| search_for(&literals.concat()));
+        if let ([Matcher::Filter(filter)], false) = (matchers.as_mut_slice(), arguments.explain) {
             filter.expect_sifted();
         }
+        let is_presets = |matcher: &Matcher| matches!(matcher, Matcher::Presets(_));
         Ok(Chooser {
             literals,
+            needs_heads: matchers.iter().any(is_presets),
             judge: Judge {
                 matchers,
                 exclude: patterns("--exclude", &arguments.exclude)?,
@@ -186,4 +190,22 @@ fn patterns(flag: &str, texts: &[String]) -> Result<Vec<Pattern>, Fault> {
     let compiled = texts.iter().map(|text| Pattern::new(text));
     let compiled = compiled.collect::<Result<Vec<_>, _>>();
     compiled.map_err(|e| Fault::new(flag, e))
+}
+
+/// Bytes that a carrier may write otherwise: JSON escapes them, or some writers of it do.
+const ESCAPED: &[u8] = b"\"\\/<>&'";
+/// The beginning of a message of the journal as numbers: it has bytes that are no UTF-8.
+const NUMBERS: &[u8] = b"\"MESSAGE\":[";
+
+/// A search for lines that have one of these texts, even if a carrier has escaped it.
+fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
+    let plain = |b: &u8| b.is_ascii() && !b.is_ascii_control() && !ESCAPED.contains(b);
+    let longest = |text: &&[u8]| {
+        let pieces = text.split(|b| !plain(b));
+        pieces.max_by_key(|piece| piece.len()).map(<[u8]>::to_vec)
+    };
+    let mut pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
+    pieces.push(NUMBERS.to_vec());
+    let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
+    AnyOf::new(&pieces)
 }

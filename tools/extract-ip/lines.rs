@@ -6,25 +6,53 @@ use memchr::{memchr, memrchr};
 use pipeban::masks;
 use pipeban_log::sieve::AnyOf;
 
-/// The lines of a block without their ends; with `literals`, only lines that have one of them.
-pub(crate) fn lines<'a>(
+/// The lines of a block.
+pub(crate) struct Lines<'a> {
     block: &'a [u8],
-    literals: Option<&AnyOf>,
-) -> impl Iterator<Item = &'a [u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        if at >= block.len() {
+    at: usize,
+}
+
+/// A line of a block.
+pub(crate) struct BlockLine<'a> {
+    /// The line without its end.
+    pub(crate) text: &'a [u8],
+    /// Whether lines before it were passed over.
+    pub(crate) skipped: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(block: &'a [u8]) -> Self {
+        Lines { block, at: 0 }
+    }
+
+    /// The next line; with `literals`, the next that has one of them.
+    pub(crate) fn next(&mut self, literals: Option<&AnyOf>) -> Option<BlockLine<'a>> {
+        if self.at >= self.block.len() {
             return None;
         }
+        let start = self.at;
         if let Some(literals) = literals {
-            let hit = literals.find(block, at)?;
-            at += memrchr(b'\n', &block[at..hit]).map_or(0, |i| i + 1);
+            let hit = literals.find(self.block, start);
+            let Some(hit) = hit else {
+                self.at = self.block.len();
+                return None;
+            };
+            self.at += memrchr(b'\n', &self.block[start..hit]).map_or(0, |i| i + 1);
         }
-        let length = memchr(b'\n', &block[at..]).unwrap_or(block.len() - at);
-        let line = &block[at..at + length];
-        at += length + 1;
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
-    })
+        let rest = &self.block[self.at..];
+        let text = &rest[..memchr(b'\n', rest).unwrap_or(rest.len())];
+        let skipped = self.at > start;
+        self.at += text.len() + 1;
+        Some(BlockLine {
+            text: text.strip_suffix(b"\r").unwrap_or(text),
+            skipped,
+        })
+    }
+
+    /// Whether lines at the block's end were passed over.
+    pub(crate) fn passed_end(&self) -> bool {
+        self.at == self.block.len()
+    }
 }
 
 /// The bytes of the `n`th field of a line, split at white space and counted from 1; empty if there

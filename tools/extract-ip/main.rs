@@ -2,6 +2,7 @@
 
 mod arguments;
 mod choose;
+mod complete;
 mod explain;
 mod extract;
 mod keep;
@@ -51,10 +52,10 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return Ok(false);
     };
     loop {
-        match input.next_block(None)? {
-            Event::Idle => output.flush()?,
-            Event::End => break,
-            Event::Data(block) => extractor.block(block, &mut output)?,
+        match input.next_block_of(None)? {
+            (Event::Idle, _) => output.flush()?,
+            (Event::End, _) => break,
+            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
         }
     }
     output.flush()?;

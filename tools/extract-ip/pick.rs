@@ -94,7 +94,7 @@ const FAR: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines;
+    use crate::lines::{self, Lines};
 
     /// The same as line by line and field by field.
     #[test]
@@ -128,7 +128,9 @@ mod tests {
             for field in [None, Some(1), Some(2), Some(5), Some(20)] {
                 for first in [true, false] {
                     let mut expected = Vec::new();
-                    for line in lines::lines(block, None) {
+                    let mut lines = Lines::new(block);
+                    while let Some(line) = lines.next(None) {
+                        let line = line.text;
                         let text = field.map_or(line, |n| &line[lines::field(line, n)]);
                         let found = if first {
                             finder::first(text)

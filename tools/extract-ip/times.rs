@@ -1,69 +1,81 @@
-//! `--time`: the time of each line.
+//! `--time`: the time of each record.
+
+use std::ffi::OsString;
+use std::fs;
 
 use pipeban::complain::{self, Fault};
 use pipeban::time::{Time, Zone};
-use pipeban_log::stamp::{StampFormat, StampReader};
+use pipeban_log::line::LineReader;
+use pipeban_log::stamp::StampFormat;
 
 use crate::arguments::Arguments;
 
-/// The time of each line: its own, or that of the line before.
+/// A reader of lines, with the form and the zone of the options.
+pub(crate) fn reader(arguments: &Arguments) -> Result<LineReader, Fault> {
+    let format = arguments.time_format.as_deref().map(StampFormat::parse);
+    let format = format
+        .transpose()
+        .map_err(|e| Fault::new("--time-format", e))?;
+    let zone = arguments.timezone.as_deref().map(Zone::parse).transpose();
+    let zone = zone.map_err(|e| Fault::new("--timezone", e))?;
+    Ok(LineReader::new(zone.unwrap_or_else(Zone::local), format))
+}
+
+/// The time of records: the line's own or, in a live input, that of its arrival.
 pub(crate) struct Times {
-    reader: StampReader,
-    last: Option<Time>,
-    /// Whether the last line had one itself.
-    own: bool,
+    live: bool,
+    /// Lines with an address but without a time.
     without: u64,
 }
 
 impl Times {
     /// `None` without the option.
-    pub(crate) fn new(arguments: &Arguments) -> Result<Option<Self>, Fault> {
-        if !arguments.wants_time() {
-            return Ok(None);
-        }
-        let format = arguments
-            .time_format
-            .as_deref()
-            .map(StampFormat::parse)
-            .transpose();
-        let format = format.map_err(|e| Fault::new("--time-format", e))?;
-        let zone = arguments.timezone.as_deref().map(Zone::parse).transpose();
-        let zone = zone.map_err(|e| Fault::new("--timezone", e))?;
-        Ok(Some(Times {
-            reader: StampReader::new(zone.unwrap_or_else(Zone::local), format),
-            last: None,
-            own: false,
+    pub(crate) fn new(arguments: &Arguments) -> Option<Self> {
+        arguments.wants_time().then(|| Times {
+            live: is_live(&arguments.files),
             without: 0,
-        }))
+        })
     }
 
-    /// Reads the stamp of a line; must be called for every line.
-    pub(crate) fn read(&mut self, line: &[u8]) {
-        let stamp = self.reader.read(line);
-        self.own = stamp.is_some();
-        self.last = stamp.or(self.last);
-    }
-
-    /// The time of the last line, which has an address to print; `None` if no line so far had one.
-    pub(crate) fn time(&mut self) -> Option<Time> {
-        self.without += u64::from(!self.own);
-        // Each line counts once, however many addresses are in it.
-        self.own = true;
-        self.last
-    }
-
-    /// Tells how many lines had an address but no time stamp.
-    pub(crate) fn report(&self) {
-        match self.without {
-            0 => {}
-            1 => complain::note(
-                "--time",
-                "1 line has no time stamp; it got the time of the one before",
-            ),
-            n => complain::note(
-                "--time",
-                format_args!("{n} lines have no time stamp; they got the time of the one before"),
-            ),
+    /// The time of a line that gives a record.
+    pub(crate) fn of(&mut self, time: Option<Time>) -> Option<Time> {
+        if time.is_some() {
+            return time;
         }
+        if self.live {
+            return Some(Time::now());
+        }
+        self.without += 1;
+        None
     }
+
+    /// Tells how many lines had an address but no time.
+    pub(crate) fn report(&self) {
+        let lines = match self.without {
+            0 => return,
+            1 => "1 line has".into(),
+            n => format!("{n} lines have"),
+        };
+        let what = format_args!("{lines} no time stamp; there the record has no at=");
+        complain::note("--time", what);
+    }
+}
+
+/// Whether no operand, or standard input without any, is a regular file.
+fn is_live(files: &[OsString]) -> bool {
+    let is_file = |file: &OsString| {
+        let path = if file == "-" {
+            "/dev/stdin".as_ref()
+        } else {
+            file.as_os_str()
+        };
+        fs::metadata(path).is_ok_and(|file| file.is_file())
+    };
+    let standard_input = [OsString::from("-")];
+    let files = if files.is_empty() {
+        &standard_input
+    } else {
+        files
+    };
+    !files.iter().any(is_file)
 }

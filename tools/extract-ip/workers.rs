@@ -56,11 +56,11 @@ impl Worker {
     ) -> Result<Self, Fault> {
         let work = move || {
             loop {
-                match input.next_block(None)? {
+                match input.next_block_of(None)? {
                     // It is being unpacked, which does not wait for anybody.
-                    Event::Idle => {}
-                    Event::End => break,
-                    Event::Data(block) => extractor.block(block, &mut output)?,
+                    (Event::Idle, _) => {}
+                    (Event::End, _) => break,
+                    (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
                 }
             }
             output.flush()?;

@@ -44,6 +44,15 @@ pub enum Event<'a> {
     End,
 }
 
+/// The operand that a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Counts the operands that could be opened, from 1.
+    pub number: usize,
+    /// The operand; `None` for standard input.
+    pub name: Option<&'a str>,
+}
+
 /// Operands or standard input, read line by line or in blocks of whole lines.
 pub struct Input {
     operands: VecDeque<Operand>,
@@ -56,6 +65,8 @@ pub struct Input {
     scanned: usize,
     /// The part of the last block that `next` has not handed out yet.
     block: Range<usize>,
+    /// The operands opened so far.
+    opened: usize,
     /// Whether the next bytes are the tail of a line that was cut.
     skipping: bool,
     progress: Option<Arc<Mutex<Progress>>>,
@@ -89,6 +100,7 @@ impl Input {
             held: 0..0,
             scanned: 0,
             block: 0..0,
+            opened: 0,
             skipping: false,
             progress: None,
             fails: false,
@@ -168,6 +180,30 @@ impl Input {
             Filled::Idle => Ok(Event::Idle),
             _ => Ok(Event::End),
         }
+    }
+
+    /// The same, with its origin.
+    pub fn next_block_of(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<(Event<'_>, Origin<'_>), Fault> {
+        let filled = self.find_block(deadline)?;
+        let name = self.source.as_ref().map(|s| s.name.as_str());
+        let origin = Origin {
+            number: self.opened,
+            name: name.filter(|name| *name != STANDARD_INPUT),
+        };
+        let event = match filled {
+            Filled::Some => Event::Data(&self.buffer[std::mem::take(&mut self.block)]),
+            Filled::Idle => Event::Idle,
+            _ => Event::End,
+        };
+        Ok((event, origin))
+    }
+
+    /// The number of operands that were opened so far.
+    pub fn opened(&self) -> usize {
+        self.opened
     }
 
     /// The place of the last line, for a message: `access.log:17`.
@@ -263,7 +299,10 @@ impl Input {
                     }
                 };
                 match opened {
-                    Ok(source) => break self.source.insert(source),
+                    Ok(source) => {
+                        self.opened += 1;
+                        break self.source.insert(source);
+                    }
                     Err(e) if self.fails => {
                         return Err(Fault::new(name.to_string_lossy(), describe(&e)));
                     }

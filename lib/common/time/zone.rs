@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::OFlag;
-use tz::{TimeZone, TimeZoneSettings};
+use tz::timezone::TransitionRule;
+use tz::{LocalTimeType, TimeZone, TimeZoneSettings};
 
 use crate::complain::describe;
 
@@ -71,6 +72,24 @@ impl Zone {
                 .find_local_time_type(moment)
                 .map_or(0, |kind| kind.ut_offset()),
         }
+    }
+
+    /// The seconds east of UTC of an abbreviation (`CEST`) that clocks here use or used; its last
+    /// meaning.
+    pub fn offset_named(&self, name: &str) -> Option<i32> {
+        let Zone::Rules(rules) = self else {
+            return None;
+        };
+        let rules = rules.as_ref().as_ref();
+        let named = |kind: &&LocalTimeType| kind.time_zone_designation() == name;
+        let ruled = match rules.extra_rule() {
+            Some(TransitionRule::Fixed(kind)) => [Some(kind), None],
+            Some(TransitionRule::Alternate(kinds)) => [Some(kinds.std()), Some(kinds.dst())],
+            None => [None, None],
+        };
+        let kind = ruled.into_iter().flatten().find(named);
+        let kind = kind.or_else(|| rules.local_time_types().iter().rfind(named))?;
+        Some(kind.ut_offset())
     }
 
     /// The first and the last moment at which clocks show `local`, given in seconds since clocks

@@ -18,6 +18,19 @@ pub(super) fn find(file: &str) -> PathBuf {
     }
 }
 
+/// The names of the filters in fail2ban's own folder, in order; none where it is not installed.
+pub fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let name = |path: PathBuf| {
+        let is_filter = path.extension()? == "conf";
+        let name = path.file_stem()?.to_str()?.to_owned();
+        is_filter.then_some(name)
+    };
+    let mut names: Vec<_> = entries.filter_map(|e| name(e.path())).collect();
+    names.sort_unstable();
+    names
+}
+
 pub(super) type Options = Vec<(String, String)>;
 
 /// Splits `FILE[a=1,b="x, y"][c='z']`.

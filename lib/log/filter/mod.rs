@@ -16,6 +16,7 @@ mod tests;
 mod values;
 mod verdict;
 
+pub use self::argument::names;
 pub use self::rules::Filter;
 pub use self::verdict::Verdict;
 

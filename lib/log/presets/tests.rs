@@ -1,7 +1,11 @@
 //! Runs every example of every file, as it stands and with hostile text in it.
 
 use super::read::{self, Example, Kind};
+use super::rule::compile;
+use super::sessions::MAX_SESSIONS;
 use super::*;
+use crate::line::LineReader;
+use pipeban::time::Zone;
 
 /// The address that hostile text tries to tell; no example has it.
 const VICTIM: &str = "198.51.100.66";
@@ -60,10 +64,11 @@ fn verdict_after(
     line: &[u8],
 ) -> Option<(String, String)> {
     presets.sessions = Sessions::default();
+    let mut reader = LineReader::new(Zone::UTC, None);
     for line in before {
-        presets.check(line);
+        presets.check(&reader.read(line));
     }
-    let hit = presets.check(line)?;
+    let hit = presets.check(&reader.read(line))?;
     Some((hit.rule.to_string(), hit.address.to_string()))
 }
 
@@ -318,6 +323,8 @@ fn patterns_are_anchored() {
         for rule in preset.rules {
             let pattern = read::expand(&rule.pattern).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(pattern.starts_with('^'), "{name}: {pattern}");
+            let known = rule.program.is_some() || rule.own_log;
+            assert!(known, "{name}: no writer of {pattern}");
             assert!(
                 compile(&pattern, rule.but.as_deref()).is_some(),
                 "{name}: {pattern}"
@@ -351,7 +358,8 @@ fn every_rule_has_an_example() {
 #[test]
 fn every_line_of_a_file_is_one_of_its_kinds() {
     let words = [
-        "#", "title", "let", "rule", "but", "names", "ends", "later", "+", ">", "-",
+        "#", "title", "let", "program", "own-log", "rule", "but", "names", "ends", "later", "+",
+        ">", "-",
     ];
     for (name, text) in FILES {
         for line in text.lines().filter(|l| !l.is_empty()) {
@@ -364,11 +372,12 @@ fn every_line_of_a_file_is_one_of_its_kinds() {
 #[test]
 fn sessions_are_bounded() {
     let mut presets = Presets::new(["sshd"]).expect("a preset");
+    let mut reader = LineReader::new(Zone::UTC, None);
     for i in 0..5 * MAX_SESSIONS {
         let line = format!(
             "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 2"
         );
-        presets.check(line.as_bytes());
+        presets.check(&reader.read(line.as_bytes()));
     }
     assert!(presets.sessions.known.len() <= MAX_SESSIONS);
     assert!(presets.sessions.order.len() <= MAX_SESSIONS);

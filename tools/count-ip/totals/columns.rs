@@ -8,6 +8,7 @@ use pipeban::output::Output;
 use pipeban::time::Time;
 
 use super::total::Total;
+use crate::output::check_saturation;
 
 /// The columns fit this number of lines; addresses further down may be wider.
 const LOOK_AHEAD: usize = 1000;
@@ -37,12 +38,14 @@ pub fn print(
     let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
     let bar_width = rest.clamp(8, WIDEST_BAR);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    output.allow_escapes();
     let (on, off) = if colour {
         ("\x1b[36m", "\x1b[0m")
     } else {
         ("", "")
     };
     for (address, total) in head.into_iter().chain(totals) {
+        check_saturation(total.count);
         let address = address.to_string();
         let bar = bar(total.count, most, bar_width);
         let buffer = output.buffer();

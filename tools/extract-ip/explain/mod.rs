@@ -8,6 +8,7 @@ use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
 use pipeban_log::finder::{self, Found};
+use pipeban_log::line::Line;
 
 use self::hostile::{Attempt, Hostile};
 use self::reason::Reason;
@@ -15,6 +16,7 @@ use self::say::{readable, say};
 use crate::arguments::Arguments;
 use crate::choose::{Chooser, Judgement};
 use crate::matcher::Matcher;
+use crate::times;
 
 /// Reads all lines; answers whether any address was taken.
 pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fault> {
@@ -32,8 +34,9 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             warn(output.buffer(), &pattern, attempt);
         }
     }
+    let mut reader = times::reader(&arguments)?;
     let mut input = Input::new(arguments.files);
-    let mut done = false;
+    let (mut done, mut operand) = (false, 0);
     loop {
         let line = match input.next(None)? {
             Event::Idle => {
@@ -43,6 +46,11 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             Event::End => break,
             Event::Data(line) => line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
         };
+        if input.opened() != operand {
+            operand = input.opened();
+            reader.begin_file();
+        }
+        let line = reader.read(&line);
         done |= explain(&mut chooser, &input.place(), &line, output.buffer());
         output.flush_if_full()?;
     }
@@ -78,11 +86,12 @@ fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
 }
 
 /// Explains one line; answers whether an address was taken.
-fn explain(chooser: &mut Chooser, place: &str, line: &[u8], out: &mut Vec<u8>) -> bool {
+fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -> bool {
+    let judgement = chooser.judge.judge(line);
+    let line = line.text;
     say(out, 0, format_args!("{place}: {}", readable(line)));
     let mut all = Vec::new();
     finder::find_all(line, |found| all.push(found));
-    let judgement = chooser.judge.judge(line);
     let mut named = None;
     if let Judgement::Counts(Some((_, verdict))) = &judgement {
         named = verdict.found.clone();

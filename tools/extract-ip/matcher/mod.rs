@@ -7,6 +7,7 @@ mod verdict;
 
 use pipeban::complain::{self, Fault};
 use pipeban_log::filter::Filter;
+use pipeban_log::line::Line;
 use pipeban_log::presets::Presets;
 
 pub(crate) use self::pattern::{Pattern, is_mark, needs_tag};
@@ -41,15 +42,16 @@ impl Matcher {
     }
 
     /// The verdict about a line; `None` if the line does not match. Lines come in their order.
-    pub(crate) fn judge(&mut self, line: &[u8]) -> Option<Verdict<'_>> {
+    pub(crate) fn judge(&mut self, line: &Line) -> Option<Verdict<'_>> {
         match self {
-            Matcher::Pattern(pattern) => pattern.judge(line),
+            Matcher::Pattern(pattern) => pattern.judge(line.text),
             Matcher::Presets(presets) => ready::judge_by_presets(presets, line),
-            Matcher::Filter(filter) => ready::judge_by_filter(filter, line),
+            Matcher::Filter(filter) => ready::judge_by_filter(filter, line.text),
         }
     }
 
-    /// Texts of which every line that matches has one; `None` where none are known.
+    /// Texts of which every line that matches has one, behind its carrier; `None` where none are
+    /// known.
     pub(crate) fn literals(&self) -> Option<Vec<&[u8]>> {
         let literals = match self {
             Matcher::Pattern(pattern) => return Some(vec![pattern.literal()?]),

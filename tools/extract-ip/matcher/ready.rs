@@ -3,6 +3,7 @@
 use pipeban::complain::{self, Fault};
 use pipeban_log::filter::{self, Filter};
 use pipeban_log::finder::Found;
+use pipeban_log::line::Line;
 use pipeban_log::presets::{self, Presets};
 
 use super::verdict::Verdict;
@@ -17,10 +18,11 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
 }
 
 /// The verdict of presets.
-pub(super) fn judge_by_presets<'a>(presets: &'a mut Presets, line: &[u8]) -> Option<Verdict<'a>> {
+pub(super) fn judge_by_presets<'a>(presets: &'a mut Presets, line: &Line) -> Option<Verdict<'a>> {
     let hit = presets.check(line)?;
     // The place of an address from another line is behind this one's end, where none can be.
-    let place = hit.place.unwrap_or(line.len()..line.len());
+    let end = line.text.len();
+    let place = hit.place.unwrap_or(end..end);
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
