@@ -38,6 +38,7 @@ pub fn print(
     let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
     let bar_width = rest.clamp(8, WIDEST_BAR);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    output.allow_escapes();
     let (on, off) = if colour {
         ("\x1b[36m", "\x1b[0m")
     } else {
