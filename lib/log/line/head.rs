@@ -58,8 +58,19 @@ enum Kind {
     Rfc5424,
 }
 
-/// Reads the stamp that a text begins with.
+/// Reads the stamp that a text begins with, if it is of the minute of a line before.
 #[inline]
+pub(super) fn begin_recent(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
+    let (time, end) = stamps.read_recent(text)?;
+    Some(Begun {
+        time: Some(time),
+        end,
+        rest: behind(text, end),
+        kind: Kind::Bare,
+    })
+}
+
+/// Reads the stamp that a text begins with.
 pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
     let first = *text.first()?;
     let wrapped = matches!(first, b'[' | b'<' | b'(' | b'"' | b' ' | b'*' | b'.');
@@ -233,7 +244,7 @@ fn rfc5424(text: &[u8], at: usize, stamps: &mut StampReader) -> Option<Begun> {
 
 /// Reads who wrote a line, from its stamp on.
 #[inline]
-pub(super) fn read<'a>(text: &'a [u8], begun: &Begun) -> Head<'a> {
+pub(super) fn read<'a>(text: &'a [u8], begun: &Begun, without_programs: bool) -> Head<'a> {
     let mut head = Head {
         time: begun.time,
         stamp: Stamp::Beginning,
@@ -241,6 +252,9 @@ pub(super) fn read<'a>(text: &'a [u8], begun: &Begun) -> Head<'a> {
         words: begun.rest,
         ..Head::default()
     };
+    if without_programs {
+        return head;
+    }
     match begun.kind {
         Kind::Bare => head.who(text),
         Kind::InBrackets => {}
