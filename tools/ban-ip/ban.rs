@@ -1,10 +1,11 @@
 //! Reads records and bans them in batches.
 
+use std::time::Instant;
+
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::records::{Item, Records};
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::BanFormatter;
 use pipeban_ban::privilege::keep_network_only;
 
 use crate::arguments::Arguments;
@@ -40,20 +41,26 @@ impl Mode {
         if batch.is_empty() {
             return Ok(false);
         }
-        let bans = match self {
-            Mode::Live(live) => live.ban(&batch)?,
-            Mode::DryRun(dry_run) => dry_run.ban(&batch)?,
-        };
-        let mut done = false;
-        let mut formatter = BanFormatter::default();
-        for (mut candidate, ban) in batch.into_iter().zip(bans) {
-            if let Some(ban) = ban {
-                formatter.describe(&ban, &mut candidate.record);
-                output.record(&candidate.record)?;
-                done = true;
-            }
+        match self {
+            Mode::Live(live) => live.ban(batch, output),
+            Mode::DryRun(dry_run) => dry_run.ban(batch, output),
         }
-        Ok(done)
+    }
+
+    /// The moment at which [`retry`](Self::retry) is to be called, if it is.
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Mode::Live(live) => live.deadline(),
+            Mode::DryRun(_) => None,
+        }
+    }
+
+    /// Tries again what failed before; see [`Live::retry`].
+    fn retry(&mut self, last: bool) -> Result<(), Fault> {
+        match self {
+            Mode::Live(live) => live.retry(last),
+            Mode::DryRun(_) => Ok(()),
+        }
     }
 }
 
@@ -68,7 +75,7 @@ pub fn run(arguments: &Arguments, backend: Backend, output: &mut Output) -> Resu
     let mut bytes = 0;
     let (mut done, mut reader_gone) = (false, false);
     loop {
-        let item = records.next(None)?;
+        let item = records.next(mode.deadline())?;
         let waits = !matches!(item, Item::Record(_));
         let ended = matches!(item, Item::End);
         if let Item::Record(record) = item {
@@ -84,8 +91,12 @@ pub fn run(arguments: &Arguments, backend: Backend, output: &mut Output) -> Resu
             }
         }
         if waits || batch.len() >= BATCH || bytes >= BATCH_BYTES {
-            done |= mode.ban(std::mem::take(&mut batch), output)?;
+            match mode.ban(std::mem::take(&mut batch), output) {
+                Err(Fault::ReaderGone) => (done, reader_gone) = (true, true),
+                banned => done |= banned?,
+            }
             bytes = 0;
+            mode.retry(ended)?;
             match output.flush() {
                 Err(Fault::ReaderGone) => reader_gone = true,
                 result => result?,

@@ -8,9 +8,9 @@ use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::enforce::agree;
 use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
 use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::restore::agree;
 
 /// Prints a record for each ban; `only=ledger` or `only=firewall` marks a ban that the other does
 /// not hold, and `firewall-until=` one that ends in the firewall at another time.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod due;
+mod ends;
 mod list;
 mod set_end;
 

@@ -11,6 +11,10 @@ const RETENTION: Duration = Duration::from_secs(90 * 86_400);
 /// The greatest number of ended bans kept among the last bans of their address, and likewise among
 /// the earlier ones.
 const REMEMBERED: i64 = 500_000;
+/// An ended ban is kept until bans were entered on this number of later days.
+const DAYS: i64 = 7;
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
 /// Old bans are looked at after each series of this number of changes.
 const FORGET_EVERY: i64 = 1_000;
 /// The number of bans that are looked at together.
@@ -23,17 +27,34 @@ pub(super) fn forget_some(
     last: i64,
     now: Time,
 ) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO day VALUES (?)")?;
+    insert.execute([now.0.div_euclid(DAY)])?;
     if last / FORGET_EVERY == (last - changes) / FORGET_EVERY {
         return Ok(());
     }
     forget(db, last, now)
 }
 
+/// Bans that ended before this moment are old. A clock that is ahead for some days makes none old:
+/// the moment is before the last [`DAYS`] on which bans were entered.
+fn long_ago(db: &Connection, now: Time) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached(
+        "SELECT min(number) FROM (SELECT number FROM day
+                           ORDER BY number DESC LIMIT ?1) HAVING count(*) = ?1",
+    )?;
+    let mut rows = query.query([DAYS])?;
+    let days = match rows.next()? {
+        Some(row) => row.get::<_, i64>(0)?.saturating_mul(DAY),
+        None => i64::MIN,
+    };
+    Ok(days.min((now - RETENTION).0))
+}
+
 /// Removes bans that ended long ago, and the oldest ended bans if there are too many: among the
 /// oldest past bans, and in a stretch of the last bans, another one each time, so that no run has
 /// to look at all of them.
 fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
-    let long_ago = (now - RETENTION).0;
+    let long_ago = long_ago(db, now)?;
     db.prepare_cached(
         "DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT ?3)
          AND (ends < ?1 OR id <= (SELECT max(id) FROM past) - ?2)",
