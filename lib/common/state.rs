@@ -202,7 +202,7 @@ pub fn set_aside(path: &Path) -> std::io::Result<Option<PathBuf>> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let time = Time::from_secs(Time::now().to_secs());
+    let time = Time::from_secs(Time::now().secs());
     let aside = with(&format!(".damaged-{time}"));
     for suffix in ["-wal", "-shm"] {
         let mut name = aside.as_os_str().to_owned();

@@ -2,13 +2,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod merge;
 mod slow;
 mod state;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use common::feed;
+use common::{feed, left_out};
 
 /// Runs count-ip; returns standard output, standard error and the exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
@@ -217,14 +219,21 @@ fn late_events_are_told_at_once() {
     let mut pipe = child.stdin.take().unwrap();
     let mut messages = BufReader::new(child.stderr.take().unwrap());
     pipe.write_all(records("7@20 7@9 7@8").as_bytes()).unwrap();
-    let mut message = String::new();
-    messages.read_line(&mut message).unwrap();
-    assert_eq!(message, late_message(2));
+    let (sender, first) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut message = String::new();
+        messages.read_line(&mut message).unwrap();
+        sender.send(message).unwrap();
+        let mut rest = String::new();
+        messages.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    // A minute is longer than anything here takes.
+    let first = first.recv_timeout(Duration::from_secs(60));
+    assert_eq!(first, Ok(late_message(2)));
     pipe.write_all(records("7@7").as_bytes()).unwrap();
     drop(pipe);
-    message.clear();
-    messages.read_to_string(&mut message).unwrap();
-    assert_eq!(message, late_message(3));
+    assert_eq!(reader.join().unwrap(), late_message(3));
     assert_eq!(child.wait().unwrap().code(), Some(2));
 }
 
@@ -370,7 +379,7 @@ fn columns_for_a_person() {
         output.map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let Ok(plain) = on_terminal("NO_COLOR=1") else {
-        return eprintln!("left out, not installed: script");
+        return left_out("script is not installed");
     };
     let expected = format!(
         "192.0.2.1   3  {}\r\n192.0.2.10  1  {}▎\r\n",

@@ -21,9 +21,17 @@ def presets():
     return sorted(os.path.basename(path)[:-4] for path in glob.glob(f"{FOLDER}/*.txt"))
 
 
+def text_of(preset):
+    """The lines of a preset's file; none where there is no such preset yet."""
+    try:
+        with open(f"{FOLDER}/{preset}.txt", encoding="utf-8") as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        return []
+
+
 def rows(preset, sign):
-    with open(f"{FOLDER}/{preset}.txt", encoding="utf-8") as file:
-        return [line[2:].rstrip("\n") for line in file if line.startswith(sign + " ")]
+    return [row[len(sign) + 1:] for row in text_of(preset) if row.startswith(sign + " ")]
 
 
 def forged(line):
@@ -39,16 +47,15 @@ def forged(line):
 
 
 def lines(preset):
-    """The first line that each rule of the preset finds."""
+    """The first line that each rule of the preset finds, or a line of PAM's."""
     found, wanted = [], False
-    with open(f"{FOLDER}/{preset}.txt", encoding="utf-8") as file:
-        for row in file:
-            if row.startswith(("rule ", "later ")):
-                wanted = True
-            elif wanted and row.startswith("+ "):
-                found.append(row.rstrip("\n").split(" ", 2)[2])
-                wanted = False
-    return found
+    for row in text_of(preset):
+        if row.startswith(("rule ", "later ")):
+            wanted = True
+        elif wanted and row.startswith("+ "):
+            found.append(row.split(" ", 2)[2])
+            wanted = False
+    return found or lines("pam-generic")
 
 
 def tails(preset):
@@ -81,24 +88,25 @@ def sample(pattern):
     return of(re._parser.parse(re.sub(r"<\w[^>]*>", VICTIM, pattern)))
 
 
-def few(preset):
-    """The main kinds, for a place that is like another one."""
-    line = forged(lines(preset)[0])
+def few(preset, *own):
+    """The main kinds, for a place that is like another one. `own` are lines of a service that has
+    no preset yet."""
+    line = forged([*own, *lines(preset)][0])
     return list(dict.fromkeys(
         [VICTIM, f"a' \"b\" [c] (d) <e> {{f}} `g` \\ {VICTIM}", f"[{VICTIM}]",
-         f"x{tails(preset)[0]}", f"x\n{line}", f"x\r\n{line}", f"x%0A{line}", f"x\u2028{line}",
-         f"x\0\n{line}"]))
+         f"x{tails(preset)[0]}", f"x\n{line}", f"x\n{line}\n", f"x\r\n{line}", f"x%0A{line}",
+         f"x\u2028{line}", f"x\0\n{line}"]))
 
 
-def all_of(preset):
+def all_of(preset, *own):
     """Every kind: for the place where it matters most."""
-    texts = few(preset) + [sample(row) for row in rows(preset, "but")]
+    texts = few(preset, *own) + [sample(row) for row in rows(preset, "but")]
     texts += ["x" + tail for tail in tails(preset)]
-    for line in lines(preset) + rows(preset, ">"):
-        texts += [HEAD.sub("", forged(line)), "x\n" + forged(line)]
-    texts += [f"x{end}{forged(lines(preset)[0])}" for end in BREAKS]
-    others = [forged(lines(other)[0]) for other in presets() if other != preset and lines(other)]
-    texts += ["x\n" + "\n".join(others[at:at + 6]) for at in range(0, len(others), 6)]
+    for line in [*own, *lines(preset), *rows(preset, ">")]:
+        texts += [HEAD.sub("", forged(line)), f"x\n{forged(line)}\n"]
+    texts += [f"x{end}{forged([*own, *lines(preset)][0])}" for end in BREAKS]
+    others = [forged(lines(other)[0]) for other in presets() if other != preset]
+    texts += ["x\n" + "\n".join(others[at:at + 6]) + "\n" for at in range(0, len(others), 6)]
     return list(dict.fromkeys(texts))
 
 

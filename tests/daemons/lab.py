@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import names
 
@@ -141,6 +142,13 @@ class Lab:
         words = words.encode("unicode_escape").decode()
         self.tries.append((kind, count, address, words))
         return address
+
+    @staticmethod
+    def at_once(jobs, **more):
+        """Ten clients at a time, where the server pauses after a failure."""
+        with ThreadPoolExecutor(10) as pool:
+            for done in [pool.submit(*job, **more) for job in jobs]:
+                done.result()
 
     def keep(self):
         """Waits until the logs are quiet, ends the daemons and keeps what they wrote."""

@@ -95,7 +95,7 @@ fn half_an_address_is_none() {
     }
 }
 
-/// Where there are several processors, several files are read at the same time; nobody sees a difference.
+/// Several processors read several files at the same time; the output is the same.
 #[test]
 fn many_operands_as_one_by_one() {
     let shell = Shell::new();
@@ -138,7 +138,7 @@ fn many_operands_as_one_by_one() {
             .collect();
         let out: String = each.iter().map(|o| o.out.as_str()).collect();
         assert!(all.out == out, "{flags}");
-        // Who complains first is left open.
+        // The order of messages is left open.
         let mut complaints: Vec<_> = all.err.lines().collect();
         complaints.sort_unstable();
         let mut expected: Vec<_> = each.iter().flat_map(|o| o.err.lines()).collect();

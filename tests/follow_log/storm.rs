@@ -206,7 +206,7 @@ fn no_line_is_lost_or_doubled() {
                 by_logrotate &= rotate(home, n);
             }
             if !by_logrotate {
-                eprintln!("left out, not installed: logrotate");
+                crate::common::left_out("logrotate is not installed");
             }
         });
         writers.into_iter().for_each(|w| w.join().unwrap());

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod lists;
 mod main_job;
 mod pages;
 mod service;

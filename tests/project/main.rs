@@ -3,7 +3,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod completions;
-#[path = "../common/help.rs"]
 mod help;
 mod manual;
 mod readme;

@@ -12,6 +12,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
             inside = ["[dependencies]", "[dev-dependencies]"].contains(&line);
         } else if let Some((name, _)) = line.split_once(['.', ' ']).filter(|_| inside)
             && !name.starts_with("pipeban-")
+            && !name.starts_with('#')
         {
             names.push(name.to_string());
         }

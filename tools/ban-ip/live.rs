@@ -119,17 +119,19 @@ impl Live {
     /// there was any.
     pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
         self.retry(false)?;
+        if batch.is_empty() {
+            return Ok(false);
+        }
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
             match self.ban_by_ledger(&mut printer) {
-                Ok(()) => return printer.end(),
+                Ok(()) => return Ok(printer.done()),
                 Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
                     complain::fault(fault)?;
                     self.untold.extend(printer.unprinted());
-                    return printer.end();
+                    return Ok(printer.done());
                 }
-                Err(Failure::Ledger(Fault::ReaderGone)) => return Err(Fault::ReaderGone),
                 Err(Failure::Ledger(fault)) if self.backend.does_alone() => {
                     self.do_without(fault)?;
                 }
@@ -142,12 +144,12 @@ impl Live {
                 Err(Failure::Ledger(fault)) => self.do_without(fault)?,
                 done => {
                     done.map_err(Fault::from)?;
-                    return printer.end();
+                    return Ok(printer.done());
                 }
             }
         }
         self.ban_alone(&mut printer)?;
-        printer.end()
+        Ok(printer.done())
     }
 
     /// Enters a batch and enforces it.

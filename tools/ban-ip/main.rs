@@ -41,6 +41,6 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     } else if arguments.verify {
         verify::run(&backend, &mut output)
     } else {
-        ban::run(&arguments, backend, &mut output)
+        ban::run(&arguments, backend)
     }
 }

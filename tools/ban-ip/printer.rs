@@ -20,7 +20,6 @@ pub struct Printer<'a> {
     output: &'a mut Output,
     formatter: BanFormatter,
     done: bool,
-    reader_gone: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -33,7 +32,6 @@ impl<'a> Printer<'a> {
             output,
             formatter: BanFormatter::default(),
             done: false,
-            reader_gone: false,
         }
     }
 
@@ -94,18 +92,9 @@ impl<'a> Printer<'a> {
             let record = &mut self.batch[i].record;
             self.formatter.describe(&ban, record);
             self.done = true;
-            if !self.reader_gone {
-                let printed = self.output.record(record);
-                self.reader_gone |= matches!(printed, Err(Fault::ReaderGone));
-                printed.or_else(ignore_reader)?;
-            }
+            self.output.record(record)?;
         }
-        if !self.reader_gone {
-            let flushed = self.output.flush();
-            self.reader_gone |= matches!(flushed, Err(Fault::ReaderGone));
-            flushed.or_else(ignore_reader)?;
-        }
-        Ok(())
+        self.output.flush()
     }
 
     /// The records whose bans were entered and not made.
@@ -120,19 +109,8 @@ impl<'a> Printer<'a> {
         .collect()
     }
 
-    /// Whether anything was done.
-    pub fn end(self) -> Result<bool, Fault> {
-        match self.reader_gone {
-            true => Err(Fault::ReaderGone),
-            false => Ok(self.done),
-        }
-    }
-}
-
-/// The work goes on, also if nobody reads its output any more.
-fn ignore_reader(fault: Fault) -> Result<(), Fault> {
-    match fault {
-        Fault::ReaderGone => Ok(()),
-        fault => Err(fault),
+    /// Whether any record was printed.
+    pub fn done(&self) -> bool {
+        self.done
     }
 }

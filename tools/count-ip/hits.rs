@@ -131,8 +131,8 @@ impl Table<'_> {
         insert.execute(params![
             self.scope,
             address,
-            // SQLite has no larger numbers.
-            i64::try_from(hit.count).unwrap_or(i64::MAX),
+            // SQLite has no larger numbers; `read` makes this the same one again.
+            hit.count as i64,
             hit.span.map(|(first, _)| first.0),
             hit.span.map(|(_, last)| last.0),
             hit.detail

@@ -1,6 +1,7 @@
 //! One line of input, read as far as counting needs it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Once;
 
 use memchr::memchr;
 use pipeban::address::{Address, fast};
@@ -83,6 +84,9 @@ impl Line {
             span: at.map(|at| (at, at)),
         };
         if merge {
+            if get("hosts").is_some() {
+                note_parts();
+            }
             if let Some(count) = get("count") {
                 let count = std::str::from_utf8(count.as_ref())
                     .ok()
@@ -95,6 +99,18 @@ impl Line {
         }
         Ok(read)
     }
+}
+
+/// Says once that a merged record has a field that cannot be added up.
+#[cold]
+fn note_parts() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        complain::note(
+            "--merge",
+            "hosts= and the counts of windows cannot be added up; the sums are of count= only",
+        );
+    });
 }
 
 /// The address at the beginning of a line and the place of its end; `None` also where the address

@@ -1,10 +1,25 @@
 //! The record of a count, written as text without making a record, because there are millions.
 
+use std::sync::Once;
+
 use pipeban::address::{Address, write_number};
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
+
+/// Reports, once, a count that has reached the highest number: it stands for any higher one.
+pub fn check_saturation(count: u64) {
+    static TOLD: Once = Once::new();
+    if count == u64::MAX {
+        TOLD.call_once(|| {
+            complain::error(
+                "count",
+                format_args!("{count} stands for that many events or more"),
+            );
+        });
+    }
+}
 
 /// Prints an address with `count=`, and with `first=` and `last=` where the times are known.
 pub fn print_count(
@@ -13,6 +28,7 @@ pub fn print_count(
     span: Option<(Time, Time)>,
     output: &mut Output,
 ) -> Result<(), Fault> {
+    check_saturation(count);
     if output.is_json() {
         let mut record = Record::new(address);
         record.push("count", count.to_string().as_bytes());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pipeban::input::MAX_LINE;
 use pipeban::time::{Time, Zone};
-use pipeban_log::stamp::StampReader;
+use pipeban_log::line::LineReader;
 
 use crate::position::bytes_at;
 use crate::rotated::{Content, Rotated};
@@ -82,7 +82,7 @@ fn lines_since(
     wanted.push(Content::Packed(Box::new(Since {
         stream: BufReader::new(stream),
         from: Some(from),
-        stamps: StampReader::new(Zone::local(), None),
+        stamps: LineReader::new(Zone::local(), None),
         line: Vec::new(),
     })));
     Ok(more)
@@ -110,17 +110,17 @@ fn find_begin(file: &File, end: u64, from: Time) -> io::Result<(u64, bool)> {
 }
 
 fn first_stamp(bytes: &[u8]) -> Option<Time> {
-    let mut stamps = StampReader::new(Zone::local(), None);
+    let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
-        .find_map(|line| stamps.read(line))
+        .find_map(|line| stamps.time(line))
 }
 
 fn last_stamp(bytes: &[u8]) -> Option<Time> {
-    let mut stamps = StampReader::new(Zone::local(), None);
+    let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
-        .filter_map(|line| stamps.read(line))
+        .filter_map(|line| stamps.time(line))
         .last()
 }
 
@@ -129,7 +129,7 @@ struct Since {
     stream: BufReader<Box<dyn Read + Send>>,
     /// `None` once that line was found.
     from: Option<Time>,
-    stamps: StampReader,
+    stamps: LineReader,
     /// The part of that line that is still to be handed on.
     line: Vec<u8>,
 }
@@ -142,7 +142,7 @@ impl Read for Since {
             if bounded.read_until(b'\n', &mut self.line)? == 0 {
                 return Ok(0);
             }
-            if self.stamps.read(&self.line).is_some_and(|t| t >= from) {
+            if self.stamps.time(&self.line).is_some_and(|t| t >= from) {
                 self.from = None;
             }
         }

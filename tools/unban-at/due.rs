@@ -30,7 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Lifts bans that are due; answers whether there was any.
-pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
+pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
+    // The work goes on, also if nobody reads its output any more.
+    let output = &mut Output::enduring(arguments.json);
     if arguments.background {
         return leave_behind(arguments);
     }
@@ -57,8 +59,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
                     Err(fault) => complain::fault(fault)?,
                 }
             }
-            // The work goes on, also if nobody reads its output any more.
-            Err(fault) => complain::fault(fault).unwrap_or_default(),
+            Err(fault) => complain::fault(fault)?,
         }
         wait_for_change(&changes, wait);
     }

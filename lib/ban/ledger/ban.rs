@@ -32,7 +32,7 @@ impl Ban {
         let longer = match (self.until, old.left(now)) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(mine), Some(left)) => mine.to_secs() > (now + left).to_secs(),
+            (Some(mine), Some(left)) => mine.secs() > (now + left).secs(),
         };
         let since = old.since.min(now);
         longer.then_some(Ban { since, ..self })
@@ -80,7 +80,7 @@ impl BanFormatter {
     /// See [`Ban::describe`].
     pub fn describe(&mut self, ban: &Ban, record: &mut Record) {
         let write = |(known, text): &mut (i64, String), time: Time| {
-            let second = time.to_secs();
+            let second = time.secs();
             if text.is_empty() || *known != second {
                 (*known, *text) = (second, seconds(time));
             }
@@ -98,7 +98,7 @@ impl BanFormatter {
 
 /// A moment as records print it, to the whole second.
 pub fn seconds(time: Time) -> String {
-    Time::from_secs(time.to_secs()).to_string()
+    Time::from_secs(time.secs()).to_string()
 }
 
 /// The columns that [`BanDetails::read`] reads.

@@ -1,17 +1,22 @@
 //! Runs every example of every file, as it stands and with hostile text in it.
 
 use super::read::{self, Example, Kind};
+use super::rule::compile;
+use super::sessions::MAX_SESSIONS;
 use super::*;
+use crate::line::LineReader;
+use pipeban::time::Zone;
 
 /// The address that hostile text tries to tell; no example has it.
 const VICTIM: &str = "198.51.100.66";
 const VICTIM6: &str = "2001:db8:dead::66";
 
-/// The marks of what a remote party chooses: freely, with quotes escaped, as a host's name, as the name of a user of HTTP's Basic
-/// authentication, which ends where a colon stands (RFC 7617, 2).
+/// The marks of texts that a remote party chooses: freely, with quotes escaped, as a host's name,
+/// as the name of a user of HTTP's Basic authentication, which ends at a colon (RFC 7617, 2).
 const MARKS: [(char, char); 4] = [('«', '»'), ('‹', '›'), ('⟨', '⟩'), ('⟪', '⟫')];
 
-/// An example's line with `put` in place of what stands between marks: the number of the place, its mark, and what stands there.
+/// An example's line, with each text between marks replaced by `put`, which gets the number of the
+/// place, its mark and its text.
 fn with(line: &str, put: &mut dyn FnMut(usize, char, &str) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = line;
@@ -59,10 +64,11 @@ fn verdict_after(
     line: &[u8],
 ) -> Option<(String, String)> {
     presets.sessions = Sessions::default();
+    let mut reader = LineReader::new(Zone::UTC, None);
     for line in before {
-        presets.check(line);
+        presets.check(&reader.read(line));
     }
-    let hit = presets.check(line)?;
+    let hit = presets.check(&reader.read(line))?;
     Some((hit.rule.to_string(), hit.address.to_string()))
 }
 
@@ -204,7 +210,8 @@ fn payloads(line: &str, address: &str, place: usize) -> Vec<Vec<u8>> {
     all
 }
 
-/// Hostile text as it arrives in the log: as it is, escaped, or cut down to what a host's name may be.
+/// Hostile text as it arrives in the log: as it is, escaped, or cut down to what a host's name may
+/// be.
 fn arrives(mark: char, text: &[u8]) -> Vec<Vec<u8>> {
     let text: Vec<u8> = text.iter().copied().filter(|b| *b != b'\n').collect();
     let escaped = |quote: &str| -> Vec<u8> {
@@ -316,6 +323,8 @@ fn patterns_are_anchored() {
         for rule in preset.rules {
             let pattern = read::expand(&rule.pattern).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(pattern.starts_with('^'), "{name}: {pattern}");
+            let known = rule.program.is_some() || rule.own_log;
+            assert!(known, "{name}: no writer of {pattern}");
             assert!(
                 compile(&pattern, rule.but.as_deref()).is_some(),
                 "{name}: {pattern}"
@@ -349,7 +358,8 @@ fn every_rule_has_an_example() {
 #[test]
 fn every_line_of_a_file_is_one_of_its_kinds() {
     let words = [
-        "#", "title", "let", "rule", "but", "names", "ends", "later", "+", ">", "-",
+        "#", "title", "let", "program", "own-log", "rule", "but", "names", "ends", "later", "+",
+        ">", "-",
     ];
     for (name, text) in FILES {
         for line in text.lines().filter(|l| !l.is_empty()) {
@@ -362,11 +372,12 @@ fn every_line_of_a_file_is_one_of_its_kinds() {
 #[test]
 fn sessions_are_bounded() {
     let mut presets = Presets::new(["sshd"]).expect("a preset");
+    let mut reader = LineReader::new(Zone::UTC, None);
     for i in 0..5 * MAX_SESSIONS {
         let line = format!(
-            "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 22"
+            "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 2"
         );
-        presets.check(line.as_bytes());
+        presets.check(&reader.read(line.as_bytes()));
     }
     assert!(presets.sessions.known.len() <= MAX_SESSIONS);
     assert!(presets.sessions.order.len() <= MAX_SESSIONS);

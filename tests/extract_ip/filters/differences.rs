@@ -17,3 +17,8 @@ pub fn is_known(argument: &str, difference: &str) -> bool {
         .iter()
         .any(|(filter, text, _)| *filter == name && *text == difference)
 }
+
+/// Whether fail2ban backtracks without end over its own lines for this filter, which it does under Python's `re`.
+pub fn never_ends(argument: &str) -> bool {
+    argument == "sshd[logtype=\"rfc5424\"]"
+}

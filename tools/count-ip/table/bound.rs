@@ -156,15 +156,18 @@ impl Bound {
         }
     }
 
-    /// Reports, at the end of a run, how many addresses were evicted.
-    pub fn report(&self) {
+    /// Reports, at the end of a run, how many addresses were evicted. `failed`: this is an error.
+    pub fn report(&self, failed: bool) {
+        let report = if failed {
+            complain::error
+        } else {
+            complain::note
+        };
         if self.evicted > 0 {
-            complain::note(
+            let number = self.evicted;
+            report(
                 "memory",
-                format_args!(
-                    "{} times an address was let go, and its count with it",
-                    self.evicted
-                ),
+                format!("{number} times an address was let go, and its count with it"),
             );
         }
     }

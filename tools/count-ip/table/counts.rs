@@ -112,11 +112,12 @@ impl<K: Key, const N: usize> Counts<K, N> {
             self.used += 1;
             slot.key = key;
         }
-        let count = u64::from(slot.value >> 8) + n;
+        let count = u64::from(slot.value >> 8).saturating_add(n);
         let in_slot = if count <= MOST {
             count as u32
         } else {
-            *self.excess.entry(key).or_default() += count - 1;
+            let excess = self.excess.entry(key).or_default();
+            *excess = excess.saturating_add(count - 1);
             1
         };
         slot.value = in_slot << 8 | u32::from(age);
@@ -135,7 +136,7 @@ impl<K: Key, const N: usize> Counts<K, N> {
         let count = u64::from(slot.value >> 8);
         // Not 0: the search for other keys may lead over this slot.
         slot.value = slot.value.min(1);
-        count + self.excess.remove(&key).unwrap_or(0)
+        count.saturating_add(self.excess.remove(&key).unwrap_or(0))
     }
 
     /// The keys whose count is at least `least`, the highest count first, then by key; of these,
@@ -152,7 +153,7 @@ impl<K: Key, const N: usize> Counts<K, N> {
                 return false;
             }
             let more = excess.get(&slot.key);
-            first.extend(more.map(|more| (slot.key, count + more)));
+            first.extend(more.map(|more| (slot.key, count.saturating_add(*more))));
             more.is_none() && count >= least
         });
         first.retain(|(_, count)| *count >= least);

@@ -8,6 +8,7 @@ use pipeban::output::Output;
 use pipeban::time::Time;
 
 use super::total::Total;
+use crate::output::check_saturation;
 
 /// The columns fit this number of lines; addresses further down may be wider.
 const LOOK_AHEAD: usize = 1000;
@@ -43,6 +44,7 @@ pub fn print(
         ("", "")
     };
     for (address, total) in head.into_iter().chain(totals) {
+        check_saturation(total.count);
         let address = address.to_string();
         let bar = bar(total.count, most, bar_width);
         let buffer = output.buffer();

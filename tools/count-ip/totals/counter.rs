@@ -198,9 +198,9 @@ impl Totals {
         self.bound.make_room(tables);
     }
 
-    /// Reports how many addresses were evicted, if any were.
+    /// Reports how many addresses were evicted, if any were: then the totals are wrong.
     pub fn report_evictions(&self) {
-        self.bound.report();
+        self.bound.report(true);
     }
 
     /// The totals of at least `least`, the highest first, then by address; of these, the first

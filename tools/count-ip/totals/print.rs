@@ -8,7 +8,7 @@ use pipeban::output::Output;
 use super::columns;
 use super::counter::Totals;
 use crate::arguments::Arguments;
-use crate::output::print_count;
+use crate::output::{check_saturation, print_count};
 
 /// Prints the totals; true if there were any.
 pub fn totals(totals: Totals, arguments: &Arguments) -> Result<bool, Fault> {
@@ -19,6 +19,7 @@ pub fn totals(totals: Totals, arguments: &Arguments) -> Result<bool, Fault> {
     let any = ranked.peek().is_some();
     if arguments.plain {
         for (address, total) in ranked {
+            check_saturation(total.count);
             let buffer = output.buffer();
             write!(buffer, "{:7} ", total.count).expect("a Vec takes every write");
             address.write(buffer);

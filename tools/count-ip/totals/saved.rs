@@ -41,7 +41,7 @@ impl Saved {
                 table.put(&address, &hit)?;
             }
             if table.evict_beyond(most, put)? > 0 {
-                complain::note(
+                complain::error(
                     "state",
                     format_args!("{most} addresses are held; those silent for longest were let go"),
                 );

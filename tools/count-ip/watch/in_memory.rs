@@ -162,7 +162,7 @@ impl Memory {
 
     /// Reports how many addresses were evicted, if any were.
     pub fn report_evictions(&self) {
-        self.bound.report();
+        self.bound.report(false);
     }
 
     #[cold]

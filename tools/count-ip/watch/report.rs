@@ -4,6 +4,7 @@ use pipeban::address::Address;
 use pipeban::record::Record;
 
 use super::rule::Crossing;
+use crate::output::check_saturation;
 
 /// The length at which a line that is evidence is cut, in bytes.
 const EVIDENCE: usize = 8 << 10;
@@ -34,6 +35,7 @@ pub fn record(
     crossing: &Crossing,
     evidence: usize,
 ) -> Record {
+    check_saturation(crossing.count);
     let mut record = decided.unwrap_or_else(|| Record::new(network));
     record.address = network;
     record.set("count", crossing.count.to_string().as_bytes());
