@@ -1,11 +1,13 @@
 //! ban-ip as its users meet it, on a real kernel in a namespace, and the backends and the ledger below it.
 
 mod backends;
+mod both;
 mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
 mod hanging;
+mod kills;
 mod ledger;
 mod packets;
 mod refusals;

@@ -32,8 +32,15 @@ pub fn run(
     let known = in_firewall.is_some();
     let mut in_firewall: BTreeMap<Address, _> = in_firewall.into_iter().flatten().collect();
     let now = Time::now();
-    let ledger = Ledger::look(state_file)?;
-    let in_ledger = ledger.map_or(Ok(vec![]), |ledger| ledger.current(now))?;
+    let current = |ledger: Option<Ledger>| ledger.map_or(Ok(vec![]), |l| l.current(now));
+    let in_ledger = match Ledger::look(state_file).and_then(current) {
+        Ok(bans) => bans,
+        Err(fault) => {
+            // And so are the firewall's.
+            complain::fault(fault)?;
+            vec![]
+        }
+    };
 
     let mut found = false;
     let mut strangers = Vec::new();

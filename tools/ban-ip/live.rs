@@ -35,6 +35,8 @@ pub struct Live {
     ledger: Option<Ledger>,
     /// When the ledger was last tried in vain.
     tried: Instant,
+    /// That was reported.
+    in_trouble: bool,
     /// Bans that are in the firewall and have still to be entered.
     unentered: Vec<NewBan>,
     /// Records whose bans are entered, and that the firewall could not be told yet.
@@ -56,6 +58,7 @@ impl Live {
             state_file: state_file.map(PathBuf::from),
             ledger: None,
             tried: Instant::now(),
+            in_trouble: false,
             unentered: vec![],
             untold: vec![],
         };
@@ -74,18 +77,25 @@ impl Live {
         Ok(())
     }
 
-    /// Reports why the ledger can't be used, and goes on without it; a damaged one is replaced.
+    /// Goes on without the ledger, and reports why, once for as long as that lasts. A damaged one is
+    /// replaced.
     fn do_without(&mut self, fault: Fault) -> Result<(), Fault> {
-        complain::fault(fault)?;
         self.ledger = None;
         self.tried = Instant::now();
         let path = state::path(self.state_file.as_deref());
-        if state::is_damaged(&path) {
-            Ledger::replace(&path).or_else(complain::fault)?;
-            // Where that is of no use either, it was reported once already.
-            let _ = self.open_ledger();
+        let replaced = state::is_damaged(&path).then(|| Ledger::replace(&path));
+        let fault = match replaced {
+            Some(Ok(())) => match self.open_ledger() {
+                Ok(()) => return Ok(()),
+                Err(fault) => fault,
+            },
+            Some(Err(fault)) => fault,
+            None => fault,
+        };
+        match std::mem::replace(&mut self.in_trouble, true) {
+            true => Ok(()),
+            false => complain::fault(fault),
         }
-        Ok(())
     }
 
     /// The moment at which the ledger is to be tried again, if it is.
@@ -106,7 +116,10 @@ impl Live {
             return Ok(());
         };
         match ledger.ban(&self.key, &self.unentered, Time::now()) {
-            Ok(_) => self.unentered.clear(),
+            Ok(_) => {
+                self.unentered.clear();
+                self.in_trouble = false;
+            }
             Err(fault) => return self.do_without(fault),
         }
         match self.enforce(&[], &mut |_| Ok(())) {
@@ -167,6 +180,7 @@ impl Live {
             bans.push(self.policy.new_ban(candidate, now, earlier));
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
+        self.in_trouble = false;
         printer.expect(entered, std::mem::take(&mut self.untold));
         let known = printer.known();
         self.enforce(&known, &mut |bans| printer.made(bans))?;

@@ -56,14 +56,22 @@ impl<'a> Printer<'a> {
                 places.or_default().push(i);
             }
         }
+        for places in self.places.values() {
+            let is_new = |i: &usize| self.bans[*i].is_some_and(|(_, known)| !known);
+            if places.iter().any(is_new) {
+                // The others are no news beside it.
+                for i in places {
+                    self.bans[*i] = self.bans[*i].filter(|(_, known)| !known);
+                }
+            }
+        }
     }
 
     /// The bans that were in force before, each once.
     pub fn known(&self) -> Vec<Ban> {
         let known = self.places.values().filter_map(|places| {
-            let is_known = |i: &&usize| self.bans[**i].is_some_and(|(_, known)| known);
-            let all = places.iter().all(|i| is_known(&i));
-            self.bans[places[0]].filter(|_| all).map(|(ban, _)| ban)
+            let first = self.bans[places[0]].filter(|(_, known)| *known);
+            first.map(|(ban, _)| ban)
         });
         known.collect()
     }

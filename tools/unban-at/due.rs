@@ -2,6 +2,7 @@
 //! as any ban is left.
 
 use std::env;
+use std::io::pipe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -137,10 +138,12 @@ fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
         command.arg("--state-file").arg(state_file);
     }
     chdir("/").map_err(|e| fault(e.into()))?;
+    // A pipe that nobody reads: messages that can't be written go to the system's log.
+    let (_, nobody_reads) = pipe().map_err(fault)?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(nobody_reads)
         .spawn()
         .map_err(fault)?;
     Ok(true)

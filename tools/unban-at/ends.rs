@@ -227,15 +227,20 @@ impl Ends {
         now: Time,
         output: &mut Output,
     ) -> Result<bool, Fault> {
+        let asked: Vec<(Address, bool)> = batch
+            .iter()
+            .zip(ended)
+            .filter(|(_, bans)| bans.is_empty() || until <= now)
+            .map(|(record, bans)| (record.address, bans.is_empty()))
+            .collect();
+        let around = match asked.len() {
+            0..=AROUND => self.around(&asked, now)?,
+            _ => HashMap::new(),
+        };
         let mut done = false;
-        let few = ended.iter().filter(|bans| bans.is_empty()).count() <= AROUND;
         for (mut record, bans) in batch.into_iter().zip(ended) {
             let address = record.address;
-            let around = match bans.is_empty() && few || until <= now && few {
-                true => self.around(&address, now)?,
-                false => None,
-            };
-            match (bans.first(), around) {
+            match (bans.first(), around.get(&address)) {
                 (Some((backend, _)), _) if backend.is_empty() => continue,
                 (Some((_, ban)), around) => {
                     ban.describe(&mut record);
@@ -256,21 +261,39 @@ impl Ends {
         Ok(done)
     }
 
-    /// The smallest banned network around this address.
-    fn around(&mut self, address: &Address, now: Time) -> Result<Option<Address>, Fault> {
-        if let Some(ledger) = &self.ledger
-            && let Some(details) = ledger.around(address, now)?.last()
-        {
-            return Ok(Some(details.ban.address));
+    /// The smallest banned network around each address; the firewalls are asked about those that are
+    /// unknown to the ledger.
+    fn around(
+        &mut self,
+        asked: &[(Address, bool)],
+        now: Time,
+    ) -> Result<HashMap<Address, Address>, Fault> {
+        let mut around = HashMap::new();
+        let mut wider = HashSet::new();
+        for (address, unknown) in asked {
+            let networks = match &self.ledger {
+                Some(ledger) => ledger.around(address, now)?,
+                None => vec![],
+            };
+            if let Some(details) = networks.last() {
+                around.insert(*address, details.ban.address);
+            } else if *unknown {
+                wider.extend((0..address.prefix_len()).map(|len| address.widen(len)));
+            }
         }
-        let wider: Vec<Address> = (0..address.prefix_len())
-            .map(|l| address.widen(l))
-            .collect();
-        let found = self.look_for(&wider);
-        let networks = found
-            .iter()
-            .flat_map(|(_, held)| held.iter().map(|(a, _)| *a));
-        Ok(networks.max_by_key(Address::prefix_len))
+        let wider: Vec<Address> = wider.into_iter().collect();
+        for (_, held) in self.look_for(&wider) {
+            for (address, _) in asked.iter().filter(|(_, unknown)| *unknown) {
+                let networks = held.iter().map(|(network, _)| *network);
+                let smallest = networks
+                    .filter(|n| n.contains(address))
+                    .max_by_key(|n| n.prefix_len());
+                if let Some(network) = smallest {
+                    around.entry(*address).or_insert(network);
+                }
+            }
+        }
+        Ok(around)
     }
 
     /// The addresses and networks inside a network that ledger or firewalls hold.

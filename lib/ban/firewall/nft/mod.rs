@@ -254,9 +254,8 @@ impl Nft {
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
-        let lost = !self.is_restored();
-        self.restoring = self.seen.handle.filter(|_| lost);
-        Ok(lost)
+        self.restoring = self.seen.handle;
+        Ok(!self.is_restored())
     }
 
     fn restored(&mut self) -> io::Result<bool> {
