@@ -342,14 +342,15 @@ fn a_dead_firewall_keeps_no_other_waiting() {
 fn the_waiter_complains_to_the_system_log() {
     unshared("-rnm", "the_waiter_complains_to_the_system_log", || {
         let (shell, ban) = failing_shell();
-        run("mount", &["-t", "tmpfs", "none", "/run"]);
-        let directory = shell.directory.path().display().to_string();
         let log = shell.path("log");
         let socket = UnixDatagram::bind(&log).unwrap();
+        // A /dev of the namespace's own: never a bind of the host's, which could be deleted through.
         let script = format!(
-            "mkdir {directory}/dev && mount --rbind /dev {directory}/dev && mount -t tmpfs none /dev &&
-             for n in null zero urandom full; do : > /dev/$n; mount --bind {directory}/dev/$n /dev/$n; done &&
-             ln -s {} /dev/log && ln -s /proc/self/fd /dev/fd",
+            "mount -t tmpfs none /mnt && for n in null zero urandom; do
+                 : > /mnt/$n && mount --bind /dev/$n /mnt/$n || exit 1; done
+             mount -t tmpfs none /dev && for n in null zero urandom; do
+                 : > /dev/$n && mount --bind /mnt/$n /dev/$n || exit 1; done
+             ln -s /proc/self/fd /dev/fd; ln -s {} /dev/log",
             log.display()
         );
         run("sh", &["-ec", &script]);
