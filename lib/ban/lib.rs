@@ -1,4 +1,6 @@
 //! Bans: kept in the ledger, enforced in the firewall.
+//!
+//! Each module uses only modules that stand above it.
 
 pub mod firewall; // one trait for all firewalls, a file for each backend
 pub mod ledger; // the bans with their beginning, end and reason

@@ -219,7 +219,8 @@ fn what_others_take_away_is_put_back() {
         assert!(firewall.restored().unwrap());
         assert_eq!(rules().unwrap(), before);
 
-        // Between the look and the ban: the ban holds, and the next look knows that others are lost.
+        // Between the look and the ban: the ban holds, and the next look knows that others are
+        // lost.
         run("nft", &["flush", "ruleset"]);
         firewall.ban(&[one]).unwrap();
         assert_eq!(rules().unwrap(), before);

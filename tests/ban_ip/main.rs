@@ -1,4 +1,5 @@
-//! ban-ip as its users meet it, on a real kernel in a namespace, and the backends and the ledger below it.
+//! ban-ip as its users meet it, on a real kernel in a namespace, and the backends and the ledger
+//! below it.
 
 mod backends;
 mod both;

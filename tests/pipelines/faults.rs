@@ -71,7 +71,8 @@ fn lines_end_as_they_like() {
 #[test]
 fn an_endless_line_is_cut_once_and_its_tail_is_no_line() {
     let shell = Shell::new();
-    // 100 MB without a newline; what stands behind the first MiB must not be read as a line of its own.
+    // 100 MB without a newline; what stands behind the first MiB must not be read as a line of its
+    // own.
     let long = "printf 'from 203.0.113.1 '; head -c 100000000 /dev/zero | tr '\\0' x; echo ' from 203.0.113.2'";
     for options in ["", "--regex 'from <IP>'", "--field 2"] {
         let script = format!("{{ {long}; echo from 203.0.113.3; }} | extract-ip {options}");

@@ -4,5 +4,6 @@
 mod common;
 mod completions;
 mod help;
+mod house;
 mod manual;
 mod readme;

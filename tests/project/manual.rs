@@ -1,4 +1,5 @@
-//! The manual's pages say what the tools do: the same flags, and mdoc(7) that mandoc(1) has nothing to say against.
+//! The manual's pages say what the tools do: the same flags, and mdoc(7) that mandoc(1) has nothing
+//! to say against.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ fn pages() -> Vec<PathBuf> {
     pages.map(|page| page.unwrap().path()).collect()
 }
 
-/// The flags that a page explains: those of its `.It Fl` lines, where `Fl f` is `-f` and `Fl Fl field` is `--field`.
+/// The flags that a page explains: those of its `.It Fl` lines, where `Fl f` is `-f` and `Fl Fl
+/// field` is `--field`.
 fn explained(page: &str) -> BTreeSet<String> {
     let mut flags = BTreeSet::new();
     for line in page.lines().filter_map(|line| line.strip_prefix(".It ")) {

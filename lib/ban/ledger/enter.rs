@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::ban::Ban;
-use super::forget::forget_some;
+use super::forget::{forget_reminder, forget_some};
 use super::store::{Ledger, find, readable};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -208,12 +208,6 @@ fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<i
     let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
     update.execute([last, id])?;
     Ok(last)
-}
-
-/// Removes the note that a firewall has to lift a ban.
-pub(super) fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> {
-    let mut delete = db.prepare_cached("DELETE FROM later WHERE ban = ?")?;
-    delete.execute([id]).map(drop)
 }
 
 /// Sets the end of an address's bans; answers them with their firewalls.

@@ -16,6 +16,12 @@ const FORGET_EVERY: i64 = 1_000;
 /// The number of bans that are looked at together.
 const FORGET_AMONG: i64 = 10_000;
 
+/// Removes the note that a firewall has to lift a ban.
+pub(super) fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM later WHERE ban = ?")?;
+    delete.execute([id]).map(drop)
+}
+
 /// Forgets some, if the last change had the number `last` and it is time after so many `changes`.
 pub(super) fn forget_some(
     db: &Connection,

@@ -3,7 +3,8 @@
 use rusqlite::{Params, params};
 
 use super::ban::Ban;
-use super::enter::{forget_reminder, highest};
+use super::enter::highest;
+use super::forget::forget_reminder;
 use super::store::{Ledger, readable};
 use pipeban::complain::Fault;
 use pipeban::time::Time;

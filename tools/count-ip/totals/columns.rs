@@ -65,7 +65,7 @@ pub fn print(
 }
 
 /// A bar of at most `width` characters, exact to an eighth of one, and at least that long.
-fn bar(count: u64, most: u64, width: usize) -> String {
+pub fn bar(count: u64, most: u64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = u128::from(count) * width as u128 * 8 / u128::from(most);
     let eighths = (eighths as usize).max(1);
