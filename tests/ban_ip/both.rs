@@ -1,9 +1,7 @@
 //! A run ends well only if firewall and ledger both hold the bans: faults between the two, on each
 //! backend.
 
-use std::os::unix::net::UnixDatagram;
-
-use crate::common::{Outcome, Shell, field, in_namespace, run, unshared};
+use crate::common::{Outcome, Shell, field, in_namespace, run};
 
 /// The firewalls that can be asked, with commands that remove one address, or all.
 const ASKED: [(&str, &str, &str); 3] = [
@@ -25,7 +23,7 @@ const ASKED: [(&str, &str, &str); 3] = [
 ];
 
 /// The addresses that a firewall holds by its own words.
-fn held(backend: &str) -> String {
+pub fn held(backend: &str) -> String {
     let (program, arguments): (&str, &[&str]) = match backend {
         "nft" => ("nft", &["list", "ruleset"]),
         "ipset" => ("ipset", &["save"]),
@@ -46,7 +44,8 @@ fn with_each(test: &str, body: impl Fn(&str, &str, &str)) {
     });
 }
 
-fn ended(outcome: &Outcome, status: i32, addresses: &[&str], about: &str) {
+/// Checks the exit status and the addresses printed.
+pub fn ended(outcome: &Outcome, status: i32, addresses: &[&str], about: &str) {
     assert_eq!(outcome.addresses(), addresses, "{about}: {outcome:?}");
     assert_eq!(outcome.status, Some(status), "{about}: {outcome:?}");
 }
@@ -176,247 +175,6 @@ fn a_saved_ruleset_is_not_taken_to_be_complete() {
     });
 }
 
-/// Runs `body` with the state in a small file system of its own.
-fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
-    unshared("-rnm", test, || {
-        let shell = Shell::new();
-        let directory = shell.directory.path().display().to_string();
-        run(
-            "mount",
-            &["-t", "tmpfs", "-o", "size=512k", "none", &directory],
-        );
-        body(&shell);
-    });
-}
-
-const FILL: &str = "cat /dev/zero >$(dirname $PIPEBAN_STATE)/big 2>/dev/null";
-
-#[test]
-fn bans_are_made_on_a_full_disk() {
-    with_small_disk("bans_are_made_on_a_full_disk", |shell| {
-        shell.run("ban-ip --for 1h 203.0.113.7");
-        shell.run(FILL);
-        let many: String = (0..5000).map(|i| format!("2001:db8::{i:x}\n")).collect();
-        let full = shell.feed("ban-ip --for 1h", many.as_bytes());
-        assert_eq!((full.out.lines().count(), full.status), (5000, Some(2)));
-        assert_eq!(full.err.lines().count(), 1, "told once: {}", full.err);
-        let now = held("nft");
-        assert!(now.contains("2001:db8::1387") && now.contains("203.0.113.7"));
-        // It can be lifted, too.
-        let lifted = shell.feed("unban-at now", many.as_bytes());
-        assert_eq!((lifted.out.lines().count(), lifted.status), (5000, Some(2)));
-        assert!(!held("nft").contains("2001:db8::1387"));
-    });
-}
-
-#[test]
-fn a_running_pipeline_enters_its_bans_later() {
-    with_small_disk("a_running_pipeline_enters_its_bans_later", |shell| {
-        shell.run("ban-ip --for 1h 203.0.113.7");
-        let script = format!(
-            "{FILL}; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
-             seq -f 203.0.113.%g 251 252; }} | ban-ip --for 1h > $HOME/out & 
-             while [ $(wc -l < $HOME/out) -lt 231 ]; do sleep 0.05; done
-             rm $(dirname $PIPEBAN_STATE)/big; : > $HOME/go; wait"
-        );
-        let home = tempfile::tempdir().unwrap();
-        let mut sh = shell.command("sh");
-        sh.args(["-c", &script]).env("HOME", home.path());
-        let outcome = crate::common::feed(&mut sh, b"");
-        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
-        let list = shell.run("ban-ip --list");
-        assert_eq!(list.addresses().len(), 234);
-        assert!(!list.out.contains("only="), "{list:?}");
-    });
-}
-
-#[test]
-fn bans_are_made_without_a_ledger() {
-    in_namespace("bans_are_made_without_a_ledger", || {
-        for (number, (fault, aside)) in [
-            ("chmod 0 $(dirname $PIPEBAN_STATE); exec setpriv --bounding-set -all --inh-caps -all", false),
-            ("rm -f $PIPEBAN_STATE*; mkdir $PIPEBAN_STATE", false),
-            ("printf 'garbage that is no database at all' > $PIPEBAN_STATE; rm -f $PIPEBAN_STATE-*", true),
-            ("dd if=/dev/urandom of=$PIPEBAN_STATE bs=4096 seek=1 count=6 conv=notrunc 2>/dev/null; rm -f $PIPEBAN_STATE-*", true),
-            ("sqlite3 $PIPEBAN_STATE 'PRAGMA user_version = 1000'", false),
-        ]
-        .into_iter()
-        .enumerate()
-        .skip(1)
-        {
-            let shell = Shell::new();
-            shell.run("ban-ip --for 1h 203.0.113.1");
-            assert_eq!(shell.run("sqlite3 $PIPEBAN_STATE 'PRAGMA wal_checkpoint(TRUNCATE)'").status, Some(0));
-            shell.run(fault);
-            let address = format!("198.51.100.{number}");
-            let ban = shell.run(&format!("ban-ip --for 1h {address}"));
-            assert_eq!(ban.status, Some(2), "{fault}: {ban:?}");
-            assert_eq!(ban.addresses(), [address.as_str()], "{fault}: {ban:?}");
-            assert_eq!(ban.err.lines().count(), 1, "{fault}: {ban:?}");
-            assert!(held("nft").contains(&address), "{fault}");
-            assert_eq!(ban.err.contains(".damaged-"), aside, "{fault}: {ban:?}");
-            if aside {
-                // The new one begins with the bans of the kernel.
-                let list = shell.run("ban-ip --list");
-                assert!(list.addresses().contains(&"203.0.113.1"), "{list:?}");
-                assert!(!list.out.contains("only="), "{list:?}");
-            }
-            let lift = shell.run(&format!("unban-at now {address}"));
-            assert_eq!(lift.addresses(), [address.as_str()], "{fault}: {lift:?}");
-            assert!(!held("nft").contains(&address), "{fault}");
-        }
-    });
-}
-
-/// A shell with a command for `--backend exec` that fails for one address.
-fn failing_shell() -> (Shell, String) {
-    let shell = Shell::new();
-    let script = "#!/bin/sh\n[ ! -e \"$(dirname $0)/no-$1-$2\" ] || { echo no >&2; exit 1; }\n\
-                  if [ $1 = add ]; then : > \"$(dirname $0)/held-$2\"; \
-                  else rm -f \"$(dirname $0)/held-$2\"; fi\n";
-    let path = shell.path("fw");
-    std::fs::write(&path, script).unwrap();
-    run("chmod", &["+x", path.to_str().unwrap()]);
-    let path = path.display();
-    let ban = format!(
-        "ban-ip --backend exec --ban-command '{path} add {{address}}' --unban-command '{path} del {{address}}'"
-    );
-    (shell, ban)
-}
-
-#[test]
-fn a_lift_that_fails_is_not_forgotten() {
-    in_namespace("a_lift_that_fails_is_not_forgotten", || {
-        let (shell, ban) = failing_shell();
-        shell.run(&format!("{ban} 203.0.113.1 203.0.113.2"));
-        std::fs::write(shell.path("no-del-203.0.113.1"), "").unwrap();
-        let lift = shell.run("unban-at now 203.0.113.1 203.0.113.2");
-        ended(&lift, 2, &["203.0.113.2"], "the failed one is not printed");
-        assert!(shell.path("held-203.0.113.1").exists());
-        std::fs::remove_file(shell.path("no-del-203.0.113.1")).unwrap();
-        run(
-            "sqlite3",
-            &[
-                shell.path("state.db").to_str().unwrap(),
-                "UPDATE later SET due = 0",
-            ],
-        );
-        crate::common::wait_until("it is lifted", || {
-            shell.run("unban-at --due");
-            !shell.path("held-203.0.113.1").exists()
-        });
-    });
-}
-
-#[test]
-fn a_dead_firewall_keeps_no_other_waiting() {
-    in_namespace("a_dead_firewall_keeps_no_other_waiting", || {
-        let (shell, ban) = failing_shell();
-        shell.run(&format!("{ban} 192.0.2.1; {ban} --for 1s 192.0.2.2"));
-        shell.run("ban-ip --backend nft --for 1h 203.0.113.7");
-        shell.run("ban-ip --backend ipset --for 1h 203.0.113.8");
-        run("nft", &["flush", "ruleset"]);
-        run("sh", &["-c", "ipset flush"]);
-        std::fs::remove_file(shell.path("fw")).unwrap();
-        // A row of another version, and a row that nobody can read.
-        let state = shell.path("state.db").display().to_string();
-        let rows = "INSERT INTO ban VALUES (900, '203.0.113.9', 'ebpf', 1, NULL, NULL, NULL);
-                    INSERT INTO ban VALUES (901, 'nonsense', 'nft', 1, NULL, NULL, NULL)";
-        run("sqlite3", &[&state, rows]);
-        let sync = shell.run("ban-ip --sync");
-        assert_eq!(sync.status, Some(2), "{sync:?}");
-        assert!(sync.addresses().contains(&"203.0.113.7"), "{sync:?}");
-        assert!(held("nft").contains("203.0.113.7"));
-        assert!(held("ipset").contains("203.0.113.8"));
-        assert!(sync.err.contains("no such program"), "{sync:?}");
-        assert!(
-            sync.err.contains("ebpf") && sync.err.contains("nonsense"),
-            "{sync:?}"
-        );
-        let next = shell.run("ban-ip --for 1h 203.0.113.10");
-        ended(&next, 0, &["203.0.113.10"], "nobody waits for that row");
-    });
-}
-
-#[test]
-fn the_waiter_complains_to_the_system_log() {
-    unshared("-rnm", "the_waiter_complains_to_the_system_log", || {
-        let (shell, ban) = failing_shell();
-        let log = shell.path("log");
-        let socket = UnixDatagram::bind(&log).unwrap();
-        // A /dev of the namespace's own: never a bind of the host's, which could be deleted through.
-        let script = format!(
-            "mount -t tmpfs none /mnt && for n in null zero urandom; do
-                 : > /mnt/$n && mount --bind /dev/$n /mnt/$n || exit 1; done
-             mount -t tmpfs none /dev && for n in null zero urandom; do
-                 : > /dev/$n && mount --bind /mnt/$n /dev/$n || exit 1; done
-             ln -s /proc/self/fd /dev/fd; ln -s {} /dev/log",
-            log.display()
-        );
-        run("sh", &["-ec", &script]);
-        std::fs::write(shell.path("no-del-203.0.113.1"), "").unwrap();
-        shell.run(&format!("{ban} --for 1s 203.0.113.1"));
-        let timeout = Some(std::time::Duration::from_secs(60));
-        socket.set_read_timeout(timeout).unwrap();
-        let mut message = [0; 1_000];
-        let length = socket.recv(&mut message).unwrap();
-        let message = String::from_utf8_lossy(&message[..length]);
-        assert!(
-            message.contains("unban-at[") && message.contains("exec: 203.0.113.1: "),
-            "{message}"
-        );
-        shell.run("kill $(pgrep -f -- '--due --wait') 2>/dev/null");
-    });
-}
-
-#[test]
-fn slow_commands_hold_up_nobody_else() {
-    in_namespace("slow_commands_hold_up_nobody_else", || {
-        let shell = Shell::new();
-        let go = shell.path("go").display().to_string();
-        let slow = shell.path("slow");
-        let script = format!("#!/bin/sh\nwhile [ ! -e {go}-$1 ]; do sleep 0.02; done\n");
-        std::fs::write(&slow, script).unwrap();
-        run("chmod", &["+x", slow.to_str().unwrap()]);
-        let ban = format!(
-            "ban-ip --backend exec --ban-command '{} {{address}}' --unban-command 'true {{address}}'",
-            slow.display()
-        );
-        let mut child = shell
-            .command("sh")
-            .args(["-c", &format!("exec {ban} 192.0.2.1 192.0.2.2")])
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        crate::common::wait_until("its command runs", || {
-            shell.run(&format!("pgrep -f 'slow 192.0.2.1'")).status == Some(0)
-        });
-        // All others go on while the first command runs.
-        ended(
-            &shell.run("ban-ip --for 1h 203.0.113.7"),
-            0,
-            &["203.0.113.7"],
-            "nft",
-        );
-        ended(
-            &shell.run("unban-at now 203.0.113.7"),
-            0,
-            &["203.0.113.7"],
-            "nft",
-        );
-        let count = "printf '192.0.2.9\\n192.0.2.9\\n' | count-ip --threshold 2 --state";
-        ended(&shell.run(count), 0, &["192.0.2.9"], "count-ip");
-        // The first ban is printed before the second is made.
-        std::fs::write(format!("{go}-192.0.2.1"), "").unwrap();
-        let mut line = String::new();
-        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-        assert!(line.starts_with("192.0.2.1\t"), "{line}");
-        std::fs::write(format!("{go}-192.0.2.2"), "").unwrap();
-        assert!(child.wait().unwrap().success());
-    });
-}
-
 #[test]
 fn a_wrong_clock_makes_no_ban_longer_and_forgets_none() {
     in_namespace("a_wrong_clock_makes_no_ban_longer_and_forgets_none", || {
@@ -426,7 +184,8 @@ fn a_wrong_clock_makes_no_ban_longer_and_forgets_none() {
             let state = shell.path("state.db").display().to_string();
             let shift = format!("{} * 86400000000", -days);
             let rows = format!(
-                "UPDATE ban SET since = since + {shift}, until = until + {shift}, ends = ends + {shift}"
+                "UPDATE ban SET since = since + {shift}, until = until + {shift},
+                 ends = ends + {shift}"
             );
             run("sqlite3", &[&state, &rows]);
         };
@@ -491,4 +250,49 @@ fn networks_and_their_addresses_know_of_each_other() {
             shell.run("unban-at now 198.51.101.1");
         },
     );
+}
+
+#[test]
+fn bans_are_restored_under_fire() {
+    in_namespace("bans_are_restored_under_fire", || {
+        let shell = Shell::new();
+        let many: String = (0..20_000)
+            .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
+            .collect();
+        let banned = shell.feed("ban-ip --for 1d | wc -l", many.as_bytes());
+        assert_eq!(banned.out.trim(), "20000");
+        let conf = shell.path("conf");
+        let rules =
+            "add table inet host; add chain inet host c { type filter hook input priority 0; }\n";
+        std::fs::write(&conf, format!("flush ruleset\n{rules}")).unwrap();
+        // Bans come one by one, while others load their ruleset at any moment.
+        let script = format!(
+            "seq -f 203.0.113.%g 1 200 | while read a; do echo $a; sleep 0.02; done |
+                 ban-ip --for 1d > $HOME/out &
+             for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+                 nft -f {0}; sleep 0.0$((n * 7 % 10)); nft -f {0}
+             done; wait; echo $?",
+            conf.display()
+        );
+        let home = tempfile::tempdir().unwrap();
+        let mut sh = shell.command("sh");
+        sh.args(["-c", &script]).env("HOME", home.path());
+        let outcome = crate::common::feed(&mut sh, b"");
+        assert_eq!((outcome.err.as_str(), outcome.out.as_str()), ("", "0\n"));
+        let printed = std::fs::read_to_string(home.path().join("out")).unwrap();
+        assert_eq!(printed.lines().count(), 200);
+        ended(
+            &shell.run("ban-ip --for 1d 192.0.2.1"),
+            0,
+            &["192.0.2.1"],
+            "one more",
+        );
+        let list = shell.run("ban-ip --list");
+        assert_eq!(list.addresses().len(), 20_201);
+        assert!(
+            !list.out.contains("only="),
+            "{}",
+            list.out.lines().find(|l| l.contains("only=")).unwrap_or("")
+        );
+    });
 }

@@ -3,8 +3,8 @@
 
 use crate::common::{Shell, in_namespace, left_out, run};
 
-/// The system calls that change something: files, locks, the kernel's tables, processes. Between two
-/// of them a kill makes no difference.
+/// The system calls that change something: files, locks, the kernel's tables, processes. Between
+/// two of them a kill makes no difference.
 const CALLS: &str = "openat,write,pwrite64,fcntl,ftruncate,unlink,rename,sendto,sendmsg,capset,\
                      memfd_create,pipe2,clone,clone3,vfork,execve,wait4,kill,fchown";
 

@@ -10,6 +10,8 @@ mod firewall;
 mod hanging;
 mod kills;
 mod ledger;
+mod no_ledger;
+mod one_fails;
 mod packets;
 mod refusals;
 mod retention;

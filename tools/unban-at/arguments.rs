@@ -45,6 +45,10 @@ pub struct Arguments {
     #[arg(long, requires = "wait", hide = true)]
     pub background: bool,
 
+    /// Messages go to the system's log: the process in the background has no standard error
+    #[arg(long, requires = "wait", hide = true)]
+    pub system_log: bool,
+
     /// Print records as JSON objects
     #[arg(long)]
     pub json: bool,

@@ -2,7 +2,6 @@
 //! as any ban is left.
 
 use std::env;
-use std::io::pipe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -36,6 +35,9 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
     let output = &mut Output::enduring(arguments.json);
     if arguments.background {
         return leave_behind(arguments);
+    }
+    if arguments.system_log {
+        complain::use_system_log();
     }
     let mut ledger = Ledger::open(arguments.state_file.as_deref())?;
     if !arguments.wait {
@@ -132,18 +134,16 @@ fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
     detach();
     let me = env::current_exe().map_err(fault)?;
     let mut command = Command::new(me);
-    command.args(["--due", "--wait"]);
+    command.args(["--due", "--wait", "--system-log"]);
     if let Some(state_file) = &arguments.state_file {
         let state_file = std::path::absolute(state_file).map_err(fault)?;
         command.arg("--state-file").arg(state_file);
     }
     chdir("/").map_err(|e| fault(e.into()))?;
-    // A pipe that nobody reads: messages that can't be written go to the system's log.
-    let (_, nobody_reads) = pipe().map_err(fault)?;
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(nobody_reads)
+        .stderr(Stdio::null())
         .spawn()
         .map_err(fault)?;
     Ok(true)
