@@ -7,6 +7,7 @@ use pipeban::complain::{self, Fault, describe};
 use pipeban::output::Output;
 
 use crate::arguments::Arguments;
+use crate::copies;
 use crate::names::Names;
 use crate::queue::{Job, Key, Queue};
 use crate::saver::Saver;
@@ -106,10 +107,15 @@ impl Follower {
         if !truncation::prove(&mut self.queue, key).unwrap_or(true) {
             return;
         }
+        if let Some(source) = self.queue.get(key) {
+            source.queued = false;
+        }
+        if !copies::is_log(&mut self.queue, key).unwrap_or(false) {
+            return;
+        }
         let Some(source) = self.queue.get(key) else {
             return;
         };
-        source.queued = false;
         match source.read(&mut self.buffer, self.output.buffer()) {
             Ok(Progress::End) => {}
             // A log waits for its rotated files, and gives way to other logs.
@@ -158,7 +164,7 @@ impl Follower {
         self.flush()?;
         let save = self.saver.save_in_time(&mut self.queue, now);
         let later = later.into_iter().map(|(_, when)| when);
-        Ok(later.chain(save).min())
+        Ok(later.chain(save).chain(self.names.retry_at()).min())
     }
 
     /// Ends a run that does not wait: rotated files are at their end.

@@ -6,6 +6,8 @@ mod follower; // the loop: what is read next, and when to wait
 mod stdin; // standard input, which needs no following
 mod stop; // when to stop
 
+mod beginning; // where a new file begins
+mod copies; // copies of logs, which are no logs
 mod names; // which files the operands name now
 mod resume; // where a log begins that was followed in an earlier run
 mod succession; // rotation while the log is followed

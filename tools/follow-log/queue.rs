@@ -1,6 +1,6 @@
 //! The files that are followed, and the order in which they are read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::lookup::Found;
 use crate::position::Id;
 use crate::rest::Rest;
 use crate::rotated::Content;
-use crate::source::Source;
+use crate::source::{Source, Standing};
 
 /// A deleted file is let go when it was silent for this long: by then its writers have opened the
 /// new one, and its space on the disk is free again.
@@ -43,6 +43,7 @@ pub struct Queue {
     sources: HashMap<Key, Source>,
     watched: HashMap<WatchDescriptor, Key>,
     ids: HashMap<Id, Key>,
+    names: HashMap<PathBuf, BTreeSet<Key>>,
     jobs: VecDeque<Job>,
     last: Key,
     prefix: bool,
@@ -57,6 +58,7 @@ impl Queue {
             sources: HashMap::new(),
             watched: HashMap::new(),
             ids: HashMap::new(),
+            names: HashMap::new(),
             jobs: VecDeque::new(),
             last,
             prefix,
@@ -80,8 +82,20 @@ impl Queue {
 
     /// The file that had this name last.
     pub fn newest(&self, shown: &Path) -> Option<Key> {
-        let same = self.sources.iter().filter(|(_, s)| s.shown == shown);
-        same.map(|(key, _)| *key).max()
+        self.names.get(shown)?.last().copied()
+    }
+
+    /// All files that have, or had, one of these names.
+    pub fn of_names<'a>(&'a self, names: &'a [PathBuf]) -> impl Iterator<Item = &'a Source> {
+        let keys = names.iter().filter_map(|name| self.names.get(name));
+        keys.flatten().filter_map(|key| self.sources.get(key))
+    }
+
+    /// Reads a file only when it has shown that it is no copy of one of these logs.
+    pub fn doubt(&mut self, key: Key, logs: Vec<PathBuf>) {
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.standing = Standing::Undecided(logs);
+        }
     }
 
     /// Follows a file from `offset` and queues it.
@@ -97,6 +111,8 @@ impl Queue {
         let source = source.map_err(|e| fault(describe(&e)))?;
         self.watched.insert(watched, self.last);
         self.ids.insert(source.id, self.last);
+        let same = self.names.entry(found.shown.clone()).or_default();
+        same.insert(self.last);
         self.sources.insert(self.last, source);
         self.queue(self.last);
         Ok(self.last)
@@ -113,7 +129,13 @@ impl Queue {
             Content::Plain(mut file) => {
                 let id = Id::from(&file.metadata().map_err(fault)?);
                 let offset = file.stream_position().map_err(fault)?;
-                if !self.ids.contains_key(&id) {
+                // A file that was found by its own name may be a copy of the log.
+                let known = self.key_of(id);
+                let copy = known.filter(|key| self.is_copy(*key));
+                if let Some(copy) = copy {
+                    self.let_go(copy, &mut Vec::new());
+                }
+                if known.is_none() || copy.is_some() {
                     let key = self.follow(file, found, offset)?;
                     self.retire(key);
                 }
@@ -121,6 +143,12 @@ impl Queue {
             packed => self.read_last(&found.shown, packed),
         }
         Ok(())
+    }
+
+    /// Whether a file is, or may be, the copy of a log.
+    pub fn is_copy(&self, key: Key) -> bool {
+        let source = self.sources.get(&key);
+        source.is_some_and(|s| !matches!(s.standing, Standing::Log))
     }
 
     /// Notes that a file's name leads elsewhere. It is read on, before its successor.
@@ -246,6 +274,9 @@ impl Queue {
             self.watched.remove(&watched);
         }
         self.ids.remove(&source.id);
+        if let Some(same) = self.names.get_mut(&source.shown) {
+            same.remove(&key);
+        }
         Some((source.shown, source.id))
     }
 }

@@ -18,8 +18,27 @@ use crate::rotated::{Content, Rotated, between, by_id, rotated_files};
 pub enum Begin {
     /// At this offset, in bytes.
     At(u64),
+    /// At the end: its lines are old.
+    AtEnd,
     /// At the beginning: it was truncated since.
     Truncated,
+}
+
+/// The position of a file with the name of a rotated one, if this very file has one: it is a log
+/// of its own, or the file of another name, renamed.
+pub fn by_identity(
+    positions: &mut Positions,
+    (found, file): (&Found, &File),
+) -> Result<Option<Begin>, Fault> {
+    let fault = |e| Fault::new(found.shown.display(), describe(&e));
+    let id = Id::from(&file.metadata().map_err(fault)?);
+    for (shown, position) in positions.load_by_id(id)? {
+        if matches!(position.fit(file), Ok(Fit::Holds)) {
+            positions.forget(&shown, id);
+            return Ok(Some(Begin::At(position.offset)));
+        }
+    }
+    Ok(None)
 }
 
 /// Queues the rest of the files that were rotated since, and tells where the log itself, `file`,

@@ -3,19 +3,31 @@
 use pipeban::complain::Fault;
 
 use crate::lookup::Found;
-use crate::queue::{Key, Queue};
+use crate::queue::Queue;
 use crate::rotated::{Rotated, between, made_since, newer, rotated_files};
 
-/// Queues the file `before`, whose name leads to a new one now, and then the files that came and
-/// went in between.
-pub fn succeed(queue: &mut Queue, before: Key, found: &Found) -> Result<(), Fault> {
+/// Queues the file that had the name before, and then the files that came and went in between.
+pub fn succeed(queue: &mut Queue, found: &Found) -> Result<(), Fault> {
+    let Some(before) = queue.newest(&found.shown) else {
+        return Ok(());
+    };
     queue.retire(before);
     let Some(source) = queue.get(before) else {
         return Ok(());
     };
-    let files = rotated_files(&found.real);
-    let is_source = |file: &Rotated| file.id == source.id;
-    let mut later = if files.iter().any(is_source) {
+    let mut files = rotated_files(&found.real);
+    let mut is_source = |file: &Rotated| file.id == source.id;
+    if !files.iter().any(&mut is_source)
+        && let Some(name) = found.real.file_name()
+        && let Some(moved) = source.path()
+    {
+        // Rotated into another directory, as by logrotate's `olddir`.
+        let elsewhere = rotated_files(&moved.with_file_name(name));
+        if elsewhere.iter().any(&mut is_source) {
+            files = elsewhere;
+        }
+    }
+    let mut later = if files.iter().any(&mut is_source) {
         newer(files, is_source)
     } else {
         // Deleted, or its directory was moved.

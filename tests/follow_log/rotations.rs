@@ -1,76 +1,9 @@
-//! follow-log over real files: every kind of rotation, live and while nobody follows.
+//! Every kind of rotation, live and while nobody follows.
 
-mod common;
+use std::process::Stdio;
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-
-use common::{Outcome, wait_until};
-
-/// A running follower in a directory of its own, and the lines that it has printed.
-struct Follower {
-    child: Child,
-    printed: Arc<Mutex<String>>,
-}
-
-impl Follower {
-    fn start(directory: &Path, arguments: &[&str]) -> Self {
-        let mut child = follow_log(directory, arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let printed = Arc::new(Mutex::new(String::new()));
-        let (mut lines, all) = (
-            BufReader::new(child.stdout.take().unwrap()),
-            printed.clone(),
-        );
-        std::thread::spawn(move || {
-            let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).unwrap() > 0 {
-                *all.lock().unwrap() += &String::from_utf8_lossy(&line);
-                line.clear();
-            }
-        });
-        Follower { child, printed }
-    }
-
-    fn printed(&self) -> String {
-        self.printed.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn follow_log(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_follow-log"));
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .env("PIPEBAN_STATE", directory.join("state.db"));
-    command
-}
-
-fn shell(directory: &Path, script: &str) {
-    let status = Command::new("sh")
-        .args(["-ec", script])
-        .current_dir(directory)
-        .status();
-    assert!(status.unwrap().success(), "{script}");
-}
-
-/// Runs to the end; returns standard output, standard error and the exit status.
-fn once(directory: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
-    let mut command = follow_log(directory, &[&["--once"], arguments].concat());
-    let outcome = Outcome::from(command.output().unwrap());
-    (outcome.out, outcome.err, outcome.status)
-}
+use crate::common::wait_until;
+use crate::{Follower, follow_log, once, shell};
 
 /// Changes of a log, and the lines printed after each, which are single words.
 type Steps = &'static [(&'static str, &'static str)];
