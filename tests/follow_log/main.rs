@@ -4,6 +4,7 @@
 mod common;
 
 mod names;
+mod rewritten;
 mod rotations;
 
 use std::io::{BufRead, BufReader};
@@ -76,4 +77,18 @@ pub(crate) fn once(directory: &Path, arguments: &[&str]) -> (String, String, Opt
     let mut command = follow_log(directory, &[&["--once"], arguments].concat());
     let outcome = Outcome::from(command.output().unwrap());
     (outcome.out, outcome.err, outcome.status)
+}
+
+/// Takes steps, each a script and the text that a follower prints after it, with a running one.
+pub(crate) fn live(name: &str, home: &Path, arguments: &[&str], steps: &[(&str, &str)]) {
+    let follower = Follower::start(home, arguments);
+    let mut expected = String::new();
+    for (script, text) in steps {
+        shell(home, script);
+        expected += text;
+        wait_until(&format!("{name}: {script}: {expected:?}"), || {
+            follower.printed().len() >= expected.len()
+        });
+        assert_eq!(follower.printed(), expected, "{name}: {script}");
+    }
 }

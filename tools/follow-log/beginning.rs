@@ -11,11 +11,13 @@ use pipeban::unpack::{is_packed_file, unpack};
 
 use crate::arguments::From;
 use crate::lookup::Found;
+use crate::old_lines::Wanted;
 use crate::open::open;
 use crate::position::Id;
 use crate::positions::Positions;
 use crate::queue::{Key, Queue};
 use crate::resume::{self, Begin};
+use crate::rewriting::search;
 use crate::rotated::Content;
 use crate::rotated_name::{form, is_packed};
 use crate::source::last_line;
@@ -111,9 +113,10 @@ impl Beginner {
         }
         let history = is_history(found, &new.beside);
         let undecided = !self.starting && !new.beside.is_empty();
+        let mut replaced = None;
         let begin = match (self.from, positions) {
             _ if !new.first => {
-                succeed(queue, found)?;
+                replaced = succeed(queue, found)?;
                 Begin::At(0)
             }
             (From::Resume, Some(positions)) => {
@@ -155,6 +158,9 @@ impl Beginner {
             Begin::Truncated => queue.get(key).into_iter().for_each(|s| s.restart()),
             Begin::At(_) if undecided => queue.doubt(key, beside),
             Begin::At(_) | Begin::AtEnd => {}
+        }
+        if let Some(before) = replaced {
+            search(queue, key, Wanted::LastOf(before));
         }
         Ok(Some(key))
     }

@@ -10,6 +10,7 @@ use crate::arguments::Arguments;
 use crate::copies;
 use crate::names::Names;
 use crate::queue::{Job, Key, Queue};
+use crate::rewriting;
 use crate::saver::Saver;
 use crate::source::{self, Progress};
 use crate::stop::{self, Stop};
@@ -63,6 +64,9 @@ impl Follower {
                 return Ok(self.done);
             }
             let wake = self.do_what_is_due()?;
+            if !self.queue.is_empty() {
+                continue;
+            }
             let events = [self.names.as_fd(), self.queue.events.as_fd()];
             match self.stop.wait(events, wake) {
                 Ok(None) => {
@@ -104,6 +108,12 @@ impl Follower {
 
     /// Reads one piece of a followed file.
     fn read(&mut self, key: Key) {
+        if !rewriting::is_ready(&mut self.queue, key, !self.once).unwrap_or(true) {
+            if let Some(source) = self.queue.get(key) {
+                source.queued = false;
+            }
+            return;
+        }
         if !truncation::prove(&mut self.queue, key).unwrap_or(true) {
             return;
         }
@@ -161,10 +171,12 @@ impl Follower {
                 self.saver.forget(&shown, id);
             }
         }
+        let waiting = self.queue.wait_for_writers(now);
         self.flush()?;
         let save = self.saver.save_in_time(&mut self.queue, now);
         let later = later.into_iter().map(|(_, when)| when);
-        Ok(later.chain(save).chain(self.names.retry_at()).min())
+        let others = [save, waiting, self.names.retry_at()];
+        Ok(later.chain(others.into_iter().flatten()).min())
     }
 
     /// Ends a run that does not wait: rotated files are at their end.

@@ -10,6 +10,7 @@ mod beginning; // where a new file begins
 mod copies; // copies of logs, which are no logs
 mod names; // which files the operands name now
 mod resume; // where a log begins that was followed in an earlier run
+mod rewriting; // logs rewritten in place
 mod succession; // rotation while the log is followed
 mod truncation; // truncated files, whose content was copied away
 
@@ -24,6 +25,7 @@ mod rotated_name; // the names of rotated files
 mod source; // one followed file
 
 mod lines; // whole lines from pieces
+mod old_lines; // the place of old lines in a rewritten file
 mod open; // regular files, opened without waiting
 mod position; // a position in a file, and the proof that a file holds it
 mod positions; // the positions that are kept in the state

@@ -12,11 +12,8 @@ use nix::unistd::{AccessFlags, access};
 use pipeban::complain::{self, Fault};
 
 use crate::glob;
-use crate::inotify::EventQueue;
+use crate::inotify::{EventQueue, MASK_ADD};
 use crate::lookup::{self, Found, Refused, Step};
-
-/// linux/inotify.h: adds to the events that are asked for already.
-const MASK_ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(0x2000_0000);
 
 /// The events of names. Their queue is not that of the files, which writers can fill up.
 pub struct NameEvents {

@@ -194,6 +194,13 @@ impl Queue {
                 self.queue(*key);
             }
         }
+        for watched in changes.closed {
+            if let Some(key) = self.watched.get(&watched).copied() {
+                let search = self.get(key).and_then(|source| source.search.as_mut());
+                search.into_iter().for_each(|search| search.closed = true);
+                self.queue(key);
+            }
+        }
         for watched in changes.relinked {
             let source = self.watched.get(&watched);
             if let Some(source) = source.and_then(|key| self.sources.get_mut(key)) {
@@ -201,6 +208,23 @@ impl Queue {
             }
         }
         Ok(())
+    }
+
+    /// Asks for the moment when the writer of a file closes it.
+    pub fn watch_closing(&self, key: Key) {
+        if let Some(source) = self.sources.get(&key) {
+            self.events.watch_closing(&source.file);
+        }
+    }
+
+    /// Queues the files that have waited long enough for a writer to close them, and tells when the
+    /// next will have.
+    pub fn wait_for_writers(&mut self, now: Instant) -> Option<Instant> {
+        let waiting = self.sources.iter();
+        let waiting = waiting.filter_map(|(key, s)| Some((*key, s.search.as_ref()?.until)));
+        let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|(_, until)| *until <= now);
+        due.into_iter().for_each(|(key, _)| self.queue(key));
+        later.into_iter().map(|(_, until)| until).min()
     }
 
     /// Queues the text of an old file of `shown` behind the others.

@@ -8,6 +8,7 @@ use pipeban::complain::{self, Fault, describe};
 
 use crate::holder;
 use crate::lookup::Found;
+use crate::old_lines::find_position;
 use crate::position::{Fit, Id};
 use crate::positions::Positions;
 use crate::queue::Queue;
@@ -90,6 +91,11 @@ pub fn resume(
             for content in contents {
                 queue.follow_rotated(content, found)?;
             }
+        }
+        None if let Some(offset) = find_position(file, &position).map_err(fault)? => {
+            let own = file.try_clone().and_then(Rotated::of).map_err(fault)?;
+            replay(queue, within, (&own, offset), &[], found)?;
+            return Ok(Begin::At(offset));
         }
         None if position.offset > 0 => complain::note(
             found.shown.display(),

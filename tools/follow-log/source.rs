@@ -13,6 +13,7 @@ use nix::unistd::{Whence, lseek};
 use pipeban::input::MAX_LINE;
 
 use crate::lines::Lines;
+use crate::old_lines::{Search, whole_lines};
 use crate::position::{EDGE, Fingerprint, Id, Position, bytes_at};
 
 /// The size of one read, in bytes.
@@ -49,7 +50,8 @@ pub enum Standing {
 
 /// A file that is followed.
 pub struct Source {
-    file: File,
+    /// The file.
+    pub file: File,
     /// Its identity.
     pub id: Id,
     /// Its name as a user knows it.
@@ -80,6 +82,8 @@ pub struct Source {
     pub standing: Standing,
     /// The beginnings that it had before it was truncated, at most [`HEADS`], the newest last.
     earlier: Vec<Vec<u8>>,
+    /// Old lines that may stand in it, before it is read.
+    pub search: Option<Search>,
     /// It no longer has the name under which it was found.
     pub retired: bool,
     /// It has no name at all.
@@ -121,6 +125,7 @@ impl Source {
             proven: Vec::new(),
             standing: Standing::Log,
             earlier: Vec::new(),
+            search: None,
             retired: false,
             unlinked: false,
             last_read: Instant::now(),
@@ -208,6 +213,14 @@ impl Source {
     pub fn heads(&self) -> impl Iterator<Item = &[u8]> {
         let heads = self.earlier.iter().chain([&self.head]);
         heads.map(Vec::as_slice).filter(|head| !head.is_empty())
+    }
+
+    /// The last whole lines that were read, at most [`EDGE`] bytes.
+    pub fn last_lines(&self) -> Vec<u8> {
+        let half = (self.offset - self.position.offset) as usize;
+        let end = self.tail.len().saturating_sub(half);
+        let whole = self.position.offset <= end as u64;
+        whole_lines(&self.tail[..end], whole).to_vec()
     }
 
     /// Passes the lines that the file holds now.
