@@ -6,6 +6,7 @@ mod common;
 mod names;
 mod rewritten;
 mod rotations;
+mod sources;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

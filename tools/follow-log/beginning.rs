@@ -132,6 +132,8 @@ impl Beginner {
                     None => resume::resume(queue, positions, self.replay, (found, file))?,
                 }
             }
+            // The state can't be used.
+            (From::Resume, None) => resume::begin_ago(queue, self.replay, (found, file))?,
             (From::End, _) if self.starting => Begin::At(last_line(file, u64::MAX).map_err(fault)?),
             (From::End, _) => {
                 let id = Id::from(&file.metadata().map_err(fault)?);

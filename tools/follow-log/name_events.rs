@@ -50,7 +50,21 @@ impl NameEvents {
                 Step::Pass(path) => self.watch_path(path),
                 Step::LookUp(directory, name) => self.watch_name(directory, name),
             };
-            let (some_found, some_refused) = lookup::find(operand, &mut before);
+            let (mut some_found, mut some_refused) = lookup::find(operand, &mut before);
+            if some_found.is_empty() {
+                // The end of a directory is told late, when its last open file is closed: while a
+                // name is missing each directory is looked up in the one above it.
+                let mut before = |step: Step| match step {
+                    Step::Pass(path) => {
+                        if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
+                            self.watch_name(above, name);
+                        }
+                        self.watch_path(path)
+                    }
+                    Step::LookUp(directory, name) => self.watch_name(directory, name),
+                };
+                (some_found, some_refused) = lookup::find(operand, &mut before);
+            }
             found.extend(some_found);
             refused.extend(some_refused);
         }

@@ -47,9 +47,9 @@ pub struct Names {
 
 impl Names {
     /// Nothing is looked up yet.
-    pub fn new(arguments: Arguments) -> Result<Self, Fault> {
+    pub fn new(operands: Vec<PathBuf>, arguments: &Arguments) -> Result<Self, Fault> {
         Ok(Names {
-            operands: arguments.files,
+            operands,
             once: arguments.once,
             beginner: Beginner::new(arguments.from, arguments.replay),
             events: NameEvents::new()?,
@@ -84,16 +84,21 @@ impl Names {
         queue: &mut Queue,
         positions: Option<&mut Positions>,
     ) -> Result<(), Fault> {
-        let due = self.retry_at().is_some_and(|at| at <= Instant::now());
+        let due = self.retry_at(queue).is_some_and(|at| at <= Instant::now());
         if self.events.changed()? || due {
             self.look(queue, positions)?;
         }
         Ok(())
     }
 
+    /// Whether there is no name to look up.
+    pub fn is_empty(&self) -> bool {
+        self.operands.is_empty()
+    }
+
     /// When the names must be looked up again although no event comes.
-    pub fn retry_at(&self) -> Option<Instant> {
-        let blind = self.events.blind || !self.refused.is_empty();
+    pub fn retry_at(&self, queue: &Queue) -> Option<Instant> {
+        let blind = self.events.blind || queue.polling.is_needed() || !self.refused.is_empty();
         blind.then(|| self.looked + RETRY)
     }
 

@@ -55,8 +55,8 @@ impl Search {
     }
 }
 
-/// The offset behind the last place where these whole lines stand in a file, or else one of the last
-/// of them alone.
+/// The offset behind the last place where these whole lines stand in a file, or else one of them
+/// alone.
 pub fn find(file: &File, lines: &[u8]) -> io::Result<Option<u64>> {
     if lines.is_empty() {
         return Ok(None);

@@ -11,8 +11,10 @@ use nix::sys::inotify::WatchDescriptor;
 use pipeban::complain::{self, Fault, describe};
 
 use crate::file_events::FileEvents;
+use crate::filesystem::{self, Events};
 use crate::lines::Lines;
 use crate::lookup::Found;
+use crate::polling::Polling;
 use crate::position::Id;
 use crate::rest::Rest;
 use crate::rotated::Content;
@@ -21,6 +23,9 @@ use crate::source::{Source, Standing};
 /// A deleted file is let go when it was silent for this long: by then its writers have opened the
 /// new one, and its space on the disk is free again.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// A half line at the end of a rotated file is a line when the file was silent for this long.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The number of rotated files of one log that are read on, for writers that were not told.
 const ROTATED: usize = 8;
@@ -46,6 +51,10 @@ pub struct Queue {
     names: HashMap<PathBuf, BTreeSet<Key>>,
     jobs: VecDeque<Job>,
     last: Key,
+    /// Files that are read from time to time.
+    pub polling: Polling,
+    /// A file can't be watched, which was told.
+    refused: bool,
     prefix: bool,
 }
 
@@ -61,6 +70,8 @@ impl Queue {
             names: HashMap::new(),
             jobs: VecDeque::new(),
             last,
+            polling: Polling::default(),
+            refused: false,
             prefix,
         })
     }
@@ -103,13 +114,25 @@ impl Queue {
         let fault = |e: String| Fault::new(found.shown.display(), e);
         // Watched before it is read: a line that is written in between is then told.
         let watched = self.events.watch(&file);
-        let watched = watched.map_err(|e| fault(watch_words(e)))?;
+        let events = match watched {
+            Ok(_) => filesystem::events(&file),
+            Err(_) => Events::Unknown,
+        };
         self.last += 1;
         let lines = Lines::new(&found.shown, self.prefix);
         let names = (found.shown.clone(), found.real.clone());
         let source = Source::new(file, names, offset, self.last, lines);
         let source = source.map_err(|e| fault(describe(&e)))?;
-        self.watched.insert(watched, self.last);
+        match watched {
+            Ok(watched) => _ = self.watched.insert(watched, self.last),
+            Err(e) if !std::mem::replace(&mut self.refused, true) => {
+                let what = format!("{}; looked at each second", watch_words(e));
+                complain::note(found.shown.display(), what);
+            }
+            Err(_) => {}
+        }
+        let device = source.id.dev;
+        self.polling.add(self.last, events, device, &found.shown);
         self.ids.insert(source.id, self.last);
         let same = self.names.entry(found.shown.clone()).or_default();
         same.insert(self.last);
@@ -190,8 +213,9 @@ impl Queue {
             self.queue_all();
         }
         for watched in changes.written {
-            if let Some(key) = self.watched.get(&watched) {
-                self.queue(*key);
+            if let Some(key) = self.watched.get(&watched).copied() {
+                self.polling.has_events(key);
+                self.queue(key);
             }
         }
         for watched in changes.closed {
@@ -225,6 +249,40 @@ impl Queue {
         let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|(_, until)| *until <= now);
         due.into_iter().for_each(|(key, _)| self.queue(key));
         later.into_iter().map(|(_, until)| until).min()
+    }
+
+    /// Queues the files without events when it is time, and tells when it will be again.
+    pub fn poll(&mut self, now: Instant) -> Option<Instant> {
+        let (due, next) = self.polling.is_due(now);
+        if due {
+            for key in self.polling.numbers() {
+                if let Some(source) = self.sources.get(&key) {
+                    let grown = source.has_grown();
+                    self.polling.note_growth(key, grown, &source.shown);
+                }
+                self.queue(key);
+            }
+        }
+        next
+    }
+
+    /// Takes half lines for lines at the end of rotated files that were silent, and tells when the
+    /// next will have been.
+    pub fn finish_rotated(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+        let mut next = None;
+        for (key, source) in &mut self.sources {
+            let newest = self.names.get(&source.shown).and_then(BTreeSet::last);
+            if !source.retired || !source.lines.has_half() || newest == Some(key) {
+                continue;
+            }
+            let due = source.last_read + SILENCE;
+            if due <= now {
+                source.finish(out);
+            } else {
+                next = Some(next.map_or(due, |next: Instant| next.min(due)));
+            }
+        }
+        next
     }
 
     /// Queues the text of an old file of `shown` behind the others.
@@ -292,6 +350,7 @@ impl Queue {
     pub fn let_go(&mut self, key: Key, out: &mut Vec<u8>) -> Option<(PathBuf, Id)> {
         let mut source = self.sources.remove(&key)?;
         source.finish(out);
+        self.polling.remove(key);
         if let Some((watched, _)) = self.watched.iter().find(|(_, k)| **k == key) {
             let watched = *watched;
             self.events.forget(watched);

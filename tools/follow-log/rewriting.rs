@@ -1,4 +1,4 @@
-//! Logs rewritten in place, as an editor, `sed -i` and `tail -n 1000 log >t; mv t log` do: the lines
+//! Logs rewritten in place, as by an editor, `sed -i` or `tail -n 1000 log >t; mv t log`: the lines
 //! that were printed are found in the new content, and it goes on behind them.
 
 use std::io;
@@ -10,8 +10,8 @@ use crate::queue::{Key, Queue};
 use crate::rotated_name::form;
 use crate::source::Source;
 
-/// Whether a file that was followed under the name `real` may have been replaced by a rewritten one:
-/// it is deleted, or has a name that no rotation gives.
+/// Whether a file that was followed under the name `real` may have been replaced by a rewritten
+/// one: it is deleted, or has a name that no rotation gives.
 pub fn may_be_replaced(source: &Source, real: &Path) -> bool {
     let Some(path) = source.path() else {
         return true;

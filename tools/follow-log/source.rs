@@ -273,6 +273,11 @@ impl Source {
         std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()
     }
 
+    /// Whether the file holds more, or less, than was read.
+    pub fn has_grown(&self) -> bool {
+        self.file.metadata().is_ok_and(|m| m.len() != self.offset)
+    }
+
     /// Notes whether the file still has a name.
     pub fn check_links(&mut self) {
         use std::os::unix::fs::MetadataExt;
