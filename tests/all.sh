@@ -1,14 +1,17 @@
 #!/bin/sh
 # Installs what the tests need besides cargo, then runs all of them. Any words are handed to `cargo test`.
+# A test that can't do its work fails here, where `cargo test` alone would leave it out.
 set -eu
 cd "$(dirname "$0")/.."
+export PATH="$PATH:/usr/sbin:/sbin"
 
-# program of each Debian package
-packages=$(while read -r program package; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || echo "$package"
-done <<END
+# A program, or a file, and the Debian package that brings it.
+sh tests/common/install.sh <<END
 cc gcc
 unshare util-linux
+script bsdutils
+flock util-linux
+pgrep procps
 ip iproute2
 nft nftables
 ipset ipset
@@ -18,20 +21,22 @@ perl perl
 at at
 faketime faketime
 fail2ban-regex fail2ban
+sqlite3 sqlite3
 logrotate logrotate
+systemd-analyze systemd
 mandoc mandoc
 zsh zsh
 fish fish
+/usr/share/zoneinfo/Asia/Tokyo tzdata
+$([ "$(id -u)" = 0 ] || echo newuidmap uidmap)
 END
-)
-if [ -n "$packages" ]; then
-    as_root=
-    [ "$(id -u)" = 0 ] || as_root=sudo
-    echo "installing:" $packages
-    # A test whose program is missing all the same says so and is left out.
-    { $as_root apt-get update -qq &&
-        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq --no-install-recommends $packages; } >/dev/null ||
-        echo "could not install:" $packages
-fi
 
-PATH=$PATH:/usr/sbin:/sbin cargo test --quiet "$@"
+# The pipe would hide cargo's status, so awk is told it.
+{ PIPEBAN_TEST_ALL=1 cargo test --quiet --no-fail-fast "$@" || echo "cargo test: status $?"; } | awk '
+    /^cargo test: status / { status = $4; next }
+    { print; fflush() }
+    /^test result: / { passed += $4; failed += $6; ignored += $8 }
+    END {
+        print passed + 0 " tests passed, " failed + 0 " failed, " ignored + 0 " ignored"
+        exit status
+    }'

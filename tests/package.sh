@@ -5,8 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
-command -v debootstrap >/dev/null ||
-    apt-get install -qq --no-install-recommends debootstrap >/dev/null
 command -v cargo-deb >/dev/null || [ -x target/tools/bin/cargo-deb ] ||
     cargo install --quiet --root target/tools cargo-deb
 PATH=$PWD/target/tools/bin:$PATH
@@ -57,7 +55,7 @@ inside bash -c '
     . /usr/share/bash-completion/bash_completion
     _completion_loader ban-ip
     COMP_WORDS=(ban-ip --ver) COMP_CWORD=1
-    _ban_ip ban-ip --ver ban-ip
+    _clap_complete_ban_ip ban-ip --ver ban-ip
     echo "ban-ip --ver: ${COMPREPLY[*]}"
     [ "${COMPREPLY[*]}" = "--verify --version" ]'
 

@@ -1,85 +1,88 @@
-//! Makes the firewall hold what the ledger says; neither knows of the other.
+//! Makes the firewall hold the bans of the ledger; neither of the two knows the other.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use crate::firewall::{self, Firewall};
-use crate::ledger::{Ban, Books, Ledger};
+use crate::firewall::{Backend, Firewall};
+use crate::ledger::{Ban, Ledger, LockedLedger};
 use pipeban::address::Address;
-use pipeban::complain::describe;
-use pipeban::complain::{self, Fault};
+use pipeban::complain::{self, Fault, describe};
 use pipeban::state::WriteError;
 use pipeban::time::Time;
 
-/// Two ends this close are the same: clocks are read twice, and a kernel counts in ticks or whole seconds.
+/// Two ends this close together are the same: the clock is read twice, and a kernel counts in ticks
+/// or whole seconds.
 const SAME: Duration = Duration::from_secs(2);
 
-/// What came of it.
+/// The result of telling a firewall.
 #[derive(Default)]
 pub struct Outcome {
-    /// Something has to be told later, because bans do not end by themselves there.
+    /// Bans have to be lifted later: here they do not end by themselves.
     pub later: bool,
-    /// The bans that had ended.
+    /// The ended bans that were lifted.
     pub lifted: Vec<Ban>,
-    /// What the firewall would not ban while it banned others; reported, and no longer in the ledger.
+    /// The addresses that the firewall refused to ban while it banned others. They were reported,
+    /// and their bans have ended in the ledger.
     pub refused: HashSet<Address>,
 }
 
-/// Tells the firewall all that it does not know yet; everything, where the firewall has lost what was ours.
+/// Tells the firewall all bans that it was not told yet, or all bans if it has lost them.
 pub fn enforce(
     ledger: &mut Ledger,
-    backend: &str,
+    backend: &Backend,
     firewall: &mut dyn Firewall,
 ) -> Result<Outcome, Fault> {
-    ledger.alone(|books| {
-        let lost = firewall.ensure().map_err(|e| fault(backend, &e))?;
+    ledger.lock(|ledger| {
+        let lost = firewall.ensure().map_err(|e| backend.fault(&e))?;
         if lost {
-            restore(books, backend, firewall, &mut HashMap::new(), |_| ())?;
+            restore(ledger, backend, firewall, &mut HashMap::new(), |_| ())?;
         }
-        let outcome = tell_untold(books, backend, firewall)?;
+        let outcome = tell_untold(ledger, backend, firewall)?;
         if lost {
-            // Until one process comes to this point, each restores anew.
-            firewall.restored().map_err(|e| fault(backend, &e))?;
+            // Until a process comes to this point, each one restores all bans.
+            firewall.restored().map_err(|e| backend.fault(&e))?;
         }
         Ok(outcome)
     })
 }
 
-/// Makes the firewall hold exactly what the ledger says; gives each ban that was put back to `each`.
+/// Makes the firewall hold exactly the bans of the ledger; calls `each` for each ban that was put
+/// back.
 pub fn sync(
     ledger: &mut Ledger,
-    backend: &str,
+    backend: &Backend,
     firewall: &mut dyn Firewall,
     each: impl FnMut(&Ban),
 ) -> Result<Outcome, Fault> {
-    ledger.alone(|books| {
-        firewall.ensure().map_err(|e| fault(backend, &e))?;
-        let outcome = tell_untold(books, backend, firewall)?;
-        let held = firewall.list().map_err(|e| fault(backend, &e))?;
+    ledger.lock(|ledger| {
+        firewall.ensure().map_err(|e| backend.fault(&e))?;
+        let outcome = tell_untold(ledger, backend, firewall)?;
+        let held = firewall.list().map_err(|e| backend.fault(&e))?;
         let mut held: HashMap<_, _> = held.into_iter().flatten().collect();
-        restore(books, backend, firewall, &mut held, each)?;
+        restore(ledger, backend, firewall, &mut held, each)?;
         let strangers: Vec<Address> = held.into_keys().collect();
         let lifted = firewall.lift(&strangers);
         lifted
             .and_then(|()| firewall.restored())
-            .map_err(|e| fault(backend, &e))?;
+            .map_err(|e| backend.fault(&e))?;
         Ok(outcome)
     })
 }
 
-/// Bans all that should be banned and is not among `held` with the same end; takes out of `held` what belongs there.
+/// Bans the addresses of the ledger that are not in `held` with the same end, and removes the
+/// addresses of the ledger from `held`.
 fn restore(
-    books: &Books,
-    backend: &str,
+    ledger: &LockedLedger,
+    backend: &Backend,
     firewall: &mut dyn Firewall,
     held: &mut HashMap<Address, Option<Duration>>,
     mut each: impl FnMut(&Ban),
 ) -> Result<(), WriteError> {
-    let mut last = 0;
+    let (key, mut last) = (backend.to_string(), 0);
     loop {
         let now = Time::now();
-        let chunk = books.current(backend, last, now)?;
+        let chunk = ledger.current(&key, last, now)?;
         let Some((id, _)) = chunk.last() else {
             return Ok(());
         };
@@ -93,11 +96,11 @@ fn restore(
                 each(ban);
             }
         }
-        firewall.ban(&missing).map_err(|e| fault(backend, &e))?;
+        firewall.ban(&missing).map_err(|e| backend.fault(&e))?;
     }
 }
 
-/// Whether the time that a firewall says is left is what the ledger says, as far as that firewall knows times.
+/// Whether firewall and ledger say the same time left, as far as that firewall has times.
 pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Duration>) -> bool {
     match (theirs, ours) {
         (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME,
@@ -106,38 +109,39 @@ pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Dur
     }
 }
 
+/// Tells the firewall the bans that it was not told yet, and the ends that are due.
 fn tell_untold(
-    books: &Books,
-    backend: &str,
+    ledger: &LockedLedger,
+    backend: &Backend,
     firewall: &mut dyn Firewall,
 ) -> Result<Outcome, WriteError> {
-    let mut outcome = Outcome::default();
+    let (key, mut outcome) = (backend.to_string(), Outcome::default());
     let now = Time::now();
-    // Where all bans end by themselves, nothing has ever to be told later.
-    let forgets = !firewall.expires(Duration::MAX);
-    if forgets {
-        let due = books.due(backend, now)?;
-        tell_chunk(books, backend, firewall, &due, now, &mut outcome)?;
+    let needs_lifts = !firewall.expires(Duration::MAX);
+    if needs_lifts {
+        let due = ledger.due(&key, now)?;
+        tell_chunk(ledger, backend, firewall, &due, now, &mut outcome)?;
     }
     let mut last = 0;
     loop {
-        let chunk = books.untold(backend, last)?;
+        let chunk = ledger.untold(&key, last)?;
         let Some((id, _)) = chunk.last() else {
             break;
         };
         last = *id;
-        tell_chunk(books, backend, firewall, &chunk, now, &mut outcome)?;
+        tell_chunk(ledger, backend, firewall, &chunk, now, &mut outcome)?;
     }
     if last > 0 {
-        books.all_told(backend)?;
+        ledger.all_told(&key)?;
     }
-    outcome.later = forgets && books.next_due()?.is_some();
+    outcome.later = needs_lifts && ledger.next_due()?.is_some();
     Ok(outcome)
 }
 
+/// Tells these, and notes the result.
 fn tell_chunk(
-    books: &Books,
-    backend: &str,
+    ledger: &LockedLedger,
+    backend: &Backend,
     firewall: &mut dyn Firewall,
     chunk: &[(i64, Ban)],
     now: Time,
@@ -145,22 +149,23 @@ fn tell_chunk(
 ) -> Result<(), WriteError> {
     let refused = match tell(firewall, chunk, now) {
         Ok(()) => HashMap::new(),
-        Err(e) => tell_each(firewall, chunk, now, e).map_err(|e| fault(backend, &e))?,
+        Err(e) => tell_each(firewall, chunk, now, e).map_err(|e| backend.fault(&e))?,
     };
+    let key = backend.to_string();
     for (id, ban) in chunk {
         if let Some(e) = refused.get(id) {
-            complain::error(firewall::name(backend), describe(e));
+            complain::error(backend.name(), describe(e));
             outcome.refused.insert(ban.address);
         }
         if ban.has_ended(now) {
-            books.forget_reminder(*id)?;
+            ledger.forget_reminder(*id)?;
             outcome.lifted.push(*ban);
         } else if refused.contains_key(id) {
-            books.refused(*id)?;
+            ledger.refused(*id)?;
         } else if let Some(until) = ban.until
             && !firewall.expires(until.since(now))
         {
-            books.remind(*id, backend, until)?;
+            ledger.remind(*id, &key, until)?;
         }
     }
     Ok(())
@@ -178,31 +183,32 @@ fn tell(firewall: &mut dyn Firewall, chunk: &[(i64, Ban)], now: Time) -> io::Res
     firewall.lift(&lifts)
 }
 
-/// Does the same one by one, so that one that is refused does not hold up all others for ever; answers those.
+/// Tells them one by one, so that a refused one does not hold up all others for ever; answers the
+/// refused ones by number.
 ///
-/// Fails if not one of them works: then it is the firewall.
+/// Fails if none of them works, or after a time-out: then the fault is the firewall's.
 fn tell_each(
     firewall: &mut dyn Firewall,
     chunk: &[(i64, Ban)],
     now: Time,
     error: io::Error,
 ) -> io::Result<HashMap<i64, io::Error>> {
-    let nothing_works = [ErrorKind::PermissionDenied, ErrorKind::Unsupported];
-    if nothing_works.contains(&error.kind()) {
+    use ErrorKind::{PermissionDenied, TimedOut, Unsupported};
+    let nothing_works =
+        |e: &io::Error| matches!(e.kind(), PermissionDenied | Unsupported | TimedOut);
+    if nothing_works(&error) {
         return Err(error);
     }
     let mut refused = HashMap::new();
     for one in chunk {
-        if let Err(e) = tell(firewall, std::slice::from_ref(one), now) {
-            refused.insert(one.0, e);
+        match tell(firewall, std::slice::from_ref(one), now) {
+            Err(e) if nothing_works(&e) => return Err(e),
+            Err(e) => _ = refused.insert(one.0, e),
+            Ok(()) => (),
         }
     }
     if refused.len() == chunk.len() {
         return Err(error);
     }
     Ok(refused)
-}
-
-fn fault(backend: &str, e: &io::Error) -> Fault {
-    Fault::new(firewall::name(backend), describe(e))
 }

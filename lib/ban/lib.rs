@@ -1,8 +1,10 @@
 //! Bans: kept in the ledger, enforced in the firewall.
+//!
+//! Each module uses only modules that stand above it.
 
-pub mod firewall; // the kernel's firewall: one trait, a file for each backend
-pub mod ledger; // which bans there are, since when and until when
+pub mod firewall; // one trait for all firewalls, a file for each backend
+pub mod ledger; // the bans with their beginning, end and reason
 
-pub mod enforce; // makes the firewall hold what the ledger says
-pub mod privilege; // lets go of what a tool has no use for
-pub mod waiter; // the one process that waits for bans to end
+pub mod enforce; // makes the firewall hold the bans of the ledger
+pub mod privilege; // gives up capabilities that are not needed
+pub mod waiter; // the process that waits for bans to end

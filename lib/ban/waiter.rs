@@ -1,8 +1,8 @@
-//! The one process that waits for bans to end where the firewall itself does not end them.
+//! The process that waits for bans to end if the firewall itself does not end them.
 //!
-//! It is `unban-at --due --wait`, started in the background by whoever leaves something to be told later. It holds a
-//! lock for as long as it lives, and gives that up under the ledger's: so whoever has entered something for later and
-//! finds the lock taken knows that the waiter will see it.
+//! It is `unban-at --due --wait`, started in the background by the process that enters such a ban.
+//! It holds a lock as long as it lives, and releases that under the ledger's lock: so a process
+//! that has entered a ban and finds the waiter's lock taken knows that the waiter will see the ban.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -13,10 +13,9 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use pipeban::complain::Fault;
-use pipeban::complain::describe;
+use pipeban::complain::{Fault, describe};
 
-/// The lock of the process that waits over this state file; `None` where another one has it.
+/// Takes the waiter's lock of this state file; `None` if another process has it.
 pub fn lock(state: &Path) -> Result<Option<Flock<File>>, Fault> {
     let mut name = state.as_os_str().to_owned();
     name.push("-waiter");
@@ -34,8 +33,8 @@ pub fn lock(state: &Path) -> Result<Option<Flock<File>>, Fault> {
     }
 }
 
-/// Sees to it that a process waits over this state file.
-pub fn summon(state: &Path) -> Result<(), Fault> {
+/// Makes sure that a process waits for the bans in this state file.
+pub fn start(state: &Path) -> Result<(), Fault> {
     if lock(state)?.is_none() {
         return Ok(());
     }
@@ -44,7 +43,7 @@ pub fn summon(state: &Path) -> Result<(), Fault> {
         .map(|me| me.with_file_name("unban-at"))
         .map_err(|e| Fault::new("unban-at", describe(&e)))?;
     let state = std::path::absolute(state).map_err(|e| Fault::new("unban-at", describe(&e)))?;
-    // It starts the one that waits and ends, so that the latter is nobody's child.
+    // It starts the waiter and ends, so that the waiter is not our child.
     let status = Command::new(&tool)
         .args(["--due", "--wait", "--background", "--state-file"])
         .arg(state)
@@ -56,7 +55,7 @@ pub fn summon(state: &Path) -> Result<(), Fault> {
     if status.success() {
         Ok(())
     } else {
-        let what = "the process that is to lift bans in time did not start";
-        Err(Fault::new(tool.display(), what))
+        let text = "the process that is to lift bans in time did not start";
+        Err(Fault::new(tool.display(), text))
     }
 }

@@ -1,12 +1,17 @@
-//! What `main` is in every tool: arguments in, a run, an exit status out.
+//! The `main` of every tool: arguments in, a run, an exit status out.
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Command, Parser, ValueHint};
+use clap_complete::CompleteEnv;
 
 use crate::complain::{self, Fault};
 use crate::figures;
+
+/// The variable of the environment by which a shell asks for completions; it holds the shell's
+/// name: `source <(PIPEBAN_COMPLETE=bash ban-ip)`.
+const COMPLETE: &str = "PIPEBAN_COMPLETE";
 
 /// Parses the arguments and runs the tool, which answers whether it did or found anything.
 ///
@@ -15,6 +20,16 @@ pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
     figures::begin();
     let mut command = A::command();
     complain::as_tool(command.get_name());
+    let completion = CompleteEnv::with_factory(completed::<A>).var(COMPLETE);
+    let directory = std::env::current_dir().ok();
+    match completion.try_complete(std::env::args_os(), directory.as_deref()) {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => {}
+        Err(e) => {
+            complain::error(COMPLETE, usage_error(&e));
+            return ExitCode::from(2);
+        }
+    }
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
     let arguments = match parsed.map_err(|e| e.format(&mut command)) {
@@ -37,6 +52,18 @@ pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
             complain::exit_status(false)
         }
     }
+}
+
+/// The command as a shell completes it: a value that is called FILE is a path.
+fn completed<A: Parser>() -> Command {
+    A::command().mut_args(|argument| {
+        let names = argument.get_value_names().unwrap_or_default();
+        if names.iter().any(|name| name.contains("FILE")) {
+            argument.value_hint(ValueHint::FilePath)
+        } else {
+            argument
+        }
+    })
 }
 
 /// clap's message in one line: its first paragraph, which names the flag.

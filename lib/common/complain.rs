@@ -1,6 +1,6 @@
 //! The one way to complain: a line on standard error, `tool: where: what is wrong`.
 //!
-//! What has been said is remembered for the whole process and decides its exit status.
+//! The process remembers that it complained; this decides its exit status.
 
 use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// Bad input lines are told in full up to this many, then only counted.
+/// This number of bad input lines are told in full; the others are counted.
 const IN_FULL: u64 = 10;
 
 static TOOL: OnceLock<String> = OnceLock::new();
@@ -21,13 +21,19 @@ static BAD_LINES: AtomicU64 = AtomicU64::new(0);
 /// Why a run ends before its work is done.
 #[derive(Debug)]
 pub enum Fault {
-    /// Nobody reads our output any more; a filter then ends quietly.
+    /// Nobody reads the output any more; a filter then ends quietly.
     ReaderGone,
-    /// What went wrong, and where: a file, a flag, a part of the system.
-    Error { place: String, what: String },
+    /// An error.
+    Error {
+        /// The file, the flag or the part of the system where it happened.
+        place: String,
+        /// The error in words.
+        what: String,
+    },
 }
 
 impl Fault {
+    /// An error at this place.
     pub fn new(place: impl Display, what: impl Display) -> Self {
         Fault::Error {
             place: place.to_string(),
@@ -41,29 +47,29 @@ pub fn as_tool(name: &str) {
     TOOL.get_or_init(|| name.into());
 }
 
-/// Says what is of use to know and is no fault: the exit status does not change.
+/// Prints a message that is no fault: the exit status does not change.
 pub fn note(place: impl Display, what: impl Display) {
     let tool = TOOL.get().map_or("pipeban", String::as_str);
     let mut message = String::new();
     show_bar(None);
-    // The text may hold bytes that a remote party chose; a terminal must not obey them.
+    // A remote party may have written some of the text; a terminal must not obey it.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
     message.push('\n');
     if std::io::stderr().write_all(message.as_bytes()).is_err() {
-        // Who started us has gone. There is nobody left to tell when this fails too.
+        // Standard error is closed or broken. Nobody is left to tell when this fails too.
         let _ = to_system_log(&message);
     }
 }
 
-/// Shows a bar of progress in place of the last; `None` takes it away. Only for a terminal.
+/// Shows a bar of progress in place of the last; `None` takes it away. For a terminal only.
 pub fn show_bar(bar: Option<&str>) {
     if BAR.swap(bar.is_some(), Relaxed) || bar.is_some() {
-        // Back to the line's beginning, which is then cleared to its end.
+        // To the beginning of the line, then clear to its end.
         let _ = write!(std::io::stderr(), "\r\x1b[K{}", bar.unwrap_or(""));
     }
 }
 
-/// Sends a message to the system's log, as RFC 3164 has it: facility daemon, severity error.
+/// Sends a message to the system's log by RFC 3164: facility daemon, severity error.
 fn to_system_log(message: &str) -> std::io::Result<usize> {
     const PRIORITY: u8 = 3 << 3 | 3;
     let (tool, text) = message.split_once(": ").unwrap_or(("pipeban", message));
@@ -81,6 +87,17 @@ pub fn error(place: impl Display, what: impl Display) {
     note(place, what);
 }
 
+/// Reports a fault that does not end the run; but if the reader has gone, that is answered.
+pub fn fault(fault: Fault) -> Result<(), Fault> {
+    match fault {
+        Fault::ReaderGone => Err(fault),
+        Fault::Error { place, what } => {
+            error(place, what);
+            Ok(())
+        }
+    }
+}
+
 /// Reports a line of input that can't be used; the exit status becomes 2.
 pub fn bad_line(place: impl Display, what: impl Display) {
     FAILED.store(true, Relaxed);
@@ -89,7 +106,7 @@ pub fn bad_line(place: impl Display, what: impl Display) {
     }
 }
 
-/// Closes the account: 2 after any error, else 0 if something was `done` and 1 if not.
+/// The exit status of the process: 2 after any error, else 0 if something was `done`, else 1.
 pub fn exit_status(done: bool) -> ExitCode {
     let bad = BAD_LINES.load(Relaxed);
     if bad > IN_FULL {
@@ -118,7 +135,7 @@ impl fmt::Write for Escaped<'_> {
     }
 }
 
-/// The system's words for an error, without Rust's "(os error 2)".
+/// An error in the system's words, without Rust's "(os error 2)".
 pub fn describe(e: &std::io::Error) -> String {
     match e.raw_os_error() {
         Some(number) => nix::errno::Errno::from_raw(number).desc().into(),

@@ -1,4 +1,4 @@
-//! What a running tool has done so far; it says so on standard error when it gets SIGUSR1, as dd(1) does.
+//! The figures of a running tool. On SIGUSR1 it prints them on standard error, as dd(1) does.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
@@ -17,19 +17,20 @@ static SINCE: OnceLock<Time> = OnceLock::new();
 static PRINTED: AtomicU64 = AtomicU64::new(0);
 static ASKED: OnceLock<Option<SignalFd>> = OnceLock::new();
 
-/// To be called first in a process: from now on the signal waits until the tool itself does.
+/// Blocks SIGUSR1, so that it waits until the tool itself waits. To be called first in a process.
 pub fn begin() {
     SINCE.get_or_init(Time::now);
     // Fails for an invalid set only.
     let _ = SigSet::from(Signal::SIGUSR1).thread_block();
 }
 
-/// Counts the lines that were written out.
+/// Counts the lines among these bytes, which were written to standard output.
 pub fn count(written: &[u8]) {
     PRINTED.fetch_add(memchr_iter(b'\n', written).count() as u64, Relaxed);
 }
 
-/// Can be read when the figures were asked for; then call [`tell`]. `None` where the kernel refuses it.
+/// A descriptor that can be read when somebody asked for the figures; then call [`tell`]. `None`
+/// where the kernel refuses one.
 pub fn asked() -> Option<BorrowedFd<'static>> {
     signal().map(SignalFd::as_fd)
 }
@@ -42,7 +43,7 @@ fn signal() -> Option<&'static SignalFd> {
     made.as_ref()
 }
 
-/// Says the figures if they were asked for.
+/// Prints the figures if somebody asked for them.
 pub fn tell() {
     if let Some(Ok(Some(_))) = signal().map(SignalFd::read_signal) {
         let since = SINCE.get().copied().unwrap_or_else(Time::now);
@@ -51,7 +52,8 @@ pub fn tell() {
     }
 }
 
-/// Waits until `file` can be read, or has an error that the read will tell; `false` when the deadline comes first.
+/// Waits until `file` can be read, or has an error that the read will tell; `false` when the
+/// deadline comes first. Meanwhile it answers SIGUSR1.
 pub fn wait(file: BorrowedFd, deadline: Option<Instant>) -> bool {
     loop {
         let timeout = deadline.map_or(PollTimeout::NONE, |d| {

@@ -1,57 +1,40 @@
-//! A set of networks that answers whether an address lies in one of them, or a network touches one.
+//! A set of networks. It answers whether an address lies in one of them, or a network touches one.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::address::{Address, mask4, mask6};
-use crate::complain::{self, Fault};
-use crate::input::{Event, Input};
-use crate::record::Record;
+use crate::complain::Fault;
+use crate::lists;
 
-/// Networks, for `--never` and `--not`.
+/// A set of networks, as `--never` and `--not` give them.
 #[derive(Clone, Debug, Default)]
 pub struct NetSet {
     nets: BTreeSet<Address>,
-    /// The prefix lengths that occur, for both families; few, so that a look-up is a few searches.
+    /// The prefix lengths that occur, in both families: few, so a look-up is a few searches.
     lens: BTreeSet<u8>,
 }
 
 impl NetSet {
+    /// Adds a network.
     pub fn insert(&mut self, net: Address) {
         self.nets.insert(net);
         self.lens.insert(net.prefix_len());
     }
 
-    /// Adds what the value of a flag says: an address, a network, or a file of them (records, as the tools read them).
+    /// Adds the value of a flag: an address, a network, a range, or the name of a file of them,
+    /// which must be understood whole.
     pub fn add_option(&mut self, value: &str) -> Result<(), Fault> {
-        if let Some(net) = Address::parse(value.as_bytes()) {
-            self.insert(net);
-            return Ok(());
+        let list = lists::read(value)?;
+        if let Some(name) = list.names.first() {
+            let what = format!("neither an address or network nor a file of them: \"{name}\"");
+            return Err(Fault::new(value, what));
         }
-        if !std::path::Path::new(value).exists() {
-            return Err(Fault::new(
-                value,
-                "neither an address or network nor a file of them",
-            ));
-        }
-        let mut input = Input::new(vec![value.into()]);
-        loop {
-            let bad = match input.next(None)? {
-                Event::End => return Ok(()),
-                Event::Idle => continue,
-                Event::Data(line) => match Record::parse(line) {
-                    Ok(record) => {
-                        record.into_iter().for_each(|r| self.insert(r.address));
-                        continue;
-                    }
-                    Err(text) => String::from_utf8_lossy(text).into_owned(),
-                },
-            };
-            complain::bad_line(input.place(), format_args!("not an address: \"{bad}\""));
-        }
+        list.networks.into_iter().for_each(|net| self.insert(net));
+        Ok(())
     }
 
-    /// The network here that holds all of `net`, the widest one if several do.
+    /// The network of the set that holds all of `net`; of several, the widest.
     pub fn covering(&self, net: &Address) -> Option<Address> {
         let wider = self.lens.iter().take_while(|len| **len <= net.prefix_len());
         wider
@@ -59,14 +42,14 @@ impl NetSet {
             .find(|wide| self.nets.contains(wide))
     }
 
-    /// The network here that has an address in common with `net`.
+    /// A network of the set that has an address in common with `net`.
     pub fn touching(&self, net: &Address) -> Option<Address> {
         let inside = || self.nets.range(*net..=last(net)).next().copied();
         self.covering(net).or_else(inside)
     }
 }
 
-/// The greatest value that can lie in `net`: its last address.
+/// The last address of `net`: in order, no network that lies in `net` is greater.
 fn last(net: &Address) -> Address {
     let len = net.prefix_len();
     Address::from(match net.ip() {

@@ -1,12 +1,15 @@
-//! The one way out: standard output, flushed when the input has nothing more just now, and only then.
+//! The one way out: standard output. It is flushed when the next read would have to wait, and only
+//! then.
 
 use std::cell::OnceCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::OnceLock;
 use std::sync::mpsc::SyncSender;
 
+use memchr::{memchr, memrchr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,20 +19,24 @@ use crate::complain::Fault;
 use crate::figures;
 use crate::record::Record;
 
-/// What is gathered before a write, in bytes: the size of a pipe.
+/// The size of a write, in bytes: that of a pipe.
 const BLOCK: usize = 64 << 10;
 
-/// What is gathered before another thread gets it, in bytes.
+/// The size of a block that is handed to another thread, in bytes.
 pub const HANDED_ON: usize = 256 << 10;
 
 /// Standard output, buffered. Dropping it writes nothing: call [`flush`](Self::flush) at the end.
 pub struct Output {
     buffer: Vec<u8>,
     json: bool,
-    /// The same pipe, opened again so that only our own writes do not wait.
+    /// Standard output's pipe, opened again without waiting: O_NONBLOCK on the descriptor itself
+    /// would change it for all who share it.
     patient: OnceCell<Option<File>>,
-    /// The thread that writes in our place.
+    /// The thread that writes in place of this one.
     to: Option<SyncSender<Vec<u8>>>,
+    /// Whether it goes on without a reader, and whether it has to.
+    endures: bool,
+    reader_gone: bool,
 }
 
 impl Output {
@@ -40,10 +47,27 @@ impl Output {
             json,
             patient: OnceCell::new(),
             to: None,
+            endures: false,
+            reader_gone: false,
         }
     }
 
-    /// One of the same form that writes nothing itself: its buffer, whenever it is flushed, becomes that of another.
+    /// An output for a tool that does more than print. When the reader has gone no call fails:
+    /// the text is dropped, and [`reader_gone`](Self::reader_gone) is true.
+    pub fn enduring(json: bool) -> Self {
+        Output {
+            endures: true,
+            ..Output::new(json)
+        }
+    }
+
+    /// Whether the reader of an [enduring](Self::enduring) output has gone.
+    pub fn reader_gone(&self) -> bool {
+        self.reader_gone
+    }
+
+    /// An output of the same form for another thread. It does not write: each flush sends the
+    /// buffer to `to`.
     pub fn handing_on(&self, to: SyncSender<Vec<u8>>) -> Self {
         Output {
             to: Some(to),
@@ -56,7 +80,7 @@ impl Output {
         self.json
     }
 
-    /// Whether a person reads it.
+    /// Whether standard output is a terminal.
     pub fn is_terminal() -> bool {
         io::stdout().is_terminal()
     }
@@ -79,11 +103,13 @@ impl Output {
         self.flush_if_full()
     }
 
-    /// The buffer itself, for those who write much; call [`flush_if_full`](Self::flush_if_full) now and then.
+    /// The buffer itself, for callers that write much; they call
+    /// [`flush_if_full`](Self::flush_if_full) now and then.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
+    /// Flushes when the buffer has reached the size of a write.
     pub fn flush_if_full(&mut self) -> Result<(), Fault> {
         let full = if self.to.is_some() { HANDED_ON } else { BLOCK };
         if self.buffer.len() < full {
@@ -93,28 +119,29 @@ impl Output {
         }
     }
 
-    /// Writes all that is held; to be called on [`Event::Idle`](crate::input::Event::Idle) and at the end.
+    /// Writes the whole buffer. To be called before a wait and at the end.
     pub fn flush(&mut self) -> Result<(), Fault> {
         if let Some(to) = &self.to {
             let buffer = std::mem::take(&mut self.buffer);
             return to.send(buffer).map_err(|_| Fault::ReaderGone);
         }
         let mut rest = self.buffer.as_slice();
-        while !rest.is_empty() {
-            match write(io::stdout(), rest) {
+        while !rest.is_empty() && !self.reader_gone {
+            match write(io::stdout(), piece(rest)) {
                 Ok(n) => rest = &rest[n..],
                 Err(Errno::EINTR) => {}
+                Err(Errno::EPIPE) if self.endures => self.reader_gone = true,
                 Err(Errno::EPIPE) => return Err(Fault::ReaderGone),
                 Err(e) => return Err(Fault::new("standard output", e.desc())),
             }
         }
-        figures::count(&self.buffer);
+        figures::count(&self.buffer[..self.buffer.len() - rest.len()]);
         self.buffer.clear();
         Ok(())
     }
 
-    /// Writes all that is held, but while the reader takes nothing it listens to `others` as well:
-    /// `false` if one of them can be read; call again for the rest.
+    /// Writes the whole buffer, but watches `others` while the reader takes nothing: `false` if one
+    /// of them can be read. The caller then calls again for the rest.
     pub fn flush_beside(&mut self, others: &[BorrowedFd]) -> Result<bool, Fault> {
         let Some(pipe) = self.patient.get_or_init(open_again) else {
             return self.flush().map(|()| true);
@@ -124,7 +151,7 @@ impl Output {
             if written == self.buffer.len() {
                 break Ok(true);
             }
-            match write(pipe, &self.buffer[written..]) {
+            match write(pipe, piece(&self.buffer[written..])) {
                 Ok(n) => written += n,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
@@ -148,10 +175,33 @@ impl Output {
     }
 }
 
-/// Standard output's pipe without waiting; `None` where it is none or may not be opened.
+/// The longest write into a pipe that is not mixed with those of other processes, in bytes
+/// (pipe(7)).
+const PIPE_BUF: usize = nix::libc::PIPE_BUF;
+
+/// The first part of a text that one write takes. In a pipe, which other processes may share, these
+/// are whole lines of at most [`PIPE_BUF`] together, or one longer line.
+fn piece(text: &[u8]) -> &[u8] {
+    let Some((head, rest)) = text.split_at_checked(PIPE_BUF).filter(|_| is_pipe()) else {
+        return text;
+    };
+    let end = memrchr(b'\n', head).or_else(|| memchr(b'\n', rest).map(|end| PIPE_BUF + end));
+    end.map_or(text, |end| &text[..=end])
+}
+
+/// Whether standard output is a pipe.
+fn is_pipe() -> bool {
+    static IS_PIPE: OnceLock<bool> = OnceLock::new();
+    *IS_PIPE.get_or_init(|| {
+        let out = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        out.and_then(|out| out.metadata())
+            .is_ok_and(|out| out.file_type().is_fifo())
+    })
+}
+
+/// Standard output's pipe, opened without waiting; `None` where it is no pipe or can't be opened.
 fn open_again() -> Option<File> {
-    let out = io::stdout().as_fd().try_clone_to_owned().ok()?;
-    if !File::from(out).metadata().ok()?.file_type().is_fifo() {
+    if !is_pipe() {
         return None;
     }
     let mut options = OpenOptions::new();

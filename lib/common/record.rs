@@ -1,18 +1,22 @@
 //! The record: a line that begins with an address, then TAB-separated `key=value` fields.
 
 use memchr::memchr;
+use serde_json::{Map, Value};
 
 use crate::address::Address;
 
-/// An address and what is known of it. Fields keep their order; those that nobody here knows pass through unchanged.
+/// An address with its fields. Fields keep their order, and pass through unchanged where nothing
+/// sets them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
+    /// The address or network.
     pub address: Address,
     /// All fields as they stand in the line, each with the TAB before it.
     text: Vec<u8>,
 }
 
 impl Record {
+    /// A record without fields.
     pub fn new(address: Address) -> Self {
         Record {
             address,
@@ -20,7 +24,7 @@ impl Record {
         }
     }
 
-    /// With the fields that [`fields_text`](Self::fields_text) gave.
+    /// A record with fields as [`fields_text`](Self::fields_text) gives them.
     pub fn with_fields(address: Address, text: &[u8]) -> Self {
         let text = text.to_vec();
         Record { address, text }
@@ -31,10 +35,11 @@ impl Record {
         &self.text
     }
 
-    /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no address.
+    /// Reads a line. `Ok(None)` is a blank line or a comment; the error is the text that is no
+    /// address.
     pub fn parse(line: &[u8]) -> Result<Option<Self>, &[u8]> {
         let line = line.trim_ascii_start();
-        // A carriage return inside a value is written `\r`: a raw one at the end belongs to the line's end.
+        // A carriage return inside a value is written `\r`; a raw one here ends the line.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match line.first() {
             None | Some(b'#' | b';') => return Ok(None),
@@ -46,15 +51,44 @@ impl Record {
             .position(|b| b" \t;,".contains(b))
             .unwrap_or(line.len());
         let (token, rest) = line.split_at(end);
-        let mut record = Record::new(Address::parse(token).ok_or(token)?);
-        // What stands between the address and the first TAB is prose.
+        let address = Address::parse(token).ok_or(token)?;
+        Ok(Some(Record::with_rest(address, rest)))
+    }
+
+    /// A record with the fields of `rest`, the text behind the address in its line. Prose, such as
+    /// the text before the first TAB, is left out.
+    pub fn with_rest(address: Address, rest: &[u8]) -> Self {
+        let mut record = Record::new(address);
         for field in rest.split(|b| *b == b'\t').skip(1) {
             if key_and_value(field).is_some_and(|(key, _)| is_key(key)) {
                 record.text.push(b'\t');
                 record.text.extend_from_slice(field);
             }
         }
-        Ok(Some(record))
+        record
+    }
+
+    /// A record from a JSON object that has its address at `key`; the other keys are its fields.
+    /// `None` where there is no address.
+    pub fn from_object(object: &Map<String, Value>, key: &str) -> Option<Self> {
+        let address = object.get(key)?.as_str()?;
+        let mut record = Record::new(Address::parse(address.as_bytes())?);
+        for (name, value) in object {
+            if name == key || !is_key(name.as_bytes()) {
+                continue;
+            }
+            let values = match value {
+                Value::Array(values) => values.as_slice(),
+                value => std::slice::from_ref(value),
+            };
+            for value in values {
+                match value {
+                    Value::String(text) => record.push(name, text.as_bytes()),
+                    other => record.push(name, other.to_string().as_bytes()),
+                }
+            }
+        }
+        Some(record)
     }
 
     /// Keys and values in their order, the values escaped.
@@ -79,7 +113,7 @@ impl Record {
 
     /// Adds a field at the end.
     pub fn push(&mut self, key: &str, value: &[u8]) {
-        // As a rule nothing is to be escaped.
+        // As a rule no byte of the value is escaped.
         self.text.reserve(key.len() + value.len() + 2);
         self.text.push(b'\t');
         self.text.extend_from_slice(key.as_bytes());
@@ -87,7 +121,7 @@ impl Record {
         escape(value, &mut self.text);
     }
 
-    /// Puts one field, at the end, in place of all of this name.
+    /// Replaces all fields of this name by one at the end.
     pub fn set(&mut self, key: &str, value: &[u8]) {
         self.remove(key);
         self.push(key, value);
@@ -111,7 +145,6 @@ impl Record {
 
     /// Appends the record as one JSON object: `count` and `hosts` are numbers, `line` is an array.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        use serde_json::{Map, Value};
         let text = |v: &[u8]| Value::from(String::from_utf8_lossy(&unescape(v)).into_owned());
         let mut object = Map::new();
         object.insert("address".into(), self.address.to_string().into());
@@ -125,7 +158,7 @@ impl Record {
                     Value::Array(lines) => lines.push(text(value)),
                     _ => unreachable!("`line` is only ever an array"),
                 },
-                ("count" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
+                ("count" | "distinct" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
                 _ => _ = object.insert(key, text(value)),
             }
         }
@@ -145,26 +178,8 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 fn parse_json(line: &[u8]) -> Option<Record> {
-    use serde_json::{Map, Value};
-    let object: Map<String, Value> = serde_json::from_slice(line).ok()?;
-    let address = object.get("address")?.as_str()?;
-    let mut record = Record::new(Address::parse(address.as_bytes())?);
-    for (key, value) in &object {
-        if key == "address" || !is_key(key.as_bytes()) {
-            continue;
-        }
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        for value in values {
-            match value {
-                Value::String(text) => record.push(key, text.as_bytes()),
-                other => record.push(key, other.to_string().as_bytes()),
-            }
-        }
-    }
-    Some(record)
+    let object = serde_json::from_slice(line).ok()?;
+    Record::from_object(&object, "address")
 }
 
 /// Appends `value` with backslash, TAB, newline and carriage return as `\\`, `\t`, `\n`, `\r`.
@@ -286,7 +301,9 @@ mod tests {
         out.clear();
         record.push("line", b"\xffx");
         record.write_json(&mut out);
-        let json = "{\"address\":\"203.0.113.7\",\"count\":2,\"line\":[\"\u{fffd}x\"],\"until\":\"never\",\"z\":\"1\"}";
+        let json = r#"{"address":"203.0.113.7","count":2,"line":["#.to_owned()
+            + "\"\u{fffd}x\""
+            + r#"],"until":"never","z":"1"}"#;
         assert_eq!(String::from_utf8_lossy(&out), json);
     }
 }

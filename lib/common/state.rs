@@ -1,7 +1,9 @@
-//! The state that tools keep between runs: one SQLite file, used by any number of processes at once.
+//! The state that tools keep between runs: one SQLite file, used by any number of processes at
+//! once.
 //!
-//! It is in WAL mode: readers never wait for the writer, and a process killed at any moment leaves it whole.
-//! Each user of the file owns its own tables and makes them with `CREATE TABLE IF NOT EXISTS`.
+//! It is in WAL mode: readers never wait for the writer, and a process killed at any moment leaves
+//! it whole. Each tool makes its own tables by `CREATE TABLE IF NOT EXISTS`. A change to a table
+//! that exists is a step from one version of the file to the next ([`STEPS`]).
 
 use std::env;
 use std::fs::{DirBuilder, OpenOptions};
@@ -17,8 +19,19 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::complain::Fault;
 use crate::complain::describe;
 
-/// How often a locked file is tried again, a millisecond apart: two minutes, so that only a process that
-/// hangs while it holds the lock can make another one fail.
+/// The steps from each version of the file (`PRAGMA user_version`) to the next, the first from 0.
+///
+/// A table may not exist yet: then there is nothing to change, and its tool makes it as it is now.
+const STEPS: [Step; 1] = [
+    // Files of version 0 have the same tables.
+    |_| Ok(()),
+];
+type Step = fn(&Transaction) -> rusqlite::Result<()>;
+/// The version of the files that are written here.
+const VERSION: i32 = STEPS.len() as i32;
+
+/// A locked file is tried this number of times, a millisecond apart: two minutes, so that only a
+/// process that hangs while it holds the lock can make another one fail.
 const TRIES: i32 = 120_000;
 
 /// Where the state is: `option` (a tool's `--state-file`), else `$PIPEBAN_STATE`, else
@@ -53,12 +66,14 @@ pub struct State {
 impl State {
     /// Opens the state at [`path`]`(option)` and makes the tables of `schema` in it.
     ///
-    /// A new file is for its owner alone (mode 0600), and so is a new directory (0700).
+    /// A new file is for its owner alone (mode 0600), and so is a new directory (0700). A file of
+    /// an older version is brought to this one; a newer file is an error, and stays as it is.
     pub fn open(option: Option<&Path>, schema: &str) -> Result<Self, Fault> {
         let path = path(option);
         create(&path)?;
-        let state = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Another process may be switching the new file to WAL: that lock is not waited for, but answered with "busy".
+        let mut state = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Another process may be switching the new file to WAL: SQLite does not wait for that lock,
+        // but answers "busy".
         let mut tries = TRIES;
         while let Err(e) = state.db.execute_batch("PRAGMA journal_mode=WAL") {
             let busy = e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
@@ -66,6 +81,9 @@ impl State {
                 return Err(state.fault(&e));
             }
             tries -= 1;
+        }
+        if state.version()? < VERSION {
+            state.write(|db| Ok(upgrade(db)?))?;
         }
         state.run(|db| db.execute_batch(schema))?;
         Ok(state)
@@ -87,21 +105,35 @@ impl State {
             let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut db = Connection::open_with_flags(&path, flags)?;
             db.busy_handler(Some(wait))?;
-            // NORMAL never damages the file; a power cut may take the last transactions with it, and it
-            // takes the kernel's bans too. What a killed process committed always stays.
-            // A checkpoint at each close would cost more than all the work of a process that swatch starts per event.
+            // NORMAL never damages the file; a power cut may lose the last transactions, and the
+            // kernel's bans too. All that a killed process committed stays.
+            // A checkpoint at each close would cost more than the rest of a process that swatch
+            // starts for an event.
             db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-            // Or a query that a partial index might serve is planned again when its values are known.
+            // Else a query that a partial index might serve is planned again when its values are
+            // known.
             db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             db.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=200;")?;
             Ok(db)
         };
-        match open() {
-            Ok(db) => Ok(State { db, path }),
-            Err(e) => Err(Fault::new(path.display(), sqlite_words(&e))),
+        let state = match open() {
+            Ok(db) => State { db, path },
+            Err(e) => return Err(Fault::new(path.display(), sqlite_words(&e))),
+        };
+        let version = state.version()?;
+        if version > VERSION {
+            let words = format!("version {version} of the state, this tool knows {VERSION}");
+            let what = format!("made by a newer pipeban ({words}); it stays as it is");
+            return Err(Fault::new(state.path.display(), what));
         }
+        Ok(state)
     }
 
+    fn version(&self) -> Result<i32, Fault> {
+        self.run(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0)))
+    }
+
+    /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -138,9 +170,11 @@ impl State {
     }
 }
 
-/// What can end a transaction: the database itself, or the work done under its lock.
+/// An error that ends a transaction.
 pub enum WriteError {
+    /// An error of the database.
     Database(rusqlite::Error),
+    /// An error of the work that was done under its lock.
     Other(Fault),
 }
 
@@ -156,8 +190,18 @@ impl From<Fault> for WriteError {
     }
 }
 
-/// SQLite's busy handler: whether to try again. The first tries come soon: the tools of a chain that is started
-/// for one event open the file in the same moment, and hold it for some ten microseconds.
+/// Brings the file to the version of this program; another process may have done it just now.
+fn upgrade(db: &Transaction) -> rusqlite::Result<()> {
+    let version: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        step(db)?;
+    }
+    db.pragma_update(None, "user_version", VERSION.max(version))
+}
+
+/// SQLite's busy handler: whether to try again. The first tries come soon: the tools of a chain
+/// that is started for one event open the file in the same moment, and lock it for some ten
+/// microseconds.
 fn wait(tried: i32) -> bool {
     sleep(Duration::from_micros(50 << tried.min(5)).min(Duration::from_millis(1)));
     tried < TRIES

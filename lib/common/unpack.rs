@@ -1,10 +1,11 @@
-//! Compressed files, recognised by their first bytes, read as what they hold.
+//! Compressed files: recognised by their first bytes, and unpacked.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
-/// What a compressed file begins with: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1, bzip2's magic.
+/// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
+/// bzip2's magic.
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const XZ: &[u8] = b"\xfd7zXZ\0";
@@ -13,14 +14,15 @@ const BZIP2: &[u8] = b"BZh";
 /// Compressed input is read in pieces of this size, in bytes.
 const PIECE: usize = 64 << 10;
 
-/// Whether a file that begins so is a compressed one; six bytes are enough to tell.
+/// Whether a file that begins with these bytes is a compressed one; six bytes are enough to tell.
 pub fn is_packed(first: &[u8]) -> bool {
     [GZIP, ZSTD, XZ, BZIP2]
         .iter()
         .any(|magic| first.starts_with(magic))
 }
 
-/// Reads a stream, unpacked if it begins as a compressed one. Several members in a row are read as one.
+/// Reads a stream, and unpacks it if it is a compressed one. Several members in a row are read as
+/// one text.
 pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut stream = BufReader::with_capacity(PIECE, stream);
     let first = loop {

@@ -1,12 +1,19 @@
-//! A line of a log: when it was written, which addresses stand in it, and whether it tells of a failed attempt.
+//! A line of a log: its time, its addresses, and whether it reports a failed attempt.
+//!
+//! Each module uses only modules that stand above it.
 
-pub mod stamp; // when a line was written
+pub mod stamp; // the time of a line
 
-pub mod finder; // the addresses that stand in a text
+pub mod line; // a line in its parts: carrier, head, words
+
+pub mod finder; // the addresses in a text
+
+pub mod sieve; // the patterns that a line can match at all, by their literals
+
+pub mod backtracker; // the groups of a match, quickly
+
+pub mod search; // the match of a pattern and its groups
 
 pub mod filter; // fail2ban's filter files, read where they are and run as they are
-pub mod presets; // our own patterns for common services, one data file each
 
-pub mod search; // a pattern's match and its groups
-pub mod sieve; // which of many patterns a line can match at all, told by their literals
-pub mod walk; // where the groups of a match stand, quickly
+pub mod presets; // our own patterns for common services, one data file each

@@ -1,52 +1,54 @@
-//! A pattern's match in a text, and where its groups stand: by a walk where that is quick, else by the automaton.
+//! A pattern's match in a text, and the places of its groups: by the backtracker where that is
+//! quick, else by the automaton.
 
 use std::cell::OnceCell;
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
-use crate::walk::{Recall, Walk, Walker};
+use crate::backtracker::{Backtracker, Cache, Memo};
 
-/// A compiled pattern's memory, in bytes.
+/// Memory of a compiled pattern, in bytes.
 const MAX_SIZE: usize = 32 << 20;
 
-/// A pattern; what it needs is built when it is first needed.
+/// A pattern. The automaton is built when it is first needed.
 #[derive(Debug)]
 pub struct Search {
     pattern: String,
     unicode: bool,
-    walker: Option<Walker>,
-    walk: Walk,
-    recall: Option<Recall>,
+    backtracker: Option<Backtracker>,
+    cache: Cache,
+    memo: Option<Memo>,
     automaton: OnceCell<(Regex, CaptureLocations)>,
-    /// The last match was found by the walk.
-    walked: bool,
+    /// Whether the groups of the last match are in the cache.
+    in_cache: bool,
 }
 
 impl Search {
-    /// A pattern in the syntax of `regex::bytes` without Unicode, and with the groups that [`walk`](crate::walk) knows.
+    /// A pattern in the syntax of `regex::bytes` without Unicode, and with the groups of
+    /// [`backtracker`](crate::backtracker).
     pub fn new(pattern: &str) -> Search {
-        let walker = Walker::new(pattern);
+        let backtracker = Backtracker::new(pattern);
         Search {
-            recall: walker.as_ref().and_then(Recall::new),
-            walker,
-            ..Search::unwalked(pattern, false)
+            memo: backtracker.as_ref().and_then(Memo::new),
+            backtracker,
+            ..Search::by_automaton(pattern, false)
         }
     }
 
-    /// A pattern in the syntax of `regex::bytes`, with Unicode or without, that only the automaton tells.
-    pub fn unwalked(pattern: &str, unicode: bool) -> Search {
+    /// A pattern in the syntax of `regex::bytes`, with Unicode or without, for the automaton only.
+    pub fn by_automaton(pattern: &str, unicode: bool) -> Search {
         Search {
             pattern: pattern.into(),
             unicode,
-            walker: None,
-            walk: Walk::default(),
-            recall: None,
+            backtracker: None,
+            cache: Cache::default(),
+            memo: None,
             automaton: OnceCell::new(),
-            walked: false,
+            in_cache: false,
         }
     }
 
-    /// Compiles it now; the error says why it can't be.
+    /// Compiles the automaton now. The error is the compiler's message.
     pub fn compile(&self) -> Result<(), String> {
         if self.automaton.get().is_none() {
             let regex = RegexBuilder::new(&self.pattern)
@@ -60,9 +62,9 @@ impl Search {
         Ok(())
     }
 
-    /// Whether the pattern matches in `text`, no matter where its groups are.
+    /// Whether the pattern matches in `text`; the places of its groups are not looked up.
     pub fn is_match(&mut self, text: &[u8]) -> Result<bool, String> {
-        if let Some(found) = self.search(text) {
+        if let Some(found) = self.backtrack(text) {
             return Ok(found);
         }
         self.compile()?;
@@ -70,58 +72,59 @@ impl Search {
         Ok(regex.is_some_and(|(regex, _)| regex.is_match(text)))
     }
 
-    /// Whether the pattern matches in `text`; [`group`](Self::group) tells where. The error says why it can't be compiled.
+    /// Whether the pattern matches in `text`; [`group`](Self::group) then has the places of its
+    /// groups. The error is the compiler's message.
     pub fn find(&mut self, text: &[u8]) -> Result<bool, String> {
-        self.walked = true;
-        if let Some(found) = self.search(text) {
+        self.in_cache = true;
+        if let Some(found) = self.backtrack(text) {
             return Ok(found);
         }
         self.compile()?;
         let Some((regex, locations)) = self.automaton.get_mut() else {
             return Ok(false);
         };
-        if let Some(walker) = self.walker.as_ref().filter(|w| !w.is_anchored()) {
+        if let Some(backtracker) = self.backtracker.as_ref().filter(|b| !b.is_anchored()) {
             let Some(found) = regex.find(text) else {
                 return Ok(false);
             };
-            if let Some(found) = walker.walk(text, found.start(), &mut self.walk) {
+            if let Some(found) = backtracker.match_at(text, found.start(), &mut self.cache) {
                 return Ok(found);
             }
         }
-        self.walked = false;
+        self.in_cache = false;
         Ok(regex.captures_read(locations, text).is_some())
     }
 
-    fn search(&mut self, text: &[u8]) -> Option<bool> {
-        let walker = self.walker.as_ref()?;
-        let Some(recall) = &mut self.recall else {
-            return walker.search(text, &mut self.walk);
+    fn backtrack(&mut self, text: &[u8]) -> Option<bool> {
+        let backtracker = self.backtracker.as_ref()?;
+        let Some(memo) = &mut self.memo else {
+            return backtracker.search(text, &mut self.cache);
         };
-        if recall.find(text, &mut self.walk) {
+        if memo.find(text, &mut self.cache) {
             return Some(true);
         }
-        if recall.is_full() {
-            return walker.search(text, &mut self.walk);
+        if memo.is_full() {
+            return backtracker.search(text, &mut self.cache);
         }
-        let found = walker.walk_and_look(text, &mut self.walk);
+        let found = backtracker.match_and_note_reach(text, &mut self.cache);
         if found == Some(true) {
-            recall.note(text, &self.walk);
+            memo.note(text, &self.cache);
         }
         found
     }
 
-    /// Where group `number` of the last match stands, if it took part; 0 is the whole match.
+    /// The bytes of group `number` in the last match, if it took part; 0 is the whole match.
     pub fn group(&self, number: usize) -> Option<(usize, usize)> {
-        if self.walked {
-            return self.walk.group(number);
+        if self.in_cache {
+            return self.cache.group(number);
         }
         self.automaton.get()?.1.get(number)
     }
 
-    /// The groups that have names, by their numbers.
+    /// The named groups, by number.
     pub fn names(&self) -> Result<Vec<(usize, String)>, String> {
-        if let Some(walker) = &self.walker {
-            return Ok(walker.names().to_vec());
+        if let Some(backtracker) = &self.backtracker {
+            return Ok(backtracker.names().to_vec());
         }
         self.compile()?;
         let regex = self.automaton.get().map(|(regex, _)| regex);
@@ -140,7 +143,8 @@ mod tests {
 
     #[test]
     fn groups_either_way() {
-        // A walk, a walk after the automaton, no walk at all, and a walk that the budget ends.
+        // By the backtracker, by it after the automaton, by the automaton alone, and by the
+        // automaton after the budget is spent.
         let hard = [b"ab".repeat(40), b"d7".to_vec()].concat();
         for (pattern, text, expected) in [
             (r"^a(?P<n>\d+)", &b"a12"[..], Some((1, 3))),

@@ -1,12 +1,14 @@
 #!/bin/sh
-# count-ip beside its peers, on one CPU, over generated addresses in the page cache. The answers are compared first;
-# then all run in turn, and the medians of CPU seconds and the ratios to count-ip are printed. Left out is what is
-# not installed (mawk; hist: cargo install hist-rs; cuniq: cargo install cuniq).
+# count-ip beside its peers, on one CPU, over generated addresses in the page cache. The answers
+# are compared first; then all run in turn, and the medians of CPU seconds and the ratios to
+# count-ip are printed. Peers that are not installed are left out (mawk; hist: cargo install
+# hist-rs; cuniq: cargo install cuniq).
 #
 #     sh tests/bench/count.sh JOB… [-m MILLIONS] [-r ROUNDS]     default 100 and 3
 #
-# Jobs: totals, of 1 million distinct addresses, and mixed, of 10 million, a fifth IPv6; peers and peers-mixed, the
-# same beside other programs; window; bound, memory under distinct IPv6 addresses without end. Without a job: all.
+# Jobs: totals, of 1 million distinct addresses, and mixed, of 10 million, a fifth IPv6; peers and
+# peers-mixed, the same beside other programs; window; bound, memory under distinct IPv6 addresses
+# without end. Without a job: all. With OLD=FILE, another count-ip runs beside this one.
 # Input is kept in $BENCH, if that is set, for the next job.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -54,11 +56,19 @@ compare() {
     done
     base=
     while IFS='|' read -r name _; do
-        median=$(grep "^$name|" "$work/figures" | cut -d'|' -f2 | sort -n | sed -n "$(((rounds + 1) / 2))p")
+        median=$(grep "^$name|" "$work/figures" | cut -d'|' -f2 | sort -n |
+            sed -n "$(((rounds + 1) / 2))p")
         base=${base:-$median}
         awk -v name="$name" -v t="$median" -v base="$base" -v n="$millions" \
-            'BEGIN { printf "  %-44s %8.2f s  %7.1f million/s  %6.1f times\n", name, t, n / t, t / base }'
+            'BEGIN {
+                printf "  %-44s %8.2f s  %7.1f million/s  %6.2f times\n", name, t, n / t, t / base
+            }'
     done <"$work/commands"
+}
+
+# The other count-ip with these arguments, if there is one.
+old() {
+    [ -z "${OLD:-}" ] || echo "before $1|$OLD $1 $2" >>"$work/commands"
 }
 
 has() {
@@ -71,14 +81,18 @@ totals() {
     echo "$millions million addresses, $2 distinct ($1)"
     /usr/bin/time -f '  %M KB at most' "$count" --plain "$in" >"$work/out"
     echo "count-ip|$count $in" >"$work/commands"
+    old "" "$in"
     if [ "$3" ]; then
         if has mawk; then
-            mawk '{ c[$1]++ } END { for (a in c) printf "%7d %s\n", c[a], a }' "$in" | sort >"$work/expected"
+            mawk '{ c[$1]++ } END { for (a in c) printf "%7d %s\n", c[a], a }' "$in" |
+                sort >"$work/expected"
             sort "$work/out" | cmp - "$work/expected"
             echo "  the same counts as mawk's: $(wc -l <"$work/out") lines"
-            echo "mawk, sort|mawk '{ c[\$1]++ } END { for (a in c) print c[a], a }' $in | sort -rn" >>"$work/commands"
+            program='{ c[$1]++ } END { for (a in c) print c[a], a }'
+            echo "mawk, sort|mawk '$program' $in | sort -rn" >>"$work/commands"
         fi
-        echo "sort, uniq -c, sort -rn|sort -S4G --parallel=2 $in | uniq -c | sort -rn" >>"$work/commands"
+        sorted="sort -S4G --parallel=2 $in | uniq -c | sort -rn"
+        echo "sort, uniq -c, sort -rn|$sorted" >>"$work/commands"
         if has hist; then echo "hist|hist $in" >>"$work/commands"; fi
         if has cuniq; then
             echo "cuniq, sort|cuniq -c $in | sort -rn" >>"$work/commands"
@@ -98,16 +112,19 @@ for job in ${jobs:-totals mixed peers peers-mixed window bound}; do
         echo "a window: --threshold 5 --within 10m, $millions million records of 1000000 addresses"
         bare=$(input v4 "$((millions * 1000000))" 1000000)
         timed=$(input at "$((millions * 1000000))" 1000000)
-        {
-            echo "without at=|$count --threshold 5 --within 10m $bare"
-            echo "with at=|$count --threshold 5 --within 10m $timed"
-        } >"$work/commands"
+        window="--threshold 5 --within 10m"
+        echo "without at=|$count $window $bare" >"$work/commands"
+        old "$window" "$bare"
+        compare
+        echo "with at=|$count $window $timed" >"$work/commands"
+        old "$window" "$timed"
         compare
         ;;
     bound)
-        echo "$millions million distinct IPv6 addresses, and one that attacks once in 100,000 of them"
+        echo "$millions million distinct IPv6 addresses; one attacks once in 100,000 of them"
         "$work/addresses" flood "$((millions * 1000000))" 100000 |
-            /usr/bin/time -f '  %M KB at most, %U + %S s' taskset -c 0 "$count" --threshold 5 --within 1w >"$work/reached"
+            /usr/bin/time -f '  %M KB at most, %U + %S s' \
+                taskset -c 0 "$count" --threshold 5 --within 1w >"$work/reached"
         cut -f1 "$work/reached" | sort | uniq -c
         ;;
     *)

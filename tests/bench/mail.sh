@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1-}" != inside ]; then
     cargo build --release --quiet
-    # In process numbers of its own: the postmen end with it.
+    # In process numbers of its own: the deliveries end with it.
     exec unshare -rpf --mount-proc --kill-child sh tests/bench/mail.sh inside
 fi
 work=$(mktemp -d)

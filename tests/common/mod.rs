@@ -1,13 +1,20 @@
-//! What several tests share: a place of their own in the kernel.
+//! What several tests share: namespaces, a shell with the tools in it, the message of what is left
+//! out.
 #![allow(dead_code)] // each test program uses a part of it
 
+mod left_out;
+
+use std::io::Write;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Runs `body` inside a user and network namespace of its own, where it is root over an empty firewall.
+pub(crate) use left_out::left_out;
+
+/// Runs `body` inside a user and network namespace of its own, where it is root over an empty
+/// firewall.
 ///
-/// `name` is the test's own: its program is run again for this one test inside the namespace. Where namespaces are
-/// forbidden the test is left out, which is printed.
+/// The test's program is run again for this one test inside the namespace. `name` is the last part
+/// of the test's name. Where namespaces are forbidden the test is left out.
 pub fn in_namespace(name: &str, body: impl FnOnce()) {
     unshared("-rn", name, body);
 }
@@ -18,23 +25,31 @@ pub fn unshared(flags: &str, name: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
-    let flags = || flags.split(' ');
-    let allowed = Command::new("unshare").args(flags()).arg("true").output();
+    // libtest gives the thread of a test its name: MODULE::TEST.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    assert!(test.ends_with(name), "not the name of {test}: {name}");
+    let flags: Vec<&str> = flags.split(' ').collect();
+    let allowed = Command::new("unshare").args(&flags).arg("true").output();
     if !allowed.is_ok_and(|o| o.status.success()) {
-        return eprintln!("left out, no namespaces here: {name}");
+        return left_out(&format!("unshare {} is refused here", flags.join(" ")));
     }
     let output = Command::new("unshare")
-        .args(flags())
+        .args(&flags)
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     print!("{text}");
+    let lines = text.lines();
+    for line in lines.filter(|line| line.starts_with("left out: ")) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
     assert!(output.status.success(), "inside the namespace: {text}");
-    assert!(text.contains("1 passed"), "no test of this name: {name}");
+    assert!(text.contains("1 passed"), "no test of this name: {test}");
 }
 
 /// Waits until `done` says so; a minute is longer than anything here takes.
@@ -46,7 +61,8 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a program that stands for an independent eye or hand; `None`, printed, if it is not installed.
+/// Runs a program that is not ours and says what it printed; left out, `None`, if it is not
+/// installed.
 pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(program).args(arguments).output() {
         Ok(output) => {
@@ -55,7 +71,7 @@ pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
             Some(String::from_utf8_lossy(&output.stdout).into_owned())
         }
         Err(_) => {
-            eprintln!("left out, not installed: {program} {arguments:?}");
+            left_out(&format!("{program} is not installed"));
             None
         }
     }
@@ -110,7 +126,6 @@ impl Shell {
 
 /// Runs a command with this standard input.
 pub fn feed(command: &mut Command, input: &[u8]) -> Outcome {
-    use std::io::Write;
     use std::process::Stdio;
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

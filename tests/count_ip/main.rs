@@ -1,18 +1,20 @@
-//! count-ip as a user runs it: rows of what goes in, how, and what comes out.
+//! count-ip as a user runs it: rows of arguments, input and expected output.
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code)] // the tests read only
-#[path = "../../tools/count-ip/hits.rs"]
-mod hits;
+mod fields;
+mod groups;
+mod merge;
 mod slow;
 mod state;
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use common::feed;
+use common::{feed, left_out};
 
-/// What a run of count-ip answered: standard output, standard error, exit status.
+/// Runs count-ip; returns standard output, standard error and the exit status.
 fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_count-ip"));
     let outcome = feed(command.args(arguments).env("TZ", "UTC"), input);
@@ -39,8 +41,10 @@ fn totals() {
         ),
         (
             &[],
-            "203.0.113.7\tat=2026-03-30T02:16:17+09:00\n203.0.113.7\tat=2026-03-29T10:00:00Z\n203.0.113.7\n",
-            "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\tlast=2026-03-29T17:16:17+00:00\n",
+            "203.0.113.7\tat=2026-03-30T02:16:17+09:00\n\
+             203.0.113.7\tat=2026-03-29T10:00:00Z\n203.0.113.7\n",
+            "203.0.113.7\tcount=3\tfirst=2026-03-29T10:00:00+00:00\t\
+             last=2026-03-29T17:16:17+00:00\n",
         ),
     ];
     let more: &[(&[&str], &str, &str)] = &[
@@ -56,8 +60,10 @@ fn totals() {
         ),
         (
             &["--merge"],
-            "192.0.2.1\tcount=20000000\n192.0.2.1\tcount=5\tfirst=2026-03-30T00:00:00Z\tlast=2026-03-30T00:00:04Z\n192.0.2.2\n",
-            "192.0.2.1\tcount=20000005\tfirst=2026-03-30T00:00:00+00:00\tlast=2026-03-30T00:00:04+00:00\n192.0.2.2\tcount=1\n",
+            "192.0.2.1\tcount=20000000\n192.0.2.1\tcount=5\tfirst=2026-03-30T00:00:00Z\t\
+             last=2026-03-30T00:00:04Z\n192.0.2.2\n",
+            "192.0.2.1\tcount=20000005\tfirst=2026-03-30T00:00:00+00:00\t\
+             last=2026-03-30T00:00:04+00:00\n192.0.2.2\tcount=1\n",
         ),
         (
             &["--merge"],
@@ -86,43 +92,154 @@ fn totals() {
     }
 }
 
-/// A row: arguments; events as HOST@SECOND; what is printed as HOSTxCOUNT:FIRST-LAST.
+/// A row: arguments; events as HOST@SECOND; the output as HOSTxCOUNT:FIRST-LAST, and `late:N` where
+/// events came too late.
 #[test]
 fn windows() {
     for (arguments, events, expected) in [
         ("-n 2", "7@0 8@0 7@9 7@10 7@11", "7x2:0-9 7x2:10-11"),
         ("-n 1", "7@0 7@0", "7x1:0-0 7x1:0-0"),
-        // The window slides: no two of its own halves hide what lies across them.
+        // The window slides: it also sees events that a fixed raster would divide.
         ("-n 3 -w 10", "7@0 7@8 7@12 7@14", "7x3:8-14"),
         // Exactly as far apart as allowed; and a second more.
         ("-n 3 -w 10", "7@0 7@8 7@10", "7x3:0-10"),
         ("-n 3 -w 10", "7@0 7@8 7@11", ""),
         ("-n 2 -w 0", "7@5 7@6 7@6", "7x2:6-6"),
-        // After a report nothing is left of what led to it.
+        // After a record is printed, its events no longer count.
         ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4", "7x3:0-2"),
         ("-n 3 -w 10", "7@0 7@1 7@2 7@3 7@4 7@5", "7x3:0-2 7x3:3-5"),
         // Out of order: counted where it belongs, in the window that ends at the newest.
         ("-n 3 -w 10", "7@9 7@3 7@5", "7x3:3-9"),
         ("-n 3 -w 10", "7@20 7@10 7@15", "7x3:10-20"),
-        ("-n 3 -w 10", "7@20 7@9 7@15", ""),
-        ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20"),
+        ("-n 3 -w 10", "7@20 7@9 7@15", "late:1"),
+        ("-n 3 -w 10", "7@20 7@9 7@15 7@16", "7x3:15-20 late:1"),
+        ("-n 20 -w 10", "7@20 7@9 7@8 8@9 7@20", "late:2"),
+        ("-n 3 -w 10 --evidence", "7@20 7@9 7@15", "late:1"),
+        (
+            "-n 3 -w 10 --state-file {state}",
+            "7@20 7@9 7@15 7@16",
+            "7x3:15-20 late:1",
+        ),
+        ("-n 3 -w 10 --prefix4 32,24", "7@20 7@9 8@9 7@15", "late:1"),
         ("-n 4 -w 10", "7@4 7@4 7@4 7@4", "7x4:4-4"),
         // At most once in the time of the throttle.
         ("-n 2 --throttle 10", "7@0 7@5 8@5 7@9 7@10", "7x2:0-10"),
         ("-n 2 --throttle 10", "7@20 7@12 7@10", "7x2:10-20"),
     ] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state.db");
+        let arguments = arguments.replace("{state}", state.to_str().unwrap());
         let arguments: Vec<_> = arguments.split(' ').collect();
-        let (output, error, _) = count_ip(&arguments, records(events).as_bytes());
-        let reports: Vec<_> = output.lines().map(report).collect();
-        assert_eq!(
-            (reports.join(" ").as_str(), error.as_str()),
-            (expected, ""),
-            "{arguments:?} {events}"
-        );
+        let (output, error, status) = count_ip(&arguments, records(events).as_bytes());
+        let mut reports: Vec<_> = output.lines().map(report).collect();
+        let late = expected
+            .split(' ')
+            .find_map(|word| word.strip_prefix("late:"));
+        reports.extend(late.map(|late| format!("late:{late}")));
+        assert_eq!(reports.join(" "), expected, "{arguments:?} {events}");
+        match late {
+            // This run is live: they are told when they begin, and at the end.
+            Some(late) => assert!(
+                error.ends_with(&late_message(late)) && status == 2,
+                "{error}"
+            ),
+            None => assert_eq!(error, "", "{arguments:?} {events}"),
+        }
     }
 }
 
-/// A row: arguments; events as ADDRESS@SECOND; what is printed as NETWORK COUNT HOSTS.
+/// The message about events that came too late.
+fn late_message(number: impl std::fmt::Display) -> String {
+    format!(
+        "count-ip: input: events that came too late to count, from before the window: {number}\n"
+    )
+}
+
+/// Records without a time amid timed ones do not count, in whatever order they come.
+#[test]
+fn records_without_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("records");
+    let state = directory.path().join("state.db");
+    let timed = |second| format!("192.0.2.1\tat=2026-03-30T00:00:0{second}Z\n");
+    let bare = "192.0.2.1\n".to_string();
+    let rule = "192.0.2.1\trule=a\n".to_string();
+    let of = |parts: &[String]| parts.concat();
+    let printed = "\tcount=2\t";
+    for (input, begin, refused) in [
+        (of(&[timed(1), bare.clone(), timed(9)]), "", 1),
+        (
+            of(&[timed(1), rule.clone(), bare.clone(), timed(2)]),
+            printed,
+            2,
+        ),
+        // Those before the first time are forgotten: else the others would be late.
+        (of(&[bare.clone(), timed(1), timed(2)]), printed, 1),
+        (of(&[rule, timed(1), timed(9)]), "", 1),
+        // Without any time all are of the moment in which they are read.
+        (of(&[bare.clone(), bare.clone()]), printed, 0),
+        (of(&[timed(1), timed(2)]), printed, 0),
+    ] {
+        std::fs::write(&file, &input).unwrap();
+        for more in [
+            &[][..],
+            &["--evidence"],
+            &["--state-file", state.to_str().unwrap()],
+        ] {
+            let arguments = [&["-n", "2", "-w", "5"], more, &[file.to_str().unwrap()]].concat();
+            let (output, error, status) = count_ip(&arguments, b"");
+            let message =
+                "count-ip: input: records without at= amid timed ones, which do not count";
+            let expected = match refused {
+                0 => String::new(),
+                _ => format!("{message}: {refused}\n"),
+            };
+            assert_eq!(error, expected, "{more:?} {input}");
+            assert_eq!(status == 2, refused > 0);
+            assert!(output.contains(begin), "{more:?} {input}: {output}");
+            let lines = usize::from(!begin.is_empty());
+            assert_eq!(output.lines().count(), lines, "{more:?} {input}: {output}");
+            let _ = std::fs::remove_file(&state);
+        }
+        // A live run counts them at their arrival; without a window no time is needed.
+        let (_, error, _) = count_ip(&["-n", "2", "-w", "5"], input.as_bytes());
+        assert!(!error.contains("without"), "{error}");
+        let (_, error, _) = count_ip(&["-n", "2", file.to_str().unwrap()], b"");
+        assert_eq!(error, "");
+    }
+}
+
+/// A live run tells of late events when they begin, before the input ends.
+#[test]
+fn late_events_are_told_at_once() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_count-ip"))
+        .args(["-n", "5", "-w", "10"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap());
+    pipe.write_all(records("7@20 7@9 7@8").as_bytes()).unwrap();
+    let (sender, first) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut message = String::new();
+        messages.read_line(&mut message).unwrap();
+        sender.send(message).unwrap();
+        let mut rest = String::new();
+        messages.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    // A minute is longer than anything here takes.
+    let first = first.recv_timeout(Duration::from_secs(60));
+    assert_eq!(first, Ok(late_message(2)));
+    pipe.write_all(records("7@7").as_bytes()).unwrap();
+    drop(pipe);
+    assert_eq!(reader.join().unwrap(), late_message(3));
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+/// A row: arguments; events as ADDRESS@SECOND; the output as NETWORK COUNT HOSTS.
 #[test]
 fn networks() {
     for (arguments, events, expected) in [
@@ -153,7 +270,8 @@ fn networks() {
             "1.1@0 1.1@0 1.1@0 1.1@0 1.2@0",
             "203.0.1.0/24 3 1; 203.0.1.0/24 2 2",
         ),
-        // The smallest network that reaches it; what made that print does not count for the wider one.
+        // The smallest network that reaches it is printed; its events do not count for the wider
+        // one.
         (
             "--prefix4 24,16 --hosts 3",
             "1.1@0 1.2@0 1.3@0 2.1@0 3.1@0 4.1@0",
@@ -164,7 +282,7 @@ fn networks() {
             "1.1@0 1.1@1 1.2@2 1.3@3",
             "203.0.1.1 2 -; 203.0.1.0/24 2 -",
         ),
-        // What the wider one covers is not printed again, until its window has passed.
+        // A network inside the wider one is not printed until the window has passed.
         (
             "--prefix4 24,16 --hosts 2 -w 10",
             "1.1@0 2.1@0 1.2@1 1.3@2",
@@ -243,7 +361,8 @@ fn the_deciding_record_passes_its_fields() {
     let input =
         "203.0.113.7\trule=a\n203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tcount=9\tx=\\t\n";
     let (output, _, status) = count_ip(&["-n", "2"], input.as_bytes());
-    let begin = "203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tx=\\t\tcount=2\tfirst=2026-03-30T02:16:17+00:00\tlast=2";
+    let begin = "203.0.113.7\tat=2026-03-30T02:16:17Z\trule=b\tx=\\t\tcount=2\t\
+                 first=2026-03-30T02:16:17+00:00\tlast=2";
     assert!(output.starts_with(begin), "{output}");
     assert_eq!((output.lines().count(), status), (1, 0));
 }
@@ -262,7 +381,7 @@ fn columns_for_a_person() {
         output.map(|output| String::from_utf8(output.stdout).unwrap())
     };
     let Ok(plain) = on_terminal("NO_COLOR=1") else {
-        return eprintln!("left out, not installed: script");
+        return left_out("script is not installed");
     };
     let expected = format!(
         "192.0.2.1   3  {}\r\n192.0.2.10  1  {}▎\r\n",
@@ -291,7 +410,8 @@ fn evidence() {
             .collect();
         fields.join(" ")
     };
-    // At most as many as the threshold, the latest; without the flag, what the deciding record brings.
+    // The latest lines, at most as many as the threshold; without the flag, those of the deciding
+    // record.
     assert_eq!(
         lines(&["-n", "4", "--evidence"]),
         "line=a line=b line=c line=d\\t"
@@ -299,7 +419,8 @@ fn evidence() {
     assert_eq!(lines(&["-n", "3", "--evidence"]), "line=a line=b line=c");
     assert_eq!(lines(&["-n", "4"]), "line=d\\t");
     // A bare address may decide.
-    let bare = "203.0.113.7\tline=a\n203.0.113.7\n198.51.100.200\n198.51.100.201\n198.51.100.202\n198.51.100.203\n";
+    let bare = "203.0.113.7\tline=a\n203.0.113.7\n198.51.100.200\n198.51.100.201\n\
+                198.51.100.202\n198.51.100.203\n";
     let (output, _, _) = count_ip(&["-n", "2", "--evidence"], bare.as_bytes());
     assert!(output.ends_with("\tline=a\n"), "{output}");
 }

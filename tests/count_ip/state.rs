@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 
-use crate::hits::Hits;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::count_ip;
 
@@ -25,7 +25,7 @@ fn spawn(file: &Path, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Writes events in pieces, as a log grows, so that a process counts them in many transactions.
+/// Writes events in pieces, as a log grows: a process counts them in many transactions.
 fn feed(child: &mut Child, events: u64, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pipe = child.stdin.take().unwrap();
@@ -41,7 +41,7 @@ fn feed(child: &mut Child, events: u64, seed: u64) {
     }
 }
 
-/// How many events the printed records of a process tell of.
+/// The number of events in the records that a process prints.
 fn printed(child: &mut Child) -> u64 {
     let mut text = String::new();
     child
@@ -56,12 +56,27 @@ fn printed(child: &mut Child) -> u64 {
         * THRESHOLD
 }
 
-fn remaining(file: &Path, scope: &str) -> u64 {
-    let all = Hits::open(Some(file), scope).unwrap().all().unwrap();
-    all.iter().map(|(_, hit)| hit.count).sum()
+/// The count and the detail of each address that the state file holds by this rule.
+fn hits(file: &Path, scope: &str) -> Vec<(u64, String)> {
+    let read = || {
+        let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(Duration::from_secs(60))?;
+        let mut rows = db.prepare("SELECT count, detail FROM hit WHERE scope = ?")?;
+        let rows = rows.query_map([scope], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))
+        })?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    // Before its first writer the file, or its table, is not there.
+    read().unwrap_or_default()
 }
 
-/// Runs processes at once, and answers how many events are known afterwards.
+/// The number of events that the state file holds by this rule.
+fn remaining(file: &Path, scope: &str) -> u64 {
+    hits(file, scope).iter().map(|(count, _)| count).sum()
+}
+
+/// Runs processes at once; returns the number of events printed or in the state afterwards.
 fn run(arguments: &[&str], scope: &str, processes: u64, events: u64) -> u64 {
     let directory = tempfile::tempdir().unwrap();
     let file = &directory.path().join("state.db");
@@ -92,11 +107,12 @@ fn no_event_is_lost_or_counted_twice() {
     assert_eq!(run(&WINDOW, "threshold 10, within 1h", 64, 1000), 64_000);
 }
 
-/// What is missing of a run in which processes are killed: each event has a name in its line, and is afterwards in
-/// one printed record, or in the state, or nowhere. What the killed ones were given may be missing. What others
-/// counted can only be missing with the records that a killed one had counted and not yet printed. Those are of one
-/// transaction, in which nobody else counts: so they hold of the others' events what the state held before it, of
-/// each address fewer than the threshold.
+/// Kills processes at work and looks for missing events. Each event has a name in its line, and is
+/// afterwards in one printed record, in the state file, or missing. Events that a killed process
+/// was given may be missing. Events of other processes may be missing only with the records that
+/// a killed process had counted and not yet printed. Such records come from one transaction, in
+/// which no other process counts: so of each address they hold fewer events of others than the
+/// threshold.
 fn kill_some(processes: u64, events: u64, killed: u64) {
     let directory = tempfile::tempdir().unwrap();
     let file = &directory.path().join("state.db");
@@ -145,8 +161,11 @@ fn kill_some(processes: u64, events: u64, killed: u64) {
         let all: Vec<_> = (0..processes).map(|i| threads.spawn(one(i))).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).unzip()
     });
-    let hits = Hits::open(Some(file), "threshold 10").unwrap();
-    known.extend(hits.all().unwrap().into_iter().map(|(_, hit)| hit.detail));
+    known.extend(
+        hits(file, "threshold 10")
+            .into_iter()
+            .map(|(_, detail)| detail),
+    );
     let mut times: HashMap<&str, u32> = HashMap::new();
     for name in known
         .iter()
@@ -176,8 +195,8 @@ fn killed_at_any_moment() {
     kill_some(64, 1000, 20);
 }
 
-/// A process that goes on writes to the state in batches, at the latest after a while without any further event;
-/// and what it prints is in the state by then, with what other processes counted.
+/// A long-running process writes its events to the state file after a while, also when no further
+/// event comes. A record that it prints is in the file by then, with the events of other processes.
 #[test]
 fn a_long_pipe() {
     let directory = tempfile::tempdir().unwrap();
@@ -233,7 +252,7 @@ fn one_process_for_each_event() {
     assert_eq!(printed, 4 * 25 / 5);
 }
 
-/// What a long run has counted is there for the next one, also when it is killed in a pause.
+/// The next run goes on with the counts of a long one that was killed in a pause.
 #[test]
 fn a_killed_pipe_is_taken_up() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ mod names;
 mod rewritten;
 mod rotations;
 mod sources;
+mod storm;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod post;
+mod mailer;
 mod servers;
 mod whois;
 
@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::thread;
 
 use common::wait_until;
-use post::{KEEP, Post};
+use mailer::{KEEP, Mailer};
 use servers::{smtp_server, whois_server};
 
 /// Two parts of a mail, each line of it ended by a newline alone.
@@ -21,16 +21,17 @@ fn split(mail: &str) -> (&str, &str) {
 
 #[test]
 fn the_first_ban_is_mailed_at_once() {
-    let post = Post::new(KEEP);
-    let record = "203.0.113.7\tcount=5\trule=dovecot\tsince=2026-03-30T02:16:17+09:00\tuntil=2026-03-30T03:16:17+09:00\tline=one\tline=two\tother=x\n";
-    let outcome = post.run("--digest 1h --whois none", record.as_bytes());
+    let mailer = Mailer::new(KEEP);
+    let record = "203.0.113.7\tcount=5\trule=dovecot\tsince=2026-03-30T02:16:17+09:00\t\
+                  until=2026-03-30T03:16:17+09:00\tline=one\tline=two\tother=x\n";
+    let outcome = mailer.run("--digest 1h --whois none", record.as_bytes());
     assert_eq!(
         (outcome.out.as_str(), outcome.status),
         (record, Some(0)),
         "{outcome:?}"
     );
-    wait_until("the mail", || post.mails().len() == 1);
-    let mail = &post.mails()[0];
+    wait_until("the mail", || mailer.mails().len() == 1);
+    let mail = &mailer.mails()[0];
     let (header, body) = split(mail);
     assert!(header.contains("\nTo: root\n"), "{mail}");
     assert!(
@@ -51,14 +52,14 @@ fn the_first_ban_is_mailed_at_once() {
     ] {
         assert!(body.contains(expected), "{expected}: {mail}");
     }
-    // Nothing is left to do, so nobody stays.
-    wait_until("the postman goes", || post.postmen().is_empty());
+    // An empty outbox needs no process.
+    wait_until("the delivery ends", || mailer.deliveries().is_empty());
 }
 
 #[test]
 fn a_storm_is_one_mail_and_nothing_is_lost() {
-    let post = Post::new(KEEP);
-    let mut command = post.command("--digest 2s --whois none");
+    let mailer = Mailer::new(KEEP);
+    let mut command = mailer.command("--digest 2s --whois none");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -70,7 +71,7 @@ fn a_storm_is_one_mail_and_nothing_is_lost() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "203.0.113.7\n");
-    wait_until("the first mail", || post.mails().len() == 1);
+    wait_until("the first mail", || mailer.mails().len() == 1);
 
     let addresses: Vec<_> = (0..10_000)
         .map(|i| format!("198.18.{}.{}", i / 250, i % 250))
@@ -88,8 +89,8 @@ fn a_storm_is_one_mail_and_nothing_is_lost() {
     assert_eq!(passed.lines().count(), 10_000);
     assert!(child.wait().unwrap().success());
 
-    wait_until("all is mailed", || post.postmen().is_empty());
-    let mails = post.mails();
+    wait_until("all is mailed", || mailer.deliveries().is_empty());
+    let mails = mailer.mails();
     let all = mails[1..].concat();
     let told: std::collections::HashSet<_> = all.split_whitespace().collect();
     assert!(addresses.iter().all(|a| told.contains(a.as_str())));
@@ -100,23 +101,28 @@ fn a_storm_is_one_mail_and_nothing_is_lost() {
 
 #[test]
 fn a_process_for_each_event_and_still_one_mail() {
-    let post = Post::new(KEEP);
+    let mailer = Mailer::new(KEEP);
     for i in 0..30 {
-        let outcome = post.run(
+        let outcome = mailer.run(
             "--digest 1h --whois none",
             format!("203.0.113.{i}").as_bytes(),
         );
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }
-    wait_until("the first mail", || post.mails().len() == 1);
-    assert_eq!(post.postmen().len(), 1, "one waits for the hour to pass");
+    wait_until("the first mail", || mailer.mails().len() == 1);
+    assert_eq!(
+        mailer.deliveries().len(),
+        1,
+        "one waits for the hour to pass"
+    );
     // A machine goes down and comes back; another run, without any ban, sends what is left.
-    post.dismiss();
-    wait_until("nobody is left", || post.postmen().is_empty());
-    let outcome = post.run("--digest 1s --whois none", b"");
+    mailer.dismiss();
+    wait_until("nobody is left", || mailer.deliveries().is_empty());
+    let outcome = mailer.run("--digest 1s --whois none", b"");
     assert_eq!((outcome.out.as_str(), outcome.status), ("", Some(1)));
-    wait_until("all is mailed", || post.postmen().is_empty());
-    let mails = post.mails();
+    wait_until("the second mail", || mailer.mails().len() == 2);
+    wait_until("all is mailed", || mailer.deliveries().is_empty());
+    let mails = mailer.mails();
     assert_eq!(mails.len(), 2);
     for i in 0..30 {
         let told = |mail: &String| {
@@ -129,8 +135,8 @@ fn a_process_for_each_event_and_still_one_mail() {
 
 #[test]
 fn a_mailer_that_fails_is_reported_and_tried_again() {
-    let post = Post::new("echo 'no route to \x1b[2Jhost' >&2; exit 75");
-    let outcome = post.run_until_a_complaint("--digest 1h --whois none", b"203.0.113.7\n");
+    let mailer = Mailer::new("echo 'no route to \x1b[2Jhost' >&2; exit 75");
+    let outcome = mailer.run_until_a_complaint("--digest 1h --whois none", b"203.0.113.7\n");
     assert_eq!(
         (outcome.out.as_str(), outcome.status),
         ("203.0.113.7\n", Some(2))
@@ -148,19 +154,19 @@ fn a_mailer_that_fails_is_reported_and_tried_again() {
         "{outcome:?}"
     );
     assert!(!outcome.err.contains('\x1b'), "{outcome:?}");
-    post.sendmail(KEEP);
-    wait_until("it is tried again", || post.mails().len() == 1);
-    assert!(post.mails()[0].contains("\nSubject: 203.0.113.7 banned on "));
+    mailer.sendmail(KEEP);
+    wait_until("it is tried again", || mailer.mails().len() == 1);
+    assert!(mailer.mails()[0].contains("\nSubject: 203.0.113.7 banned on "));
 }
 
 #[test]
 fn a_person_sees_a_mailer_that_fails() {
-    let post = Post::new("exit 75");
-    let records = post.shell.path("records");
+    let mailer = Mailer::new("exit 75");
+    let records = mailer.shell.path("records");
     std::fs::write(&records, "203.0.113.7\n").unwrap();
     let arguments = format!("--digest 1h --whois none {}", records.display());
-    let mut command = post.program("script");
-    command.args(["-qec", &post.script(&arguments), "/dev/null"]);
+    let mut command = mailer.program("script");
+    command.args(["-qec", &mailer.script(&arguments), "/dev/null"]);
     command.stdin(Stdio::null());
     let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(
@@ -172,43 +178,43 @@ fn a_person_sees_a_mailer_that_fails() {
 #[test]
 fn a_mailer_that_hangs_holds_up_nobody() {
     // It does not even read the mail.
-    let post = Post::new("echo $$ >$mail.pid; exec sleep 600");
+    let mailer = Mailer::new("echo $$ >$mail.pid; exec sleep 600");
     let input: String = (0..10_000)
         .map(|i| format!("198.18.{}.{}\n", i / 250, i % 250))
         .collect();
-    let outcome = post.run("--digest 1h --whois none", input.as_bytes());
+    let outcome = mailer.run("--digest 1h --whois none", input.as_bytes());
     assert_eq!(
         (outcome.out == input, outcome.status),
         (true, Some(0)),
         "{}",
         outcome.err
     );
-    assert_eq!(post.postmen().len(), 1);
+    assert_eq!(mailer.deliveries().len(), 1);
     let mut hanging = None;
     wait_until("the mailer hangs", || {
-        let files = std::fs::read_dir(post.shell.path("mails"))
+        let files = std::fs::read_dir(mailer.shell.path("mails"))
             .unwrap()
             .flatten();
         let mut files = files.map(|f| f.path());
         hanging = files.find_map(|f| std::fs::read_to_string(f).ok()?.trim().parse().ok());
         hanging.is_some()
     });
-    // It does not wait for its deadline here, but meets its end like this.
-    post.sendmail(KEEP);
+    // The test does not wait for the deadline, but kills it.
+    mailer.sendmail(KEEP);
     let pid = nix::unistd::Pid::from_raw(hanging.unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-    wait_until("it is tried again", || !post.mails().is_empty());
+    wait_until("it is tried again", || !mailer.mails().is_empty());
     assert!(
-        post.mails()[0].contains("\nSubject: 10000 bans on "),
+        mailer.mails()[0].contains("\nSubject: 10000 bans on "),
         "{}",
-        post.mails()[0]
+        mailer.mails()[0]
     );
 }
 
 #[test]
 fn without_a_mailer_or_a_state_the_records_pass() {
-    let post = Post::new(KEEP);
-    let outcome = post.run_until_a_complaint("--smtp 127.0.0.1:1 --whois none", b"203.0.113.7\n");
+    let mailer = Mailer::new(KEEP);
+    let outcome = mailer.run_until_a_complaint("--smtp 127.0.0.1:1 --whois none", b"203.0.113.7\n");
     assert_eq!(
         (outcome.out.as_str(), outcome.status),
         ("203.0.113.7\n", Some(2))
@@ -218,9 +224,9 @@ fn without_a_mailer_or_a_state_the_records_pass() {
         "{outcome:?}"
     );
 
-    let outcome = post.run("--state-file /dev/null/x --whois none", b"203.0.113.7\n");
+    let outcome = mailer.run("--state-file /dev/null/x --whois none", b"203.0.113.7\n");
     assert_eq!(outcome.status, Some(2));
-    let outcome = post.shell.feed(
+    let outcome = mailer.shell.feed(
         "mail-ban --to root --state-file /dev/null/x",
         b"203.0.113.7\nfoo\n203.0.113.8\n",
     );
@@ -239,7 +245,7 @@ fn without_a_mailer_or_a_state_the_records_pass() {
         "a,b",
         "''",
     ] {
-        let outcome = post
+        let outcome = mailer
             .shell
             .feed(&format!("mail-ban --to {recipient}"), b"203.0.113.7\n");
         assert_eq!(
@@ -250,18 +256,24 @@ fn without_a_mailer_or_a_state_the_records_pass() {
     }
 }
 
-const HOSTILE: &[u8] = b"x\n~!touch /tmp/x\r\n.\r\nMAIL FROM:<a@b>\r\nBcc: victim@example.org\r\n\r\n\x1b]0;title\x07\x1b[2J\0\xff\xe2\x80\xae~|sh\n";
+const HOSTILE: &[u8] =
+    b"x\n~!touch /tmp/x\r\n.\r\nMAIL FROM:<a@b>\r\nBcc: victim@example.org\r\n\r\n\
+    \x1b]0;title\x07\x1b[2J\0\xff\xe2\x80\xae~|sh\n";
 
 #[test]
-fn what_strangers_wrote_arrives_as_inert_text() {
-    let post = Post::new(KEEP);
+fn text_of_strangers_arrives_printable() {
+    let mailer = Mailer::new(KEEP);
     let (smtp, mails) = smtp_server();
     let whois = whois_server(|mut stream, _| _ = stream.write_all(HOSTILE));
-    // The line of a record can't hold these raw; it is said once so, and once in the words of JSON.
+    // A record's line can't hold these bytes raw: one record has them escaped, one as JSON.
     let mut record = b"203.0.113.7\trule=~!touch /tmp/x\tline=".to_vec();
     pipeban::record::escape(HOSTILE, &mut record);
-    record.extend(b"\n{\"address\":\"203.0.113.8\",\"count\":7,\"line\":[\"a\\n.\\n\\u0000\\u001b[2J\"],\"since\":\"x\\r\\nBcc: y\"}\n");
-    let outcome = post.run(
+    record.extend(
+        br#"
+{"address":"203.0.113.8","count":7,"line":["a\n.\n\u0000\u001b[2J"],"since":"x\r\nBcc: y"}
+"#,
+    );
+    let outcome = mailer.run(
         &format!("--digest 1h --smtp 127.0.0.1:{smtp} --whois 127.0.0.1:{whois}"),
         &record,
     );
@@ -313,9 +325,27 @@ fn what_strangers_wrote_arrives_as_inert_text() {
 }
 
 #[test]
+fn bans_are_mailed_although_the_reader_has_gone() {
+    let mailer = Mailer::new(KEEP);
+    let records = mailer.shell.path("records");
+    let input: String = (0..20_000)
+        .map(|i| format!("198.18.{}.{}\n", i / 250, i % 250))
+        .collect();
+    std::fs::write(&records, input).unwrap();
+    let arguments = format!("--digest 0 --whois none {}", records.display());
+    let script = format!("( {} ) | true", mailer.script(&arguments));
+    let status = mailer.program("sh").args(["-c", &script]).status();
+    assert!(status.unwrap().success());
+    wait_until("all is mailed", || {
+        let mails = mailer.mails().concat();
+        mails.lines().any(|line| line == "198.18.79.249")
+    });
+}
+
+#[test]
 fn json_out() {
-    let post = Post::new(KEEP);
-    let outcome = post.run(
+    let mailer = Mailer::new(KEEP);
+    let outcome = mailer.run(
         "--json --digest 1h --whois none",
         b"203.0.113.7\tcount=5\tline=x\n",
     );

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::wait_until;
-use crate::post::{KEEP, Post};
+use crate::mailer::{KEEP, Mailer};
 use crate::servers::whois_server;
 
 #[test]
 fn whois_may_hang_and_flood() {
-    let post = Post::new(KEEP);
+    let mailer = Mailer::new(KEEP);
     let whois = whois_server(|mut stream, query| match query.trim() {
         // Something, and then nothing for ever.
         "203.0.113.7" => {
@@ -26,7 +26,7 @@ fn whois_may_hang_and_flood() {
     let line = "y".repeat(10 << 20);
     let input =
         format!("203.0.113.7\n198.51.100.7\n192.0.2.7\n2001:db8::7\n192.0.2.8\tline={line}\n");
-    let outcome = post.run(
+    let outcome = mailer.run(
         &format!("--digest 1h --whois 127.0.0.1:{whois}"),
         input.as_bytes(),
     );
@@ -36,9 +36,9 @@ fn whois_may_hang_and_flood() {
         "{}",
         outcome.err
     );
-    wait_until("the mail", || !post.mails().is_empty());
+    wait_until("the mail", || !mailer.mails().is_empty());
     // Where the machine is slow the first mail may tell of some only; the others wait.
-    let mail = post.mails().concat();
+    let mail = mailer.mails().concat();
     assert!(mail.contains("  | netname: SLOW\n"), "{mail}");
     assert!(mail.matches("netname: AGAIN").count() <= 80, "{mail}");
     assert!(mail.len() < 30_000, "{}", mail.len());
@@ -46,7 +46,7 @@ fn whois_may_hang_and_flood() {
 
 #[test]
 fn whois_is_asked_once_for_a_network_and_by_few_at_once() {
-    let post = Post::new(KEEP);
+    let mailer = Mailer::new(KEEP);
     let asked = Arc::new(Mutex::new(vec![]));
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (note, at_once, peak) = (asked.clone(), now.clone(), most.clone());
@@ -61,12 +61,12 @@ fn whois_is_asked_once_for_a_network_and_by_few_at_once() {
         at_once.fetch_sub(1, Ordering::SeqCst);
     });
     let ask = |digest: &str, input: &str| {
-        let mails = post.mails().len();
+        let mails = mailer.mails().len();
         let arguments = format!("--digest {digest} --whois 127.0.0.1:{whois}");
-        let outcome = post.run(&arguments, input.as_bytes());
+        let outcome = mailer.run(&arguments, input.as_bytes());
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
-        wait_until("the mail", || post.mails().len() == mails + 1);
-        wait_until("the postman goes", || post.postmen().is_empty());
+        wait_until("the mail", || mailer.mails().len() == mails + 1);
+        wait_until("the delivery ends", || mailer.deliveries().is_empty());
     };
     ask(
         "1s",

@@ -4,24 +4,28 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pipeban::address::Address;
-use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::agree;
-use pipeban_ban::firewall::{self, Firewall};
-use pipeban_ban::ledger::{Clerk, Ledger, seconds};
+use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
+use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
 
-/// Prints a record for each ban; `only=ledger` or `only=firewall` marks one that the other does not hold, and
-/// `firewall-until=` one that ends there at another time.
-pub fn run(backend: &str, state_file: Option<&Path>, output: &mut Output) -> Result<bool, Fault> {
+/// Prints a record for each ban; `only=ledger` or `only=firewall` marks a ban that the other does
+/// not hold, and `firewall-until=` one that ends in the firewall at another time.
+pub fn run(
+    backend: &Backend,
+    state_file: Option<&Path>,
+    output: &mut Output,
+) -> Result<bool, Fault> {
+    let key = backend.to_string();
     // The firewall first: a ban made meanwhile is no difference then.
     let (firewall, in_firewall) = match look(backend) {
         Ok((firewall, bans)) => (Some(firewall), bans),
-        Err(e) => {
-            // Without the firewall's word the ledger's is still worth printing.
-            complain::error(firewall::name(backend), describe(&e));
+        Err(fault) => {
+            // The ledger's bans are still worth printing.
+            complain::fault(fault)?;
             (None, None)
         }
     };
@@ -33,16 +37,16 @@ pub fn run(backend: &str, state_file: Option<&Path>, output: &mut Output) -> Res
 
     let mut found = false;
     let mut strangers = Vec::new();
-    let mut clerk = Clerk::default();
-    for story in in_ledger {
-        let mut record = Record::with_fields(story.ban.address, &story.facts);
+    let mut formatter = BanFormatter::default();
+    for details in in_ledger {
+        let mut record = Record::with_fields(details.ban.address, &details.facts);
         record.remove("line");
-        clerk.describe(&story.ban, &mut record);
-        if story.backend != backend {
-            record.set("backend", firewall::name(&story.backend).as_bytes());
-        } else if let Some(left) = in_firewall.remove(&story.ban.address) {
+        formatter.describe(&details.ban, &mut record);
+        if details.backend != key {
+            record.set("backend", name_in(&details.backend).as_bytes());
+        } else if let Some(left) = in_firewall.remove(&details.ban.address) {
             if let Some(firewall) = &firewall
-                && !agree(firewall.as_ref(), left, story.ban.left(now))
+                && !agree(firewall.as_ref(), left, details.ban.left(now))
             {
                 let until = left.map_or("never".into(), |left| seconds(now + left));
                 record.set("firewall-until", until.as_bytes());
@@ -67,10 +71,10 @@ pub fn run(backend: &str, state_file: Option<&Path>, output: &mut Output) -> Res
     Ok(found || !strangers.is_empty())
 }
 
-type Held = Option<Vec<firewall::Ban>>;
+type Held = Option<Vec<Entry>>;
 
-fn look(backend: &str) -> std::io::Result<(Box<dyn Firewall>, Held)> {
-    let mut firewall = firewall::open(backend)?;
-    let held = firewall.list()?;
+fn look(backend: &Backend) -> Result<(Box<dyn Firewall>, Held), Fault> {
+    let mut firewall = backend.open()?;
+    let held = firewall.list().map_err(|e| backend.fault(&e))?;
     Ok((firewall, held))
 }

@@ -1,4 +1,4 @@
-//! Who is not to be banned: the never-list with its built-in part.
+//! Addresses that are never banned: the lists of `--never` and the built-in ones.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,8 @@ use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::netset::NetSet;
 
-use crate::{Arguments, ssh};
+use crate::arguments::Arguments;
+use crate::ssh;
 
 /// Loopback, unspecified ("this network"), link-local and multicast: RFC 6890, RFC 5771, RFC 4291.
 const NEVER: [&str; 8] = [
@@ -23,20 +24,22 @@ const NEVER: [&str; 8] = [
     "ff00::/8",
 ];
 
-/// How old the knowledge of this host's own addresses may get: they change under a process that runs for months.
+/// This host's own addresses are looked up again after this time: they change while a process runs
+/// for months.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// Addresses that are never banned, each with the reason.
 pub struct Never {
-    /// Lists that stay, and those of what this host is just now; each with its reason.
+    /// Lists that stay, each with its reason.
     fixed: Vec<(&'static str, NetSet)>,
+    /// The addresses that this host has just now and its gateways, each list with its reason.
     host: Vec<(&'static str, NetSet)>,
     looked: Instant,
     widest: (u8, u8),
 }
 
 impl Never {
-    /// What the values of `--never` say and, without `--even-me`, the built-in lists.
+    /// The values of `--never` and, without `--even-me`, the built-in lists.
     pub fn new(arguments: &Arguments) -> Result<Self, Fault> {
         let mut users = NetSet::default();
         for option in &arguments.never {
@@ -64,7 +67,7 @@ impl Never {
         Ok(never)
     }
 
-    /// Looks anew what this host's addresses are, if that was a while ago.
+    /// Looks up this host's addresses again, if the last time was a while ago.
     pub fn look_again(&mut self) {
         if !self.host.is_empty() && self.looked.elapsed() > FRESH {
             self.host = host();
@@ -72,7 +75,7 @@ impl Never {
         }
     }
 
-    /// Whether this may be banned; the error says why not.
+    /// Whether this address or network may be banned; the error says why not.
     pub fn allows(&self, net: &Address) -> Result<(), String> {
         for (reason, list) in self.fixed.iter().chain(&self.host) {
             if let Some(found) = list.touching(net) {
@@ -116,7 +119,8 @@ fn own_addresses() -> impl Iterator<Item = Address> {
     })
 }
 
-/// The gateways of the default routes, from the tables of proc(5): numbers in hexadecimal, IPv4 in host byte order.
+/// The gateways of the default routes, from the tables of proc(5): numbers in hexadecimal, those of
+/// IPv4 in host byte order.
 fn gateways() -> impl Iterator<Item = Address> {
     let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
     let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Who runs this over SSH.
+//! The peer of the SSH session that runs this.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,12 +7,13 @@ use pipeban::address::Address;
 
 /// The clients of the SSH sessions that this process runs in.
 ///
-/// sshd(8) puts the client's address first in `SSH_CONNECTION` and `SSH_CLIENT`. sudo takes them away, but not from
-/// the shell that ran it: so the environment of each ancestor is asked, as far as it may be read.
+/// sshd(8) puts the client's address first in `SSH_CONNECTION` and `SSH_CLIENT`. sudo removes them,
+/// but not from the shell that ran it: so the environment of each ancestor is read, as far as that
+/// is permitted.
 pub fn peers() -> Vec<Address> {
     let mut peers = Vec::new();
     let mut pid = "self".to_owned();
-    // The chain ends at process 0; one that is cut short by a process that ends meanwhile ends there.
+    // The chain ends at process 0, or at a process that ends meanwhile.
     while pid != "0" {
         let environment = read(&format!("/proc/{pid}/environ")).unwrap_or_default();
         peers.extend(environment.split(|b| *b == 0).filter_map(client));
@@ -30,7 +31,8 @@ fn client(variable: &[u8]) -> Option<Address> {
     Address::parse(value.split(|b| b" %".contains(b)).next()?)
 }
 
-/// The process's parent: the second field after the name, which stands in parentheses and may hold anything.
+/// The parent of a process: the second field after the name, which is in parentheses and may have
+/// any bytes in it.
 fn parent(pid: &str) -> Option<String> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     let name_ends = stat.iter().rposition(|b| *b == b')')?;
@@ -38,7 +40,7 @@ fn parent(pid: &str) -> Option<String> {
     rest.split_whitespace().nth(1).map(String::from)
 }
 
-/// A file of proc(5), which does not tell its size: most fit at once.
+/// A file of proc(5), which has no size in its metadata: most fit into the first read.
 fn read(path: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(8 << 10);
     File::open(path).ok()?.read_to_end(&mut bytes).ok()?;

@@ -1,4 +1,5 @@
-//! `--why ADDRESS`: the history of its bans and of those of networks around it, with their evidence.
+//! `--why ADDRESS`: the history of its bans and of those of networks around it, with their
+//! evidence.
 
 use std::path::Path;
 
@@ -7,12 +8,12 @@ use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall;
+use pipeban_ban::firewall::name_in;
 use pipeban_ban::ledger::{Ledger, seconds};
 
 /// Prints a record for each ban, the widest network first, then the oldest ban.
 ///
-/// `lifted=` is when a ban ended before its `until=`, by somebody's hand.
+/// `lifted=` is the moment of a lift before the ban's `until=`.
 pub fn run(
     address: &Address,
     state_file: Option<&Path>,
@@ -23,15 +24,15 @@ pub fn run(
     };
     let mut found = false;
     for len in 0..=address.prefix_len() {
-        for story in ledger.stories(&address.widen(len))? {
-            let mut record = Record::with_fields(story.ban.address, &story.facts);
-            record.set("since", seconds(story.ban.since).as_bytes());
+        for details in ledger.history(&address.widen(len))? {
+            let mut record = Record::with_fields(details.ban.address, &details.facts);
+            record.set("since", seconds(details.ban.since).as_bytes());
             let until = |until: Option<Time>| until.map_or("never".into(), seconds);
-            record.set("until", until(story.promised).as_bytes());
-            if story.promised != story.ban.until {
-                record.set("lifted", until(story.ban.until).as_bytes());
+            record.set("until", until(details.planned_end).as_bytes());
+            if details.planned_end != details.ban.until {
+                record.set("lifted", until(details.ban.until).as_bytes());
             }
-            record.set("backend", firewall::name(&story.backend).as_bytes());
+            record.set("backend", name_in(&details.backend).as_bytes());
             output.record(&record)?;
             found = true;
         }

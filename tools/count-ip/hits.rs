@@ -1,5 +1,6 @@
-//! The events counted so far, by address, kept in the state file between runs.
+//! Counts by address in the state file: the events counted so far, kept between runs.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -8,26 +9,30 @@ use pipeban::complain::Fault;
 use pipeban::state::{State, WriteError};
 use pipeban::time::Time;
 
+/// The highest number of addresses where the user gives none, so that a flood of them cannot fill
+/// the disk.
+pub const ADDRESSES: usize = 1_000_000;
+
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS hit (
-    scope TEXT NOT NULL,                -- what counts them: hits of one rule never add to another's
+    scope TEXT NOT NULL,                -- the rule; hits of one never add to another's
     address TEXT NOT NULL,
     count INTEGER NOT NULL,
-    first INTEGER,                      -- microseconds since 1970; NULL: not known
+    first INTEGER,                      -- microseconds since 1970, or NULL
     last INTEGER,
-    detail TEXT NOT NULL,               -- what else the rule has to know
+    detail TEXT NOT NULL,               -- JSON that the rule reads
     PRIMARY KEY (scope, address)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS hit_last ON hit (scope, last);
 ";
 
-/// What is known of one address.
+/// The events of one address.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hit {
     pub count: u64,
-    /// When the first and the last event were.
+    /// The times of the first and the last event.
     pub span: Option<(Time, Time)>,
-    /// What else its owner has to know.
+    /// Whatever else the rule keeps, as JSON, or empty.
     pub detail: String,
 }
 
@@ -51,14 +56,14 @@ impl Hit {
     }
 }
 
-/// The hits of one scope.
+/// The hits of one rule, in the open state file.
 pub struct Hits {
     state: State,
     scope: String,
 }
 
 impl Hits {
-    /// Opens them in the state file; for `option` see [`pipeban::state::path`].
+    /// Opens the hits of the rule `scope`; for `option` see [`pipeban::state::path`].
     pub fn open(option: Option<&Path>, scope: &str) -> Result<Self, Fault> {
         Ok(Hits {
             state: State::open(option, SCHEMA)?,
@@ -66,7 +71,7 @@ impl Hits {
         })
     }
 
-    /// Does all of `work` as the only writer, or nothing of it.
+    /// Does all of `work` in one transaction, as the only writer, or none of it.
     pub fn write<T>(
         &mut self,
         work: impl FnOnce(&Table) -> Result<T, WriteError>,
@@ -80,13 +85,28 @@ impl Hits {
         })
     }
 
+    /// A random number that all users of the file know: made by the first one.
+    pub fn key(&mut self) -> Result<u128, Fault> {
+        let seed = RandomState::new();
+        let half = |n: u8| u128::from(seed.hash_one(n));
+        let new = format!("{:032x}", half(0) << 64 | half(1));
+        self.state.write(|transaction| {
+            let sql = "INSERT OR IGNORE INTO hit (scope, address, count, detail)
+                VALUES ('key', '', 0, ?)";
+            transaction.execute(sql, [new])?;
+            let sql = "SELECT detail FROM hit WHERE scope = 'key'";
+            let text: String = transaction.query_row(sql, [], |row| row.get(0))?;
+            Ok(u128::from_str_radix(&text, 16).unwrap_or_default())
+        })
+    }
+
     /// Reads, while others may write.
-    pub fn look<T>(&self, work: impl FnOnce(&Table) -> rusqlite::Result<T>) -> Result<T, Fault> {
+    pub fn read<T>(&self, work: impl FnOnce(&Table) -> rusqlite::Result<T>) -> Result<T, Fault> {
         let scope = &self.scope;
         self.state.run(|db| work(&Table { db, scope }))
     }
 
-    /// All of the scope.
+    /// All hits of the rule.
     pub fn all(&self) -> Result<Vec<(String, Hit)>, Fault> {
         self.state.run(|db| {
             let mut all = db.prepare("SELECT * FROM hit WHERE scope = ?")?;
@@ -98,7 +118,7 @@ impl Hits {
     }
 }
 
-/// The hits of one scope, inside a transaction or just to be read.
+/// The hits of one rule, inside a transaction or to be read only.
 pub struct Table<'a> {
     db: &'a Connection,
     scope: &'a str,
@@ -111,6 +131,7 @@ impl Table<'_> {
         version.query_row([], |row| row.get(0))
     }
 
+    /// The hit of an address.
     pub fn get(&self, address: &str) -> rusqlite::Result<Option<Hit>> {
         let sql = "SELECT * FROM hit WHERE scope = ? AND address = ?";
         let mut one = self.db.prepare_cached(sql)?;
@@ -118,15 +139,16 @@ impl Table<'_> {
             .optional()
     }
 
-    /// Puts what is known of an address in place of what is there.
+    /// Stores the hit of an address in place of the one that is there.
     pub fn put(&self, address: &str, hit: &Hit) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO hit (scope, address, count, first, last, detail) VALUES (?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT OR REPLACE INTO hit (scope, address, count, first, last, detail)
+            VALUES (?, ?, ?, ?, ?, ?)";
         let mut insert = self.db.prepare_cached(sql)?;
         insert.execute(params![
             self.scope,
             address,
-            // The database knows no larger numbers.
-            i64::try_from(hit.count).unwrap_or(i64::MAX),
+            // SQLite has no larger numbers; `read` makes this the same one again.
+            hit.count as i64,
             hit.span.map(|(first, _)| first.0),
             hit.span.map(|(_, last)| last.0),
             hit.detail
@@ -134,7 +156,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Nothing is known of this address any more.
+    /// Removes the hit of an address.
     pub fn remove(&self, address: &str) -> rusqlite::Result<()> {
         let sql = "DELETE FROM hit WHERE scope = ? AND address = ?";
         let mut delete = self.db.prepare_cached(sql)?;
@@ -142,19 +164,20 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// Drops the addresses that have been silent since before this time.
-    pub fn forget_before(&self, time: Time) -> rusqlite::Result<()> {
+    /// Removes the addresses whose last event was before this time.
+    pub fn evict_before(&self, time: Time) -> rusqlite::Result<()> {
         let sql = "DELETE FROM hit WHERE scope = ? AND last < ?";
         let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, time.0])?;
         Ok(())
     }
 
-    /// Drops the addresses that have been silent for longest, where there are more than this; answers how many.
+    /// Removes the addresses that have been silent for longest, where there are more than `most`;
+    /// returns their number.
     ///
-    /// All of them are looked through for it, so it is done only now and then: on average once for as many
-    /// addresses put, which is what `put` tells, as are a sixteenth of `most`.
-    pub fn forget_beyond(&self, most: usize, put: usize) -> rusqlite::Result<usize> {
+    /// This reads all of them, so it is done at random: on average once for each `most` / 16
+    /// addresses that were put. `put` is the number put since the last call.
+    pub fn evict_beyond(&self, most: usize, put: usize) -> rusqlite::Result<usize> {
         let chance = (most / 16).max(1);
         if Time::now().0.unsigned_abs() as usize % chance >= put {
             return Ok(0);
@@ -164,4 +187,14 @@ impl Table<'_> {
         let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, most as i64])
     }
+}
+
+/// Any bytes as text: each byte as the character of its number.
+pub fn characters(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| char::from(*b)).collect()
+}
+
+/// The reverse of [`characters`].
+pub fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
 }

@@ -1,106 +1,25 @@
-//! count-ip: counts the addresses of records; totals at the end, or a record when one reaches a threshold.
+//! count-ip: counts the addresses of records. It prints totals at the end of input, or a record
+//! at the moment that an address reaches the threshold.
+//!
+//! Rooms, from the lowest to the highest:
 
-mod bound;
-mod counts;
-mod crossing;
-mod detail;
-mod event;
-mod hits;
-mod key;
-mod known;
-mod memory;
-mod much;
-mod policy;
-mod print;
-mod room;
-mod stored;
-mod table;
-mod tally;
-mod totals;
-mod watch;
-mod windows;
+mod arguments; // the command line, and which flags go together
+mod hits; // counts in the state file
+mod line; // one line of input, read as far as counting needs it
+mod output; // the record of a count
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+mod fields; // the fields of a line that a rule reads
+mod table; // tables of millions of addresses, under a bound on memory
+mod throttle; // an address counts at most once in a time
+mod value; // the value of a field in 16 bytes
+
+mod totals; // totals at the end of input
+mod watch; // a record when an address reaches the threshold
+
 use std::process::ExitCode;
-use std::time::Duration;
 
-use clap::Parser;
+use arguments::Arguments;
 use pipeban::complain::Fault;
-use pipeban::time::parse_duration;
-
-/// Count the addresses of records.
-///
-/// Reads records (lines that begin with an address or network). Without a threshold it prints
-/// totals at the end of input, most first. With one it prints a record at the moment that an
-/// address reaches it, and begins again at 0.
-#[derive(Parser)]
-#[command(name = "count-ip", version)]
-struct Arguments {
-    /// Files of records; none, or -, is standard input
-    #[arg(value_name = "FILE")]
-    files: Vec<OsString>,
-
-    /// Print an address when it reaches N events, then begin again at 0
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    threshold: Option<u64>,
-
-    /// Only events this close together count, such as 90, 10m or 1h30m (sliding, exact)
-    #[arg(short = 'w', long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "merge")]
-    within: Option<Duration>,
-
-    /// Count IPv4 networks of this size in place of single addresses, such as 24; or of several, 24,16
-    #[arg(long, value_name = "LEN", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(..=32))]
-    prefix4: Vec<u8>,
-
-    /// The same for IPv6, such as 64, or 64,56,48
-    #[arg(long, value_name = "LEN", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(..=128))]
-    prefix6: Vec<u8>,
-
-    /// Print a network when N distinct addresses in it have been seen
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "merge")]
-    hosts: Option<u64>,
-
-    /// Count an address at most once in this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "merge")]
-    throttle: Option<Duration>,
-
-    /// Of the totals, only the K largest
-    #[arg(long, value_name = "K")]
-    top: Option<usize>,
-
-    /// Of the totals, only those of at least N
-    #[arg(long, value_name = "N")]
-    min: Option<u64>,
-
-    /// Input records carry count=: add them up, so that the output of several runs is the input of one
-    #[arg(long)]
-    merge: bool,
-
-    /// Hold at most this many addresses, and let go of those silent for longest (default: what 256 MiB hold)
-    #[arg(long, value_name = "N", value_parser = parse_addresses)]
-    max_addresses: Option<usize>,
-
-    /// Keep the line= of the events counted, at most the threshold's number, and print them
-    #[arg(long)]
-    evidence: bool,
-
-    /// Print totals as uniq -c does
-    #[arg(long)]
-    plain: bool,
-
-    /// Print records as JSON objects, one a line
-    #[arg(long, conflicts_with = "plain")]
-    json: bool,
-
-    /// Remember between runs
-    #[arg(long)]
-    state: bool,
-
-    /// Remember in this file; implies --state
-    #[arg(long, value_name = "FILE")]
-    state_file: Option<PathBuf>,
-}
 
 fn main() -> ExitCode {
     pipeban::cli::main(run)
@@ -113,94 +32,4 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     } else {
         totals::run(arguments)
     }
-}
-
-impl Arguments {
-    /// Whether addresses are printed in the stream, not totals at the end.
-    fn is_watching(&self) -> bool {
-        self.threshold.is_some() || self.hosts.is_some()
-    }
-
-    /// Refuses flags that would mean nothing together.
-    fn check(&self) -> Result<(), Fault> {
-        let refuse = |flag: &str, why: &str| {
-            Err(Fault::new(
-                "usage",
-                format_args!("{flag} {why} (see --help)"),
-            ))
-        };
-        let of_totals = [
-            ("--top", self.top.is_some()),
-            ("--min", self.min.is_some()),
-            ("--plain", self.plain),
-        ];
-        let of_watching = [
-            ("--within", self.within.is_some()),
-            ("--evidence", self.evidence),
-        ];
-        let given = |flags: &[(&'static str, bool)]| {
-            flags
-                .iter()
-                .find(|(_, given)| *given)
-                .map(|(flag, _)| *flag)
-        };
-        if self.is_watching() {
-            if let Some(flag) = given(&of_totals) {
-                return refuse(
-                    flag,
-                    "is for totals, which --threshold and --hosts do not print",
-                );
-            }
-        } else if let Some(flag) = given(&of_watching) {
-            return refuse(flag, "needs --threshold or --hosts");
-        } else if self.prefix4.len() > 1 || self.prefix6.len() > 1 {
-            return refuse(
-                "--prefix4 and --prefix6",
-                "take several sizes only with --threshold or --hosts",
-            );
-        }
-        if self.hosts.is_some() && self.prefix4.is_empty() && self.prefix6.is_empty() {
-            return refuse("--hosts", "needs --prefix4 or --prefix6");
-        }
-        if self.throttle.is_some() && !self.is_watching() && self.is_remembered() {
-            return refuse("--throttle", "with --state needs --threshold or --hosts");
-        }
-        Ok(())
-    }
-
-    /// The lengths of prefixes to count, IPv4 and IPv6, the smallest network first.
-    fn sizes(&self) -> [Vec<u8>; 2] {
-        [(&self.prefix4, 32), (&self.prefix6, 128)].map(|(given, whole)| {
-            let mut sizes = if given.is_empty() {
-                vec![whole]
-            } else {
-                given.clone()
-            };
-            sizes.sort_unstable_by(|a, b| b.cmp(a));
-            sizes.dedup();
-            sizes
-        })
-    }
-
-    /// How many lines are kept as evidence.
-    fn evidence_lines(&self) -> usize {
-        let most = self.threshold.max(self.hosts).unwrap_or(0);
-        if self.evidence {
-            usize::try_from(most).unwrap_or(usize::MAX)
-        } else {
-            0
-        }
-    }
-
-    fn is_remembered(&self) -> bool {
-        self.state || self.state_file.is_some()
-    }
-}
-
-fn parse_addresses(text: &str) -> Result<usize, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|n| (1..=u32::MAX as usize - 1).contains(n));
-    number.ok_or_else(|| "a number from 1 to 4294967294 is wanted".into())
 }

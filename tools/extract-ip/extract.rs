@@ -3,90 +3,137 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
+use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
-use pipeban_log::sieve::AnyOf;
+use pipeban_log::line::LineReader;
 
-use crate::Arguments;
-use crate::choose::{self, Chooser};
+use crate::arguments::Arguments;
+use crate::choose::{Chooser, Judgement};
 use crate::keep::Keep;
-use crate::stamps::Stamps;
+use crate::lines::Lines;
+use crate::times::{self, Times};
 
-pub struct Extract {
+/// Turns blocks of lines into records.
+pub(crate) struct Extractor {
     chooser: Chooser,
-    stamps: Option<Stamps>,
-    /// Finds lines that may match, where no others need be looked at.
-    literals: Option<AnyOf>,
-    /// Whether the record has the line.
+    reader: LineReader,
+    times: Option<Times>,
+    /// The number of the operand that the last block came from.
+    operand: usize,
+    /// Whether lines without the literals need not be looked at.
+    may_skip: bool,
+    /// Whether a record has the line.
     line: bool,
-    /// Whether the record is the address and perhaps the rule.
+    /// Whether a record is the address and perhaps the rule.
     bare: bool,
     done: bool,
 }
 
-impl Extract {
-    pub fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
-        let chooser = Chooser::new(arguments, keep)?;
-        let stamps = Stamps::new(arguments)?;
-        Ok(Extract {
-            // A line that does not count still has a time.
-            literals: chooser.literals().filter(|_| stamps.is_none()),
-            chooser,
+impl Extractor {
+    pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
+        let times = Times::new(arguments);
+        Ok(Extractor {
+            chooser: Chooser::new(arguments, keep)?,
+            reader: times::reader(arguments)?,
+            operand: 0,
+            may_skip: false,
             line: arguments.line,
-            bare: !(arguments.line || arguments.json || stamps.is_some()),
-            stamps,
+            bare: !(arguments.line || arguments.json || times.is_some()),
+            times,
             done: false,
         })
     }
 
     /// Prints the records of a block of whole lines.
-    pub fn block(&mut self, block: &[u8], output: &mut Output) -> Result<(), Fault> {
-        if self.bare && self.chooser.takes_every_line() {
+    pub(crate) fn block(
+        &mut self,
+        block: &[u8],
+        origin: Origin,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
+        if origin.number != self.operand {
+            self.operand = origin.number;
+            self.reader.begin_file();
+            self.may_skip = false;
+        }
+        if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
             let out = output.buffer();
             let before = out.len();
-            self.chooser.choose_all(block, |found| {
+            self.chooser.picker.pick_from_block(block, |found| {
                 found.write(block, out);
                 out.push(b'\n');
             });
             self.done |= out.len() > before;
             return output.flush_if_full();
         }
-        for line in choose::lines(block, self.literals.as_ref()) {
-            if let Some(stamps) = &mut self.stamps {
-                stamps.read(line);
-            }
-            let mut result = Ok(());
-            self.chooser.choose(line, |choice| {
-                self.done = true;
-                if self.bare && choice.rule.is_none() {
-                    choice.found.write(choice.text, output.buffer());
-                    output.buffer().push(b'\n');
-                    return;
-                }
-                let mut record = Record::new(choice.found.address);
-                if let Some(time) = self.stamps.as_mut().and_then(Stamps::time) {
-                    record.push("at", time.to_string().as_bytes());
-                }
-                if let Some(rule) = choice.rule {
-                    record.push("rule", rule.as_bytes());
-                }
-                if self.line {
-                    record.push("line", line);
-                }
-                if result.is_ok() {
-                    result = output.record(&record);
-                }
-            });
-            result?;
+        let mut lines = Lines::new(block);
+        loop {
+            let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
+            let Some(raw) = lines.next(literals) else {
+                break;
+            };
+            self.line(raw.text, output)?;
             output.flush_if_full()?;
         }
         Ok(())
     }
 
-    /// All blocks are done; answers whether an address was printed.
-    pub fn end(self) -> bool {
-        if let Some(stamps) = self.stamps {
-            stamps.report();
+    /// Whether a block's lines can be searched together: fields are counted behind carriers.
+    fn without_carriers(&mut self, block: &[u8]) -> bool {
+        if self.chooser.picker.field.is_none() {
+            return true;
+        }
+        let Some(first) = Lines::new(block).next(None) else {
+            return true;
+        };
+        self.reader.read(first.text).place == Some(0)
+    }
+
+    /// Prints the records of a line.
+    fn line(&mut self, raw: &[u8], output: &mut Output) -> Result<(), Fault> {
+        let line = self.reader.read(raw);
+        // A line that does not count tells whether this input has heads.
+        self.may_skip = line.headed || !self.chooser.needs_heads;
+        let Judgement::Counts(verdict) = self.chooser.judge.judge(&line) else {
+            return Ok(());
+        };
+        let verdict = verdict.map(|(_, verdict)| verdict);
+        let rule = verdict.as_ref().and_then(|v| v.rule);
+        let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let mut at = None;
+        let mut result = Ok(());
+        self.chooser.picker.pick(line.text, named, |choice| {
+            self.done = true;
+            if self.bare && rule.is_none() {
+                choice.found.write(choice.text, output.buffer());
+                output.buffer().push(b'\n');
+                return;
+            }
+            let mut record = Record::new(choice.found.address);
+            if let Some(times) = &mut self.times {
+                let time = *at.get_or_insert_with(|| times.of(line.time));
+                if let Some(time) = time {
+                    record.push("at", time.to_string().as_bytes());
+                }
+            }
+            if let Some(rule) = rule {
+                record.push("rule", rule.as_bytes());
+            }
+            if self.line {
+                record.push("line", raw);
+            }
+            if result.is_ok() {
+                result = output.record(&record);
+            }
+        });
+        result
+    }
+
+    /// Ends the input; answers whether an address was printed.
+    pub(crate) fn end(self) -> bool {
+        if let Some(times) = self.times {
+            times.report();
         }
         self.done
     }

@@ -1,13 +1,13 @@
-//! Which addresses are printed, wherever they stand: `-4`, `-6`, `--global`, `--not`.
+//! The addresses that are printed at all: `-4`, `-6`, `--global`, `--not`.
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::netset::NetSet;
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 
-/// Networks that are not globally reachable, from IANA's registries of special-purpose addresses (RFC 6890),
-/// and multicast.
+/// Multicast, and networks that are not globally reachable, from IANA's registries of
+/// special-purpose addresses (RFC 6890).
 const SPECIAL: &[&str] = &[
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -29,20 +29,21 @@ const SPECIAL: &[&str] = &[
     "3fff::/20",
 ];
 
-/// Of IPv6, only this is given to networks.
+/// The only IPv6 space that is allocated to networks.
 const UNICAST6: &str = "2000::/3";
 
-pub struct Keep {
+/// Decides which addresses are printed.
+pub(crate) struct Keep {
     only4: bool,
     only6: bool,
-    /// Special networks, if only global addresses are kept.
+    /// The special networks, if only global addresses are kept.
     special: Option<NetSet>,
     not: NetSet,
     all: bool,
 }
 
 impl Keep {
-    pub fn new(arguments: &Arguments) -> Result<Self, Fault> {
+    pub(crate) fn new(arguments: &Arguments) -> Result<Self, Fault> {
         let mut special = NetSet::default();
         let mut not = NetSet::default();
         for net in SPECIAL {
@@ -68,7 +69,7 @@ impl Keep {
 
     /// Keeps every address.
     #[cfg(test)]
-    pub fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Keep {
             only4: false,
             only6: false,
@@ -78,7 +79,8 @@ impl Keep {
         }
     }
 
-    pub fn keeps(&self, address: &Address) -> bool {
+    /// Whether the address is printed.
+    pub(crate) fn keeps(&self, address: &Address) -> bool {
         if self.all {
             return true;
         }

@@ -1,4 +1,5 @@
-//! One address of each line, or of one field of it, told by where the addresses stand: no line is looked at for itself.
+//! One address of each line, or of one field of it, by the places of the addresses alone: lines are
+//! not looked at one by one.
 
 use memchr::memrchr;
 use pipeban::masks;
@@ -6,11 +7,13 @@ use pipeban_log::finder::{self, Found};
 
 use crate::keep::Keep;
 
-/// Calls `give` for one address of each line of a block, the first or the last one of those that are kept;
-/// with `field` only those in the `field`th count, as [`field`](crate::choose::field) counts.
+/// Calls `give` for one address of each line of a block: the first or the last one that is kept.
+/// With `field`, only addresses in that field count, as [`field`](crate::lines::field) numbers
+/// them.
 ///
-/// White space ends an address as the end of a text does, so those of a field alone are those of the line in it.
-pub fn one_of_each_line(
+/// White space ends an address as a text's end does, so a field has the same addresses alone and in
+/// its line.
+pub(crate) fn one_of_each_line(
     block: &[u8],
     field: Option<usize>,
     first: bool,
@@ -37,7 +40,7 @@ pub fn one_of_each_line(
 /// A place in a block.
 struct Place {
     at: usize,
-    /// Fields of its line that begin before it.
+    /// The fields of its line that begin before it.
     fields: usize,
     after_blank: bool,
 }
@@ -51,7 +54,8 @@ impl Place {
         }
     }
 
-    /// Goes on behind the byte at `to`, which is no white space; whether that is in another line.
+    /// Moves behind the byte at `to`, which is no white space; answers whether that is in another
+    /// line.
     fn go_on(&mut self, block: &[u8], to: usize) -> bool {
         let mut other_line = false;
         if to - self.at > FAR
@@ -67,7 +71,7 @@ impl Place {
             after_blank = blanks >> 63;
             let within = !0 >> (63 - left.min(63));
             let newlines = newlines & within;
-            // What begins before the last newline belongs to another line.
+            // A field before the last newline belongs to another line.
             let in_line = within & !(!0u64).checked_shr(newlines.leading_zeros()).unwrap_or(0);
             if newlines != 0 {
                 (fields, other_line) = (0, true);
@@ -84,15 +88,15 @@ impl Place {
     }
 }
 
-/// Bytes farther than which a newline is looked for backwards, all before it passed over.
+/// Beyond this distance, in bytes, the last newline is looked for backwards.
 const FAR: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::choose;
+    use crate::lines::{self, Lines};
 
-    /// As when each line is split, and its fields are.
+    /// The same as line by line and field by field.
     #[test]
     fn as_line_by_line() {
         let parts = [
@@ -124,8 +128,10 @@ mod tests {
             for field in [None, Some(1), Some(2), Some(5), Some(20)] {
                 for first in [true, false] {
                     let mut expected = Vec::new();
-                    for line in choose::lines(block, None) {
-                        let text = field.map_or(line, |n| &line[choose::field(line, n)]);
+                    let mut lines = Lines::new(block);
+                    while let Some(line) = lines.next(None) {
+                        let line = line.text;
+                        let text = field.map_or(line, |n| &line[lines::field(line, n)]);
                         let found = if first {
                             finder::first(text)
                         } else {

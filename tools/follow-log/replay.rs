@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipeban::input::MAX_LINE;
 use pipeban::record::Record;
 use pipeban::time::{Time, Zone};
-use pipeban_log::stamp::StampReader;
+use pipeban_log::line::LineReader;
 
 use crate::position::bytes_at;
 use crate::rotated::{Content, Rotated};
@@ -86,7 +86,7 @@ fn lines_since(
     wanted.push(Content::Packed(Box::new(Since {
         stream: BufReader::new(stream),
         from: Some(from),
-        stamps: StampReader::new(Zone::local(), None),
+        stamps: LineReader::new(Zone::local(), None),
         line: Vec::new(),
     })));
     Ok(more)
@@ -114,7 +114,7 @@ fn find_begin(file: &File, end: u64, from: Time) -> io::Result<(u64, bool)> {
 }
 
 /// The time of a line: a record's own, or its time stamp.
-fn time_of(stamps: &mut StampReader, line: &[u8]) -> Option<Time> {
+fn time_of(stamps: &mut LineReader, line: &[u8]) -> Option<Time> {
     let is_key = |field: &[u8]| TIMES.iter().any(|key| field.starts_with(key.as_bytes()));
     let line = line.trim_ascii_end();
     let keyed = line.split(|b| *b == b'\t').skip(1).any(is_key) || line.starts_with(b"{");
@@ -124,18 +124,18 @@ fn time_of(stamps: &mut StampReader, line: &[u8]) -> Option<Time> {
         let value = record.as_ref()?.get(key.trim_end_matches('='))?;
         Time::parse(&value)
     };
-    TIMES.iter().find_map(time).or_else(|| stamps.read(line))
+    TIMES.iter().find_map(time).or_else(|| stamps.time(line))
 }
 
 fn first_stamp(bytes: &[u8]) -> Option<Time> {
-    let mut stamps = StampReader::new(Zone::local(), None);
+    let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
         .find_map(|line| time_of(&mut stamps, line))
 }
 
 fn last_stamp(bytes: &[u8]) -> Option<Time> {
-    let mut stamps = StampReader::new(Zone::local(), None);
+    let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
         .filter_map(|line| time_of(&mut stamps, line))
@@ -147,7 +147,7 @@ struct Since {
     stream: BufReader<Box<dyn Read + Send>>,
     /// `None` once that line was found.
     from: Option<Time>,
-    stamps: StampReader,
+    stamps: LineReader,
     /// The part of that line that is still to be handed on.
     line: Vec<u8>,
 }

@@ -1,4 +1,5 @@
-//! Writes the mail. All that came from outside goes through [`inert`], and stands behind a mark in its line.
+//! Writes the mail. Text from outside goes through [`printable`], and stands behind a mark in its
+//! line.
 
 use std::collections::HashMap;
 
@@ -10,30 +11,13 @@ use nix::unistd::{User, geteuid, gethostname};
 use pipeban::address::Address;
 use pipeban::record::Record;
 
-use crate::inert::inert;
+use crate::outbox::KEYS;
+use crate::printable::printable;
 
-/// The fields that a mail tells of, beside `line`.
-pub const KEYS: [&str; 10] = [
-    "at", "count", "hosts", "first", "last", "rule", "file", "since", "until", "backend",
-];
-/// Of so many bans the evidence and whois are shown.
+/// A mail shows the evidence and the whois answers of this number of bans.
 const TOP: usize = 5;
 
-/// Reads a recipient: an address, or the name of a local user as sendmail takes it. The error is a phrase.
-pub fn parse_recipient(text: &str) -> Result<String, String> {
-    let is_local = !text.is_empty()
-        && !text.starts_with('-')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
-    if is_local || text.parse::<MailAddress>().is_ok() {
-        Ok(text.into())
-    } else {
-        Err(format!("not a mail address: \"{text}\""))
-    }
-}
-
-/// The bans whose evidence a mail shows: those with the most events, in the order in which they came.
+/// The bans whose evidence a mail shows: those with the most events; of equal ones, the first.
 pub fn top(records: &[Record]) -> Vec<&Record> {
     let mut top: Vec<&Record> = records.iter().collect();
     top.sort_by_key(|record| std::cmp::Reverse(number(record, "count")));
@@ -41,15 +25,17 @@ pub fn top(records: &[Record]) -> Vec<&Record> {
     top
 }
 
-/// What a mail is made of.
+/// The contents of a mail.
 pub struct Contents<'a> {
     /// At least one.
     pub records: &'a [Record],
-    /// How many more there was no room to keep.
+    /// The number of bans that the outbox had no room to keep.
     pub left_out: u64,
-    /// How many more wait for the next mail.
+    /// The number of bans that wait for the next mail.
     pub waiting: u64,
+    /// The answer of whois for each address that has one.
     pub whois: &'a HashMap<Address, Vec<u8>>,
+    /// This host's name.
     pub host: &'a str,
 }
 
@@ -83,14 +69,15 @@ pub fn compose(
         .raw_header(raw("To", to))
         .subject(subject(contents))
         .message_id(None)
-        .raw_header(raw("Auto-Submitted", "auto-generated")) // RFC 3834: nobody's holiday reply is wanted
+        // RFC 3834: no holiday reply, please.
+        .raw_header(raw("Auto-Submitted", "auto-generated"))
         .header(ContentType::TEXT_PLAIN)
         .envelope(envelope.map_err(|e| e.to_string())?)
         .body(encode(body(contents)))
         .map_err(|e| e.to_string())
 }
 
-/// Plain ASCII goes as it is, for mailers that decode nothing; all else is quoted-printable.
+/// Plain ASCII stays as it is, for mailers that decode nothing; other text is quoted-printable.
 fn encode(text: String) -> Body {
     // RFC 5322, 2.1.1: no line is longer than 998 characters.
     if text.is_ascii() && text.lines().all(|line| line.len() < 998) {
@@ -182,13 +169,14 @@ fn details(record: &Record, contents: &Contents, text: &mut String) {
     }
 }
 
-/// No line begins with a stranger's text: some mailers read `~`, `.` or `From ` there.
+/// Adds a line of a stranger's text behind a mark: at the beginning of a line some mailers obey
+/// `~`, `.` or `From `.
 fn quote(line: &[u8], text: &mut String) {
-    *text += &format!("  | {}\n", inert(line));
+    *text += &format!("  | {}\n", printable(line));
 }
 
 fn field(record: &Record, key: &str) -> String {
-    inert(&record.get(key).unwrap_or_default())
+    printable(&record.get(key).unwrap_or_default())
 }
 
 fn number(record: &Record, key: &str) -> u64 {

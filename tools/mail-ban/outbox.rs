@@ -5,8 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pipeban::complain::Fault;
-use pipeban::complain::describe;
+use pipeban::complain::{Fault, describe};
 use pipeban::record::Record;
 use pipeban::state::{self, State};
 use pipeban::time::Time;
@@ -34,14 +33,19 @@ CREATE TABLE IF NOT EXISTS whois (
 ) WITHOUT ROWID;
 ";
 
-/// No more than this wait for one recipient; then they are only counted. With [`WITH_EVIDENCE`] and what
-/// [`abridged`] leaves of a record, some 130 MB at the very most.
+/// The fields that a mail shows, beside `line`.
+pub const KEYS: [&str; 10] = [
+    "at", "count", "hosts", "first", "last", "rule", "file", "since", "until", "backend",
+];
+/// The greatest number of bans that wait for one recipient; more are counted and not kept. With
+/// [`WITH_EVIDENCE`] and the bounds of [`abridged`], they take at most some 130 MB.
 const ROOM: u64 = 100_000;
-/// So many of those that wait keep their evidence: a mail shows that of the first few only.
+/// The number of bans that keep their evidence while they wait: a mail shows that of a few.
 const WITH_EVIDENCE: u64 = 1_000;
+/// Of a ban's evidence, the last lines are kept, up to this number, and of each the first bytes.
 const EVIDENCE_LINES: usize = 20;
 const EVIDENCE_BYTES: usize = 1_000;
-/// Of the cache of whois, the youngest so many are kept.
+/// The number of whois answers kept, the youngest ones.
 const NETWORKS: u64 = 1_000;
 
 /// The outbox of one recipient.
@@ -51,23 +55,28 @@ pub struct Outbox {
     lock: PathBuf,
 }
 
-/// What waits, and what has become of earlier mails.
-pub struct Standing {
+/// The state of an outbox.
+pub struct Status {
+    /// The number of bans that wait.
     pub waiting: u64,
-    /// The time before which no mail may go.
+    /// No mail may be sent before this.
     pub due: Time,
+    /// The number of failed tries since the last mail.
     pub failures: u32,
+    /// The number of bans for which there was no room.
     pub left_out: u64,
 }
 
-/// What whois answered.
+/// An answer of whois.
 pub struct Answer {
+    /// The time of the question.
     pub asked: Time,
-    /// `None` where it was silent.
+    /// `None` where whois did not answer.
     pub text: Option<Vec<u8>>,
 }
 
 impl Outbox {
+    /// Opens the outbox of this recipient, and makes it if there is none.
     pub fn open(state_file: Option<&Path>, recipient: &str) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
         let mailbox: i64 = state.run(|db| {
@@ -78,7 +87,7 @@ impl Outbox {
             {
                 return Ok(id);
             }
-            // Another process may do the same just now.
+            // Another process may do the same at this moment.
             let insert = "INSERT OR IGNORE INTO mailbox (recipient) VALUES (?)";
             db.execute(insert, [recipient])?;
             db.query_row(find, [recipient], |row| row.get(0))
@@ -92,7 +101,8 @@ impl Outbox {
         })
     }
 
-    /// The right to be this outbox's postman, for as long as the file is open; `None` while another has it.
+    /// The right to deliver from this outbox, as long as the file is open; `None` while another
+    /// process has it.
     pub fn lock(&self) -> Result<Option<File>, Fault> {
         let fault = |e: std::io::Error| Fault::new(self.lock.display(), describe(&e));
         let mut open = OpenOptions::new();
@@ -105,7 +115,7 @@ impl Outbox {
         }
     }
 
-    /// Adds what a mail will tell of these.
+    /// Adds the parts of these records that a mail shows.
     pub fn put(&mut self, records: &[Record]) -> Result<(), Fault> {
         let mailbox = self.mailbox;
         self.state.write(|db| {
@@ -128,19 +138,19 @@ impl Outbox {
         })
     }
 
-    /// How things stand where mails are at least `digest` apart.
-    pub fn standing(&self, digest: Duration) -> Result<Standing, Fault> {
+    /// The state of the outbox, where mails are at least `digest` apart.
+    pub fn status(&self, digest: Duration) -> Result<Status, Fault> {
         let now = Time::now();
         self.state.run(|db| {
             let row = "SELECT sent, retry, failures, left_out FROM mailbox WHERE id = ?";
             let waiting = count(db, self.mailbox)?;
             db.query_row(row, [self.mailbox], |row| {
-                let sent = row.get::<_, Option<i64>>(0)?.map(Time);
+                let sent = row.get::<_, Option<i64>>(0)?.map(Time::from_micros);
                 // A mail from the future is one from before the clock was set back.
                 let next = sent.map_or(now, |sent| sent.min(now) + digest);
-                Ok(Standing {
+                Ok(Status {
                     waiting,
-                    due: next.max(Time(row.get(1)?)),
+                    due: next.max(Time::from_micros(row.get(1)?)),
                     failures: row.get(2)?,
                     left_out: row.get::<_, i64>(3)? as u64,
                 })
@@ -148,7 +158,7 @@ impl Outbox {
         })
     }
 
-    /// The oldest that wait, at most so many, and the number of the last of them for [`Outbox::sent`].
+    /// The oldest bans that wait, at most `most`, and the number of the last for [`Outbox::sent`].
     pub fn oldest(&self, most: usize) -> Result<(Vec<Record>, i64), Fault> {
         let rows: Vec<(i64, Vec<u8>)> = self.state.run(|db| {
             let sql = "SELECT id, record FROM mail WHERE mailbox = ? ORDER BY id LIMIT ?";
@@ -163,35 +173,40 @@ impl Outbox {
         Ok((rows.into_iter().filter_map(record).collect(), last))
     }
 
-    /// A mail with all up to `last` has gone, and told of so many that were left out.
+    /// Notes that a mail has gone: with the bans up to number `last`, and the number of those left
+    /// out.
     pub fn sent(&mut self, last: i64, left_out: u64) -> Result<(), Fault> {
         let mailbox = self.mailbox;
         self.state.write(|db| {
-            db.execute("DELETE FROM mail WHERE mailbox = ? AND id <= ?", [mailbox, last])?;
             db.execute(
-                "UPDATE mailbox SET sent = ?, retry = 0, failures = 0, left_out = left_out - ? WHERE id = ?",
-                params![Time::now().0, left_out as i64, mailbox],
+                "DELETE FROM mail WHERE mailbox = ? AND id <= ?",
+                [mailbox, last],
+            )?;
+            db.execute(
+                "UPDATE mailbox SET sent = ?, retry = 0, failures = 0, left_out = left_out - ?
+                 WHERE id = ?",
+                params![Time::now().micros(), left_out as i64, mailbox],
             )?;
             Ok(())
         })
     }
 
-    /// A mail could not be sent; no other try before `retry`.
+    /// Notes that a mail could not be sent, and that the next try is not before `retry`.
     pub fn failed(&self, retry: Time) -> Result<(), Fault> {
         self.state.run(|db| {
             let sql = "UPDATE mailbox SET retry = ?, failures = failures + 1 WHERE id = ?";
-            db.execute(sql, params![retry.0, self.mailbox])
+            db.execute(sql, params![retry.micros(), self.mailbox])
         })?;
         Ok(())
     }
 
-    /// What is known of this network.
+    /// The answer of whois for this network, if it was asked.
     pub fn whois(&self, network: &str) -> Result<Option<Answer>, Fault> {
         self.state.run(|db| {
             let sql = "SELECT asked, text FROM whois WHERE network = ?";
             let answer = |row: &Row| {
                 Ok(Answer {
-                    asked: Time(row.get(0)?),
+                    asked: Time::from_micros(row.get(0)?),
                     text: row.get(1)?,
                 })
             };
@@ -199,10 +214,11 @@ impl Outbox {
         })
     }
 
+    /// Keeps an answer of whois; `None` where there was none.
     pub fn keep_whois(&mut self, network: &str, text: Option<&[u8]>) -> Result<(), Fault> {
         self.state.write(|db| {
             let insert = "INSERT OR REPLACE INTO whois VALUES (?, ?, ?)";
-            db.execute(insert, params![network, Time::now().0, text])?;
+            db.execute(insert, params![network, Time::now().micros(), text])?;
             let prune = "DELETE FROM whois WHERE network NOT IN
                 (SELECT network FROM whois ORDER BY asked DESC LIMIT ?)";
             db.execute(prune, [NETWORKS as i64])?;
@@ -217,10 +233,10 @@ fn count(db: &Connection, mailbox: i64) -> rusqlite::Result<u64> {
         .map(|n| n as u64)
 }
 
-/// What a mail can tell of a record, within bounds.
+/// The parts of a record that a mail shows, within bounds.
 fn abridged(record: &Record, evidence: bool) -> Record {
     let mut short = Record::new(record.address);
-    for key in super::compose::KEYS {
+    for key in KEYS {
         if let Some(value) = record.get(key) {
             short.push(key, &value[..value.len().min(100)]);
         }

@@ -11,47 +11,35 @@ use pipeban::complain::Fault;
 use pipeban::program::{self, Bounds, within};
 use pipeban::time::Time;
 
+use crate::arguments::{Server, Whois};
 use crate::outbox::{Answer, Outbox};
-use crate::send::{Server, parse_server};
 
-/// For one question; a server that floods is not read further.
+/// The bounds of one question; of a server that floods, no more is read.
 const BOUNDS: Bounds = Bounds {
     time: Duration::from_secs(5),
     output: 64 << 10,
 };
+/// The number of questions at once.
 const AT_ONCE: usize = 3;
-/// Of an answer, what is kept: it names the network and its owner near the top.
+/// The part of an answer that is kept: it names the network and its owner near the top.
 const LINES: usize = 40;
 const LINE_BYTES: usize = 200;
+/// The time for which an answer, or its absence, is not asked again.
 const ANSWER_HOLDS: Duration = Duration::from_secs(24 * 60 * 60);
 const SILENCE_HOLDS: Duration = Duration::from_secs(10 * 60);
 
-/// Who is asked.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Source {
-    Program,
-    Server(Server),
-    Nobody,
-}
-
-pub fn parse_source(text: &str) -> Result<Source, String> {
-    match text {
-        "none" => Ok(Source::Nobody),
-        server => parse_server(server).map(Source::Server),
-    }
-}
-
-/// What whois says of these addresses, as bytes that a stranger wrote; nothing where it does not answer.
+/// The answers of whois for these addresses, as bytes that a stranger wrote; none for an address
+/// where whois does not answer.
 pub fn ask(
-    source: &Source,
+    source: &Whois,
     addresses: &[Address],
     outbox: &mut Outbox,
 ) -> Result<HashMap<Address, Vec<u8>>, Fault> {
     let mut answers = HashMap::new();
-    if *source == Source::Nobody {
+    if *source == Whois::None {
         return Ok(answers);
     }
-    // One question for each network; the answer is taken for all of it, whatever range the answer claims.
+    // One question for each network; the answer counts for all of it, whatever range it claims.
     let mut unknown: Vec<Address> = Vec::new();
     for address in addresses {
         let network = around(address);
@@ -73,7 +61,9 @@ pub fn ask(
             .collect();
         for (address, question) in few.iter().zip(questions) {
             let answer = question.join().ok().and_then(Result::ok);
-            let text = answer.map(|raw| gist(&raw)).filter(|text| !text.is_empty());
+            let text = answer
+                .map(|raw| excerpt(&raw))
+                .filter(|text| !text.is_empty());
             let network = around(address);
             outbox.keep_whois(&network.to_string(), text.as_deref())?;
             answers.extend(text.map(|text| (network, text)));
@@ -97,16 +87,17 @@ fn is_fresh(answer: &Answer) -> bool {
     answer.asked <= now && now.since(answer.asked) < holds
 }
 
-fn question(source: Source, query: String) -> io::Result<Vec<u8>> {
+fn question(source: Whois, query: String) -> io::Result<Vec<u8>> {
     match source {
-        Source::Program => {
-            // An address as we write it begins with a digit, a letter a to f or a colon: never an option.
+        Whois::Program => {
+            // The text of an address begins with a digit, a letter a to f or a colon: it is never
+            // an option.
             let mut command = Command::new("whois");
             program::run(command.arg(query), b"", &BOUNDS).map(|(_, output)| output)
         }
-        // Names are looked up by the system, which has times of its own.
-        Source::Server(server) => within(BOUNDS.time * 2, move || ask_server(&server, &query)),
-        Source::Nobody => Ok(vec![]),
+        // The system looks names up, with time-outs of its own.
+        Whois::Server(server) => within(BOUNDS.time * 2, move || ask_server(&server, &query)),
+        Whois::None => Ok(vec![]),
     }
 }
 
@@ -137,17 +128,17 @@ fn converse(mut stream: TcpStream, query: &str) -> io::Result<Vec<u8>> {
             Ok(0) => break,
             Ok(n) => answer.extend_from_slice(&block[..n]),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            // What came before it hung is an answer too.
+            // The text before a failure is an answer too.
             Err(_) => break,
         }
     }
     Ok(answer)
 }
 
-/// The lines that say something, and not too many of them.
-fn gist(answer: &[u8]) -> Vec<u8> {
+/// The first lines that are neither blank nor comments.
+fn excerpt(answer: &[u8]) -> Vec<u8> {
     let lines = answer.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end);
-    let telling = lines.filter(|line| !matches!(line.first(), None | Some(b'%' | b'#')));
-    let cut = telling.map(|line| &line[..line.len().min(LINE_BYTES)]);
+    let lines = lines.filter(|line| !matches!(line.first(), None | Some(b'%' | b'#')));
+    let cut = lines.map(|line| &line[..line.len().min(LINE_BYTES)]);
     cut.take(LINES).collect::<Vec<_>>().join(&b'\n')
 }

@@ -1,4 +1,5 @@
-//! `--due`: lifts the bans that have ended where the firewall does not do that by itself, now or for as long as any is left.
+//! `--due`: lifts bans that have ended, if the firewall does not do that by itself; now, or as long
+//! as any ban is left.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,24 +10,25 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::chdir;
-use pipeban::complain::describe;
-use pipeban::complain::{self, Fault};
+use pipeban::complain::{self, Fault, describe};
 use pipeban::detach::detach;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
-use pipeban_ban::firewall;
+use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::Ledger;
 use pipeban_ban::waiter;
 
-use crate::Arguments;
+use crate::arguments::Arguments;
 
 /// The longest wait: clocks are set and machines sleep.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Changes of the ledger are looked at together this long after the first.
+/// The time between a change of the ledger and the look at it, so that changes are looked at
+/// together.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Lifts bans that are due; answers whether there was any.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
     if arguments.background {
         return leave_behind(arguments);
@@ -47,10 +49,10 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         match lift(&mut ledger, output) {
             Ok(lifted) => {
                 done |= lifted;
-                let next = ledger.alone(|books| {
-                    let next = books.next_due()?;
+                let next = ledger.lock(|ledger| {
+                    let next = ledger.next_due()?;
                     if next.is_none() {
-                        // Who enters something after this finds the lock free.
+                        // A process that enters a ban after this finds the lock free.
                         lock = None;
                     }
                     Ok(next)
@@ -58,20 +60,19 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
                 let Some(next) = next else { return Ok(done) };
                 wait = wait.min(next.since(Time::now()));
             }
-            Err(Fault::ReaderGone) => {}
-            Err(Fault::Error { place, what }) => complain::error(place, what),
+            // The work goes on, also if nobody reads its output any more.
+            Err(fault) => complain::fault(fault).unwrap_or_default(),
         }
         wait_for_change(&changes, wait);
     }
 }
 
-/// Tells each firewall what is due, and prints what was lifted; answers whether anything was.
+/// Lifts the bans that are due in each firewall and prints them; answers whether there was any.
 fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
     let mut done = false;
     for backend in ledger.due_backends(Time::now())? {
-        let opened = firewall::open(&backend);
-        let mut firewall =
-            opened.map_err(|e| Fault::new(firewall::name(&backend), describe(&e)))?;
+        let backend = Backend::parse(&backend).map_err(|e| Fault::new("ledger", e))?;
+        let mut firewall = backend.open()?;
         for ban in enforce(ledger, &backend, firewall.as_mut())?.lifted {
             let mut record = Record::new(ban.address);
             ban.describe(&mut record);
@@ -83,7 +84,8 @@ fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
     Ok(done)
 }
 
-/// Each write to the ledger's log is a change; the log is there for as long as the ledger is open.
+/// Watches the ledger's log: each write to it is a change. The log exists as long as the ledger is
+/// open.
 fn watch(state: &Path) -> Result<Inotify, Fault> {
     let mut name = state.as_os_str().to_owned();
     name.push("-wal");
@@ -98,17 +100,17 @@ fn watch(state: &Path) -> Result<Inotify, Fault> {
 
 fn wait_for_change(changes: &Inotify, wait: Duration) {
     use std::os::fd::AsFd;
-    // Rounded up, so that what is waited for is due afterwards.
+    // Rounded up, so that the ban is due afterwards.
     let timeout = PollTimeout::try_from(wait.as_millis() + 1).unwrap_or(PollTimeout::MAX);
     let mut fds = [PollFd::new(changes.as_fd(), PollFlags::POLLIN)];
     if poll(&mut fds, timeout).is_ok_and(|ready| ready > 0) {
         sleep(PAUSE.min(wait));
-        // Which changes does not matter; there is nothing to read only if another reader were there.
+        // The contents do not matter.
         let _ = changes.read_events();
     }
 }
 
-/// Starts the process that waits and lets it go: in a session of its own, with nothing of the caller's.
+/// Starts the process that waits, in a session of its own and without the caller's open files.
 fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
     let fault = |e| Fault::new("--background", describe(&e));
     detach();

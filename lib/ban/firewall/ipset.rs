@@ -1,4 +1,5 @@
-//! ipset: a set with timeouts for each family, and a rule of iptables in the table raw that drops what is in it.
+//! ipset(8): a set with timeouts for each family, and in the table raw a rule of iptables that
+//! drops packets from the addresses in the set.
 
 use std::fmt::Write;
 use std::io;
@@ -6,8 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::iptables::accepted_before;
-use super::program::run;
-use super::{Ban, Firewall};
+use super::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const FAMILIES: [Family; 2] = [
@@ -25,17 +25,18 @@ const FAMILIES: [Family; 2] = [
     },
 ];
 
-/// The longest timeout that a set takes, in seconds; longer bans stand without.
+/// The longest timeout that a set takes, in seconds; longer bans have no timeout in the set.
 const LONGEST: u64 = 2_147_483;
-/// How long what was seen to stand is taken to stand: to look costs three processes, and nothing tells of changes.
+/// For this time after a look, sets and rules are taken to be in place: a look costs three
+/// processes, and nothing reports changes.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 struct Family {
     set: &'static str,
     family: &'static str,
     iptables: &'static str,
-    /// No packet comes from this address: where it is in the set, the bans are complete. It goes when the set is
-    /// flushed.
+    /// If this address is in the set, the bans are complete. No packet comes from it, and a flush
+    /// of the set removes it.
     mark: &'static str,
 }
 
@@ -62,8 +63,8 @@ impl Family {
         self.family == "inet" || Path::new("/proc/net/if_inet6").exists()
     }
 
-    /// Makes set and rule stand, and answers whether the bans in it are complete.
-    fn stand(&self) -> io::Result<bool> {
+    /// Makes the set and its rule; answers whether the bans in the set are complete.
+    fn put_in_place(&self) -> io::Result<bool> {
         let options = "timeout 0 maxelem 4294967295";
         let create = format!(
             "create {} hash:net family {} {options}\n",
@@ -94,7 +95,8 @@ impl Family {
     }
 }
 
-/// The lines that `ipset restore` reads; all that is there already, or gone already, is no error to it.
+/// Runs lines through `ipset restore`. To add an entry again or to delete a missing one is no
+/// error.
 fn restore(lines: &str) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
@@ -102,7 +104,7 @@ fn restore(lines: &str) -> io::Result<()> {
     run("ipset", &["-exist", "restore"], lines.as_bytes()).map(drop)
 }
 
-/// Whole seconds, not fewer; 0 is for ever.
+/// A timeout in whole seconds, rounded up; 0 is for ever.
 fn timeout(time: Option<Duration>) -> u64 {
     let seconds = time.map_or(0, |t| t.as_millis().div_ceil(1000).max(1));
     u64::try_from(seconds)
@@ -112,7 +114,7 @@ fn timeout(time: Option<Duration>) -> u64 {
 }
 
 impl Ipset {
-    /// Makes all of ours stand if that has not been seen just now, then restores `lines`.
+    /// Runs `lines`, after a look at sets and rules if the last one was too long ago.
     fn put(&mut self, lines: &str) -> io::Result<()> {
         if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) && restore(lines).is_ok() {
             return Ok(());
@@ -127,7 +129,7 @@ impl Firewall for Ipset {
         if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) {
             return Ok(false);
         }
-        let complete = [FAMILIES[0].stand()?, FAMILIES[1].stand()?];
+        let complete = [FAMILIES[0].put_in_place()?, FAMILIES[1].put_in_place()?];
         let complete = complete == [true, true];
         self.seen = complete.then(Instant::now);
         Ok(!complete)
@@ -138,9 +140,9 @@ impl Firewall for Ipset {
         restore(&lines.concat())
     }
 
-    fn ban(&mut self, bans: &[Ban]) -> io::Result<()> {
+    fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
         let mut lines = String::new();
-        for (address, time) in bans {
+        for (address, time) in entries {
             if address.prefix_len() == 0 {
                 let text = format!("{address}: ipset has no networks that wide");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -160,7 +162,7 @@ impl Firewall for Ipset {
         self.put(&lines.concat())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
         let text = run("ipset", &["save"], b"")?;
         let mut bans = Vec::new();
         for family in &FAMILIES {

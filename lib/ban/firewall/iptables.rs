@@ -1,7 +1,8 @@
-//! iptables and ip6tables: a rule for each address, in a chain of our own in the table raw.
+//! iptables(8) and ip6tables(8): a rule for each address, in a chain `PIPEBAN` of the table raw.
 //!
-//! All is read before it is changed, and changed by one `iptables-restore`, so a rule never stands twice. Packets
-//! pay for each rule, and nothing ends by itself: this is for systems that have neither nf_tables nor ipset.
+//! The chain is read before it is changed, and changed by one `iptables-restore`, so there are
+//! never two rules for one address. Each rule costs time per packet, and no ban ends by itself:
+//! this is for systems that have neither nf_tables nor ipset.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,19 +10,18 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::program::run;
-use super::{Ban, Firewall};
+use super::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const JUMP: &str = "PREROUTING -j PIPEBAN";
-/// A rule that does nothing: where it stands, the bans are complete. It goes when the chain is flushed.
+/// A rule without effect: if it is there, the bans are complete. A flush of the chain removes it.
 const MARK: &str = "PIPEBAN -m comment --comment restored";
 
 pub(super) struct Iptables;
 
-/// What of ours there is, for one family.
+/// The chain, the jump to it and its rules, of one family.
 #[derive(Default)]
-struct Standing {
+struct Chain {
     chain: bool,
     jump: bool,
     mark: bool,
@@ -38,30 +38,30 @@ fn program(ipv4: bool, name: &str) -> String {
     format!("ip{}tables{name}", if ipv4 { "" } else { "6" })
 }
 
-fn read(ipv4: bool) -> io::Result<Standing> {
+fn read(ipv4: bool) -> io::Result<Chain> {
     let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
-    let mut standing = Standing::default();
+    let mut seen = Chain::default();
     for line in text.lines() {
-        standing.chain |= line.starts_with(":PIPEBAN ");
+        seen.chain |= line.starts_with(":PIPEBAN ");
         let Some(rule) = line.strip_prefix("-A ") else {
             continue;
         };
-        standing.jump |= rule == JUMP;
-        standing.mark |= rule == MARK;
+        seen.jump |= rule == JUMP;
+        seen.mark |= rule == MARK;
         let source = rule.strip_prefix("PIPEBAN -s ");
         let source = source.and_then(|r| r.strip_suffix(" -j DROP"));
         // A network of length 0 is saved without `-s`.
         let everything = if ipv4 { "0.0.0.0/0" } else { "::/0" };
         let source = source.or((rule == "PIPEBAN -j DROP").then_some(everything));
-        standing
-            .banned
+        seen.banned
             .extend(source.and_then(|s| Address::parse(s.as_bytes())));
     }
-    Ok(standing)
+    Ok(seen)
 }
 
-/// Makes the chain stand, marked or not, and appends rules; `anew` is after all others are gone.
-fn write(ipv4: bool, seen: &Standing, rules: &[Address], mark: bool, anew: bool) -> io::Result<()> {
+/// Makes the chain and the jump to it, marked as complete or not, and appends rules; `anew` removes
+/// all others before.
+fn write(ipv4: bool, seen: &Chain, rules: &[Address], mark: bool, anew: bool) -> io::Result<()> {
     let mut text = String::new();
     if anew || !seen.chain {
         // With --noflush, naming a chain makes it or empties it.
@@ -84,7 +84,7 @@ fn write(ipv4: bool, seen: &Standing, rules: &[Address], mark: bool, anew: bool)
     run(&program(ipv4, "-restore"), &arguments, text.as_bytes()).map(drop)
 }
 
-/// What is wrong with the way to our rule in the chain PREROUTING of the table raw.
+/// Rules that decide before our rule in the chain PREROUTING of the table raw, in plain words.
 pub(super) fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>> {
     let name = program(ipv4, "");
     let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
@@ -92,7 +92,7 @@ pub(super) fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>>
     for rule in text.lines().filter_map(|l| l.strip_prefix("-A ")) {
         met |= rule == ours;
         let before = !met && rule.starts_with("PREROUTING ") || rule.starts_with("PIPEBAN ");
-        // What drops does no harm, nor what has no target.
+        // A rule that drops, or has no target, does no harm.
         if before && rule.contains(" -j ") && !rule.ends_with(" -j DROP") {
             found.push(format!("{name}: a rule decides before the bans: {rule}"));
         }
@@ -118,9 +118,9 @@ impl Firewall for Iptables {
         families().try_for_each(|ipv4| write(ipv4, &read(ipv4)?, &[], true, false))
     }
 
-    fn ban(&mut self, bans: &[Ban]) -> io::Result<()> {
+    fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
         for ipv4 in [true, false] {
-            let addresses = bans.iter().map(|b| b.0);
+            let addresses = entries.iter().map(|b| b.0);
             let mut wanted: BTreeSet<Address> = addresses.filter(|a| a.is_ipv4() == ipv4).collect();
             if wanted.is_empty() {
                 continue;
@@ -150,7 +150,7 @@ impl Firewall for Iptables {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
         let mut bans = Vec::new();
         for ipv4 in families() {
             bans.extend(read(ipv4)?.banned.into_iter().map(|a| (a, None)));

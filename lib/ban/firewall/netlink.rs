@@ -1,34 +1,30 @@
-//! Messages to and from the kernel's netfilter (RFC 3549; linux/netlink.h, linux/netfilter/nfnetlink.h).
+//! Messages to and from the kernel's netfilter (RFC 3549; linux/netlink.h,
+//! linux/netfilter/nfnetlink.h).
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
 
-const REQUEST: u16 = 0x001;
-const ACK: u16 = 0x004;
-pub(super) const DUMP: u16 = 0x300;
-/// Fail if the thing to make is there.
-pub(super) const EXCL: u16 = 0x200;
-pub(super) const CREATE: u16 = 0x400;
-/// Put a rule at its chain's end.
-pub(super) const APPEND: u16 = 0x800;
+/// Constants of the crate libc in the type of their field.
+macro_rules! flags {
+    ($($name:ident)*) => { $(pub(super) const $name: u16 = libc::$name as u16;)* };
+}
+flags!(NLM_F_REQUEST NLM_F_ACK NLM_F_DUMP NLM_F_EXCL NLM_F_CREATE NLM_F_APPEND);
+flags!(NLM_F_DUMP_INTR NLMSG_ERROR NLMSG_DONE NLA_F_NESTED NLA_TYPE_MASK);
+flags!(NFNL_MSG_BATCH_BEGIN NFNL_MSG_BATCH_END NFNL_BATCH_GENID);
 
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-const DUMP_INTERRUPTED: u16 = 0x010;
-const BATCH_BEGIN: u16 = 16;
-const BATCH_END: u16 = 17;
-const BATCH_GENERATION: u16 = 1;
-const NESTED: u16 = 0x8000;
-const KIND: u16 = 0x3fff;
-const HEADER: usize = 16; // struct nlmsghdr
-const HEADERS: usize = HEADER + 4; // and struct nfgenmsg
-const RECEIVE: usize = 64 << 10; // an error comes with the message that caused it, at most so long
+/// The length of struct nlmsghdr.
+const HEADER: usize = 16;
+/// The same with struct nfgenmsg.
+const HEADERS: usize = HEADER + 4;
+/// An error comes with the message that caused it, which has at most this length.
+const RECEIVE: usize = 64 << 10;
 
-/// Messages to send together.
+/// Messages that are sent together.
 #[derive(Default)]
 pub(super) struct Request {
     bytes: Vec<u8>,
@@ -38,7 +34,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Appends a message. `kind` is the subsystem's number in the high byte, the message's in the low one.
+    /// Appends a message. `kind` is the subsystem's number in the high byte, the message's in the
+    /// low one.
     pub(super) fn message(
         &mut self,
         kind: u16,
@@ -55,17 +52,17 @@ impl Request {
     pub(super) fn batch(subsystem: u8, generation: u32, body: impl FnOnce(&mut Self)) -> Self {
         let mut request = Request::default();
         let about = [0, 0, 0, subsystem];
-        request.write(BATCH_BEGIN, 0, about, |r| {
-            r.put_u32(BATCH_GENERATION, generation)
+        request.write(NFNL_MSG_BATCH_BEGIN, 0, about, |r| {
+            r.put_u32(NFNL_BATCH_GENID, generation)
         });
         body(&mut request);
         if request.messages == 1 {
             return Request::default();
         }
         // One answer for all; a kernel before 6.10 gives none to the end of a batch.
-        request.bytes[request.last + 6] |= ACK as u8;
+        request.bytes[request.last + 6] |= NLM_F_ACK as u8;
         request.wants_ack = true;
-        request.write(BATCH_END, 0, about, |_| ());
+        request.write(NFNL_MSG_BATCH_END, 0, about, |_| ());
         request
     }
 
@@ -93,7 +90,7 @@ impl Request {
 
     /// Appends an attribute made of attributes, at most 64 KiB of them.
     pub(super) fn nest(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
-        self.attribute(kind | NESTED, body);
+        self.attribute(kind | NLA_F_NESTED, body);
     }
 
     fn attribute(&mut self, kind: u16, body: impl FnOnce(&mut Self)) {
@@ -113,7 +110,7 @@ impl Request {
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
         self.bytes
-            .extend_from_slice(&(flags | REQUEST).to_ne_bytes());
+            .extend_from_slice(&(flags | NLM_F_REQUEST).to_ne_bytes());
         self.bytes.extend_from_slice(&self.messages.to_ne_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(&about);
@@ -141,10 +138,11 @@ impl Socket {
         Ok(Socket { fd, buffer })
     }
 
-    /// Sends all of `request`, if it is not empty, and gives each message of the answer to `each`: its kind, family and
-    /// attributes.
+    /// Sends `request`, if it is not empty, and gives each message of the answer to `each`: its
+    /// kind, family and attributes.
     ///
-    /// Fails with the first error of the kernel's; with EINTR if what was asked for changed meanwhile.
+    /// Fails with the first error of the kernel's; with EINTR if the list that was asked for
+    /// changed meanwhile.
     pub(super) fn ask(
         &mut self,
         request: &Request,
@@ -162,8 +160,8 @@ impl Socket {
         )?;
         let mut outcome = Ok(());
         let mut acknowledged = !request.wants_ack;
-        // The kernel does its work while the message is sent and goes on with a dump while it is read:
-        // so when there is nothing to read, nothing will come. All is read, also after an error.
+        // The kernel works while the message is sent, and goes on with a dump while it is read: so
+        // when there is nothing to read, nothing will come. All is read, also after an error.
         loop {
             let len = match recv(fd, &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(len) => len,
@@ -174,14 +172,14 @@ impl Socket {
             let mut rest = &self.buffer[..len];
             while let Some((kind, flags, body)) = next_message(&mut rest) {
                 let errno = match kind {
-                    ERROR | DONE => -i32_at(body, 0),
-                    _ if flags & DUMP_INTERRUPTED != 0 => Errno::EINTR as i32,
+                    NLMSG_ERROR | NLMSG_DONE => -i32_at(body, 0),
+                    _ if flags & NLM_F_DUMP_INTR != 0 => Errno::EINTR as i32,
                     _ => 0,
                 };
-                acknowledged |= kind == ERROR && errno == 0;
+                acknowledged |= kind == NLMSG_ERROR && errno == 0;
                 if errno != 0 {
                     outcome = outcome.and(Err(Errno::from_raw(errno)));
-                } else if kind > DONE && body.len() >= HEADERS - HEADER {
+                } else if kind > NLMSG_DONE && body.len() >= HEADERS - HEADER {
                     each(kind, body[0], Attributes(&body[HEADERS - HEADER..]));
                 }
             }
@@ -211,7 +209,7 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let half = |at| Some(u16::from_ne_bytes([*self.0.get(at)?, *self.0.get(at + 1)?]));
-        let (len, kind) = (usize::from(half(0)?), half(2)? & KIND);
+        let (len, kind) = (usize::from(half(0)?), half(2)? & NLA_TYPE_MASK);
         let value = self.0.get(4..len)?;
         self.0 = self.0.get(len.next_multiple_of(4)..).unwrap_or_default();
         Some((kind, value))
@@ -255,9 +253,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_message_is_read() {
         let mut request = Request::default();
-        request.message(0x0a09, CREATE, 1, |r| {
+        request.message(0x0a09, NLM_F_CREATE, 1, |r| {
             r.put_text(1, "pipeban");
             r.nest(3, |r| {
                 r.put(1, &[203, 0, 113, 7]);
@@ -267,7 +265,10 @@ mod tests {
         });
         let mut rest = &request.bytes[..];
         let (kind, flags, body) = next_message(&mut rest).expect("one message");
-        assert_eq!((kind, flags, rest.len()), (0x0a09, CREATE | REQUEST, 0));
+        assert_eq!(
+            (kind, flags, rest.len()),
+            (0x0a09, NLM_F_CREATE | NLM_F_REQUEST, 0)
+        );
         let read = Attributes(&body[4..]);
         assert_eq!(read.text(1), Some("pipeban"));
         assert_eq!(read.nested(3).get(1), Some(&[203, 0, 113, 7][..]));
@@ -284,13 +285,13 @@ mod tests {
         });
         let mut rest = &request.bytes[..];
         let seen: Vec<_> = std::iter::from_fn(|| next_message(&mut rest))
-            .map(|(kind, flags, _)| (kind, flags & ACK != 0))
+            .map(|(kind, flags, _)| (kind, flags & NLM_F_ACK != 0))
             .collect();
         let expected = [
-            (BATCH_BEGIN, false),
+            (NFNL_MSG_BATCH_BEGIN, false),
             (0x0a00, false),
             (0x0a03, true),
-            (BATCH_END, false),
+            (NFNL_MSG_BATCH_END, false),
         ];
         assert_eq!(seen, expected);
     }

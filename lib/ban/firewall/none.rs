@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Ban, Firewall};
+use super::{Entry, Firewall};
 use pipeban::address::Address;
 
 pub(super) struct None;
@@ -17,7 +17,7 @@ impl Firewall for None {
         Ok(())
     }
 
-    fn ban(&mut self, _: &[Ban]) -> io::Result<()> {
+    fn ban(&mut self, _: &[Entry]) -> io::Result<()> {
         Ok(())
     }
 
@@ -25,7 +25,7 @@ impl Firewall for None {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
         Ok(Option::None)
     }
 

@@ -1,4 +1,4 @@
-//! A ban as the ledger knows it, and as records tell it.
+//! A ban as the ledger keeps it, and its form in records.
 
 use std::time::Duration;
 
@@ -13,23 +13,25 @@ use pipeban::time::Time;
 /// One ban.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ban {
+    /// The address or network.
     pub address: Address,
+    /// When it begins.
     pub since: Time,
-    /// `None` is until lifted.
+    /// When it ends; `None` is until lifted.
     pub until: Option<Time>,
 }
 
 impl Ban {
-    /// What this ban becomes where `old` stands: `None` if it ends no later. A ban that is lengthened keeps its beginning.
+    /// This ban in place of `old`: `None` if it ends no later. A ban that is lengthened keeps its
+    /// beginning.
     pub fn onto(self, old: Option<&Ban>) -> Option<Self> {
         let Some(old) = old else { return Some(self) };
-        // Ends are told apart by the second, as they are printed: else every event of a flood
-        // would lengthen its ban by some microseconds.
-        let second = |t: Time| t.0.div_euclid(1_000_000);
+        // Ends are compared by the second, as they are printed: else each event of a flood would
+        // lengthen its ban by some microseconds.
         let longer = match (self.until, old.until) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(mine), Some(other)) => second(mine) > second(other),
+            (Some(mine), Some(other)) => mine.secs() > other.secs(),
         };
         let since = old.since;
         longer.then_some(Ban { since, ..self })
@@ -37,14 +39,15 @@ impl Ban {
 
     /// Puts `since=` and `until=` into a record, to the whole second.
     pub fn describe(&self, record: &mut Record) {
-        Clerk::default().describe(self, record);
+        BanFormatter::default().describe(self, record);
     }
 
+    /// Whether it has ended by then.
     pub fn has_ended(&self, now: Time) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// How long it still lasts; `None` is until lifted.
+    /// The time that is left of it; `None` is until lifted.
     pub fn left(&self, now: Time) -> Option<Duration> {
         self.until.map(|until| until.since(now))
     }
@@ -53,8 +56,8 @@ impl Ban {
     pub(super) fn read(row: &Row, from: usize) -> rusqlite::Result<Self> {
         let address = row.get_ref(from)?.as_bytes()?;
         let not_one = || {
-            let what = format!("not an address in the ledger: {}", address.as_bstr()).into();
-            rusqlite::Error::FromSqlConversionFailure(from, Type::Text, what)
+            let text = format!("not an address in the ledger: {}", address.as_bstr()).into();
+            rusqlite::Error::FromSqlConversionFailure(from, Type::Text, text)
         };
         Ok(Ban {
             address: Address::parse(address).ok_or_else(not_one)?,
@@ -64,18 +67,18 @@ impl Ban {
     }
 }
 
-/// Writes many bans into records: they begin and end together, and a calendar is slow.
+/// Writes bans into records; many begin and end together, and a calendar is slow.
 #[derive(Default)]
-pub struct Clerk {
+pub struct BanFormatter {
     since: (i64, String),
     until: (i64, String),
 }
 
-impl Clerk {
+impl BanFormatter {
     /// See [`Ban::describe`].
     pub fn describe(&mut self, ban: &Ban, record: &mut Record) {
         let write = |(known, text): &mut (i64, String), time: Time| {
-            let second = time.0.div_euclid(1_000_000);
+            let second = time.secs();
             if text.is_empty() || *known != second {
                 (*known, *text) = (second, seconds(time));
             }
@@ -93,28 +96,31 @@ impl Clerk {
 
 /// A moment as records print it, to the whole second.
 pub fn seconds(time: Time) -> String {
-    Time::from_secs(time.0.div_euclid(1_000_000)).to_string()
+    Time::from_secs(time.secs()).to_string()
 }
 
-pub(super) const STORY: &str = "address, since, ends, backend, until, facts";
+/// The columns that [`BanDetails::read`] reads.
+pub(super) const DETAILS: &str = "address, since, ends, backend, until, facts";
 
-/// A ban with all that is known of it.
-pub struct Story {
+/// A ban with all that the ledger keeps of it.
+pub struct BanDetails {
+    /// The ban; its end is the moment of the lift if it was lifted.
     pub ban: Ban,
+    /// The firewall that holds it, as the ledger writes it.
     pub backend: String,
-    /// When it was to end; before that it ended only if it was lifted.
-    pub promised: Option<Time>,
+    /// The end that was set for it; `None` is until lifted.
+    pub planned_end: Option<Time>,
     /// Fields of a record, each with the TAB before it.
     pub facts: Vec<u8>,
 }
 
-impl Story {
-    /// From the columns that [`STORY`] names.
+impl BanDetails {
+    /// From the columns of [`DETAILS`].
     pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
-        Ok(Story {
+        Ok(BanDetails {
             ban: Ban::read(row, 0)?,
             backend: row.get(3)?,
-            promised: row.get::<_, Option<i64>>(4)?.map(Time),
+            planned_end: row.get::<_, Option<i64>>(4)?.map(Time),
             facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
         })
     }

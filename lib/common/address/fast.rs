@@ -1,11 +1,13 @@
-//! Addresses at the beginning of a line, read without branches on their digits: what a count of
-//! hundreds of millions of lines waits for. Anything unusual is left to [`Address::parse`](super::Address::parse).
+//! Addresses at the beginning of a line, read without branches on their digits, as counting
+//! hundreds of millions of lines spends its time there. Unusual forms are left to the general
+//! parser.
 
 use crate::masks;
 
 /// Reads the dotted quad that `text` begins with, and tells its length.
 ///
-/// `None` says only that it is not to be read here: 16 bytes of text are needed, however short the quad.
+/// `None` says only that this function does not read it: it needs 16 bytes of text, however short
+/// the quad is.
 #[inline]
 pub fn quad(text: &[u8]) -> Option<(u32, usize)> {
     let text: &[u8; 16] = text.first_chunk()?;
@@ -19,7 +21,7 @@ pub fn quad(text: &[u8]) -> Option<(u32, usize)> {
 pub fn whole_quad(text: &[u8; 16], length: usize) -> Option<u32> {
     let (dots, others) = masks::sixteen(text);
     let all = 1u32.checked_shl(length as u32)?.wrapping_sub(1);
-    // One of more than 15 bytes is none: its last number would have four digits.
+    // Of more than 15 bytes, the last number would have four digits.
     let right = length < 16 && others & all == dots & all;
     octets(text, dots & all, length as u32).filter(|_| right)
 }
@@ -39,7 +41,7 @@ fn octets(text: &[u8; 16], dots: u32, end: u32) -> Option<u32> {
     let b = octet(text, dot[0] + 1, dot[1])?;
     let c = octet(text, dot[1] + 1, dot[2])?;
     let d = octet(text, dot[2] + 1, end)?;
-    // One test for all: apart, they would be mispredicted no less, but cost more.
+    // One test for all: four tests would cost more and be mispredicted as often.
     let right = a.1 & b.1 & c.1 & d.1 & (beyond == 0);
     right.then(|| u32::from_be_bytes([a.0, b.0, c.0, d.0]))
 }
@@ -53,7 +55,7 @@ fn octet(text: &[u8; 16], from: u32, to: u32) -> Option<(u8, bool)> {
     }
     let from = from as usize;
     let four = u32::from_le_bytes(text.get(from..from + 4)?.try_into().ok()?);
-    // The digits move to the upper end, so that whatever follows them falls out.
+    // The digits move to the upper end, so that the bytes behind them fall out.
     let digits = (four << (32 - 8 * length)) & 0x0f0f_0f0f;
     // 100, 10 and 1 times them meet in the highest byte.
     let number = digits.wrapping_mul(0x0064_0a01) >> 24;
@@ -62,10 +64,11 @@ fn octet(text: &[u8; 16], from: u32, to: u32) -> Option<(u8, bool)> {
     Some((number as u8, as_read <= 0x0002_0505 && as_read >= least))
 }
 
-/// Reads the IPv6 address that `text` begins with, and tells its length; not one that ends in a dotted quad.
+/// Reads the IPv6 address that `text` begins with, and tells its length in bytes; not one that ends
+/// in a dotted quad.
 ///
-/// What follows is for the caller to judge. `None` says only that it is not to be read here: 48 bytes of text
-/// are needed, however short the address.
+/// The caller judges the text behind it. `None` says only that this function does not read it: it
+/// needs 48 bytes of text, however short the address is.
 #[inline(always)]
 pub fn sextets(text: &[u8]) -> Option<(u128, usize)> {
     let text: &[u8; 48] = text.first_chunk()?;
@@ -85,7 +88,7 @@ pub fn sextets(text: &[u8]) -> Option<(u128, usize)> {
         let (high, before) = digits.groups(colons, 0, at)?;
         let (low, after) = digits.groups(colons, at + 2, end)?;
         let room = 8u32.checked_sub(before + after)?;
-        // What is shifted out entirely is nothing.
+        // A shift by all 128 bits leaves nothing.
         let high = high.checked_shl(16 * (room + after)).unwrap_or(0);
         (high | low, room > 0)
     };
@@ -96,7 +99,8 @@ pub fn sextets(text: &[u8]) -> Option<(u128, usize)> {
 struct Digits([u8; 52]);
 
 impl Digits {
-    /// The number that the groups between these places make, and how many they are. Each has one to four digits.
+    /// The number that the groups between two places make, and the number of groups. Each has one
+    /// to four digits.
     #[inline(always)]
     fn groups(&self, colons: u64, from: u32, to: u32) -> Option<(u128, u32)> {
         if from == to {
@@ -111,7 +115,7 @@ impl Digits {
                 return None;
             }
             let four = self.0.get(end as usize..)?.first_chunk()?;
-            // The last of them is in the highest byte; those before the group go.
+            // The group's last digit is in the highest byte; the digits before the group go.
             let four = u32::from_le_bytes(*four) & !0 << (32 - 8 * length);
             let pairs = four << 4 | four >> 8;
             number = number << 16 | u128::from((pairs & 0xff) << 8 | pairs >> 16 & 0xff);
@@ -124,7 +128,8 @@ impl Digits {
         }
     }
 
-    /// Reads the digits; answers a bit for each byte: which are colons, and which neither colons nor digits.
+    /// Reads the digits. Answers the bytes that are colons, and those that are neither colons nor
+    /// digits, as bits.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn read(&mut self, text: &[u8; 48]) -> (u64, u64) {

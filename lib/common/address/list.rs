@@ -1,24 +1,28 @@
-//! Many addresses, each alone on its line: the common form of long lists, IPv4 read some forty
-//! instructions a line. The digits of a quad are brought to their places by one shuffle, chosen by
-//! where the dots stand, and summed by two multiplications.
+//! Many addresses, each alone on its line: the common form of long lists. An IPv4 line takes some
+//! forty instructions: one shuffle, chosen by the places of the dots, brings the digits to their
+//! places, and two multiplications sum them.
 
 use super::fast::{quad, sextets};
 
 /// An address as a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bits {
+    /// IPv4.
     V4(u32),
+    /// IPv6, not one that stands for an IPv4 address.
     V6(u128),
 }
 
-/// What takes the addresses. Not a closure, as these are not always made part of the loop.
+/// Receives the addresses. It is no closure, as compilers do not always inline one into the loop.
 pub trait Take {
+    /// Called once for each address, in order.
     fn take(&mut self, bits: Bits);
 }
 
-/// Reads lines that are an address and nothing else, up to `most` or until another line comes.
+/// Reads lines that are an address and nothing else, at most `most` of them, until another kind of
+/// line comes. Some lines at the end of `text` may be left unread.
 ///
-/// Answers how many they were, and how many bytes of `text`. The last lines of a text may be left.
+/// Answers the number of lines read, and their length in bytes.
 #[inline(always)]
 pub fn addresses(text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
@@ -54,24 +58,26 @@ fn long(text: &[u8]) -> Option<(Bits, usize)> {
     (number >> 32 != 0xffff).then_some((Bits::V6(number), end))
 }
 
+/// By AVX2 and BMI1.
 #[cfg(target_arch = "x86_64")]
 pub mod avx2 {
     use std::arch::x86_64::*;
 
     use super::{Bits, Take, long};
 
-    /// Digits of a quad, and what its numbers must at least be not to begin with a zero.
+    /// The places of a quad's digits, and the least numbers that do not begin with a zero.
     #[derive(Clone, Copy)]
     #[repr(C)]
     struct Pattern {
-        /// For each number, the last one first, where its hundreds, tens and ones stand.
+        /// For each number, the last one first, the places of its hundreds, tens and ones.
         shuffle: [i8; 16],
         least: [i32; 4],
     }
 
     const NONE: u8 = u8::MAX;
 
-    /// For each set of places of the three dots, bit 0 being the second byte: which 3 patterns have it.
+    /// For each set of places of the three dots (bit 0 is the second byte), the index of its three
+    /// patterns, divided by 3.
     static KINDS: [u8; 2048] = tables().0;
     /// 27 kinds, each with one, two and three digits in the last number.
     static PATTERNS: [Pattern; 81] = tables().1;

@@ -1,4 +1,5 @@
-//! Addresses as text, what formatting would write, several times as fast: lists of millions are printed.
+//! Writes addresses as text, the same text as formatting and several times as fast: lists of
+//! millions are printed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +27,7 @@ const fn octet_length(octet: u8) -> usize {
     1 + (octet > 9) as usize + (octet > 99) as usize
 }
 
+/// Writes an IPv4 address.
 pub(super) fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
     let mut text = [0; 16];
     let mut length = 0;
@@ -34,12 +36,13 @@ pub(super) fn write_quad(ip: Ipv4Addr, out: &mut Vec<u8>) {
         length += octet_length(octet) + 1;
     }
     let end = out.len() + length - 1;
-    // All of it, as a copy of fixed size is faster.
+    // The whole buffer, as a copy of fixed size is faster.
     out.extend_from_slice(&text);
     out.truncate(end);
 }
 
-/// As RFC 5952 has it, with `::` for the longest row of zeros, the first of several; not for an IPv4-mapped one.
+/// Writes an IPv6 address by RFC 5952, with `::` for the longest row of zeros, the first of
+/// several. The address must not be an IPv4-mapped one.
 pub(super) fn write_sextets(ip: Ipv6Addr, out: &mut Vec<u8>) {
     let groups = ip.segments();
     let mut gap = 0..0;

@@ -1,4 +1,4 @@
-//! Compressed files, unpacked in a thread of their own while what it has unpacked is read.
+//! Compressed files, unpacked by a thread of their own, ahead of the reader.
 
 use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::unpack::unpack;
 
-/// What is handed over at once, in bytes, and how often ahead of the reader.
+/// The size of a chunk of unpacked text, in bytes, and the number of chunks ahead of the reader.
 const CHUNK: usize = 64 << 10;
 const AHEAD: usize = 8;
 
 type Chunk = io::Result<Vec<u8>>;
 
-/// What the thread has unpacked.
+/// The reader's end of a thread that unpacks.
 pub(super) struct Decoded {
     chunks: Receiver<Chunk>,
     /// The chunk that is being read, or the error that ended it.
@@ -31,7 +31,7 @@ impl Decoded {
                     let mut chunk = vec![0; CHUNK];
                     let length = decoder.read(&mut chunk)?;
                     chunk.truncate(length);
-                    // Nobody reads on when the tool ends early.
+                    // A tool that ends early reads no further.
                     if length == 0 || sender.send(Ok(chunk)).is_err() {
                         return Ok(());
                     }
@@ -70,13 +70,13 @@ impl Decoded {
         }
     }
 
-    /// Whether there is something to answer a read with.
+    /// Whether a read can be answered at once.
     fn holds(&self) -> bool {
         let read = |chunk: &Cursor<Vec<u8>>| chunk.position() == chunk.get_ref().len() as u64;
         self.over || !self.current.as_ref().is_ok_and(read)
     }
 
-    /// Whether something came: a chunk, an error, the end.
+    /// Takes over what was received, and answers whether there was any: a chunk, an error, the end.
     fn take(&mut self, received: Result<Chunk, RecvTimeoutError>) -> bool {
         match received {
             Ok(chunk) => self.current = chunk.map(Cursor::new),

@@ -1,11 +1,11 @@
-//! The one way in: lines of the operands, or of standard input; compressed ones are decoded.
+//! The one way in: lines of the operands, or of standard input; compressed files are decoded.
 //!
-//! A reader is told when the next read would have to wait ([`Event::Idle`]), so that it can first
-//! hand on all that it holds; that is what keeps a live pipeline quick and a bulk run cheap.
+//! The input tells its reader when the next read would have to wait ([`Event::Idle`]), so that the
+//! reader can first hand on all that it holds. Thus a live pipeline is quick and a bulk run cheap.
 
-mod decode;
-mod progress;
-mod source;
+mod decode; // a compressed file, unpacked in a thread
+mod progress; // the bar for a person
+mod source; // one operand
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -20,21 +20,33 @@ use crate::figures;
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
 
-/// A longer line is cut here, in bytes without the newline, or before the word that stands here; its tail is discarded.
+/// The greatest length of a line, in bytes without the newline. A longer line is cut here, or
+/// before the word that stands here; its tail is discarded.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// What one read asks for: enough to make system calls cheap, little enough to stay in the L2 cache.
+/// The size of a read, in bytes: enough to make system calls cheap, and little enough to stay in
+/// the L2 cache.
 const READ_SIZE: usize = 256 << 10;
 
-/// What the input has for its reader.
+/// The next thing that the input has for its reader.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// One line without its newline ([`Input::next`]), or a block of whole lines with them ([`Input::next_block`]).
+    /// One line without its newline ([`Input::next`]), or a block of whole lines with theirs
+    /// ([`Input::next_block`]).
     Data(&'a [u8]),
-    /// Nothing more is there just now. The next call waits.
+    /// No data is there just now. The next call waits.
     Idle,
     /// All operands are read.
     End,
+}
+
+/// The operand that a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Counts the operands that could be opened, from 1.
+    pub number: usize,
+    /// The operand; `None` for standard input.
+    pub name: Option<&'a str>,
 }
 
 /// Operands or standard input, read line by line or in blocks of whole lines.
@@ -43,14 +55,19 @@ pub struct Input {
     source: Option<Source>,
     /// One byte more than the longest line, so that no line in it can ever be too long.
     buffer: Box<[u8]>,
-    /// What of the buffer is read and not yet handed out; of it, up to `scanned` holds no newline.
+    /// The part of the buffer that is read and not yet handed out; up to `scanned` it holds no
+    /// newline.
     held: Range<usize>,
     scanned: usize,
-    /// What of the last block `next` has not handed out yet.
+    /// The part of the last block that `next` has not handed out yet.
     block: Range<usize>,
-    /// In the tail of a line that was cut.
+    /// The operands opened so far.
+    opened: usize,
+    /// Whether the next bytes are the tail of a line that was cut.
     skipping: bool,
     progress: Option<Arc<Mutex<Progress>>>,
+    /// Whether an error ends the input.
+    fails: bool,
 }
 
 enum Filled {
@@ -73,18 +90,27 @@ impl Input {
             held: 0..0,
             scanned: 0,
             block: 0..0,
+            opened: 0,
             skipping: false,
             progress: None,
+            fails: false,
         }
     }
 
-    /// From now on shows how much is read, if standard error is a terminal, the operands are regular files and it takes long.
+    /// From now on an operand that can't be opened or read to its end, and a line that is too long,
+    /// is an error of [`next`](Self::next). Without this it is reported, and the rest is read.
+    pub fn fail_on_error(&mut self) {
+        self.fails = true;
+    }
+
+    /// From now on shows a bar of progress, if standard error is a terminal, the operands are
+    /// regular files and the run takes more than two seconds.
     pub fn show_progress(&mut self) {
         let progress = Progress::of(self.operands.make_contiguous());
         self.progress = progress.map(|progress| Arc::new(Mutex::new(progress)));
     }
 
-    /// An input for each operand, to be read by different threads; their progress is shown as one.
+    /// One input for each operand, for different threads. They share one bar of progress.
     pub fn split(self) -> impl Iterator<Item = Input> {
         self.operands.into_iter().map(move |operand| Input {
             progress: self.progress.clone(),
@@ -113,9 +139,10 @@ impl Input {
         Ok(Event::Data(&self.buffer[line]))
     }
 
-    /// As many whole lines as are there, at least one, with their newlines; see [`next`](Self::next).
+    /// As many whole lines as are there, at least one, with their newlines; see
+    /// [`next`](Self::next).
     ///
-    /// Only the last line of a source, or one that was cut, stands without its newline.
+    /// Only the last line of an operand, or a line that was cut, lacks its newline.
     pub fn next_block(&mut self, deadline: Option<Instant>) -> Result<Event<'_>, Fault> {
         match self.find_block(deadline)? {
             Filled::Some => Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)])),
@@ -124,7 +151,31 @@ impl Input {
         }
     }
 
-    /// Where the last line came from, for a message: `access.log:17`.
+    /// The same, with its origin.
+    pub fn next_block_of(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<(Event<'_>, Origin<'_>), Fault> {
+        let filled = self.find_block(deadline)?;
+        let name = self.source.as_ref().map(|s| s.name.as_str());
+        let origin = Origin {
+            number: self.opened,
+            name: name.filter(|name| *name != STANDARD_INPUT),
+        };
+        let event = match filled {
+            Filled::Some => Event::Data(&self.buffer[std::mem::take(&mut self.block)]),
+            Filled::Idle => Event::Idle,
+            _ => Event::End,
+        };
+        Ok((event, origin))
+    }
+
+    /// The number of operands that were opened so far.
+    pub fn opened(&self) -> usize {
+        self.opened
+    }
+
+    /// The place of the last line, for a message: `access.log:17`.
     pub fn place(&self) -> String {
         match &self.source {
             Some(source) if source.lines > 0 => format!("{}:{}", source.name, source.lines),
@@ -133,7 +184,7 @@ impl Input {
         }
     }
 
-    /// Tells how many lines of the last block were gone through, for [`place`](Self::place) to count.
+    /// Adds lines of the last block to those that [`place`](Self::place) counts.
     pub fn pass_lines(&mut self, lines: u64) {
         if let Some(source) = &mut self.source {
             source.lines += lines;
@@ -153,7 +204,7 @@ impl Input {
             if let Some(i) = memrchr(b'\n', &self.buffer[self.scanned..self.held.end]) {
                 let last = self.scanned + i + 1;
                 if self.skipping {
-                    // What ends here is the tail of the cut line; it began at `held.start`.
+                    // The tail of the cut line, from `held.start` on, ends here.
                     let first = memchr(b'\n', &self.buffer[self.held.clone()]).unwrap_or(i);
                     self.held.start += first + 1;
                     self.skipping = false;
@@ -173,7 +224,11 @@ impl Input {
                 self.block = self.held.start..self.held.start + whole_words(line);
                 self.held.start = self.held.end;
                 self.skipping = true;
-                complain::bad_line(self.place(), "a line longer than 1 MiB was cut there");
+                let what = "a line longer than 1 MiB was cut there";
+                if self.fails {
+                    return Err(Fault::new(self.place(), what));
+                }
+                complain::bad_line(self.place(), what);
                 return Ok(Filled::Some);
             }
             match self.fill(deadline)? {
@@ -208,7 +263,13 @@ impl Input {
                 let progress = self.progress.as_ref().and_then(|p| p.lock().ok());
                 let counter = progress.map(|progress| progress.counter());
                 match Source::open(&operand, counter.unwrap_or_default()) {
-                    Ok(source) => break self.source.insert(source),
+                    Ok(source) => {
+                        self.opened += 1;
+                        break self.source.insert(source);
+                    }
+                    Err(e) if self.fails => {
+                        return Err(Fault::new(operand.to_string_lossy(), describe(&e)));
+                    }
                     Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
                 }
             },
@@ -224,7 +285,7 @@ impl Input {
         self.scanned = self.held.end;
         let room = self.held.end..self.buffer.len().min(self.held.end + READ_SIZE);
         figures::tell();
-        // Where another thread shows it just now, that is enough.
+        // One thread at a time shows it.
         if let Some(Ok(mut progress)) = self.progress.as_ref().map(|p| p.try_lock()) {
             progress.show();
         }
@@ -236,7 +297,10 @@ impl Input {
                 Ok(Filled::Some)
             }
             Err(e) => {
-                // What came before the error is still good; the other operands are too.
+                // The data before the error is still good, and so are the other operands.
+                if self.fails {
+                    return Err(Fault::new(&source.name, describe(&e)));
+                }
                 complain::error(&source.name, describe(&e));
                 self.held.end = whole_words(&self.buffer[self.held.clone()]);
                 self.scanned = self.held.end;
@@ -246,7 +310,8 @@ impl Input {
     }
 }
 
-/// Up to where a text that ends too early has whole words: half a word could be read as another one, such as another's address.
+/// The length up to which a text that ends too early has whole words: half a word could be read as
+/// another word, such as another host's address.
 fn whole_words(text: &[u8]) -> usize {
     let in_word = |b: &u8| b.is_ascii_alphanumeric() || b"_.:-/".contains(b);
     text.iter().rposition(|b| !in_word(b)).map_or(0, |i| i + 1)

@@ -1,4 +1,4 @@
-//! A bar for a person who waits: how much of the operands is read.
+//! A bar for a person who waits: the part of the operands that is read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crate::complain;
 
 /// Shorter runs show no bar.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(2);
+/// The time between two updates of the bar.
 const EVERY: Duration = Duration::from_millis(200);
 /// Characters of the bar itself.
 const WIDTH: u64 = 30;
@@ -24,7 +25,8 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// `None` where nobody would see it, where it would stand between records, and where it is not known how much there is.
+    /// `None` where standard error is no terminal, where the bar would stand between records, and
+    /// where the total is unknown.
     pub(super) fn of(operands: &[OsString]) -> Option<Self> {
         if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return None;
@@ -34,7 +36,7 @@ impl Progress {
             if operand == "-" {
                 return None;
             }
-            // What can't be read is reported when its turn comes.
+            // A file that can't be read is reported when its turn comes.
             if let Ok(data) = fs::metadata(operand) {
                 total += data.is_file().then_some(data.len())?;
             }
@@ -44,16 +46,16 @@ impl Progress {
             total,
             read: Arc::default(),
             begin,
-            next: begin + PATIENCE,
+            next: begin + SHORT,
         })
     }
 
-    /// Where readers count their bytes.
+    /// The counter to which readers add the bytes that they read.
     pub(super) fn counter(&self) -> Arc<AtomicU64> {
         self.read.clone()
     }
 
-    /// To be called now and then.
+    /// Shows the bar if its time has come. To be called now and then.
     pub(super) fn show(&mut self) {
         let now = Instant::now();
         if now >= self.next {

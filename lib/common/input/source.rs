@@ -18,12 +18,13 @@ use crate::unpack::is_packed;
 
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
-/// What a pipe may hold, in bytes, where the system allows it: writer and reader then wake each other less often.
+/// The size that a pipe is given, in bytes, where the system allows it: writer and reader then wake
+/// each other less often.
 const PIPE_SIZE: i32 = 1 << 20;
 
 pub(super) struct Source {
     pub name: String,
-    /// Lines handed out.
+    /// The number of lines handed out.
     pub lines: u64,
     pub told_idle: bool,
     bytes: Bytes,
@@ -32,20 +33,20 @@ pub(super) struct Source {
 enum Bytes {
     /// Nothing is read yet; reading a regular file never waits.
     Unread {
-        file: Patient,
+        file: Blocking,
         waits: bool,
     },
     Plain {
-        file: Patient,
+        file: Blocking,
         waits: bool,
     },
     Decoded(Decoded),
-    /// It ended, or failed.
+    /// The end, or an error, was reached.
     Over,
 }
 
 impl Source {
-    /// What is read of it is counted in bytes as they stand in the file.
+    /// Opens an operand. Its bytes, as they stand in the file, are added to `counter`.
     pub(super) fn open(operand: &OsString, counter: Arc<AtomicU64>) -> io::Result<Self> {
         let (name, file) = if operand == "-" {
             (
@@ -60,7 +61,7 @@ impl Source {
         if kind.is_fifo() {
             let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         }
-        let file = Patient(file, counter);
+        let file = Blocking(file, counter);
         Ok(Source {
             name,
             lines: 0,
@@ -105,7 +106,7 @@ impl Source {
         }
     }
 
-    /// Decides by the first bytes what the file is.
+    /// Decides by the first bytes whether the file is compressed.
     fn begin(&mut self, head: &[u8]) {
         if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
             self.bytes = if is_packed(head) {
@@ -118,10 +119,11 @@ impl Source {
     }
 }
 
-/// A file whose reads wait for data, whatever signals come and however its descriptor is set.
-struct Patient(File, Arc<AtomicU64>);
+/// A file whose reads wait for data, whatever signals come and whether or not its descriptor is
+/// non-blocking.
+struct Blocking(File, Arc<AtomicU64>);
 
-impl Patient {
+impl Blocking {
     fn ready(&self) -> bool {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         // After an error, the read itself tells what is wrong.
@@ -129,13 +131,13 @@ impl Patient {
     }
 }
 
-impl Read for Patient {
+impl Read for Blocking {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.0.read(buffer) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    // Somebody shares the descriptor and made it non-blocking.
+                    // Another process shares the descriptor and made it non-blocking.
                     let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
                     poll(&mut fds, PollTimeout::NONE)?;
                 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Chains, Masks};
+use super::compare::{Chains, Masks};
 
 /// The dots and the colons.
 ///
@@ -31,16 +31,15 @@ pub fn chains(chunk: &[u8; 64]) -> Chains {
     }
 }
 
-/// See [`blanks`](super::blanks).
-#[target_feature(enable = "avx2,popcnt")]
-pub(super) fn blanks(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
-    super::blanks_with(text, |chunk| blanks_of(chunk), each);
-}
-
+/// The white space, as [`u8::is_ascii_whitespace`] has it, and the newlines.
+///
+/// # Safety
+/// The processor must have AVX2; see [`has_avx2`](super::has_avx2).
 #[target_feature(enable = "avx2")]
 #[inline]
-fn blanks_of(chunk: &[u8; 64]) -> (u64, u64) {
-    // At the place of its lower four bits each blank, and elsewhere what has other lower bits.
+pub fn blanks(chunk: &[u8; 64]) -> (u64, u64) {
+    // Each blank stands at the place that its lower four bits name; the other places hold a byte
+    // with other lower bits.
     let row = _mm_setr_epi8(
         32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, 12, 13, -1, -1,
     );
@@ -64,7 +63,7 @@ fn equal(halves: [__m256i; 2], byte: u8) -> u64 {
     bits(halves.map(|half| _mm256_cmpeq_epi8(half, byte)))
 }
 
-/// The bytes from `first` on, so many.
+/// The bytes from `first` to `first + count - 1`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn among(halves: [__m256i; 2], first: u8, count: i8) -> u64 {

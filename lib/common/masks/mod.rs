@@ -2,77 +2,26 @@
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub mod avx2;
+mod compare;
 mod portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 mod sse2;
 
-/// What every processor of this kind can do.
+pub use compare::{Chains, Compare, Masks};
+/// The comparison for every processor of this kind.
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
 pub use portable::Portable as Common;
 pub use portable::Portable;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub use sse2::Sse2 as Common;
 
-/// The dots of 64 bytes, and the colons.
-pub type Masks = (u64, u64);
-
-/// What 64 bytes are in an IPv6 address.
-#[derive(Debug, PartialEq)]
-pub struct Chains {
-    pub digits: u64,
-    /// `a` to `f`.
-    pub letters: u64,
-    pub colons: u64,
-    pub zeros: u64,
-}
-
-/// A way to compare up to 64 bytes.
-pub trait Compare {
-    fn equal<const N: usize>(bytes: &[u8; N], byte: u8) -> u64;
-
-    /// The bytes from `first` on, so many.
-    fn among<const N: usize>(bytes: &[u8; N], first: u8, count: u8) -> u64;
-
-    #[inline(always)]
-    fn masks(chunk: &[u8; 64]) -> Masks {
-        (Self::equal(chunk, b'.'), Self::equal(chunk, b':'))
-    }
-
-    #[inline(always)]
-    fn chains(chunk: &[u8; 64]) -> Chains {
-        Chains {
-            digits: Self::among(chunk, b'0', 10),
-            letters: Self::among(chunk, b'a', 6),
-            colons: Self::equal(chunk, b':'),
-            zeros: Self::equal(chunk, b'0'),
-        }
-    }
-
-    /// See [`blanks`].
-    #[inline(always)]
-    fn blanks(chunk: &[u8; 64]) -> (u64, u64) {
-        let controls = Self::among(chunk, b'\t', 5) & !Self::equal(chunk, b'\x0b');
-        (
-            Self::equal(chunk, b' ') | controls,
-            Self::equal(chunk, b'\n'),
-        )
-    }
-
-    /// See [`sixteen`].
-    #[inline(always)]
-    fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
-        let digits = Self::among(bytes, b'0', 10) as u32;
-        (Self::equal(bytes, b'.') as u32, !digits & 0xffff)
-    }
-}
-
-/// Of 16 bytes the dots, and all that are no decimal digits.
+/// The dots among 16 bytes, and the bytes that are no decimal digits.
 #[inline(always)]
 pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
     Common::sixteen(bytes)
 }
 
-/// Whether the processor has AVX2, and what came with it.
+/// Whether the processor has AVX2, BMI1 and POPCNT: all processors since Intel's Haswell have them.
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[inline(always)]
 pub fn has_avx2() -> bool {
@@ -82,16 +31,23 @@ pub fn has_avx2() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-/// Calls `each` for every 64 bytes with the white space among them, as [`u8::is_ascii_whitespace`] has it, and the
-/// newlines, until it answers `false`; beyond the end all is blank.
+/// Calls `each` for every 64 bytes of `text` with the white space among them, as
+/// [`u8::is_ascii_whitespace`] has it, and the newlines, until it answers `false`. Behind the end
+/// all bytes count as blanks.
 #[inline]
 pub fn blanks(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if has_avx2() {
-        // SAFETY: the processor has what the function is compiled for.
-        return unsafe { avx2::blanks(text, each) };
+        // SAFETY: the processor has the features that the function is compiled for.
+        return unsafe { blanks_by_avx2(text, each) };
     }
     blanks_with(text, Common::blanks, each);
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+#[target_feature(enable = "avx2,popcnt")]
+fn blanks_by_avx2(text: &[u8], each: impl FnMut(u64, u64) -> bool) {
+    blanks_with(text, |chunk| avx2::blanks(chunk), each);
 }
 
 #[inline(always)]

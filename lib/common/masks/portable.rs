@@ -1,7 +1,8 @@
-//! The masks without vectors, eight bytes at once.
+//! Eight bytes at once, without vectors.
 
-use super::Compare;
+use super::compare::Compare;
 
+/// The comparison without vectors.
 pub struct Portable;
 
 impl Compare for Portable {
@@ -28,7 +29,7 @@ impl Compare for Portable {
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const LOW7: u64 = u64::from_ne_bytes([0x7f; 8]);
 
-/// The top bits that `of` leaves of each eight bytes.
+/// The top bits of `of`'s answer for each eight bytes, as a mask.
 #[inline(always)]
 fn tops(bytes: &[u8], of: impl Fn(u64) -> u64) -> u64 {
     let mut rows = 0;

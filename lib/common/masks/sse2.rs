@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::Compare;
+use super::compare::Compare;
 
+/// The comparison by SSE2.
 pub struct Sse2;
 
 impl Compare for Sse2 {

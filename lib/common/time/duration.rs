@@ -10,7 +10,8 @@ const UNITS: [(char, u64); 5] = [
     ('s', 1),
 ];
 
-/// Reads whole seconds, or numbers each followed by `w`, `d`, `h`, `m` or `s`, added up; at most some 68 years.
+/// Reads whole seconds, or numbers each followed by `w`, `d`, `h`, `m` or `s`, added up; at most
+/// 2,147,483,647 seconds (68 years).
 ///
 /// The error is a phrase for a usage message.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -34,7 +35,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         number.clear();
     }
     if !number.is_empty() {
-        // A number without a unit is seconds, and only if it stands alone: `1h30` could mean either.
+        // A number alone is seconds. Behind a unit it is refused: `1h30` could mean either.
         if number.len() != text.len() {
             return Err(wrong());
         }
@@ -49,7 +50,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Writes a duration in the two largest units that it has, as `1h30m`; for people.
+/// Writes a duration for a person, in its two largest units: `1h30m`. Less than a second is `0s`.
 pub fn format_duration(duration: Duration) -> String {
     let mut rest = duration.as_secs();
     let mut text = String::new();

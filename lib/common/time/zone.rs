@@ -3,7 +3,8 @@
 use std::env;
 use std::fs;
 
-use tz::TimeZone;
+use tz::timezone::TransitionRule;
+use tz::{LocalTimeType, TimeZone};
 
 use crate::complain::describe;
 
@@ -20,17 +21,19 @@ pub enum Zone {
 }
 
 impl Zone {
+    /// Coordinated Universal Time.
     pub const UTC: Zone = Zone::Fixed(0);
 
-    /// The zone that libc would use: the variable `TZ`, else `/etc/localtime`; UTC where that can't be read.
+    /// The zone that libc would use: the variable `TZ`, else `/etc/localtime`; UTC where that can't
+    /// be read.
     pub fn local() -> Self {
         let name = env::var("TZ");
         let name = name.as_deref().unwrap_or("localtime");
         TimeZone::from_posix_tz(name).map_or(Zone::UTC, |rules| Zone::Rules(Box::new(rules)))
     }
 
-    /// Reads `UTC`, an offset such as `+09:00`, `+0900` or `-3`, or a name such as `Asia/Tokyo` from the
-    /// system's database.
+    /// Reads `UTC`, an offset such as `+09:00`, `+0900` or `-3`, or a name from the system's
+    /// database such as `Asia/Tokyo`.
     ///
     /// POSIX strings (`JST-9`) are not read: their sign is the reverse of what `UTC+9` suggests.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -52,7 +55,7 @@ impl Zone {
         Ok(Zone::Rules(Box::new(rules)))
     }
 
-    /// How far clocks are ahead of UTC at a moment, both in seconds.
+    /// The seconds by which clocks are ahead of UTC at a moment, given in seconds since 1970.
     pub fn offset_at(&self, moment: i64) -> i32 {
         match self {
             Zone::Fixed(offset) => *offset,
@@ -62,10 +65,30 @@ impl Zone {
         }
     }
 
-    /// The moments at which clocks show `local`, in seconds since they showed 1970-01-01 00:00: the first and the last.
+    /// The seconds east of UTC of an abbreviation (`CEST`) that clocks here use or used; its last
+    /// meaning.
+    pub fn offset_named(&self, name: &str) -> Option<i32> {
+        let Zone::Rules(rules) = self else {
+            return None;
+        };
+        let rules = rules.as_ref().as_ref();
+        let named = |kind: &&LocalTimeType| kind.time_zone_designation() == name;
+        let ruled = match rules.extra_rule() {
+            Some(TransitionRule::Fixed(kind)) => [Some(kind), None],
+            Some(TransitionRule::Alternate(kinds)) => [Some(kinds.std()), Some(kinds.dst())],
+            None => [None, None],
+        };
+        let kind = ruled.into_iter().flatten().find(named);
+        let kind = kind.or_else(|| rules.local_time_types().iter().rfind(named))?;
+        Some(kind.ut_offset())
+    }
+
+    /// The first and the last moment at which clocks show `local`, given in seconds since clocks
+    /// showed 1970-01-01 00:00.
     ///
-    /// They differ where clocks are set back and show a time twice. A time that is left out when they are set forward
-    /// is read by the offset that was in force before: 02:30 becomes 03:30, as mktime(3) does.
+    /// The two differ where clocks are set back and show a time twice. A time that clocks leave out
+    /// when they are set forward is read by the offset before the change, as mktime(3) does: 02:30
+    /// becomes 03:30.
     pub fn moments(&self, local: i64) -> (i64, i64) {
         let before = local.saturating_sub(self.offset_at(local.saturating_sub(DAY)).into());
         let after = local.saturating_sub(self.offset_at(local.saturating_add(DAY)).into());
@@ -104,6 +127,11 @@ pub(super) mod tests {
 
     use super::*;
 
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/common/left_out.rs"
+    ));
+
     /// A zone by its POSIX rule, which needs no database.
     pub(crate) fn posix(rule: &str) -> Zone {
         Zone::Rules(Box::new(TimeZone::from_posix_tz(rule).unwrap()))
@@ -115,7 +143,7 @@ pub(super) mod tests {
     fn read() {
         let database = Path::new(DATABASE).join("Asia/Tokyo").exists();
         if !database {
-            eprintln!("left out: names of zones, {DATABASE} is not installed");
+            left_out("names of zones: tzdata is not installed");
         }
         for (text, seconds) in [
             ("UTC", Some(0)),

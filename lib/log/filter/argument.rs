@@ -1,8 +1,8 @@
-//! What `--filter` is given: `FILE` or `FILE[option=value,…]`.
+//! The argument of `--filter`: `FILE` or `FILE[option=value,…]`.
 
 use std::path::{Path, PathBuf};
 
-/// Where a bare name is looked up.
+/// The folder in which a bare name is looked up.
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 
 /// The file that an argument names.
@@ -16,6 +16,19 @@ pub(super) fn find(file: &str) -> PathBuf {
         Some(_) => named,
         None => named.with_extension("conf"),
     }
+}
+
+/// The names of the filters in fail2ban's own folder, in order; none where it is not installed.
+pub fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let name = |path: PathBuf| {
+        let is_filter = path.extension()? == "conf";
+        let name = path.file_stem()?.to_str()?.to_owned();
+        is_filter.then_some(name)
+    };
+    let mut names: Vec<_> = entries.filter_map(|e| name(e.path())).collect();
+    names.sort_unstable();
+    names
 }
 
 pub(super) type Options = Vec<(String, String)>;

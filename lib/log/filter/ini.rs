@@ -1,4 +1,5 @@
-//! fail2ban's configuration files: Python's `configparser` format, with includes and local overrides.
+//! fail2ban's configuration files: the format of Python's `configparser`, with includes and local
+//! overrides.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,24 +7,25 @@ use std::path::{Path, PathBuf};
 
 use pipeban::complain::Fault;
 
-/// Includes go this deep; a file that includes itself is read once.
+/// The depth of nested includes, at most; a file that includes itself is read once.
 const MAX_DEPTH: usize = 16;
 
 type Section = BTreeMap<String, String>;
 
-/// The options of all files read, the later file's value in place of the earlier one's.
+/// The options of all files read; a later file's value replaces an earlier one's.
 #[derive(Debug, Default)]
 pub(super) struct Ini {
     sections: BTreeMap<String, Section>,
-    /// What a later file replaced: `%(known/name)s` refers to it.
+    /// The values that a later file replaced: `%(known/name)s` refers to them.
     known: BTreeMap<String, Section>,
 }
 
-/// Options of this section stand for every other section, too.
+/// The options of this section hold for every other section, too.
 pub(super) const DEFAULT: &str = "DEFAULT";
 
 impl Ini {
-    /// Reads `FILE.conf` with its includes, then `FILE.d/*.conf`, `FILE.local` and `FILE.d/*.local` where they are.
+    /// Reads `FILE.conf` with its includes, then `FILE.d/*.conf`, `FILE.local` and `FILE.d/*.local`
+    /// if there are such.
     pub(super) fn read(file: &Path) -> Result<Ini, Fault> {
         let mut files = vec![file.to_path_buf()];
         let extras = file.with_extension("d");
@@ -44,13 +46,13 @@ impl Ini {
         Ok(ini)
     }
 
-    /// The value as it stands in the file, of this section or else of `[DEFAULT]`.
+    /// The raw value, of this section or else of `[DEFAULT]`.
     pub(super) fn get(&self, section: &str, option: &str) -> Option<&str> {
         self.own(section, option)
             .or_else(|| self.own(DEFAULT, option))
     }
 
-    /// The value as it stands in the file, of this section only.
+    /// The raw value, of this section only.
     pub(super) fn own(&self, section: &str, option: &str) -> Option<&str> {
         Some(self.sections.get(section)?.get(option)?)
     }
@@ -89,7 +91,7 @@ impl Ini {
     }
 }
 
-/// The files of a directory that end so, sorted; none where there is no directory.
+/// The files of a directory with this extension, sorted; none if there is no directory.
 fn directory(path: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries
@@ -100,7 +102,7 @@ fn directory(path: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Reads one file and all that it includes, into `order`. A file included that is not there is no error.
+/// Reads one file and its includes into `order`. An included file need not exist.
 fn collect(
     file: &Path,
     must: bool,
@@ -149,7 +151,7 @@ fn collect(
     Ok(())
 }
 
-/// Splits a file into its sections; the error is a line number and what is wrong there.
+/// Splits a file into its sections; the error is a line number and a phrase.
 fn parse(text: &str) -> Result<BTreeMap<String, Section>, (usize, String)> {
     let mut sections: BTreeMap<String, Section> = BTreeMap::new();
     let mut section: Option<String> = None;
@@ -158,7 +160,8 @@ fn parse(text: &str) -> Result<BTreeMap<String, Section>, (usize, String)> {
     for (number, line) in text.lines().enumerate() {
         let (content, comment) = without_comment(line);
         let value = content.trim();
-        // A value goes on in the lines that stand deeper than its name; an empty line among them is kept.
+        // A value continues in lines that are indented more than its name; an empty line among them
+        // is kept.
         let open = section.as_ref().zip(option.as_ref());
         let open = open.and_then(|(s, o)| sections.get_mut(s)?.get_mut(o));
         let depth = line.len() - line.trim_start().len();
@@ -257,7 +260,8 @@ one=x=y
         };
         write(
             "main.conf",
-            "[INCLUDES]\nbefore = base.conf\n  gone.conf\nafter = late.conf\n[Definition]\nx = main\ny = main\n",
+            "[INCLUDES]\nbefore = base.conf\n  gone.conf\nafter = late.conf\n\
+             [Definition]\nx = main\ny = main\n",
         );
         write(
             "base.conf",

@@ -4,20 +4,20 @@ use std::cell::OnceCell;
 
 use memchr::memmem::Finder;
 
-use super::groups::{GROUPS, Group, Groups};
-use super::port::{Engine, port};
+use super::group::{GROUPS, Group, Groups};
+use super::python::{Engine, translate};
 use super::tags::{self, Host};
+use crate::backtracker::{Backtracker, ByteSet, Cache};
 use crate::search::Search;
 use crate::sieve;
-use crate::walk::{Bytes, Walk, Walker};
 
-/// A line on which a backtracking pattern takes more steps back than this is given up.
+/// The steps back that a backtracking pattern may take on one line.
 const MAX_STEPS: usize = 200_000;
 
 /// Why a pattern gives no answer for a line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Trouble {
-    /// It would have to try more ways than it is allowed to.
+    /// It would take more steps than it may.
     TooManySteps,
     /// It can't be compiled.
     Broken(String),
@@ -27,15 +27,15 @@ pub(super) enum Trouble {
 pub(super) struct Pattern {
     source: String,
     linear: String,
-    /// The pattern itself, where `linear` matches more.
-    exact: Option<String>,
-    /// The pattern itself once more, where it can be walked.
-    walking: Option<String>,
+    /// The exact pattern for `fancy_regex`, if `linear` matches more.
+    fancy: Option<String>,
+    /// The exact pattern for the backtracker, if that can run it and `linear` matches more.
+    backtracking: Option<String>,
     /// Literals of which every match has one.
-    pub literals: Vec<Vec<u8>>,
-    /// The bytes that a text may begin with that matches.
-    pub first: Bytes,
-    /// What such a text has further on.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// The bytes that a matching text may begin with.
+    pub(super) first: ByteSet,
+    /// A text that every match has behind its beginning.
     behind: Option<Finder<'static>>,
     compiled: OnceCell<Compiled>,
 }
@@ -43,48 +43,50 @@ pub(super) struct Pattern {
 #[derive(Debug)]
 struct Compiled {
     linear: Search,
-    walker: Option<(Walker, Walk)>,
-    exact: Option<Exact>,
-    /// Which number stands for which of our groups.
+    backtracker: Option<(Backtracker, Cache)>,
+    fancy: Option<Fancy>,
+    /// The groups of a verdict, by number.
     groups: Vec<(usize, Group)>,
-    /// Numbers of groups that stand in for another where that one is empty (`F-ALT_USER`).
+    /// Numbers of groups that replace another one where it is empty (`F-ALT_USER`).
     instead: Vec<(usize, Group)>,
-    /// Numbers of the groups that `<SKIPLINES>` makes.
+    /// Numbers of the groups of `<SKIPLINES>`.
     skips: Vec<usize>,
 }
 
-/// A pattern by backtracking, and where the groups of its last match stand.
+/// A pattern of `fancy_regex`, and the places of its last match's groups.
 #[derive(Debug)]
-struct Exact {
+struct Fancy {
     regex: fancy_regex::Regex,
     spans: Vec<Option<(usize, usize)>>,
 }
 
 impl Pattern {
-    /// Takes a pattern as the filter has it, with its tags; with `lines` it is one for several lines at once.
+    /// Takes a pattern as the filter has it, with its tags; with `lines` it is for several lines
+    /// at once.
     pub(super) fn new(source: &str, lines: bool, host: Host) -> Result<Pattern, String> {
         let text = tags::put_in(source, host);
-        let ported = port(&text, lines, Engine::Linear)?;
-        let exact = match ported.loose {
-            true => Some(port(&text, lines, Engine::Backtracking)?.text),
+        let linear = translate(&text, lines, Engine::Linear)?;
+        let fancy = match linear.loose {
+            true => Some(translate(&text, lines, Engine::Fancy)?.text),
             false => None,
         };
-        let walking = port(&text, lines, Engine::Walking).ok();
-        let walking = walking.filter(|walking| ported.loose && !walking.loose);
-        let hir = sieve::parsed(&ported.text)?;
+        let exact = translate(&text, lines, Engine::Backtracker).ok();
+        let exact = exact.filter(|exact| linear.loose && !exact.loose);
+        let hir = sieve::parsed(&linear.text)?;
         Ok(Pattern {
-            walking: walking.map(|walking| walking.text),
+            backtracking: exact.map(|exact| exact.text),
             literals: sieve::required(&hir),
-            first: Bytes::first(&hir),
+            first: ByteSet::first(&hir),
             behind: sieve::behind(&hir).map(|text| Finder::new(text).into_owned()),
             source: source.into(),
-            linear: ported.text,
-            exact,
+            linear: linear.text,
+            fancy,
             compiled: OnceCell::new(),
         })
     }
 
-    /// The pattern in Rust's syntax, with groups in place of tags; it may match more than the pattern itself.
+    /// The pattern in Rust's syntax, with groups in place of tags; it may match more than the
+    /// filter's.
     pub(super) fn text(&self) -> &str {
         &self.linear
     }
@@ -102,24 +104,24 @@ impl Pattern {
 
     fn compile(&self) -> Result<Compiled, Trouble> {
         let linear = Search::new(&self.linear);
-        let walker = self.walking.as_deref().and_then(Walker::new);
-        let walker = walker.map(|walker| (walker.with_budget(MAX_STEPS), Walk::default()));
-        let exact = self.exact.as_ref().filter(|_| walker.is_none());
-        let exact = exact.map(|text| {
+        let backtracker = self.backtracking.as_deref().and_then(Backtracker::new);
+        let backtracker = backtracker.map(|b| (b.with_budget(MAX_STEPS), Cache::default()));
+        let fancy = self.fancy.as_ref().filter(|_| backtracker.is_none());
+        let fancy = fancy.map(|text| {
             fancy_regex::RegexBuilder::new(text)
                 .bytes_mode(fancy_regex::BytesMode::Ascii)
                 .backtrack_limit(MAX_STEPS)
                 .build()
                 .map_err(|e| Trouble::Broken(e.to_string()))
         });
-        let exact = exact.transpose()?.map(|regex| {
+        let fancy = fancy.transpose()?.map(|regex| {
             let spans = Vec::new();
-            Exact { regex, spans }
+            Fancy { regex, spans }
         });
-        let names: Vec<(usize, String)> = match (&walker, &exact) {
-            (Some((walker, _)), _) => walker.names().to_vec(),
-            (None, Some(exact)) => {
-                let names = exact.regex.capture_names().enumerate();
+        let names: Vec<(usize, String)> = match (&backtracker, &fancy) {
+            (Some((backtracker, _)), _) => backtracker.names().to_vec(),
+            (None, Some(fancy)) => {
+                let names = fancy.regex.capture_names().enumerate();
                 names
                     .filter_map(|(number, name)| Some((number, name?.to_string())))
                     .collect()
@@ -128,8 +130,8 @@ impl Pattern {
         };
         let mut compiled = Compiled {
             linear,
-            walker,
-            exact,
+            backtracker,
+            fancy,
             groups: Vec::new(),
             instead: Vec::new(),
             skips: Vec::new(),
@@ -165,14 +167,15 @@ impl Pattern {
             .ok_or_else(|| Trouble::Broken("not compiled".into()))
     }
 
-    /// Compiles the pattern now, to learn whether it can be.
+    /// Compiles the pattern now.
     pub(super) fn check(&mut self) -> Result<(), Trouble> {
         self.compiled().map(|_| ())
     }
 
-    /// Searches `text` (with its last newline); [`span`](Self::span) tells where the match and its groups stand.
+    /// Searches `text`, with its last newline; [`span`](Self::span) then has the places of the
+    /// groups.
     pub(super) fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
-        // A walk that has to fail at its end would try all ways to there.
+        // A backtracker that fails at the pattern's end would first try every path to it.
         if let Some(behind) = &self.behind
             && behind.find(text).is_none()
         {
@@ -181,19 +184,19 @@ impl Pattern {
         self.compiled()?.search(text)
     }
 
-    /// Where a group of the last match stands; 0 is the whole match.
+    /// The bytes of a group in the last match; 0 is the whole match.
     pub(super) fn span(&self, number: usize) -> Option<(usize, usize)> {
         self.compiled.get()?.group(number)
     }
 
-    /// Where the group `content` of the last match stands.
+    /// The bytes of the group `content` in the last match.
     pub(super) fn content(&self) -> Option<(usize, usize)> {
         let groups = &self.compiled.get()?.groups;
         let (number, _) = groups.iter().find(|(_, g)| *g == Group::Content)?;
         self.span(*number).filter(|(start, end)| start < end)
     }
 
-    /// The groups of the last match, in `text`, that a verdict is made of.
+    /// The groups of the last match, which was in `text`.
     pub(super) fn groups<'t>(&self, text: &'t [u8]) -> Groups<'t> {
         let mut groups = Groups::default();
         let Some(compiled) = self.compiled.get() else {
@@ -226,18 +229,18 @@ impl Pattern {
 
 impl Compiled {
     fn search(&mut self, text: &[u8]) -> Result<bool, Trouble> {
-        if let Some((walker, walk)) = &mut self.walker {
+        if let Some((backtracker, cache)) = &mut self.backtracker {
             let mut from = 0;
-            if !walker.is_anchored() {
-                // What matches more matches no further on.
+            if !backtracker.is_anchored() {
+                // The loose pattern matches no later than the exact one.
                 if !self.linear.find(text).map_err(Trouble::Broken)? {
                     return Ok(false);
                 }
                 from = self.linear.group(0).map_or(0, |(start, _)| start);
             }
-            return match walker.search_from(text, from, walk) {
+            return match backtracker.search_from(text, from, cache) {
                 Some(found) => Ok(found),
-                // Where even what matches more does not match, the rest of the steps need not be taken.
+                // If even the loose pattern does not match, the exact one can't.
                 None => match self.linear.find(text).map_err(Trouble::Broken)? {
                     true => Err(Trouble::TooManySteps),
                     false => Ok(false),
@@ -247,7 +250,7 @@ impl Compiled {
         if !self.linear.find(text).map_err(Trouble::Broken)? {
             return Ok(false);
         }
-        let Some(Exact { regex, spans }) = &mut self.exact else {
+        let Some(Fancy { regex, spans }) = &mut self.fancy else {
             return Ok(true);
         };
         let found = regex.captures(text).map_err(|_| Trouble::TooManySteps)?;
@@ -257,11 +260,11 @@ impl Compiled {
         Ok(true)
     }
 
-    /// Where a group of the last match stands.
+    /// The bytes of a group in the last match.
     fn group(&self, number: usize) -> Option<(usize, usize)> {
-        match (&self.walker, &self.exact) {
-            (Some((_, walk)), _) => walk.group(number),
-            (None, Some(exact)) => exact.spans.get(number).copied().flatten(),
+        match (&self.backtracker, &self.fancy) {
+            (Some((_, cache)), _) => cache.group(number),
+            (None, Some(fancy)) => fancy.spans.get(number).copied().flatten(),
             (None, None) => self.linear.group(number),
         }
     }

@@ -1,33 +1,33 @@
-//! Sessions: what the lines of one connection (`F-MLFID`) tell together.
+//! Sessions: the lines of one connection (`F-MLFID`), judged together.
 
-use super::groups::{COUNT, Group, Groups, IDENTITY};
+use super::group::{COUNT, Group, Groups, IDENTITY};
 
-/// So many connections are remembered at once, as many as fail2ban remembers; the oldest goes first.
+/// Connections remembered at once, as many as in fail2ban; the oldest goes first.
 const MAX_SESSIONS: usize = 100;
-/// No more bytes of one group are remembered, nor of a connection's name.
+/// The bytes remembered of a group or a connection's name, at most.
 const MAX_TEXT: usize = 1024;
-/// Of so many connections that came last, those that have ended are still in their places.
+/// The places of connections; those that have ended keep theirs for a while.
 const PLACES: usize = 2 * MAX_SESSIONS;
-/// So many hashes are compared at once.
+/// Hashes compared at once.
 const TOGETHER: usize = 8;
-/// The hash of no name.
+/// The hash of an empty place; no name has it.
 const NOBODY: u32 = 0;
 
-/// Where a text stands in a session's texts.
+/// The range of a text among a session's texts.
 type Span = (u16, u16);
 
-/// What is known of one connection.
+/// The known facts of one connection.
 #[derive(Debug, Default)]
 struct Session {
-    /// All that is remembered, one behind the other.
+    /// All texts, one behind the other.
     texts: Vec<u8>,
     name: Span,
     /// The first user's name.
     user: Span,
     groups: [Option<Span>; COUNT],
-    /// There were several users.
+    /// Whether there were several users.
     several: bool,
-    /// A failure was seen before the address was known.
+    /// Whether a failure came before the address was known.
     pending: bool,
 }
 
@@ -60,17 +60,18 @@ impl Session {
     }
 }
 
-/// The connections that are remembered. They are so few that a look at all of their hashes is quicker than a map, and that who
-/// sees to it that hashes are alike gains little.
+/// The connections that are remembered. They are few: comparing all hashes is faster than a map,
+/// and an attacker gains little by names with equal hashes.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// Of the connection in each place, its name's hash.
+    /// For each place, the hash of the connection's name.
     hashes: [u32; PLACES],
     places: Vec<Session>,
-    /// How many connections there were, each in the place behind the one before, and how many of them are forgotten for sure.
+    /// The number of connections so far, each in the place behind the one before; and how many of
+    /// them, the oldest, are certainly forgotten.
     begun: usize,
     gone: usize,
-    /// How many are remembered.
+    /// The number that is remembered.
     live: usize,
     spare: Session,
 }
@@ -89,8 +90,8 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Lays a match over what is known of its connection, and asks `say` about that. `None`: no failure, or its address is not
-    /// known yet.
+    /// Adds a match to the known facts of its connection, and calls `say` with them. `None`: no
+    /// failure, or its address is not known yet.
     pub(super) fn merge<T>(
         &mut self,
         mut found: Groups,
@@ -110,7 +111,7 @@ impl Sessions {
         let hash = hash(name);
         let place = self.find(hash, name);
         if place.is_none() && forget {
-            // A connection that ends with its first line is nothing to remember.
+            // A connection that ends with its first line need not be remembered.
             return decided(&found).then(|| say(&found));
         }
         let known = place.map(|place| &self.places[place]);
@@ -123,10 +124,10 @@ impl Sessions {
                 user = new;
             }
         }
-        // The last line alone tells whether this is a failure.
+        // Only the last line decides whether this is a failure.
         groups.take(Group::NoFail);
         groups.take(Group::Gained);
-        groups.lay(found);
+        groups.replace_by(found);
         let pending = gained.is_none() && known.is_some_and(|known| known.pending);
         if pending || several {
             groups.take(Group::NoFail);
@@ -147,7 +148,7 @@ impl Sessions {
 
     fn find(&self, hash: u32, name: &[u8]) -> Option<usize> {
         for (row, hashes) in self.hashes.chunks_exact(TOGETHER).enumerate() {
-            // Without a way out early the compiler compares them at once.
+            // Without an early exit the compiler compares them at once.
             if hashes.iter().fold(false, |any, h| any | (*h == hash)) {
                 let is = |place: &usize| {
                     let session = &self.places[*place];
@@ -162,7 +163,7 @@ impl Sessions {
         None
     }
 
-    /// A place for one more, for which the oldest go where they are too many.
+    /// A place for one more connection; the oldest go where there are too many.
     fn new_place(&mut self, hash: u32) -> usize {
         while self.live == MAX_SESSIONS || self.begun - self.gone == PLACES {
             self.forget(self.gone % PLACES);
@@ -195,7 +196,7 @@ fn decided(groups: &Groups) -> bool {
     !groups.has(Group::NoFail) && IDENTITY.iter().any(|g| groups.get(*g).is_some())
 }
 
-/// The name in 32 bits that all its bytes have a part in.
+/// A hash of all bytes of the name.
 fn hash(name: &[u8]) -> u32 {
     let mix = |hash: u64, part: u64| {
         (hash ^ part)

@@ -1,4 +1,4 @@
-//! fail2ban's tags in a pattern (`<HOST>`, `<F-USER>…</F-USER>`), as the groups that they stand for.
+//! fail2ban's tags in a pattern (`<HOST>`, `<F-USER>…</F-USER>`), replaced by groups.
 
 /// An IPv4 address, also one mapped into IPv6.
 const IP4: &str = r"(?:::f{4,6}:)?(?P<ip4>\d{1,3}(?:\.\d{1,3}){3})";
@@ -7,7 +7,7 @@ const IP6: &str = r"(?P<ip6>(?:[0-9a-fA-F]{1,4}::?|::){1,7}(?:[0-9a-fA-F]{1,4}|:
 /// A host's name.
 const DNS: &str = r"(?P<dns>[\w.^-]*\w)";
 const CIDR: &str = r"(?P<cidr>\d+)";
-/// The tags that stand for whom a line is about.
+/// The tags of the client's address or name.
 const HOSTS: [&str; 11] = [
     "HOST",
     "ADDR",
@@ -22,7 +22,7 @@ const HOSTS: [&str; 11] = [
     "F-SUBNET/",
 ];
 
-/// What `<HOST>` takes.
+/// The texts that `<HOST>` matches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Host<'a> {
     Address,
@@ -31,7 +31,7 @@ pub(super) enum Host<'a> {
     Only(&'a str),
 }
 
-/// Puts groups in place of tags. An unknown tag stays as it is.
+/// Replaces tags by groups. An unknown tag stays as it is.
 pub(super) fn put_in(pattern: &str, host: Host) -> String {
     let mut out = String::new();
     let mut open: Vec<String> = Vec::new();

@@ -1,3 +1,4 @@
+use super::argument::options;
 use super::*;
 
 #[test]

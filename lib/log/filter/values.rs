@@ -1,20 +1,21 @@
-//! What a filter file's options come to: `%(name)s` and `<name>` put in, options of the caller before all.
+//! The options of a filter file after `%(name)s` and `<name>` are replaced; the caller's options
+//! come first.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::ini::{DEFAULT, Ini};
 
-/// `%(…)s` within `%(…)s`, at most so deep.
+/// The depth of `%(…)s` within `%(…)s`, at most.
 const MAX_DEPTH: usize = 10;
-/// A name is put into one value at most so often: else it contains itself.
+/// A name that is replaced more often in one value contains itself.
 const MAX_REPEATS: usize = 25;
-/// No value of an honest filter comes near this many bytes.
+/// The bytes of a value, at most; an honest filter comes nowhere near.
 const MAX_VALUE: usize = 1 << 20;
 
 /// The section that holds a filter.
 const DEFINITION: &str = "Definition";
 
-/// The options that make a filter, as they stand after all is put in.
+/// The options of a filter, with every name replaced.
 #[derive(Debug, Default)]
 pub(super) struct Values(BTreeMap<String, String>);
 
@@ -29,7 +30,7 @@ const WANTED: [&str; 7] = [
 ];
 
 impl Values {
-    /// Works out the options of a file, with those given by the caller (`[mode=aggressive]`).
+    /// Resolves the options of a file, with those of the caller (`[mode=aggressive]`).
     pub(super) fn resolve(ini: &Ini, given: &[(String, String)]) -> Result<Values, String> {
         let mut given: BTreeMap<String, String> = given.iter().cloned().collect();
         if given.get("logtype").is_none_or(String::is_empty)
@@ -46,7 +47,7 @@ impl Values {
                 values.insert(name.to_string(), value);
             }
         }
-        // `[Init]` has defaults of what a caller may give; they win over the definition, too.
+        // `[Init]` has defaults for the caller's options; they also override the definition.
         for name in ini.options("Init") {
             if let Some(value) = look.plain("Init", name)? {
                 values.insert(format!("known/{name}"), value.clone());
@@ -80,13 +81,13 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// An option with `%(…)s` put in; the caller's options count.
+    /// An option with `%(…)s` replaced; the caller's options count.
     fn option(&self, section: &str, name: &str) -> Result<Option<String>, String> {
         let raw = self.given.get(name).map(String::as_str);
         self.put_in(raw.or_else(|| self.ini.get(section, name)), section, true)
     }
 
-    /// An option with `%(…)s` put in, as the files alone have it.
+    /// An option with `%(…)s` replaced, from the files alone.
     fn plain(&self, section: &str, name: &str) -> Result<Option<String>, String> {
         self.put_in(self.ini.get(section, name), section, false)
     }
@@ -136,7 +137,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// What `%(name)s` stands for, as it is written; `name` may be `section/name` or `known/name`.
+    /// The raw value of `%(name)s`; `name` may be `section/name` or `known/name`.
     fn raw(&self, name: &str, section: &str, given: bool) -> Option<&str> {
         let own = given.then(|| self.given.get(name)).flatten();
         if let Some(value) = own.map(String::as_str).or(self.ini.get(section, name)) {
@@ -149,7 +150,7 @@ impl Look<'_> {
         }
     }
 
-    /// What `<name>` stands for where no option of the filter has that name.
+    /// The value of `<name>` where no option of the filter has that name.
     fn tag(&self, name: &str) -> Option<String> {
         let found = match name.split_once('/') {
             Some(("known", option)) => {
@@ -170,7 +171,7 @@ impl Look<'_> {
         found.ok().flatten()
     }
 
-    /// Replaces every `<name>` that has a value, also those that a replacement brings; others stay.
+    /// Replaces every `<name>` that has a value, also within a replacement; others stay.
     fn replace_tags(&self, values: &mut BTreeMap<String, String>) -> Result<(), String> {
         let names: Vec<String> = values.keys().cloned().collect();
         for name in names {
@@ -191,7 +192,7 @@ impl Look<'_> {
                     return Err(format!("<{tag}> contains itself"));
                 }
                 value = value.replace(&format!("<{tag}>"), &found);
-                // What stands before may have become a tag by this: `<a-<b>>` is now `<a-c>`.
+                // The text before may have become a tag by this: `<a-<b>>` is now `<a-c>`.
                 from = 0;
             }
             values.insert(name, value);

@@ -1,10 +1,12 @@
-//! IPv6 addresses: chains of hexadecimal groups and colons, and what may be glued to them.
+//! IPv6 addresses: chains of hexadecimal groups and colons, and the texts that may touch them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Found, edge};
+use super::edge;
+use super::found::Found;
 
-/// The address in the chain around the colon at `colon`, and the end of the chain: nothing else is to be found before it.
+/// The address in the chain around the colon at `colon`, and the end of the chain, before which no
+/// other address is.
 pub(super) fn at_colon(text: &[u8], colon: usize) -> (Option<Found>, usize) {
     let length = text[colon..].iter().position(|&b| !in_chain(b));
     let end = length.map_or(text.len(), |n| colon + n);
@@ -44,7 +46,7 @@ fn read(text: &[u8], colon: usize, chain_end: usize) -> Option<Found> {
     Some(edge::found(text, parsed.ip.into(), range, canonical))
 }
 
-/// `chain` without the beginning of the name that it runs into: `2001:db8::1:eth0`, but not `2001:db8::1x`.
+/// `chain` without the beginning of a name at its end: `2001:db8::1:eth0`, but not `2001:db8::1x`.
 fn without_name(chain: &[u8]) -> Option<&[u8]> {
     let colon = chain.iter().rposition(|&b| b == b':')?;
     let (rest, head) = (&chain[..colon], &chain[colon + 1..]);
@@ -52,7 +54,7 @@ fn without_name(chain: &[u8]) -> Option<&[u8]> {
     is_name.then_some(rest)
 }
 
-/// `chain` without the port at its end, for one that is too long to be an address.
+/// `chain` without the port at its end, if it is too long for an address.
 fn without_port(chain: &[u8]) -> Option<&[u8]> {
     let colon = chain.iter().rposition(|&b| b == b':')?;
     edge::port(chain, colon)?;
@@ -65,7 +67,7 @@ pub(super) fn before_quad(text: &[u8], quad: usize, octets: [u8; 4]) -> Option<(
     if let Some(before) = text[..quad].strip_suffix(b"::ffff:")
         && before.last().is_none_or(|&b| edge::is_clear(b))
     {
-        // As systems write it; this saves a tenth of the time for a log of such.
+        // The form in which systems write it; this saves a tenth of the time for such a log.
         return Some((Ipv4Addr::from(octets).to_ipv6_mapped(), before.len()));
     }
     let start = chain_start(text, quad)?;
@@ -73,7 +75,8 @@ pub(super) fn before_quad(text: &[u8], quad: usize, octets: [u8; 4]) -> Option<(
     Some((parsed.ip, start))
 }
 
-/// Where the address in the chain that reaches to `inside` begins: behind a name, a clock, a hardware address.
+/// The beginning of the address in the chain around `inside`: behind a name, a clock, a hardware
+/// address.
 fn chain_start(text: &[u8], inside: usize) -> Option<usize> {
     let outside = text[..inside].iter().rposition(|&b| !in_chain(b));
     let run = outside.map_or(0, |i| i + 1);
@@ -95,8 +98,8 @@ fn chain_start(text: &[u8], inside: usize) -> Option<usize> {
     Some(start + pairs(&text[start..]))
 }
 
-/// Where a chain begins that follows a name and a colon: `smtpd:2001:db8::1`, where `run` is at the name's `d`.
-/// In `x2001:db8::1` the group belongs to the word.
+/// The beginning of a chain behind a name and a colon: `smtpd:2001:db8::1`, where `run` is at the
+/// name's `d`. In `x2001:db8::1` the group belongs to the word.
 fn after_name(text: &[u8], run: usize) -> Option<usize> {
     let length = text[run..].iter().position(|&b| b == b':')?;
     let tail = &text[run..run + length];
@@ -113,11 +116,11 @@ fn pairs(chain: &[u8]) -> usize {
 
 struct Parsed {
     ip: Ipv6Addr,
-    /// Whether the text is what RFC 5952 asks for.
+    /// Whether the text is canonical (RFC 5952).
     canonical: bool,
 }
 
-/// Reads `chain` as an address; with a `quad`, as the beginning of one that the quad ends.
+/// Reads `chain` as an address; with a `quad`, as the text before that.
 fn parse(chain: &[u8], quad: Option<[u8; 4]>) -> Option<Parsed> {
     let mut groups = [0u16; 8];
     let mut count = 0;
@@ -191,8 +194,8 @@ fn read_group(text: &[u8], canonical: &mut bool) -> Option<(u16, usize)> {
     (length > 0).then_some((value as u16, length))
 }
 
-/// Whether a gap of `length` groups at `gap` is where RFC 5952, 4.2, wants it: the first of the longest runs
-/// of at least two zero groups.
+/// Whether a gap of `length` groups at `gap` is canonical (RFC 5952, 4.2): the first of the longest
+/// runs of at least two zero groups.
 fn shortest(groups: &[u16; 8], gap: Option<usize>, length: usize) -> bool {
     let (mut best, mut best_length) = (None, 1);
     let mut run = 0;

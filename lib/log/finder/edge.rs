@@ -1,16 +1,16 @@
-//! What may stand beside an address.
+//! The text that may be next to an address.
 
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::Found;
+use super::found::Found;
 use pipeban::address::Address;
 
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Whether an address is whole beside this byte, whatever stands farther away.
+/// Whether an address is whole next to this byte, whatever is farther away.
 pub(super) fn is_clear(byte: u8) -> bool {
     !is_word(byte) && !matches!(byte, b'.' | b':' | b'%')
 }
@@ -20,7 +20,8 @@ pub(super) fn word_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_some_and(|&b| is_word(b))
 }
 
-/// Whether the letter before `at` ends a colour sequence (`[1;31m`) or an escape (`\t`), not a word.
+/// Whether the letter before `at` ends a colour sequence (`[1;31m`) or an escape (`\t`), not a
+/// word.
 pub(super) fn ends_escape(text: &[u8], at: usize) -> bool {
     let Some((letter, before)) = text[..at].split_last() else {
         return false;
@@ -35,7 +36,8 @@ pub(super) fn ends_escape(text: &[u8], at: usize) -> bool {
     }
 }
 
-/// The number of at most `digits` digits at `at`, and its end; `None` if it has a leading zero or is part of a word.
+/// The number of at most `digits` digits at `at`, and its end; `None` if it has a leading zero or
+/// is part of a word.
 pub(super) fn number(text: &[u8], at: usize, digits: usize) -> Option<(u32, usize)> {
     let length = text[at.min(text.len())..]
         .iter()
@@ -52,19 +54,19 @@ pub(super) fn number(text: &[u8], at: usize, digits: usize) -> Option<(u32, usiz
     Some((value, end))
 }
 
-/// Whether the dot at `at` joins what stands before it to a word.
+/// Whether the dot at `at` joins the text before it to a word.
 pub(super) fn dot_joins(text: &[u8], at: usize) -> bool {
     text.get(at) == Some(&b'.') && word_at(text, at + 1)
 }
 
-/// The port after the byte at `at`, as the last number of a dotted or slashed whole.
+/// The port behind the byte at `at`, if it is the last of numbers joined by dots or slashes.
 pub(super) fn port(text: &[u8], at: usize) -> Option<u32> {
     let (port, end) = number(text, at + 1, 5)?;
     (port <= 65535 && !dot_joins(text, end)).then_some(port)
 }
 
-/// The address `ip` that stands at `range`, or the network if a fitting prefix length follows.
-/// Its canonical text, if it stands there, begins at `canonical`.
+/// The address `ip` at `range`, or the network if a fitting prefix length follows. Its canonical
+/// text, if it is there, begins at `canonical`.
 #[inline(always)]
 pub(super) fn found(
     text: &[u8],

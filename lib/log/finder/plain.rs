@@ -1,15 +1,18 @@
-//! IPv6 addresses as they mostly are: canonical, without any zero group, between bytes that leave no question.
-//! All other forms are left to [`colons`](super::colons), which reads byte by byte and takes three times as long.
+//! The most frequent form of IPv6 addresses: canonical, without a zero group, between bytes that
+//! are part of no word. All other forms are read by [`colons`](super::colons), byte by byte and in
+//! three times the time.
 
 use std::net::Ipv6Addr;
 
-use super::{Found, edge};
+use super::edge;
+use super::found::Found;
 use pipeban::masks::Chains;
 
-/// How far before a colon that was found its address may begin; more than three groups would show an earlier colon.
+/// The bytes that an address may have before the colon that was found: behind more than three
+/// groups an earlier colon would have been found.
 const BACK: usize = 16;
 
-/// The address around the colon at `colon`, if it is a plain one. `chains` tells what 64 bytes are.
+/// The address around the colon at `colon`, if it has this form. `chains` classifies 64 bytes.
 #[inline(always)]
 pub(super) fn at_colon(
     text: &[u8],
@@ -30,7 +33,7 @@ pub(super) fn at_colon(
     let before = others & ((1 << middle) - 1);
     let start = 64 - before.leading_zeros() as usize;
     let end = middle + (others >> middle).trailing_zeros() as usize;
-    // At the chunk's ends it is not known what follows.
+    // At the chunk's ends the next byte is not known.
     if start == 0 && base > 0
         || end >= 64
         || start > 0 && !edge::is_clear(chunk[start - 1])
@@ -45,7 +48,7 @@ pub(super) fn at_colon(
     let count = starts.count_ones() as usize;
     let gaps = double.count_ones();
     let five = hex & hex >> 1 & hex >> 2 & hex >> 3 & hex >> 4;
-    // A zero that more digits follow, a group that is zero.
+    // A zero before more digits, or a group that is zero.
     let zero = starts & zeros;
     // The first of 2 digits may begin a clock or a hardware address.
     let clock = colons >> start & 0b100;
@@ -63,7 +66,7 @@ pub(super) fn at_colon(
     Some(edge::found(text, ip.into(), range, canonical))
 }
 
-/// The number whose groups begin at `starts`, with the rest of the eight being zero at `gap`.
+/// The number whose groups begin at `starts`; the missing groups of eight are zero, at `gap`.
 #[inline(always)]
 fn value(chunk: &[u8; 64], starts: u64, hex: u64, gap: u64) -> u128 {
     let mut value = 0u128;
@@ -78,7 +81,7 @@ fn value(chunk: &[u8; 64], starts: u64, hex: u64, gap: u64) -> u128 {
         }
         let length = (!(hex >> start)).trailing_zeros();
         let four = u32::from_be_bytes(std::array::from_fn(|i| chunk[(start + i) % 64]));
-        // The digits move to the lower end, so that whatever follows them falls out.
+        // The digits move to the lower end, so that the bytes behind them are dropped.
         let digits = four >> (32 - 8 * length);
         let numbers = (digits & 0x0f0f_0f0f) + (digits >> 6 & 0x0101_0101) * 9;
         let pairs = (numbers | numbers >> 4) & 0x00ff_00ff;

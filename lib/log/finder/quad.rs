@@ -2,21 +2,22 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Found, colons, edge};
+use super::found::Found;
+use super::{colons, edge};
 use pipeban::masks;
 
-/// The address whose first dot stands at `dot`. `whole` reads the quad that fills so many bytes.
+/// The address whose first dot is at `dot`. `whole` reads a quad of this many bytes.
 #[inline(always)]
 pub(super) fn at_dot(
     text: &[u8],
     dot: usize,
     whole: &impl Fn(&[u8; 16], usize) -> Option<u32>,
 ) -> Option<Found> {
-    // Nothing here branches on how many digits the numbers have: that is as good as random in a log.
+    // No branch depends on the number of digits, which is practically random in a log.
     let (_, others) = masks::sixteen(&window(text, dot, FIRST));
     let first = (others << (32 - FIRST) | 1 << (31 - FIRST)).leading_zeros() as usize;
     let start = dot - first;
-    // The first dot, the two others and what ends the quad, counted from its start.
+    // Offsets from the quad's start: the first dot, the two others, the byte behind the quad.
     let mut stops = others >> (FIRST - first);
     for _ in 0..3 {
         stops &= stops.wrapping_sub(1);
@@ -43,12 +44,12 @@ pub(super) fn at_dot(
     Some(edge::found(text, ip.into(), start..end, Some(start)))
 }
 
-/// Digits of the longest first number.
+/// The digits of the longest first number.
 const FIRST: usize = 3;
 
 /// The 16 bytes that begin `back` bytes before `at`; zeros beyond the text's ends.
 ///
-/// With the longest number before its first dot, a quad is seen whole, and the byte behind it.
+/// Even if its first number has three digits, a quad and the byte behind it are in these.
 #[inline(always)]
 fn window(text: &[u8], at: usize, back: usize) -> [u8; 16] {
     if let Some(start) = at.checked_sub(back)

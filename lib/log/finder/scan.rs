@@ -1,15 +1,18 @@
 //! The search for places where an address may be.
 //!
-//! Whether a byte is a dot or a colon makes a bit; 64 bytes make two masks. Shifted over themselves they show three dots
-//! or two colons as far apart as they are in an address, so that nearly all else is passed over unread.
+//! 64 bytes make two masks, with a bit for each dot and for each colon. The masks, shifted over
+//! themselves, show three dots or two colons at the distances of an address. Nearly all other text
+//! is passed over unread.
 //!
-//! It goes by stages, each over many chunks: whether a chunk has a place is hard to foretell, and so no branch depends on it.
+//! The search has stages, each over many chunks. It is hard to predict whether a chunk has a place,
+//! so no branch depends on that.
 
-use super::{Found, colons, plain, quad};
+use super::found::Found;
+use super::{colons, plain, quad};
 use pipeban::address::fast;
 use pipeban::masks::{Chains, Common, Compare, Masks};
 
-/// Bytes from the first dot of a quad to the last, at most: a candidate must be seen whole in one chunk.
+/// Bytes from the first dot of a quad to the last, at most. All dots must be in one chunk.
 const REACH: usize = 8;
 const STEP: usize = 64 - REACH;
 
@@ -17,14 +20,15 @@ const STEP: usize = 64 - REACH;
 const CHUNKS: usize = 32;
 const WHOLE: usize = CHUNKS * STEP + REACH;
 
-/// Places that are gathered before they are looked at, at most, and bytes that are searched for them: a place fits in 16 bits.
+/// Places that are collected before they are looked at, at most; and the bytes that are searched
+/// for them, at most, so that a place has 16 bits.
 const PLACES: usize = 128;
 const PIECE: usize = 30 * CHUNKS * STEP;
 
 pub(super) fn scan(text: &[u8], found: impl FnMut(Found)) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
     if pipeban::masks::has_avx2() {
-        // SAFETY: the processor has what the function is compiled for.
+        // SAFETY: the processor has the features that the function is compiled for.
         return unsafe { scan_avx2(text, found) };
     }
     scan_by::<Common>(text, found);
@@ -70,7 +74,7 @@ fn scan_with(
     scan_chunks(&read, begin, done, &masks, found);
 }
 
-/// Searches batch by batch; answers where the last of them ends, and where the last address does.
+/// Searches batch by batch; answers the end of the last batch, and the end of the last address.
 #[inline(always)]
 fn scan_batches(
     read: &Read<impl Fn(&[u8; 64]) -> Chains, impl Fn(&[u8; 16], usize) -> Option<u32>>,
@@ -108,7 +112,7 @@ fn scan_batches(
     }
 }
 
-/// Searches chunk by chunk what is too little for a batch: a line, or the end of a text.
+/// Searches chunk by chunk a text that is too short for a batch: a line, or the end of a text.
 #[inline(always)]
 fn scan_chunks(
     read: &Read<impl Fn(&[u8; 64]) -> Chains, impl Fn(&[u8; 16], usize) -> Option<u32>>,
@@ -140,7 +144,7 @@ struct Read<'a, C, Q> {
 }
 
 impl<C: Fn(&[u8; 64]) -> Chains, Q: Fn(&[u8; 16], usize) -> Option<u32>> Read<'_, C, Q> {
-    /// Gives the address at a dot or a colon, if there is one. Nothing before `done` is left to be found.
+    /// Gives the address at a dot or a colon, if there is one. All before `done` was found already.
     #[inline(always)]
     fn address(&self, at: usize, done: &mut usize, found: &mut impl FnMut(Found)) {
         if at < *done {
@@ -162,13 +166,13 @@ impl<C: Fn(&[u8; 64]) -> Chains, Q: Fn(&[u8; 16], usize) -> Option<u32>> Read<'_
     }
 }
 
-/// Chunks side by side, and where in them an address may begin.
+/// Adjacent chunks, and the places in them where an address may begin.
 #[derive(Default)]
 struct Batch {
-    /// Where the first chunk is.
+    /// The position of the first chunk.
     base: usize,
     bits: [u64; CHUNKS],
-    /// The chunks that have such bits: those from `next` to `count` are left.
+    /// The chunks with such places; those from `next` to `count` are left.
     chunks: [u8; CHUNKS],
     next: usize,
     count: usize,
@@ -183,7 +187,7 @@ impl Batch {
                 (dots[i], colons[i]) = masks(chunk);
             }
         }
-        // The compiler makes vectors of this: four chunks are searched by one instruction.
+        // The compiler vectorises this: one instruction searches four chunks.
         let mut any = 0;
         for i in 0..CHUNKS {
             self.bits[i] = may_begin(dots[i], colons[i]);
@@ -204,7 +208,7 @@ impl Batch {
         self.next < self.count
     }
 
-    /// Where the next chunk that is left begins, and its bits.
+    /// The position of the next chunk, and its bits.
     #[inline(always)]
     fn next(&mut self) -> (usize, u64) {
         let chunk = usize::from(self.chunks[self.next % CHUNKS]);
@@ -213,7 +217,7 @@ impl Batch {
     }
 }
 
-/// Places that are to be looked at.
+/// Places that must be looked at.
 struct Places {
     places: [u16; PLACES],
     count: usize,
@@ -228,7 +232,7 @@ impl Places {
             self.places[(self.count + i) % PLACES] = from as u16 + bits.trailing_zeros() as u16;
             bits &= bits.wrapping_sub(1);
         };
-        // Two are noted, be they there or not.
+        // Two are noted even if there is only one or none.
         note(0);
         note(1);
         for i in 2..count {
@@ -248,21 +252,23 @@ fn last_chunk(text: &[u8]) -> [u8; 64] {
     })
 }
 
-/// The bits of dots and colons where an address may be; what begins behind [`STEP`] is seen in the next chunk.
+/// The bits of dots and colons where an address may be; those behind [`STEP`] are left to the next
+/// chunk.
 #[inline(always)]
 fn may_begin(dots: u64, colons: u64) -> u64 {
     (first_dots(dots) | colons_together(colons)) & ((1 << STEP) - 1)
 }
 
-/// The bits of dots that have two more behind them, one to three bytes between.
+/// The bits of dots with two more dots behind them, one to three bytes between.
 #[inline(always)]
 fn first_dots(dots: u64) -> u64 {
     let before = |m: u64| m >> 2 | m >> 3 | m >> 4;
     dots & before(dots & before(dots))
 }
 
-/// The bits of colons that have one right behind them, or three with one to four bytes between: a clock has two or three.
-/// Of an address's seven, those that are cut by the end of one chunk stand whole in the next.
+/// The bits of colons with another right behind them, or with three more at distances of one to
+/// four bytes; a clock has two or three. Colons of an address that one chunk cuts are whole in the
+/// next.
 #[inline(always)]
 fn colons_together(colons: u64) -> u64 {
     let before = |m: u64| {

@@ -1,4 +1,4 @@
-//! The rules once more, for tests: every stretch of a text is tried, and patterns judge what stands beside it.
+//! The same rules for tests: every part of a text is tried, and patterns judge the text beside it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use pipeban::address::Address;
 
-/// A decimal number as a port, and what stands behind one that is not part of a longer whole.
+/// A decimal number as a port, and the end of a number that is not part of a longer one.
 const PORT: &str = r"(0|[1-9][0-9]{0,4})(?:$|[^\w.]|\.(?:$|\W))";
 
 pub(super) struct Slow {

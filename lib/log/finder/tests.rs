@@ -2,8 +2,11 @@
 
 use fastrand::Rng;
 
+use std::ops::Range;
+
 use super::slow::Slow;
 use super::*;
+use pipeban::address::Address;
 use pipeban::masks::{Common, Portable};
 
 /// What the text is made of: parts of addresses, and what stands beside them in logs.

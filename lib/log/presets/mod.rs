@@ -1,19 +1,22 @@
-//! Ready patterns for common services: which line is a failed attempt, and whose.
+//! Ready patterns for common services: the lines that report a failed attempt, and the client.
 //!
-//! A service is one file here, put into the program when it is built: its patterns, lines that they match, lines that they
-//! must not. `read.rs` says how it is written, the tests run every line of it.
+//! A service is one file here, compiled into the program: its patterns, lines that they match, and
+//! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
+mod programs;
 mod read;
+mod rule;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use regex::bytes::{Regex, RegexBuilder};
-
+use self::programs::Programs;
 use self::read::Kind;
-use crate::search::Search;
+use self::rule::{Match, Rule};
+use self::sessions::Sessions;
+use crate::line::{Line, Stamp};
 use crate::sieve::{self, Sieve};
 use pipeban::address::Address;
 
@@ -23,29 +26,29 @@ macro_rules! files {
     };
 }
 
-/// The services, by name.
+/// The services and their files, by name.
 const FILES: [(&str, &str); 34] = files! {
-    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana" "haproxy"
-    "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn" "pam-generic" "postfix"
-    "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail" "squid" "sshd" "sudo" "traefik"
-    "vaultwarden" "vsftpd" "webmin" "wordpress"
+    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana"
+    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn"
+    "pam-generic" "postfix" "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
+    "squid" "sshd" "sudo" "traefik" "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
-/// Sessions of which something is remembered at once; the oldest goes first.
-const MAX_SESSIONS: usize = 1000;
-/// A session's name that is longer than this many bytes is none.
+/// The bytes of a session's name, at most; a longer one is no name.
 const MAX_NAME: usize = 256;
 
 /// A service for which there are patterns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
+    /// Its name.
     pub name: &'static str,
+    /// A line that describes it.
     pub title: &'static str,
     /// The names of its rules.
     pub rules: Vec<&'static str>,
 }
 
-/// All services that there are patterns for, by name.
+/// All services, by name.
 pub fn list() -> Vec<Service> {
     let service = |(name, text): &(&'static str, &'static str)| {
         let preset = read::read(text);
@@ -64,48 +67,49 @@ pub fn list() -> Vec<Service> {
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<'a> {
+    /// The client.
     pub address: Address,
     /// Service and rule: `sshd/failed`.
     pub rule: &'a str,
-    /// Where the address stands in the line; `None` where it stood on another line of the session.
+    /// The bytes of the address in the line's text; `None` if it was on another line of the
+    /// session.
     pub place: Option<Range<usize>>,
 }
 
-/// The patterns of some services, looked for all at once.
+/// The patterns of some services, searched together.
 #[derive(Debug)]
 pub struct Presets {
     rules: Vec<Rule>,
+    programs: Programs,
     sieve: Sieve,
     candidates: Vec<u16>,
     sessions: Sessions,
 }
 
-#[derive(Debug)]
-struct Rule {
-    /// `sshd/failed`.
-    name: String,
-    /// Which service, so that one's sessions are not another's.
-    service: usize,
-    kind: Kind,
-    pattern: String,
-    /// Of the lines that match, those that match this are none.
-    but: Option<String>,
-    compiled: Option<Compiled>,
+/// The rules that a line may match.
+enum Eligible<'a> {
+    /// Those of the program, by the numbers of programs.
+    Program(&'a [bool]),
+    /// Those about a service's own log.
+    OwnLog,
+    /// Those of presets that were named: the line tells nothing about its writer.
+    Named,
 }
 
-#[derive(Debug)]
-struct Compiled {
-    pattern: Search,
-    but: Option<Regex>,
-    /// The numbers of the groups that may hold the address.
-    addresses: Vec<usize>,
-    session: Option<usize>,
+impl Eligible<'_> {
+    fn has(&self, rule: &Rule) -> bool {
+        match self {
+            Eligible::Program(programs) => rule.program.is_some_and(|number| programs[number]),
+            Eligible::OwnLog => rule.own_log,
+            Eligible::Named => rule.named,
+        }
+    }
 }
 
 impl Presets {
-    /// Loads services by their names; `all` is every one. The error names what there is no preset for.
+    /// Loads services by name; `all` is every one. The error names an unknown name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
-        let mut chosen = [false; FILES.len()];
+        let (mut chosen, mut named) = ([false; FILES.len()], [false; FILES.len()]);
         for name in names {
             if name == "all" {
                 chosen = [true; FILES.len()];
@@ -113,13 +117,14 @@ impl Presets {
             }
             let number = FILES.iter().position(|(n, _)| *n == name);
             let number = number.ok_or_else(|| format!("no preset of that name: \"{name}\""))?;
-            chosen[number] = true;
+            (chosen[number], named[number]) = (true, true);
         }
         if !chosen.contains(&true) {
             return Err("the name of a preset is missing".into());
         }
         let mut rules = Vec::new();
         let mut choices = Vec::new();
+        let mut programs = Programs::default();
         for (service, (name, text)) in FILES.iter().enumerate().filter(|(i, _)| chosen[*i]) {
             for rule in read::read(text).rules {
                 let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
@@ -131,6 +136,9 @@ impl Presets {
                     kind: rule.kind,
                     pattern,
                     but: rule.but,
+                    program: rule.program.map(|pattern| programs.add(&pattern)),
+                    own_log: rule.own_log,
+                    named: named[service],
                     compiled: None,
                 });
             }
@@ -138,35 +146,51 @@ impl Presets {
         Ok(Presets {
             sieve: Sieve::new(&choices)?,
             rules,
+            programs,
             candidates: Vec::new(),
             sessions: Sessions::default(),
         })
     }
 
-    /// Of these a line must hold one to matter; `None` where any line may.
+    /// Texts of which the words of every line that matters have one; `None` where any line may
+    /// matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
         self.sieve.literals()
     }
 
-    /// The failed attempt that this line, given without its newline, tells of; lines come in their order.
-    pub fn check(&mut self, line: &[u8]) -> Option<Hit<'_>> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    /// The failed attempt that this line reports; lines come in their order.
+    pub fn check(&mut self, line: &Line) -> Option<Hit<'_>> {
+        let (range, eligible) = match (line.program, line.stamp) {
+            (Some(program), _) => {
+                let programs = self.programs.matching(program)?;
+                (line.words_range(), Eligible::Program(programs))
+            }
+            (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
+            // It goes on with a line before, and is no other program's.
+            (None, Stamp::None) if line.headed || line.continues => return None,
+            (None, Stamp::None) => (line.words_range(), Eligible::Named),
+        };
+        let text = &line.text[range.clone()];
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
         let mut candidates = std::mem::take(&mut self.candidates);
-        self.sieve.candidates(line, &mut candidates);
-        let mut hit = None;
-        for &number in &candidates {
-            if let Some(found) = self.rules[usize::from(number)].search(line) {
-                hit = self.judge(usize::from(number), found);
+        self.sieve.candidates(text, &mut candidates);
+        let mut found = None;
+        for number in candidates.iter().map(|n| usize::from(*n)) {
+            let rule = &mut self.rules[number];
+            if eligible.has(rule)
+                && let Some(hit) = rule.search(text)
+            {
+                found = Some((number, hit));
                 break;
             }
         }
         self.candidates = candidates;
-        let (rule, address, place) = hit?;
-        let rule = &self.rules[rule].name;
+        let (number, hit) = found?;
+        let (rule, address, place) = self.judge(number, hit, text, line)?;
         Some(Hit {
             address,
-            rule,
-            place,
+            rule: &self.rules[rule].name,
+            place: place.map(|p| range.start + p.start..range.start + p.end),
         })
     }
 
@@ -174,9 +198,12 @@ impl Presets {
         &mut self,
         number: usize,
         found: Match,
+        text: &[u8],
+        line: &Line,
     ) -> Option<(usize, Address, Option<Range<usize>>)> {
         let rule = &self.rules[number];
-        let session = found.session.map(|name| (rule.service, name));
+        let session = session(found.session.map(|range| &text[range]), line);
+        let session = session.map(|name| (rule.service, name));
         match (rule.kind, found.address) {
             (Kind::Rule, Some((address, place))) => {
                 if let Some(session) = session {
@@ -208,119 +235,12 @@ impl Presets {
     }
 }
 
-struct Match {
-    address: Option<(Address, Range<usize>)>,
-    session: Option<Vec<u8>>,
-}
-
-impl Rule {
-    /// Where the line matches: `None` too where what stands in the address's place is none.
-    fn search(&mut self, line: &[u8]) -> Option<Match> {
-        if self.compiled.is_none() {
-            self.compiled = compile(&self.pattern, self.but.as_deref());
-        }
-        let compiled = self.compiled.as_mut()?;
-        if !compiled.pattern.find(line).ok()? {
-            return None;
-        }
-        let locations = &compiled.pattern;
-        if compiled.but.as_ref().is_some_and(|b| b.is_match(line)) {
-            return None;
-        }
-        let place = compiled.addresses.iter().find_map(|g| locations.group(*g));
-        let address = match place {
-            Some((start, end)) => {
-                let end = start + without_port(&line[start..end]).len();
-                Some((Address::parse(&line[start..end])?, start..end))
-            }
-            None => None,
-        };
-        let session = compiled.session.and_then(|g| locations.group(g));
-        let session = session.filter(|(start, end)| end - start <= MAX_NAME);
-        Some(Match {
-            address,
-            session: session.map(|(start, end)| line[start..end].to_vec()),
-        })
-    }
-}
-
-/// A dotted quad without the port that may follow it; an IPv6 address is left as it is.
-fn without_port(text: &[u8]) -> &[u8] {
-    match memchr::memrchr(b':', text) {
-        Some(at) if memchr::memrchr(b'.', &text[..at]).is_some() => &text[..at],
-        _ => text,
-    }
-}
-
-/// The tests compile every pattern, so `None` does not come to pass.
-fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
-    let build = |text: &str| RegexBuilder::new(text).unicode(false).build().ok();
-    let pattern = Search::new(pattern);
-    let names = pattern.names().ok()?;
-    let named = |wanted: &str| {
-        let found = names.iter().filter(|(_, name)| name.starts_with(wanted));
-        found.map(|(number, _)| *number).collect::<Vec<_>>()
-    };
-    Some(Compiled {
-        but: match but {
-            Some(but) => Some(build(but)?),
-            None => None,
-        },
-        addresses: named("ip"),
-        session: named("session").first().copied(),
-        pattern,
-    })
-}
-
-type SessionName = (usize, Vec<u8>);
-
-/// What is known of sessions whose failures and addresses stand on different lines.
-#[derive(Debug, Default)]
-struct Sessions {
-    known: HashMap<SessionName, Session>,
-    order: VecDeque<SessionName>,
-}
-
-#[derive(Debug, Default)]
-struct Session {
-    address: Option<Address>,
-    /// The rule of a failure whose address is not known yet.
-    waiting: Option<usize>,
-}
-
-impl Sessions {
-    /// Notes the address; the answer is the rule of a failure that waited for it.
-    fn named(&mut self, name: SessionName, address: Address) -> Option<usize> {
-        let session = self.session(name);
-        session.address = Some(address);
-        session.waiting.take()
-    }
-
-    /// Notes a failure; the answer is its address, if that is known.
-    fn failed(&mut self, name: SessionName, rule: usize) -> Option<Address> {
-        let session = self.session(name);
-        if session.address.is_none() {
-            session.waiting = Some(rule);
-        }
-        session.address
-    }
-
-    /// Forgets a session; the answer is the rule of a failure that waited for its address.
-    fn ended(&mut self, name: &SessionName) -> Option<usize> {
-        let session = self.known.get_mut(name)?;
-        // Its name stays in the order of the known ones, empty.
-        std::mem::take(session).waiting
-    }
-
-    fn session(&mut self, name: SessionName) -> &mut Session {
-        if !self.known.contains_key(&name) {
-            if self.order.len() >= MAX_SESSIONS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
-            self.order.push_back(name.clone());
-        }
-        self.known.entry(name).or_default()
-    }
+/// A session's name: file, host and program; and the text in which the pattern found its name, or
+/// else the process. `None` for a line that tells neither.
+fn session(found: Option<&[u8]>, line: &Line) -> Option<Vec<u8>> {
+    let name = found.or(line.pid)?;
+    let parts = [line.file, line.host, line.program, Some(name)];
+    let parts = parts.map(Option::unwrap_or_default);
+    let name = parts.join(&b'\0');
+    (name.len() <= MAX_NAME).then_some(name)
 }

@@ -3,25 +3,34 @@
 //! ```text
 //! # a comment
 //! title TEXT
-//! let NAME = PATTERN      <NAME> stands for it in the patterns that follow
+//! let NAME = PATTERN      <NAME> means it in the patterns that follow
+//! program PATTERN         the rules that follow are about words of this program (its whole name)
+//! own-log                 … and about lines of the service's own log, which names no program
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
-//! but PATTERN             … unless the line matches this, too
-//! names PATTERN           no failure, but it tells the address of a session
-//! ends PATTERN            the same, and nothing of the session follows
-//! later NAME PATTERN      a failed attempt whose address another line of the session tells
+//! but PATTERN             … unless the text matches this, too
+//! names PATTERN           no failure, but it has the address of a session
+//! ends PATTERN            the same, and the session ends
+//! later NAME PATTERN      a failed attempt whose address is on another line of the session
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
 //! - LINE                  an example of a line that nothing may match
 //! ```
 //!
-//! In an example, `«text»` is what a remote party chooses freely, `‹text›` the same where the service writes a backslash before
-//! a quote, `⟨text⟩` a host's name (RFC 1123), which whoever runs its zone chooses, `⟪text⟫` a name of a user of Basic
-//! authentication, which has no colon (RFC 7617). The tests put hostile text in their place.
+//! A pattern is about words: the reader of lines has taken off carrier, head and the service's own
+//! second time stamp. In the service's own log it is about the text behind the stamp at the line's
+//! beginning, or about the whole line if the stamp is further on. A `program` line ends an earlier
+//! `program` and `own-log`.
 //!
-//! Patterns are regular expressions on bytes, with `<IP>` for an address and `<SYSLOG PROGRAM>` for the beginning of a line by
-//! syslog. They begin with `^` and either hold nothing that a remote party chooses before `<IP>`, or end with `$` and hold nothing such after it.
+//! In an example, `«text»` is a text that a remote party chooses freely; `‹text›` the same if the
+//! service writes a backslash before a quote; `⟨text⟩` a host's name (RFC 1123), which the owner of
+//! its zone chooses; `⟪text⟫` a user's name of Basic authentication, which has no colon (RFC 7617).
+//! The tests replace them by hostile text.
+//!
+//! Patterns are regular expressions on bytes, with `<IP>` for an address. They begin with `^`.
+//! Either no text of a remote party comes before `<IP>`, or the pattern ends with `$` and no such
+//! text comes behind it. The group `session` names a session; without it that is host and process.
 
-/// What a pattern says of a line.
+/// The meaning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Rule,
@@ -30,12 +39,17 @@ pub(super) enum Kind {
     Later,
 }
 
+/// A rule as it is written.
 #[derive(Clone, Debug)]
 pub(super) struct RuleText {
-    pub kind: Kind,
-    pub name: &'static str,
-    pub pattern: String,
-    pub but: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) name: &'static str,
+    pub(super) pattern: String,
+    pub(super) but: Option<String>,
+    /// The programs that may write such words.
+    pub(super) program: Option<String>,
+    /// Whether the service's own log may have it.
+    pub(super) own_log: bool,
 }
 
 /// An example, with its marks.
@@ -43,23 +57,25 @@ pub(super) struct RuleText {
 #[cfg_attr(not(test), allow(dead_code))]
 pub(super) struct Example {
     /// The rule and the address expected; none: nothing.
-    pub expected: Option<(&'static str, &'static str)>,
-    pub before: Vec<&'static str>,
-    pub line: &'static str,
+    pub(super) expected: Option<(&'static str, &'static str)>,
+    pub(super) before: Vec<&'static str>,
+    pub(super) line: &'static str,
 }
 
+/// A file as it is written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preset {
-    pub title: &'static str,
-    pub rules: Vec<RuleText>,
+    pub(super) title: &'static str,
+    pub(super) rules: Vec<RuleText>,
     #[cfg_attr(not(test), allow(dead_code))]
-    pub examples: Vec<Example>,
+    pub(super) examples: Vec<Example>,
 }
 
-/// Reads a file. It is part of the program: what is no such line is passed over here and found by the tests.
+/// Reads a file. It is part of the program: other lines are skipped here, and the tests find them.
 pub(super) fn read(text: &'static str) -> Preset {
     let mut preset = Preset::default();
     let mut lets: Vec<(&str, String)> = Vec::new();
+    let (mut program, mut own_log) = (None, false);
     let mut before = Vec::new();
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -70,6 +86,14 @@ pub(super) fn read(text: &'static str) -> Preset {
                 pattern.replace(&format!("<{name}>"), by)
             })
         };
+        let rule = |kind, name, pattern: &str| RuleText {
+            kind,
+            name,
+            pattern: put_in(pattern),
+            but: None,
+            program: program.clone(),
+            own_log,
+        };
         let (name, pattern) = rest.split_once(' ').unwrap_or((rest, ""));
         let pattern = pattern.trim_start();
         match word {
@@ -79,26 +103,12 @@ pub(super) fn read(text: &'static str) -> Preset {
                 let pattern = put_in(pattern);
                 lets.push((name, pattern));
             }
-            "rule" | "later" => preset.rules.push(RuleText {
-                kind: if word == "rule" {
-                    Kind::Rule
-                } else {
-                    Kind::Later
-                },
-                name,
-                pattern: put_in(pattern),
-                but: None,
-            }),
-            "names" | "ends" => preset.rules.push(RuleText {
-                kind: if word == "names" {
-                    Kind::Names
-                } else {
-                    Kind::Ends
-                },
-                name: "",
-                pattern: put_in(rest),
-                but: None,
-            }),
+            "program" => (program, own_log) = (Some(put_in(rest)), false),
+            "own-log" => own_log = true,
+            "rule" => preset.rules.push(rule(Kind::Rule, name, pattern)),
+            "later" => preset.rules.push(rule(Kind::Later, name, pattern)),
+            "names" => preset.rules.push(rule(Kind::Names, "", rest)),
+            "ends" => preset.rules.push(rule(Kind::Ends, "", rest)),
             "but" => {
                 if let Some(rule) = preset.rules.last_mut() {
                     rule.but = Some(put_in(rest));
@@ -119,12 +129,10 @@ pub(super) fn read(text: &'static str) -> Preset {
     preset
 }
 
-/// An address: what stands here must also parse as one.
+/// The form of an address; the text must also parse as one.
 const IP: &str = "[0-9A-Fa-f:.]+";
-/// A time as syslog, journalctl and rsyslog write it (RFC 3164, RFC 3339).
-const STAMP: &str = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))";
 
-/// Puts patterns in place of `<IP>`, `<SYSLOG PROGRAM>` and `<STAMP>`. The error names a tag that there is not.
+/// Replaces `<IP>` by a pattern. The error names an unknown tag.
 pub(super) fn expand(pattern: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = pattern;
@@ -133,19 +141,9 @@ pub(super) fn expand(pattern: &str) -> Result<String, String> {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         if let Some(after) = rest.strip_prefix("<IP>") {
-            // A group's name can stand once: each way to write the address has its own.
+            // Two groups can't have one name: each way to write the address has its own.
             out.push_str(&format!("(?P<ip{addresses}>{IP})"));
             addresses += 1;
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("<STAMP>") {
-            out.push_str(STAMP);
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("<SYSLOG ") {
-            let (program, after) = after.split_once('>').ok_or("<SYSLOG without its >")?;
-            // RFC 3164's beginning, or RFC 5424's without structured data.
-            out.push_str(&format!(
-                r"(?:<\d{{1,3}}>(?:1 )?)?{STAMP} (?:(?P<session>\S+ (?:{program})(?:\[\d+\]:| \d+ \S+ -))|\S+ (?:{program}):) "
-            ));
             rest = after;
         } else if rest.starts_with("<[A-Z")
             || !rest[1..].starts_with(|c: char| c.is_ascii_uppercase())

@@ -2,17 +2,19 @@
 
 use memchr::memmem::Finder;
 
-use super::Sieve;
+use super::table::Sieve;
 
 /// Finds the first of some texts.
 #[derive(Clone, Debug)]
 pub enum AnyOf {
+    /// One text.
     One(Finder<'static>),
+    /// Several texts.
     Several(Sieve),
 }
 
 impl AnyOf {
-    /// `None` where there are no texts, or such as are everywhere.
+    /// `None` where there are no texts, or one is too short to tell lines apart.
     pub fn new(texts: &[&[u8]]) -> Option<AnyOf> {
         if let [text] = texts {
             return Some(AnyOf::One(Finder::new(text).into_owned()));
@@ -23,7 +25,7 @@ impl AnyOf {
         Some(AnyOf::Several(sieve))
     }
 
-    /// Where in `text` the first one begins that does so at `from` or later.
+    /// The position of the first one that begins at `from` or later.
     pub fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         match self {
             AnyOf::One(finder) => finder.find(text.get(from..)?).map(|i| from + i),

@@ -3,32 +3,31 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::WINDOW;
-
-/// A pattern that needs one of more literals than this is taken as one that needs none.
+/// The literals of a choice, at most; a larger choice counts as none.
 const MAX_CHOICE: usize = 40;
-/// More texts than this are not a few, nor are more bytes of a class.
+/// The texts, and the bytes of a class, that are tried one by one, at most.
 const MAX_TEXTS: usize = 16;
 const MAX_BYTES: usize = 4;
-/// Words of every log.
+/// Words that are in every log.
 const COMMON: [&[u8]; 8] = [
     b"by", b"for", b"from", b"in", b"port", b"the", b"to", b"user",
 ];
-/// Shorter literals are everywhere and tell nothing.
-const MIN_LENGTH: usize = WINDOW;
+/// The length of a literal, at least; a shorter one is in every line.
+pub(super) const MIN_LENGTH: usize = 3;
 
-/// A pattern in the syntax of `regex::bytes` without Unicode; the error says why it is none.
+/// Parses a pattern in the syntax of `regex::bytes` without Unicode. The error is the parser's
+/// message.
 pub fn parsed(pattern: &str) -> Result<Hir, String> {
     let mut parser = ParserBuilder::new().utf8(false).unicode(false).build();
     parser.parse(pattern).map_err(|e| explain(&e))
 }
 
-/// The literals of which every match of `pattern` has one; empty where there are none that tell much.
+/// The literals of which every match of `pattern` has one; empty where there are none rare enough.
 pub fn required(pattern: &Hir) -> Vec<Vec<u8>> {
     choice(pattern).unwrap_or_default()
 }
 
-/// The text that tells most of those that stand in every match behind its beginning, where one does.
+/// The rarest text that every match has behind its beginning, if there is one.
 pub fn behind(pattern: &Hir) -> Option<&[u8]> {
     let HirKind::Concat(parts) = pattern.kind() else {
         return None;
@@ -42,12 +41,12 @@ pub fn behind(pattern: &Hir) -> Option<&[u8]> {
     let begins = first.is_some_and(|part| matches!(part.kind(), HirKind::Literal(_)));
     let best = texts
         .skip(usize::from(begins))
-        .max_by_key(|text| tells(text));
-    best.filter(|text| tells(text) >= MIN_LENGTH)
+        .max_by_key(|text| rare_bytes(text));
+    best.filter(|text| rare_bytes(text) >= MIN_LENGTH)
 }
 
-/// The same choice for a text out of which something may have been cut between two bytes that are no part of a word:
-/// of each literal the longest piece that can't be torn apart so.
+/// The same choice for a text with an insertion between two bytes that are no part of a word: of
+/// each literal the longest piece that no such insertion splits.
 pub fn untorn(choice: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
     let longest = |literal: &Vec<u8>| {
@@ -71,14 +70,14 @@ fn explain(error: &regex_syntax::Error) -> String {
     }
 }
 
-/// One of these stands in all that `hir` matches.
+/// Literals of which every match of `hir` has one.
 fn choice(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     match hir.kind() {
         HirKind::Capture(capture) => choice(&capture.sub),
         HirKind::Repetition(repeat) if repeat.min > 0 => choice(&repeat.sub),
         HirKind::Concat(parts) => {
             let mut all: Vec<_> = parts.iter().filter_map(choice).collect();
-            // Parts side by side that are short texts make longer ones together.
+            // Adjacent parts that are short texts make longer ones together.
             let mut texts = vec![Vec::new()];
             for part in parts {
                 let exact = texts_of(part);
@@ -86,31 +85,31 @@ fn choice(hir: &Hir) -> Option<Vec<Vec<u8>>> {
                 if (1..=MAX_TEXTS).contains(&longer.len()) {
                     texts = longer;
                 } else {
-                    all.extend(told(texts));
+                    all.extend(usable(texts));
                     let begins = (1..=MAX_TEXTS).contains(&exact.len());
                     texts = if begins { exact } else { vec![Vec::new()] };
                 }
             }
-            all.extend(told(texts));
-            all.into_iter().max_by_key(|choice| worth(choice))
+            all.extend(usable(texts));
+            all.into_iter().max_by_key(|choice| rank(choice))
         }
         HirKind::Alternation(parts) => {
             let parts: Option<Vec<_>> = parts.iter().map(choice).collect();
-            told(parts?.concat())
+            usable(parts?.concat())
         }
-        _ => told(texts_of(hir)),
+        _ => usable(texts_of(hir)),
     }
 }
 
-/// The choice, in order, if it tells anything.
-fn told(mut choice: Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
+/// The choice, sorted, if all of it is long enough.
+fn usable(mut choice: Vec<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
     choice.sort();
     choice.dedup();
-    let tells = choice.iter().all(|l| l.len() >= MIN_LENGTH) && choice.len() <= MAX_CHOICE;
-    (tells && !choice.is_empty()).then_some(choice)
+    let usable = choice.iter().all(|l| l.len() >= MIN_LENGTH) && choice.len() <= MAX_CHOICE;
+    (usable && !choice.is_empty()).then_some(choice)
 }
 
-/// All texts that `hir` matches; none where they are not a few.
+/// All texts that `hir` matches; none if there are too many.
 fn texts_of(hir: &Hir) -> Vec<Vec<u8>> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
@@ -142,7 +141,7 @@ fn texts_of(hir: &Hir) -> Vec<Vec<u8>> {
     }
 }
 
-/// Each of the one with each of the other behind it.
+/// Each text of `before`, followed by each of `after`.
 fn pairs(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let with = |b: &Vec<u8>| {
         after
@@ -153,15 +152,15 @@ fn pairs(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
     before.iter().flat_map(with).collect()
 }
 
-/// What tells more in its shortest literal is rarer, then what is longer; of equal ones the smaller choice.
-fn worth(choice: &[Vec<u8>]) -> (usize, usize, std::cmp::Reverse<usize>) {
-    let least = choice.iter().map(|l| tells(l)).min().unwrap_or(0);
+/// A rank of choices: the rarer in its shortest literal, then the longer, then the smaller one.
+fn rank(choice: &[Vec<u8>]) -> (usize, usize, std::cmp::Reverse<usize>) {
+    let least = choice.iter().map(|l| rare_bytes(l)).min().unwrap_or(0);
     let shortest = choice.iter().map(Vec::len).min().unwrap_or(0);
     (least, shortest, std::cmp::Reverse(choice.len()))
 }
 
-/// How many bytes of a literal stand in words that are not in every other message.
-fn tells(literal: &[u8]) -> usize {
+/// The bytes of a literal in words that are not in every log.
+fn rare_bytes(literal: &[u8]) -> usize {
     let words = literal.split(|b| *b == b' ');
     let rare = words.filter(|word| !COMMON.contains(word));
     rare.map(<[u8]>::len).sum()
@@ -182,7 +181,8 @@ mod tests {
             (r"(?:from)?(\d+) port", " port"),
             (
                 r"[aA]uthentication (?:failure|error) x",
-                "Authentication error x Authentication failure x authentication error x authentication failure x",
+                "Authentication error x Authentication failure x \
+                 authentication error x authentication failure x",
             ),
             (
                 r"^[iI](?:x|nvalid) user .* from \d",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cut_leaves_whole() {
+    fn pieces_that_no_insertion_splits() {
         let literal = b"[]LOGIN FAILED: \"x\" - [] ".to_vec();
         assert_eq!(untorn(&[literal]), [b"]LOGIN FAILED:"]);
         assert!(untorn(&[b"long enough".to_vec(), b" - [] ".to_vec()]).is_empty());

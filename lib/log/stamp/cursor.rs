@@ -1,53 +1,30 @@
 //! The parts of a time stamp, read from bytes; a part that does not stand here is `None`.
 
-/// What is left to read.
-#[derive(Clone, Copy)]
+use super::fields::Offset;
+use super::names;
+use super::zones;
+
+/// The bytes that are left to read.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     pub rest: &'a [u8],
 }
 
-const MONTHS: [Name; 12] = [
-    name("january"),
-    name("february"),
-    name("march"),
-    name("april"),
-    name("may"),
-    name("june"),
-    name("july"),
-    name("august"),
-    name("september"),
-    name("october"),
-    name("november"),
-    name("december"),
-];
+impl<'a> Cursor<'a> {
+    pub(super) fn first(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
 
-const WEEKDAYS: [Name; 7] = [
-    name("monday"),
-    name("tuesday"),
-    name("wednesday"),
-    name("thursday"),
-    name("friday"),
-    name("saturday"),
-    name("sunday"),
-];
-
-/// The first three letters as a number, which is quickly compared, and all of them.
-type Name = (u32, &'static [u8]);
-
-const fn name(text: &'static str) -> Name {
-    let text = text.as_bytes();
-    (short([text[0], text[1], text[2]]), text)
-}
-
-/// Three letters without regard to case.
-const fn short([a, b, c]: [u8; 3]) -> u32 {
-    u32::from_le_bytes([a, b, c, 0]) | 0x20_20_20
-}
-
-impl Cursor<'_> {
     pub(super) fn skip(&mut self, byte: u8) -> Option<()> {
         self.rest = self.rest.strip_prefix(&[byte])?;
         Some(())
+    }
+
+    /// Skips this text if it stands here.
+    pub(super) fn skip_text(&mut self, text: &str) -> bool {
+        let rest = self.rest.strip_prefix(text.as_bytes());
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
     }
 
     /// Blanks and TABs, one at least.
@@ -71,6 +48,11 @@ impl Cursor<'_> {
         (length >= least).then_some(value)
     }
 
+    /// The number of digits that stand here, up to 64.
+    pub(super) fn count_digits(&self) -> usize {
+        self.length(|b| b.is_ascii_digit())
+    }
+
     /// Hour, minute and second of `02:16:17`.
     pub(super) fn clock(&mut self) -> Option<(u32, u32, u32)> {
         let (clock, rest) = self.rest.split_first_chunk()?;
@@ -81,40 +63,66 @@ impl Cursor<'_> {
         Some((two(a, b)?, two(c, d)?, two(e, f)?))
     }
 
-    /// 1 to 12, for a month's English name or the first three letters of it.
-    pub(super) fn month(&mut self) -> Option<u32> {
-        self.name(&MONTHS).map(|month| month + 1)
-    }
-
-    /// An English day of the week, or the first three letters of it.
-    pub(super) fn weekday(&mut self) -> Option<()> {
-        self.name(&WEEKDAYS).map(|_| ())
-    }
-
-    fn name(&mut self, names: &[Name]) -> Option<u32> {
-        let (first, rest) = self.rest.split_first_chunk()?;
-        let index = names.iter().position(|name| name.0 == short(*first))?;
-        self.rest = rest;
-        if rest.first().is_some_and(u8::is_ascii_alphabetic) {
-            let tail = &names[index].1[3..];
-            let (end, after) = rest.split_at_checked(tail.len())?;
-            self.rest = after;
-            if !end.eq_ignore_ascii_case(tail) {
-                return None;
+    /// A word of letters, those beyond ASCII included, with the points between these.
+    pub(super) fn word(&mut self) -> &'a [u8] {
+        let mut length = 0;
+        for near in self.rest.windows(2).take(64) {
+            let letter = near[0].is_ascii_alphabetic() || near[0] >= 0x80;
+            if !letter && !(near[0] == b'.' && near[1] >= 0x80) {
+                break;
             }
+            length += 1;
         }
-        Some(index as u32)
+        let (word, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        word
     }
 
-    /// Whether `am` or `pm` stands here: true after noon.
-    pub(super) fn half(&mut self) -> Option<bool> {
-        let (name, rest) = self.rest.split_first_chunk::<2>()?;
-        self.rest = rest;
-        match &name.map(|b| b | 0x20) {
-            b"am" => Some(false),
-            b"pm" => Some(true),
-            _ => None,
+    /// 1 to 12, for a month's name.
+    pub(super) fn month(&mut self) -> Option<u32> {
+        let mut word = self.word();
+        // Catalan has "de març".
+        if word.eq_ignore_ascii_case(b"de") && self.skip(b' ').is_some() {
+            word = self.word();
         }
+        let month = english(word).or_else(|| names::month(word))?;
+        self.point();
+        Some(month)
+    }
+
+    /// A day of the week.
+    pub(super) fn weekday(&mut self) -> Option<()> {
+        if !names::is_weekday(self.word()) {
+            return None;
+        }
+        self.point();
+        Some(())
+    }
+
+    /// Skips the point of an abbreviation, with a blank behind it.
+    fn point(&mut self) {
+        if self.rest.starts_with(b". ") {
+            self.rest = &self.rest[1..];
+        }
+    }
+
+    /// Whether `am` or `pm` stands here, also as `a.m.`: true after noon.
+    pub(super) fn half(&mut self) -> Option<bool> {
+        let after = match self.first()? | 0x20 {
+            b'a' => false,
+            b'p' => true,
+            _ => return None,
+        };
+        self.rest = &self.rest[1..];
+        let point = self.skip(b'.').is_some();
+        if self.first()? | 0x20 != b'm' {
+            return None;
+        }
+        self.rest = &self.rest[1..];
+        if point {
+            _ = self.skip(b'.');
+        }
+        Some(after)
     }
 
     pub(super) fn letters(&mut self) -> Option<()> {
@@ -136,26 +144,20 @@ impl Cursor<'_> {
 
     /// Microseconds of the digits after a point; what is finer is cut off.
     pub(super) fn micros(&mut self) -> Option<u32> {
-        let length = self.length(|b| b.is_ascii_digit());
-        let (digits, rest) = self.rest.split_at(length);
+        let (digits, rest) = self.rest.split_at(self.count_digits());
         self.rest = rest;
         let digit = |at: usize| digits.get(at).map_or(0, |b| u32::from(b - b'0'));
-        (length > 0).then(|| (0..6).fold(0, |value, at| value * 10 + digit(at)))
+        (!digits.is_empty()).then(|| (0..6).fold(0, |value, at| value * 10 + digit(at)))
     }
 
-    /// Seconds east of UTC: `+0900`, `+09:00`, `+09`, `Z`, or after a blank also `UTC` and `GMT`.
-    pub(super) fn offset(&mut self) -> Option<i32> {
-        _ = self.skip(b' ');
-        let (sign, rest) = match self.rest {
-            [b'+', rest @ ..] => (1, rest),
-            [b'-', rest @ ..] => (-1, rest),
-            [b'Z', rest @ ..] | [b'U', b'T', b'C', rest @ ..] | [b'G', b'M', b'T', rest @ ..] => {
-                self.rest = rest;
-                return Some(0);
-            }
+    /// Seconds east of UTC of `+0900`, `+09:00` or `+09`.
+    pub(super) fn east(&mut self) -> Option<i32> {
+        let sign = match self.first()? {
+            b'+' => 1,
+            b'-' => -1,
             _ => return None,
         };
-        self.rest = rest;
+        self.rest = &self.rest[1..];
         let hours = self.digits(2, 2).filter(|h| *h < 24)?;
         let colon = self.skip(b':').is_some();
         let minutes = match self.digits(2, 2) {
@@ -167,21 +169,72 @@ impl Cursor<'_> {
         Some(sign * (hours * 3_600 + minutes * 60) as i32)
     }
 
-    /// A count since 1970, and how many of its unit are a second: its size tells whether they are seconds (10 digits,
-    /// from 2001 to 2286), or milli-, micro- or nanoseconds in those years.
-    pub(super) fn epoch(&mut self) -> Option<(i64, i64)> {
-        let length = self.length(|b| b.is_ascii_digit());
-        let per_second = match length {
+    /// An offset that the stamp goes on with, or after a blank: `Z`, `+0900`, `UTC`, `CEST`, `GMT+2`.
+    pub(super) fn offset(&mut self) -> Option<Offset> {
+        let mut ahead = *self;
+        _ = ahead.skip(b' ');
+        let offset = match ahead.first()? {
+            b'+' | b'-' => Offset::East(ahead.east()?),
+            b'Z' | b'z' => {
+                ahead.rest = &ahead.rest[1..];
+                Offset::East(0)
+            }
+            b'A'..=b'Y' => ahead.zone()?,
+            _ => return None,
+        };
+        if !ahead.ends() {
+            return None;
+        }
+        *self = ahead;
+        Some(offset)
+    }
+
+    /// A zone by its name; `UTC` and `GMT` may have an offset behind.
+    fn zone(&mut self) -> Option<Offset> {
+        let (name, rest) = self.rest.split_at(self.length(|b| b.is_ascii_uppercase()));
+        let zone = zones::find(name)?;
+        self.rest = rest;
+        if zone.offset == 0 && matches!(self.first(), Some(b'+' | b'-')) {
+            return Some(Offset::East(self.utc_and()?));
+        }
+        Some(if zone.name == "UTC" {
+            Offset::East(0)
+        } else {
+            Offset::Named(zone)
+        })
+    }
+
+    /// Behind `UTC`: `+2`, too.
+    fn utc_and(&mut self) -> Option<i32> {
+        if let [sign @ (b'+' | b'-'), hour @ b'0'..=b'9', rest @ ..] = self.rest
+            && !rest
+                .first()
+                .is_some_and(|b| b.is_ascii_digit() || *b == b':')
+        {
+            self.rest = rest;
+            let seconds = i32::from(hour - b'0') * 3_600;
+            return Some(if *sign == b'-' { -seconds } else { seconds });
+        }
+        self.east()
+    }
+
+    /// A count since 1970 as whole seconds and microseconds. Its size tells whether it is one of seconds (10 digits, from
+    /// 2001 to 2286), or of milli-, micro- or nanoseconds in those years. A fraction may follow.
+    pub(super) fn epoch(&mut self) -> Option<(i64, u32)> {
+        let (digits, rest) = self.rest.split_at(self.count_digits());
+        let per_second = match digits.len() {
             10 => 1,
             13 => 1_000,
             16 => 1_000_000,
             19 => 1_000_000_000,
             _ => return None,
         };
-        let (digits, rest) = self.rest.split_at(length);
         self.rest = rest;
-        let count = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        Some((count, per_second))
+        let digit = |count: i64, b: &u8| count.checked_mul(10)?.checked_add(i64::from(b - b'0'));
+        let count = digits.iter().try_fold(0, digit)?;
+        let micros = (count % per_second * 1_000_000 / per_second) as u32;
+        let finer = self.fraction() / u32::try_from(per_second).ok()?;
+        Some((count / per_second, micros + finer))
     }
 
     /// Whether no letter or digit follows.
@@ -190,13 +243,34 @@ impl Cursor<'_> {
     }
 
     /// How many of these bytes stand here; more than 64 is no part of a stamp, and not worth the time.
-    fn length(&self, is: impl Fn(u8) -> bool) -> usize {
+    pub(super) fn length(&self, is: impl Fn(u8) -> bool) -> usize {
         let near = self.rest.iter().take(64);
         near.take_while(|b| is(**b)).count()
     }
 }
 
-fn two(tens: u8, ones: u8) -> Option<u32> {
-    let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
-    digits.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+/// 1 to 12, for the first three letters of an English month.
+pub(super) fn english(name: &[u8]) -> Option<u32> {
+    let [a, b, c] = *name else { return None };
+    Some(match &[a | 0x20, b | 0x20, c | 0x20] {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    })
+}
+
+/// The number of two digits.
+pub(super) fn two(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
 }

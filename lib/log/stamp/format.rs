@@ -1,24 +1,8 @@
 //! A form of time stamps, written as for strftime(3).
 
 use super::cursor::Cursor;
-
-/// What a stamp said, before it meets a calendar and a time zone.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fields {
-    pub year: Option<i32>,
-    /// 1 to 12; 0 where `day` is the day of the year.
-    pub month: u32,
-    pub day: u32,
-    pub hour: u32,
-    pub minute: u32,
-    /// Up to 60, a leap second.
-    pub second: u32,
-    pub micros: u32,
-    /// Seconds east of UTC.
-    pub offset: Option<i32>,
-    /// Whole seconds since 1970, in place of all but `micros`.
-    pub epoch: Option<i64>,
-}
+use super::fields::Fields;
+use super::form;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Item {
@@ -43,8 +27,6 @@ enum Item {
     Digits,
     /// `+0900`, `+09:00`, `+09`, `Z`, `UTC` or `GMT`.
     Offset,
-    /// The same, if it is there.
-    MaybeOffset,
     ZoneName,
     /// Seconds since 1970, or milli-, micro- or nanoseconds.
     Epoch,
@@ -54,14 +36,12 @@ enum Item {
 #[derive(Clone, Debug)]
 pub struct StampFormat {
     items: Vec<Item>,
-    /// The hour is one of a clock face, before or after noon.
-    halves: bool,
 }
 
 impl StampFormat {
     /// Reads a form such as `%d.%m.%Y %H:%M:%S`, in the conversions of strftime(3) and chrono's `%.f`, an optional
     /// fraction of a second with its point or comma. A blank stands for any number of blanks and TABs, but one at
-    /// least; names are English, in any case.
+    /// least; names are in any of many languages, in any case.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut items = Vec::new();
         compile(text, &mut items)?;
@@ -70,44 +50,28 @@ impl StampFormat {
         if !date && !has(Item::DayOfYear) && !has(Item::Epoch) {
             return Err("a time format without a day: %d and %m or %b, or %j, or %s".into());
         }
-        let halves = has(Item::Half);
-        Ok(StampFormat { items, halves })
+        Ok(StampFormat { items })
     }
 
     /// The bytes that stand before anything variable, if there are any.
-    pub fn first_literal(&self) -> Option<u8> {
+    pub(crate) fn first_literal(&self) -> Option<u8> {
         match self.items[0] {
             Item::Literal(byte) => Some(byte),
             _ => None,
         }
     }
 
-    /// Whether a stamp could begin here: a quick look before a long one.
-    pub fn begins(&self, text: &[u8]) -> bool {
-        let near = |is: fn(&u8) -> bool| text.len() > 4 && text[..3].iter().all(is);
-        match self.items[0] {
-            Item::Literal(literal) => text.first() == Some(&literal),
-            Item::MonthName | Item::WeekdayName => near(u8::is_ascii_alphabetic),
-            Item::Year | Item::Epoch => near(u8::is_ascii_digit) && text[3].is_ascii_digit(),
-            _ => true,
-        }
-    }
-
     /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a digit.
-    pub fn read(&self, text: &[u8]) -> Option<Fields> {
+    pub(super) fn read(&self, text: &[u8]) -> Option<Fields> {
         let mut cursor = Cursor { rest: text };
         let mut fields = Fields::default();
         let mut after_noon = None;
-        let mut scale = 1; // of the fraction: it may be one of a millisecond
         for item in &self.items {
             match item {
                 Item::Literal(byte) => cursor.skip(*byte)?,
                 Item::Blanks => cursor.blanks()?,
                 Item::Year => fields.year = Some(cursor.digits(4, 4)? as i32),
-                Item::YearOfCentury => {
-                    let year = cursor.digits(2, 2)? as i32;
-                    fields.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
-                }
+                Item::YearOfCentury => fields.year = Some(form::year_of_century(&mut cursor)?),
                 Item::Month => fields.month = cursor.digits(1, 2).filter(|m| *m > 0)?,
                 Item::MonthName => fields.month = cursor.month()?,
                 Item::Day => {
@@ -124,34 +88,23 @@ impl StampFormat {
                 Item::Minute => fields.minute = cursor.digits(2, 2)?,
                 Item::Second => fields.second = cursor.digits(2, 2)?,
                 Item::Clock => (fields.hour, fields.minute, fields.second) = cursor.clock()?,
-                Item::Fraction => fields.micros += cursor.fraction() / scale,
+                Item::Fraction => fields.micros += cursor.fraction(),
                 Item::Digits => fields.micros = cursor.micros()?,
                 Item::Offset => fields.offset = Some(cursor.offset()?),
-                Item::MaybeOffset => {
-                    let mut ahead = Cursor { rest: cursor.rest };
-                    if let Some(offset) = ahead.offset().filter(|_| ahead.ends()) {
-                        fields.offset = Some(offset);
-                        cursor = ahead;
-                    }
-                }
-                Item::ZoneName => cursor.letters()?,
+                Item::ZoneName => match cursor.offset() {
+                    None => cursor.letters()?,
+                    offset => fields.offset = offset,
+                },
                 Item::Epoch => {
-                    let (count, per_second) = cursor.epoch()?;
-                    fields.epoch = Some(count / per_second);
-                    scale = u32::try_from(per_second).ok()?;
-                    fields.micros = (count % per_second * 1_000_000 / per_second) as u32;
+                    let (seconds, micros) = cursor.epoch()?;
+                    (fields.epoch, fields.micros) = (Some(seconds), micros);
                 }
             }
         }
-        if self.halves {
-            fields.hour = match (fields.hour, after_noon?) {
-                (12, false) => 0,
-                (hour @ 1..=11, true) => hour + 12,
-                (hour @ 1..=12, _) => hour,
-                _ => return None,
-            };
+        if let Some(after_noon) = after_noon {
+            fields.set_half(after_noon)?;
         }
-        if fields.hour > 23 || fields.minute > 59 || fields.second > 60 {
+        if !fields.has_clock() {
             return None;
         }
         let closed = matches!(self.items.last(), Some(Item::Literal(_)));
@@ -192,7 +145,7 @@ fn conversion<'a>(text: &'a str, items: &mut Vec<Item>) -> Result<&'a str, Strin
     Err(format!("a time format with %{name}, which is not known"))
 }
 
-const CONVERSIONS: [(&str, Item); 20] = [
+const CONVERSIONS: [(&str, Item); 19] = [
     ("Y", Item::Year),
     ("y", Item::YearOfCentury),
     ("m", Item::Month),
@@ -208,7 +161,6 @@ const CONVERSIONS: [(&str, Item); 20] = [
     (".f", Item::Fraction),
     ("f", Item::Digits),
     ("z", Item::Offset),
-    ("?z", Item::MaybeOffset),
     ("Z", Item::ZoneName),
     ("s", Item::Epoch),
     ("n t", Item::Blanks),

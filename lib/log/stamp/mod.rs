@@ -1,75 +1,55 @@
-//! The time stamps of log lines.
+//! The time stamps of log lines: a text that begins with one, in; the moment and the stamp's length, out.
+//!
+//! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is done where a stamp leaves
+//! something open.
 
-mod cursor;
-mod format;
+mod cursor; // the parts of a stamp
+mod fast; // stamps of the minute of a line before
+mod fields; // a stamp in its parts
+mod form; // all known forms
+mod format; // a form of one's own
+mod names; // months and days of the week in many languages
+mod order; // 03/30/2026 or 30/03/2026
+mod zones; // CEST and other names
 
-#[cfg(test)]
-mod tests;
-
-use bstr::ByteSlice;
 use chrono::{DateTime, Datelike, NaiveDate};
-use memchr::{memchr_iter, memrchr};
 
-use format::Fields;
+use fast::Recent;
+use fields::{Fields, Offset};
+use order::Order;
+use zones::Named;
+
 pub use format::StampFormat;
 use pipeban::time::{Time, Zone};
-
-/// The forms that stand at the beginning of a line. No text has two of them.
-const AT_START: [&str; 8] = [
-    "%b %e %T%.f",          // syslog, RFC 3164
-    "%Y-%m-%dT%T%.f%?z",    // RFC 3339 and 5424, ISO 8601
-    "%Y-%m-%d %T%.f%?z",    // the same with a blank
-    "%Y/%m/%d %T%.f",       // nginx's error log
-    "%a %b %e %T%.f %Y",    // Apache's error log, asctime(3)
-    "%a %Y-%m-%d %T%.f%?z", // journalctl -o short-full
-    "%b %e %Y %T%.f",       // network appliances
-    "%s%.f",                // seconds or less since 1970
-];
-/// Common Log Format, inside a line.
-const COMMON_LOG: &str = "[%d/%b/%Y:%T %z]";
-/// The kernel's audit log, inside a line.
-const AUDIT: &str = "msg=audit(%s%.f";
 
 const DAY: i64 = 86_400;
 /// Lines come in order but for this much, in seconds.
 const LATE: i64 = 300;
 
-/// Reads the time stamp of one line after another.
+/// Reads one stamp after another, of one log.
 ///
-/// Known are, at the line's beginning (in brackets, too, or after the priority of a syslog packet): syslog's
-/// `Mar 30 02:16:17`, RFC 3339 and 5424, ISO 8601 also with a blank, the error logs of nginx and Apache, seconds since
-/// 1970 (10 digits) and milli-, micro- and nanoseconds (13, 16, 19 digits); and inside the line the Common Log
-/// Format's `[30/Mar/2026:02:16:17 +0900]` and the kernel's `msg=audit(1774804577.123:45)`. A fraction may follow the
-/// seconds, after a point or a comma; what is finer than a microsecond is cut off.
+/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a comma; what is finer than a
+/// microsecond is cut off. Where a stamp leaves something open, these rules hold:
 ///
-/// - A stamp without a year is of the latest year in which it is not ahead of the clock by more than a day: so
-///   `Dec 31` read on New Year's Day is last year's, and `Feb 29` a leap year's.
-/// - A stamp without an offset is in the reader's zone. Where clocks were set back and showed a time twice, it is
-///   the first, unless that is more than five minutes before the line before. A time that was left out when clocks were
-///   set forward is read as if they had not been.
-/// - Second 60 is the first of the next minute.
-///
-/// In the Common Log Format the user's name stands before the stamp, and a remote party may have chosen it: so the stamp
-/// is the last before the quoted request.
+/// | open is | rule |
+/// | --- | --- |
+/// | the year | the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31` read on New Year's Day is last year's, `Feb 29` a leap year's |
+/// | the century | 1969 to 2068 |
+/// | day or month first | the month, but see `order.rs`: a day beyond 12 or a date ahead of the clock shows the other order, and so do such dates before it in the same log; with points the day is first |
+/// | the zone | the reader's own |
+/// | a zone's name | the reader's own zone, if it has that name; else a table of the usual meanings (`zones.rs`); a name that is not there is none, and the stamp is in the reader's zone |
+/// | which of two | a time that clocks showed twice is the first, unless that is more than five minutes before the line before |
+/// | a time left out | a time that clocks left out is read as if they had not been set |
+/// | second 60 | the first of the next minute |
 pub struct StampReader {
     zone: Zone,
-    forms: Forms,
+    order: Order,
     hour: Hour,
+    recent: Recent,
+    /// The zone named last, and its seconds east of UTC.
+    named: Option<(Named, i32)>,
     /// The last stamp, in seconds, if there was one.
     last: Option<i64>,
-    /// The clock, if it is not the system's.
-    now: Option<Time>,
-}
-
-enum Forms {
-    Known {
-        at_start: Vec<StampFormat>,
-        /// Which of them the last line had.
-        recent: usize,
-        common_log: StampFormat,
-        audit: StampFormat,
-    },
-    Own(StampFormat),
 }
 
 /// An hour on the clock, and what is known of it.
@@ -91,37 +71,84 @@ const NO_HOUR: Hour = Hour {
 };
 
 impl StampReader {
-    /// Stamps without an offset are in `zone`. With a format of one's own no other is looked for; it stands at the
-    /// line's beginning, or, if it begins with a fixed character, where that stands first and the format fits.
-    pub fn new(zone: Zone, format: Option<StampFormat>) -> Self {
-        let known = |text| StampFormat::parse(text).expect("a form that the tests have read");
-        let forms = match format {
-            Some(format) => Forms::Own(format),
-            None => Forms::Known {
-                at_start: AT_START.map(known).into(),
-                recent: 0,
-                common_log: known(COMMON_LOG),
-                audit: known(AUDIT),
-            },
-        };
+    /// Stamps that name no zone are in `zone`.
+    pub fn new(zone: Zone) -> Self {
         StampReader {
             zone,
-            forms,
+            order: Order::default(),
             hour: NO_HOUR,
+            recent: Recent::default(),
+            named: None,
             last: None,
-            now: None,
         }
     }
 
-    /// The time of a line, or `None` if it has no stamp.
-    pub fn read(&mut self, line: &[u8]) -> Option<Time> {
-        let fields = self.forms.read(line)?;
+    /// The clock by which years are told, in place of the system's.
+    #[cfg(test)]
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.order.now = Some(now);
+    }
+
+    /// Takes over what another reader knows of the log, but for what it has read already.
+    #[cfg(test)]
+    pub(crate) fn go_on_from(&mut self, other: &StampReader) {
+        self.last = other.last;
+        self.order = other.order.clone();
+    }
+
+    /// Begins another log, of which nothing is known; the zone is the same.
+    pub fn begin_log(&mut self) {
+        self.order.forget();
+        self.recent = Recent::default();
+        self.last = None;
+    }
+
+    /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does not follow it.
+    #[inline]
+    pub fn read(&mut self, text: &[u8]) -> Option<(Time, usize)> {
+        if let Some((time, length)) = self.recent.read(text) {
+            self.last = Some(time.0.div_euclid(1_000_000));
+            return Some((time, length));
+        }
+        let order = self.order.clone();
+        let (fields, length) = form::read(text, &mut self.order)?;
+        if self.order != order {
+            self.recent = Recent::default();
+        }
+        let time = self.time(&fields)?;
+        if fields.seconds_from_end.is_some() && fields.second < 60 && self.is_sure(&fields) {
+            let start = time.0.div_euclid(1_000_000) - i64::from(fields.second);
+            self.recent.remember(text, length, &fields, start);
+        }
+        Some((time, length))
+    }
+
+    /// Whether all seconds of the stamp's minute are as far ahead of UTC.
+    fn is_sure(&self, fields: &Fields) -> bool {
+        fields.offset.is_some() || self.hour.offset.is_some()
+    }
+
+    /// The length of the stamp that a text begins with. It is not remembered: such a text may be a remote party's.
+    pub fn length(text: &[u8]) -> Option<usize> {
+        let mut order = Order::default();
+        form::read(text, &mut order).map(|(_, length)| length)
+    }
+
+    /// The time of a stamp in a form of one's own, at the beginning of a text.
+    pub(crate) fn read_format(&mut self, format: &StampFormat, text: &[u8]) -> Option<Time> {
+        let fields = format.read(text)?;
+        self.time(&fields)
+    }
+
+    fn time(&mut self, fields: &Fields) -> Option<Time> {
         let seconds = match fields.epoch {
             Some(seconds) => seconds,
-            None => self.seconds(&fields)?,
+            None => self.seconds(fields)?,
         };
         self.last = Some(seconds);
-        Some(Time(seconds * 1_000_000 + i64::from(fields.micros)))
+        Some(Time(
+            seconds.checked_mul(1_000_000)? + i64::from(fields.micros),
+        ))
     }
 
     fn seconds(&mut self, fields: &Fields) -> Option<i64> {
@@ -130,10 +157,27 @@ impl StampReader {
             self.hour = self.look_up(key)?;
         }
         let clock = self.hour.start + i64::from(fields.minute * 60 + fields.second);
-        Some(match fields.offset.or(self.hour.offset) {
+        let offset = match fields.offset {
+            Some(Offset::East(offset)) => Some(offset),
+            Some(Offset::Named(named)) => Some(self.offset_of(named)),
+            None => self.hour.offset,
+        };
+        Some(match offset {
             Some(offset) => clock - i64::from(offset),
             None => self.one_of(self.zone.moments(clock)),
         })
+    }
+
+    fn offset_of(&mut self, named: Named) -> i32 {
+        match self.named {
+            Some((last, offset)) if last == named => offset,
+            _ => {
+                let own = self.zone.offset_named(named.name);
+                let offset = own.unwrap_or(named.offset);
+                self.named = Some((named, offset));
+                offset
+            }
+        }
     }
 
     fn look_up(&self, key: (Option<i32>, u32, u32, u32)) -> Option<Hour> {
@@ -148,7 +192,8 @@ impl StampReader {
         let start = match year {
             Some(year) => start(year)?,
             None => {
-                let latest = self.now.unwrap_or_else(Time::now).0 / 1_000_000 + DAY;
+                let now = self.order.now.unwrap_or_else(Time::now);
+                let latest = now.0 / 1_000_000 + DAY;
                 let clock = latest + i64::from(self.zone.offset_at(latest));
                 let this = DateTime::from_timestamp(clock, 0)?.year();
                 // Leap days are up to eight years apart.
@@ -169,73 +214,4 @@ impl StampReader {
             _ => first,
         }
     }
-}
-
-impl Forms {
-    fn read(&mut self, line: &[u8]) -> Option<Fields> {
-        match self {
-            Forms::Own(format) => match format.first_literal() {
-                None => format.read(line),
-                Some(first) => memchr_iter(first, line).find_map(|at| format.read(&line[at..])),
-            },
-            Forms::Known {
-                at_start,
-                recent,
-                common_log,
-                audit,
-            } => {
-                let text = beginning(line);
-                if let Some(fields) = at_start[*recent].read(text) {
-                    return Some(fields);
-                }
-                for (index, format) in at_start.iter().enumerate() {
-                    if format.begins(text)
-                        && let Some(fields) = format.read(text)
-                    {
-                        *recent = index;
-                        return Some(fields);
-                    }
-                }
-                if line.starts_with(b"type=") {
-                    return audit.read(&line[line.find("msg=audit(")?..]);
-                }
-                read_common_log(common_log, line)
-            }
-        }
-    }
-}
-
-/// What follows a bracket, or syslog's `<38>` and RFC 5424's `<38>1 `, at the line's beginning.
-fn beginning(line: &[u8]) -> &[u8] {
-    match line {
-        [b'[', rest @ ..] => rest,
-        [b'<', rest @ ..] => {
-            let digits = rest
-                .iter()
-                .take(3)
-                .take_while(|b| b.is_ascii_digit())
-                .count();
-            match rest[digits..].strip_prefix(b">") {
-                Some(rest) => rest.strip_prefix(b"1 ").unwrap_or(rest),
-                None => line,
-            }
-        }
-        _ => line,
-    }
-}
-
-/// The last stamp before the first quote that is not escaped; without a quote, the first.
-fn read_common_log(format: &StampFormat, line: &[u8]) -> Option<Fields> {
-    let escaped = |at: usize| at > 0 && line[at - 1] == b'\\';
-    let Some(quote) = memchr_iter(b'"', line).find(|at| !escaped(*at)) else {
-        return memchr_iter(b'[', line).find_map(|at| format.read(&line[at..]));
-    };
-    let mut before = &line[..quote];
-    while let Some(at) = memrchr(b'[', before) {
-        if let Some(fields) = format.read(&before[at..]) {
-            return Some(fields);
-        }
-        before = &before[..at];
-    }
-    None
 }

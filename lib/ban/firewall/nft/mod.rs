@@ -1,13 +1,15 @@
-//! The kernel's nf_tables, spoken to directly (linux/netfilter/nf_tables.h).
+//! The kernel's nf_tables, over netlink (linux/netfilter/nf_tables.h).
 //!
-//! One table of ours, `inet pipeban`. Its chain hooks in before connection tracking and routing, so that neither an
-//! earlier accept of open connections nor a forwarded port lets a packet past. For each family and prefix length in
-//! use it has a hash set with timeouts and a rule that drops what is in it: so overlapping networks keep times of
-//! their own, which an interval set gets wrong.
+//! All bans are in one table, `inet pipeban`. Its chain hooks in before connection tracking and
+//! routing, so neither a rule that accepts open connections nor a forwarded port lets a packet past
+//! it. For each family and prefix length in use there is a hash set with timeouts, and a rule that
+//! drops packets from the addresses in it: so overlapping networks keep times of their own, which
+//! an interval set gets wrong.
 
 mod elements;
-mod numbers;
+mod header;
 mod ruleset;
+mod set;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -17,35 +19,36 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::netlink::{Attributes, Request, Socket};
-use super::{Ban, Firewall};
-use elements::{Element, Set};
+use super::{Entry, Firewall};
+use elements::Element;
 use pipeban::address::Address;
+use set::Set;
 
-/// Elements a transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three times that fits a socket's usual
-/// send buffer.
+/// Elements per transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three such
+/// attributes fit a socket's usual send buffer.
 const STEP: usize = 1_500;
-/// So few are asked for one by one before they are banned.
+/// Up to this number, elements are looked up one by one before they are put in.
 const FEW: usize = 8;
 /// Two times left are the same if they differ by less: the kernel counts in ticks.
 const TICKS: Duration = Duration::from_millis(100);
-/// How often to begin again because somebody else changed the ruleset at the same moment.
+/// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
 
 pub(super) struct Nft {
     socket: Socket,
-    stands: Standing,
+    seen: Ruleset,
 }
 
-/// What of ours there is in the kernel, at a generation of its ruleset; generation 0 is none.
+/// Our part of the kernel's ruleset, as it was at a generation; generation 0 is none.
 #[derive(Default)]
-struct Standing {
+struct Ruleset {
     generation: u32,
     table: bool,
     chain: bool,
-    /// A chain that does nothing: where it stands, the bans are complete.
-    mark: bool,
+    /// The bans are complete.
+    restored: bool,
     sets: BTreeSet<Set>,
-    /// Those of the sets that have their rule.
+    /// The sets that have their rule.
     rules: BTreeSet<Set>,
 }
 
@@ -54,7 +57,7 @@ struct Standing {
 enum Put {
     /// Fails with EEXIST if it is there.
     New,
-    /// If it is there it may take the new time, or keep its own.
+    /// If it is there it takes the new time on newer kernels, and keeps its own on older ones.
     Over,
     /// In place of one that is there.
     Anew,
@@ -63,7 +66,7 @@ enum Put {
 impl Nft {
     pub(super) fn open() -> io::Result<Self> {
         let unsupported = |errno| match errno {
-            // The first is what the kernel answers to a subsystem that it does not have.
+            // A kernel without the subsystem answers EINVAL.
             Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => {
                 io::Error::new(ErrorKind::Unsupported, "the kernel has no nf_tables")
             }
@@ -71,7 +74,7 @@ impl Nft {
         };
         let mut nft = Nft {
             socket: Socket::open().map_err(unsupported)?,
-            stands: Standing::default(),
+            seen: Ruleset::default(),
         };
         nft.generation().map_err(unsupported)?;
         Ok(nft)
@@ -85,19 +88,19 @@ impl Nft {
         Ok(generation)
     }
 
-    fn look(&mut self) -> Result<Standing, Errno> {
-        let mut seen = Standing {
+    fn look(&mut self) -> Result<Ruleset, Errno> {
+        let mut seen = Ruleset {
             generation: self.generation()?,
-            ..Standing::default()
+            ..Ruleset::default()
         };
         let mut each = |kind, _, a: Attributes| match kind {
-            numbers::NEW_TABLE => seen.table = ruleset::is_awake(a),
-            numbers::NEW_CHAIN => {
+            header::NFT_MSG_NEWTABLE => seen.table = ruleset::is_awake(a),
+            header::NFT_MSG_NEWCHAIN => {
                 seen.chain |= ruleset::is_hooked(a);
-                seen.mark |= ruleset::is_mark(a);
+                seen.restored |= ruleset::is_restored(a);
             }
-            numbers::NEW_SET => seen.sets.extend(ruleset::set(a)),
-            numbers::NEW_RULE => seen.rules.extend(ruleset::dropped_by(a)),
+            header::NFT_MSG_NEWSET => seen.sets.extend(ruleset::set(a)),
+            header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
             _ => (),
         };
         for request in ruleset::get_all() {
@@ -109,13 +112,13 @@ impl Nft {
         Ok(seen)
     }
 
-    /// Makes sure that all of ours stands, and afterwards knows so at which generation.
-    fn stand(&mut self) -> Result<(), Errno> {
-        if self.stands.generation != 0 && self.generation()? == self.stands.generation {
+    /// Makes sure that table, chain and rules are in place, and notes at which generation.
+    fn put_in_place(&mut self) -> Result<(), Errno> {
+        if self.seen.generation != 0 && self.generation()? == self.seen.generation {
             return Ok(());
         }
         again(|| {
-            self.stands = Standing::default();
+            self.seen = Ruleset::default();
             let mut seen = self.look()?;
             let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
             if !(seen.table && seen.chain && ruleless.is_empty()) {
@@ -127,22 +130,22 @@ impl Nft {
                 self.socket.ask(&request, |_, _, _| ())?;
                 seen.generation = ruleset::next(seen.generation);
             }
-            self.stands = seen;
+            self.seen = seen;
             Ok(())
         })
     }
 
-    /// Sends what `body` appends as one transaction, on top of all that has to stand.
+    /// Sends the messages of `body` as one transaction; table, chain and rules are in place then.
     fn change(&mut self, body: impl Fn(&mut Request, &BTreeSet<Set>)) -> Result<(), Errno> {
         again(|| {
-            self.stand()?;
-            let sets = &self.stands.sets;
-            let request = ruleset::batch(self.stands.generation, |r| body(r, sets));
+            self.put_in_place()?;
+            let sets = &self.seen.sets;
+            let request = ruleset::batch(self.seen.generation, |r| body(r, sets));
             if request.is_empty() {
                 return Ok(());
             }
             self.socket.ask(&request, |_, _, _| ())?;
-            self.stands.generation = ruleset::next(self.stands.generation);
+            self.seen.generation = ruleset::next(self.seen.generation);
             Ok(())
         })
     }
@@ -150,8 +153,9 @@ impl Nft {
     /// Bans these in one transaction, whatever is there.
     fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
         if elements.len() <= FEW && self.hold(elements, |_, _| true)? {
-            // Newer kernels give an element another time where it stands. Deleting one cost 7 to 16 ms when the
-            // socket was closed, a transaction that failed 16 ms (kernel 6.18), probably an RCU grace period each.
+            // Newer kernels give an element another time without deleting it. To delete one cost 7
+            // to 16 ms when the socket was closed, a transaction that failed 16 ms (kernel 6.18),
+            // probably an RCU grace period each.
             self.put(elements, Put::Over)?;
             if self.hold(elements, takes_time)? {
                 return Ok(());
@@ -164,7 +168,7 @@ impl Nft {
         }
     }
 
-    /// Whether all of these are there, each with a time left, `None` for ever, that `fits` it.
+    /// Whether all of these are there, each with a time left that `fits` it; `None` is for ever.
     fn hold(
         &mut self,
         elements: &[Element],
@@ -195,32 +199,33 @@ impl Nft {
                     ruleset::put_rule(r, set);
                 }
                 if how == Put::Anew {
-                    // There is one before and after, whatever was there.
+                    // To delete a missing one would fail.
                     elements::put(r, group, false);
                     elements::delete(r, group);
                 }
                 elements::put(r, group, how == Put::New);
             }
         })?;
-        self.stands.sets.extend(elements.iter().map(|e| e.set));
+        self.seen.sets.extend(elements.iter().map(|e| e.set));
         Ok(())
     }
 }
 
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
-        self.stand().map_err(explain)?;
-        Ok(!self.stands.mark)
+        self.put_in_place().map_err(explain)?;
+        Ok(!self.seen.restored)
     }
 
     fn restored(&mut self) -> io::Result<()> {
-        self.change(|r, _| ruleset::put_mark(r)).map_err(explain)?;
-        self.stands.mark = true;
+        self.change(|r, _| ruleset::put_restored(r))
+            .map_err(explain)?;
+        self.seen.restored = true;
         Ok(())
     }
 
-    fn ban(&mut self, bans: &[Ban]) -> io::Result<()> {
-        let mut elements: Vec<Element> = bans.iter().rev().map(Element::from).collect();
+    fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
         // One transaction cannot hold an element twice; of several the last one given stays.
         elements.sort_by_key(|e| (e.set, e.address.ip()));
         elements.dedup_by_key(|e| e.address);
@@ -238,7 +243,7 @@ impl Firewall for Nft {
             self.change(|r, sets| {
                 for group in step.chunk_by(|a, b| a.set == b.set) {
                     if sets.contains(&group[0].set) {
-                        // Deleting one that is missing would fail and take all others with it.
+                        // To delete a missing one would fail, and the whole transaction with it.
                         elements::put(r, group, false);
                         elements::delete(r, group);
                     }
@@ -249,7 +254,7 @@ impl Firewall for Nft {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Ban>>> {
+    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
         let mut bans = Vec::new();
         again(|| {
             bans.clear();
@@ -276,7 +281,7 @@ impl Firewall for Nft {
             }
             let ruleless = seen.sets.difference(&seen.rules);
             found.extend(ruleless.map(|set| format!("no rule drops what is in the set {set}")));
-            if !seen.mark {
+            if !seen.restored {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
@@ -299,7 +304,7 @@ fn takes_time(element: &Element, left: Option<Duration>) -> bool {
     }
 }
 
-/// Does it again for as long as the ruleset changes under its hands.
+/// Repeats an attempt that failed because another process changed the ruleset meanwhile.
 fn again(mut attempt: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
     for _ in 0..ATTEMPTS {
         match attempt() {

@@ -1,20 +1,21 @@
-//! What in the live ruleset would let a packet from a banned address through, in plain words.
+//! Chains and rules of the live ruleset that would let a packet from a banned address through, in
+//! plain words.
 
 use std::collections::BTreeSet;
 
 use nix::errno::Errno;
 
-use super::numbers::*;
+use super::header::*;
 use super::ruleset::{expressions, verdict};
-use crate::firewall::netlink::{Attributes, DUMP, Request, Socket};
+use crate::firewall::netlink::{Attributes, NLM_F_DUMP, Request, Socket};
 
 /// Looks at all base chains and rules of the network namespace.
 pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
     let (mut chains, mut rules, mut shortcuts) = (Vec::new(), Vec::new(), Vec::new());
     for request in get_everything() {
         socket.ask(&request, |kind, family, a: Attributes| match kind {
-            NEW_CHAIN => chains.extend(Chain::read(family, a)),
-            NEW_RULE => rules.extend(Rule::read(family, a)),
+            NFT_MSG_NEWCHAIN => chains.extend(Chain::read(family, a)),
+            NFT_MSG_NEWRULE => rules.extend(Rule::read(family, a)),
             _ => shortcuts.extend(flow_table(family, a)),
         })?;
     }
@@ -28,7 +29,7 @@ pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
             let what = match (rule.accepts, rule.of_connections) {
                 (true, true) => "accepts packets of open connections",
                 (true, false) => "accepts packets",
-                // Where it leads, somebody else decides.
+                // Another chain then decides.
                 (false, _) if rule.leads_away && chain.is_ours => "leads packets away",
                 _ => continue,
             };
@@ -40,7 +41,7 @@ pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
     Ok(found.into_iter().collect())
 }
 
-/// A base chain of anybody's.
+/// A base chain of any table.
 pub(super) struct Chain {
     pub name: String,
     pub is_ours: bool,
@@ -51,36 +52,37 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
-        let hook = a.nested(CHAIN_HOOK);
-        let (table, chain) = (a.text(TABLE_NAME)?, a.text(CHAIN_NAME)?);
+        let hook = a.nested(NFTA_CHAIN_HOOK);
+        let (table, chain) = (a.text(NFTA_CHAIN_TABLE)?, a.text(NFTA_CHAIN_NAME)?);
         Some(Chain {
             name: full_name(family, table, chain),
-            is_ours: (family, table, chain) == (INET, TABLE, CHAIN),
+            is_ours: (family, table, chain) == (NFPROTO_INET, TABLE, CHAIN),
             family,
-            hook: hook.u32(HOOK_NUMBER)?,
-            priority: hook.u32(HOOK_PRIORITY)? as i32,
+            hook: hook.u32(NFTA_HOOK_HOOKNUM)?,
+            priority: hook.u32(NFTA_HOOK_PRIORITY)? as i32,
         })
     }
 
     /// Whether incoming packets meet this chain before ours.
     pub(super) fn is_before_ours(&self) -> bool {
         match self.family {
-            INET | IPV4 | IPV6 => {
-                self.hook == INGRESS || self.hook == PREROUTING && self.priority < PRIORITY_RAW
+            NFPROTO_INET | NFPROTO_IPV4 | NFPROTO_IPV6 => {
+                self.hook == NF_INET_INGRESS
+                    || self.hook == NF_INET_PRE_ROUTING && self.priority < NF_IP_PRI_RAW
             }
-            NETDEV => self.hook == PREROUTING,
+            NFPROTO_NETDEV => self.hook == NF_NETDEV_INGRESS,
             _ => false,
         }
     }
 }
 
-/// A rule of anybody's.
+/// A rule of any table.
 pub(super) struct Rule {
     pub chain: String,
     pub accepts: bool,
     /// It returns, or jumps elsewhere.
     pub leads_away: bool,
-    /// It asks for the state of a connection.
+    /// It looks at the state of the connection.
     pub of_connections: bool,
 }
 
@@ -88,9 +90,9 @@ impl Rule {
     pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
         let verdict = verdict(a);
         Some(Rule {
-            chain: full_name(family, a.text(TABLE_NAME)?, a.text(RULE_CHAIN)?),
-            accepts: verdict == Some(ACCEPT),
-            // All verdicts that only nf_tables has are negative numbers.
+            chain: full_name(family, a.text(NFTA_RULE_TABLE)?, a.text(NFTA_RULE_CHAIN)?),
+            accepts: verdict == Some(NF_ACCEPT),
+            // All verdicts that only nf_tables has are negative header.
             leads_away: verdict.is_some_and(|v| (v as i32) < 0),
             of_connections: expressions(a).any(|(name, _)| name == "ct"),
         })
@@ -101,28 +103,28 @@ impl Rule {
 pub(super) fn flow_table(family: u8, a: Attributes) -> Option<String> {
     Some(full_name(
         family,
-        a.text(TABLE_NAME)?,
-        a.text(FLOW_TABLE_NAME)?,
+        a.text(NFTA_FLOWTABLE_TABLE)?,
+        a.text(NFTA_FLOWTABLE_NAME)?,
     ))
 }
 
 fn full_name(family: u8, table: &str, name: &str) -> String {
     let family = match family {
-        INET => "inet",
-        IPV4 => "ip",
-        IPV6 => "ip6",
-        NETDEV => "netdev",
-        BRIDGE => "bridge",
+        NFPROTO_INET => "inet",
+        NFPROTO_IPV4 => "ip",
+        NFPROTO_IPV6 => "ip6",
+        NFPROTO_NETDEV => "netdev",
+        NFPROTO_BRIDGE => "bridge",
         _ => "other",
     };
     format!("{family} {table} {name}")
 }
 
-/// Asks for all chains, rules and flow tables of everybody.
+/// Asks for all chains, rules and flow tables.
 pub(super) fn get_everything() -> [Request; 3] {
-    [GET_CHAIN, GET_RULE, GET_FLOW_TABLE].map(|kind| {
+    [NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETFLOWTABLE].map(|kind| {
         let mut r = Request::default();
-        r.message(kind, DUMP, 0, |_| ());
+        r.message(kind, NLM_F_DUMP, 0, |_| ());
         r
     })
 }

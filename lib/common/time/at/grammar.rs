@@ -12,7 +12,7 @@ pub(super) struct Spec {
     pub utc: bool,
     /// Without a day it is today, or tomorrow if the time of day is past.
     pub day: Option<Day>,
-    /// What to add, in this order.
+    /// The durations to add, in this order.
     pub steps: Vec<(i64, Unit)>,
 }
 

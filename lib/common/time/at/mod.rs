@@ -6,34 +6,46 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
-use super::{Time, Zone, parse_duration};
+use super::duration::parse_duration;
+use super::moment::Time;
+use super::zone::Zone;
 use grammar::{Day, Spec};
 use words::Unit;
 
-const MINUTE: i64 = 60_000_000; // in Time's microseconds
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Reads a moment from `now` on, in the local time zone.
 ///
-/// The language is that of Debian's at(1) 3.2.5, in full: `now+1hour`, `16:00`, `4pm tomorrow`, `noon next week`,
-/// `teatime - 5 minutes`, `10am Jul 31`, `1800 24.12.2026`, `9:00 UTC + 2 days`. As there, case and blanks do not
-/// matter, a time of day that is past means tomorrow's, `Jul 31` that is past means next year's, a date without a
-/// time of day takes now's, and `Feb 30` counts on into March. To this come, where at(1) reads nothing:
+/// The language is that of Debian's at(1) 3.2.5, in full: `now+1hour`, `16:00`, `4pm tomorrow`,
+/// `noon next week`, `teatime - 5 minutes`, `10am Jul 31`, `1800 24.12.2026`, `9:00 UTC + 2 days`.
+/// As in at(1):
+///
+/// - case and blanks do not matter;
+/// - a time of day that is past means tomorrow's, and `Jul 31` that is past means next year's;
+/// - a date without a time of day takes the present one;
+/// - `Feb 30` counts on into March.
+///
+/// This function also reads forms that at(1) refuses:
 ///
 /// - a date before the time: `2026-12-24 18:00`, `tomorrow noon`;
-/// - a duration from now: `90` (seconds), `10m`, `1h30m`; so `1800` is six in the evening, as in at(1), but `3600` and
-///   `1800s` are durations;
-/// - RFC 3339, as the tools themselves print: `2026-12-24T18:00:00+09:00`.
+/// - a duration from now: `90` (seconds), `10m`, `1h30m`; so `1800` is six in the evening, as in
+///   at(1), but `3600` and `1800s` are durations;
+/// - RFC 3339, as the tools print it: `2026-12-24T18:00:00+09:00`.
 ///
-/// It differs from at(1) where that is not what was asked for:
+/// It differs from at(1) where at's answer surprises:
 ///
-/// - at cuts to the minute; here `now + 1 minute` is 60 s from now, and a time of day is at second 0;
-/// - hours and minutes are added as they pass, also when clocks are set in between (at's `now + 1 hour` may then be
-///   now); days, weeks, months and years are added on the calendar;
-/// - a time of day left out when clocks are set forward is that much later; one that is shown twice is the first;
+/// - at cuts to the minute; here `now + 1 minute` is 60 s from now, and a time of day is at
+///   second 0;
+/// - hours and minutes are added as they pass, even if clocks are set in between (at's
+///   `now + 1 hour` may then be now); days, weeks, months and years are added on the calendar;
+/// - a time of day that clocks leave out when they are set forward is that much later; of one that
+///   they show twice, the first is meant;
 /// - `16:00 UTC` is the next 16:00 in UTC, where at looks at the local clock and may refuse it;
-/// - what `-` moves into the past is refused, where at takes next year's.
+/// - a time that `-` moves into the past is refused, where at takes next year's.
 ///
 /// The error is a phrase for a usage message; a moment in the past is one.
 pub fn parse_at(text: &str, now: Time) -> Result<Time, String> {
@@ -53,20 +65,15 @@ pub fn parse_at_in(zone: &Zone, text: &str, now: Time) -> Result<Time, String> {
             "not a time such as 16:00, now+1hour or 10am Jul 31: \"{text}\""
         ));
     };
-    if when < minute_of(now) {
+    if when < now.floor(MINUTE) {
         return Err(format!("in the past: \"{text}\" is {when}"));
     }
     Ok(when.max(now))
 }
 
-/// The beginning of the minute, which at(1) still calls now.
-fn minute_of(now: Time) -> Time {
-    Time(now.0 - now.0.rem_euclid(MINUTE))
-}
-
 /// The moment meant; `None` if it is after the year 9999.
 fn moment(spec: &Spec, zone: &Zone, now: Time) -> Option<Time> {
-    let seconds = now.0.div_euclid(1_000_000);
+    let seconds = now.secs();
     let local =
         DateTime::from_timestamp(seconds + i64::from(zone.offset_at(seconds)), 0)?.naive_utc();
     let today = local.date();
@@ -115,12 +122,17 @@ fn on_date(spec: &Spec, date: NaiveDate, time: NaiveTime, zone: &Zone, now: Time
         }
     }
     let zone = if spec.utc { &Zone::UTC } else { zone };
-    let mut when = on_clock(clock, zone, now)?.0;
+    let mut when = on_clock(clock, zone, now)?;
     if spec.minutes.is_none() {
-        when += now.0.rem_euclid(1_000_000);
+        when = when + Duration::from_micros(now.subsec_micros().unsigned_abs());
     }
-    let when = when.checked_add(passing.checked_mul(MINUTE)?)?;
-    (when < END_OF_9999).then_some(Time(when))
+    let ahead = Duration::from_secs(passing.unsigned_abs().checked_mul(60)?);
+    let when = if passing < 0 {
+        when - ahead
+    } else {
+        when + ahead
+    };
+    (when < END_OF_9999).then_some(when)
 }
 
 /// A date of the calendar; days beyond the month's end count on into the next month.
@@ -128,7 +140,8 @@ fn date(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, 1)?.checked_add_days(Days::new(u64::from(day) - 1))
 }
 
-/// The same day so many months later or earlier, counting on like [`date`] where there is none.
+/// The same day some months later, or earlier if negative; like [`date`] where the month has no
+/// such day.
 fn add_months(clock: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {
     let months = (i64::from(clock.year()) * 12 + i64::from(clock.month0())).checked_add(months)?;
     let year = i32::try_from(months.div_euclid(12)).ok()?;
@@ -136,13 +149,14 @@ fn add_months(clock: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {
     Some(date(year, month, clock.day())?.and_time(clock.time()))
 }
 
-const END_OF_9999: i64 = 253_402_300_800_000_000;
+const END_OF_9999: Time = Time::from_secs(253_402_300_800);
 
-/// The first moment at which clocks show this and that is not past, if there are two.
+/// The moment at which clocks show `clock`; of two, the first that is not past.
 fn on_clock(clock: NaiveDateTime, zone: &Zone, now: Time) -> Option<Time> {
     let (first, last) = zone.moments(clock.and_utc().timestamp());
     let first = Time::from_secs(first);
-    Some(if first < minute_of(now) {
+    // The minute that has begun still counts as now.
+    Some(if first < now.floor(MINUTE) {
         Time::from_secs(last)
     } else {
         first

@@ -12,7 +12,7 @@ fn time(text: &str) -> Time {
     )
 }
 
-/// What each TIME means in `zone` at `now`; an empty moment is an error.
+/// The meaning of each TIME in `zone` at `now`; an empty moment is an error.
 fn check(zone: &Zone, now: &str, rows: &[(&str, &str)]) {
     for (text, when) in rows {
         let read = parse_at_in(zone, text, time(now));

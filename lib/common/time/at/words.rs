@@ -2,7 +2,7 @@
 
 use chrono::Weekday;
 
-/// What a number can count, in the largest unit of which it is always the same multiple.
+/// A unit that a number can count: each is a multiple of minutes, days or months.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
     Minutes(i64),
@@ -30,7 +30,7 @@ pub(super) enum Word {
     Unit(Unit),
     /// `24.12.2026` or `2026-12-24`: year, month and day.
     Date(i32, u32, u32),
-    /// A number, and how many digits it has.
+    /// A number, and the number of its digits.
     Number(i64, usize),
     /// One of `+ - / ,`.
     Sign(u8),
@@ -93,7 +93,7 @@ const NAMES: [(&str, Word); 54] = [
     ("year", Word::Unit(Unit::Months(12))),
 ];
 
-/// All words of `text`; `None` if something in it is none.
+/// All words of `text`; `None` if some part of it is no word.
 pub(super) fn split(text: &str) -> Option<Vec<Word>> {
     let lower = text.to_ascii_lowercase();
     let mut rest = lower.as_bytes().trim_ascii_start();
@@ -155,7 +155,7 @@ fn number(text: &[u8]) -> Option<(Word, usize)> {
     digits(text).map(|(value, length)| (Word::Number(value, length), length))
 }
 
-/// The number with which `text` begins, and how many digits it has; `None` too if it is beyond 18 of them.
+/// The number with which `text` begins, and its digits; `None` too if it has more than 18.
 fn digits(text: &[u8]) -> Option<(i64, usize)> {
     let length = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let value = |value, digit: &u8| value * 10 + i64::from(digit - b'0');

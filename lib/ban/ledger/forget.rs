@@ -1,0 +1,59 @@
+//! Forgets ended bans, a few at a time.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use pipeban::time::Time;
+
+/// An ended ban is kept for this time.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+/// The greatest number of ended bans kept among the last bans of their address, and likewise among
+/// the earlier ones.
+const REMEMBERED: i64 = 500_000;
+/// Old bans are looked at after each series of this number of changes.
+const FORGET_EVERY: i64 = 1_000;
+/// The number of bans that are looked at together.
+const FORGET_AMONG: i64 = 10_000;
+
+/// Removes the note that a firewall has to lift a ban.
+pub(super) fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM later WHERE ban = ?")?;
+    delete.execute([id]).map(drop)
+}
+
+/// Forgets some, if the last change had the number `last` and it is time after so many `changes`.
+pub(super) fn forget_some(
+    db: &Connection,
+    changes: i64,
+    last: i64,
+    now: Time,
+) -> rusqlite::Result<()> {
+    if last / FORGET_EVERY == (last - changes) / FORGET_EVERY {
+        return Ok(());
+    }
+    forget(db, last, now)
+}
+
+/// Removes bans that ended long ago, and the oldest ended bans if there are too many: among the
+/// oldest past bans, and in a stretch of the last bans, another one each time, so that no run has
+/// to look at all of them.
+fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
+    let long_ago = (now - RETENTION).0;
+    db.prepare_cached(
+        "DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT ?3)
+         AND (ends < ?1 OR id <= (SELECT max(id) FROM past) - ?2)",
+    )?
+    .execute([long_ago, REMEMBERED, FORGET_AMONG])?;
+    // A multiplicative hash: in time all stretches have their turn.
+    let start = (last / FORGET_EVERY)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64)
+        .rem_euclid(last);
+    db.prepare_cached(
+        "DELETE FROM ban WHERE id BETWEEN ?1 AND ?1 + ?2 AND id < ?3
+         AND (ends < ?4 OR ends <= ?5 AND id <= ?3 - ?6)
+         AND id NOT IN (SELECT ban FROM later)",
+    )?
+    .execute([start, FORGET_AMONG, last, long_ago, now.0, REMEMBERED])?;
+    Ok(())
+}

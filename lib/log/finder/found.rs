@@ -1,0 +1,46 @@
+//! An address that was found in a text.
+
+use std::ops::Range;
+
+use pipeban::address::Address;
+
+/// An address and its place in the text that was searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The address.
+    pub address: Address,
+    /// Its bytes in the text: without brackets, port or zone, with the prefix length of a network.
+    pub range: Range<usize>,
+    /// The beginning of its canonical text, which ends where `range` does; `None` where the text is
+    /// not canonical.
+    pub(super) canonical: Option<usize>,
+}
+
+impl Found {
+    /// An address that another module found.
+    pub fn new(address: Address, range: Range<usize>) -> Self {
+        Found {
+            address,
+            range,
+            canonical: None,
+        }
+    }
+
+    /// Appends the address, which was found in `text`, to `out` in canonical form.
+    #[inline]
+    pub fn write(&self, text: &[u8], out: &mut Vec<u8>) {
+        let Some(start) = self.canonical else {
+            return self.address.write(out);
+        };
+        let length = self.range.end - start;
+        match text[start..].first_chunk::<16>() {
+            // A copy of a fixed length, then cut, is faster than one of any length.
+            Some(bytes) if length <= 16 => {
+                let end = out.len() + length;
+                out.extend_from_slice(bytes);
+                out.truncate(end);
+            }
+            _ => out.extend_from_slice(&text[start..self.range.end]),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The carrier of a line: how it came here, and in what it was wrapped.
+//!
+//! What is wrapped around a line is taken off from the outside inwards, each of these once:
+//!
+//! | carrier | rule |
+//! | --- | --- |
+//! | BOM, NULs, colours | skipped where a carrier or a head may begin |
+//! | `file<TAB>`, `file:` | `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`, or a word before a stamp. The first line of an input that has one, or has a stamp without one, decides for all of it |
+//! | compose | `app-1  \| `: a name of letters, digits, `.`, `_` and `-`, padded by blanks |
+//! | docker json-file | a whole object of JSON with `log` first, and `stream` or `time` |
+//! | CRI | an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P` |
+//! | journal | a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR` |
+//! | logfmt | nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg` only once |
+//! | octet count | RFC 6587's number before `<38>` |
+//!
+//! An object in which a key that is read here stands twice is no carrier.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::json::{Members, Value, unescape};
+use super::pairs::Pairs;
+use super::place;
+use crate::stamp::StampReader;
+use pipeban::time::Time;
+
+/// The place of a line's text: in the line as it was read, or in what was unescaped from it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Text {
+    Verbatim(Range<usize>),
+    Unescaped,
+}
+
+/// What a carrier says of its text.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub time: Option<Time>,
+    /// Which of a container's two streams, and whether the text is a piece whose rest follows.
+    pub piece: Option<(usize, bool)>,
+    /// A journal entry's, by where they stand in the line.
+    pub entry: Option<Entry>,
+}
+
+/// Who wrote a journal entry.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    pub host: Option<Range<usize>>,
+    pub program: Option<Range<usize>>,
+    pub pid: Option<Range<usize>>,
+}
+
+/// Where a text goes on behind a BOM, NULs and colours (ECMA-48 control sequences).
+pub(super) fn skip_junk(text: &[u8], mut at: usize) -> usize {
+    loop {
+        match text[at..] {
+            [0, ..] => at += 1,
+            [0xef, 0xbb, 0xbf, ..] => at += 3,
+            [0x1b, b'[', ref rest @ ..] => {
+                let parameter = |b: &&u8| (0x20..0x40).contains(*b);
+                let length = rest.iter().take(16).take_while(parameter).count();
+                match rest.get(length) {
+                    Some(b'@'..=b'~') => at += length + 3,
+                    _ => return at,
+                }
+            }
+            _ => return at,
+        }
+    }
+}
+
+/// A longer name is not looked for, in bytes.
+const LONGEST: usize = 4096;
+
+/// The name of the file before a line, and where the line goes on.
+pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
+    let near = &text[at..text.len().min(at + LONGEST)];
+    let path = near.starts_with(b"/") || near.starts_with(b"./") || near.starts_with(b"../");
+    let end = near.iter().position(|b| match b {
+        b'\t' | b':' => true,
+        b' ' => !path,
+        _ => *b < b' ',
+    })?;
+    // A path may have colons and blanks in it where a TAB ends it.
+    let tab = memchr(b'\t', near).filter(|tab| path || *tab == end);
+    let end = tab.unwrap_or(end);
+    let goes_on = at + end + 1;
+    let ended = end > 0 && matches!(near[end], b'\t' | b':') && text.len() > goes_on;
+    let spaced = near[end] == b':' && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
+    let number = near[..end].iter().all(|b| b.is_ascii_digit());
+    let name = path || !near[..end].iter().any(|b| b"\"{}[]()<>=|,;".contains(b));
+    (ended && !spaced && !number && name).then_some((at..at + end, goes_on))
+}
+
+/// Where a text goes on behind a number and a colon, as `grep -n` writes it before a line.
+pub(super) fn number(text: &[u8], at: usize) -> Option<usize> {
+    let digits = text[at..]
+        .iter()
+        .take(9)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    (digits > 0 && text.get(at + digits) == Some(&b':')).then_some(at + digits + 1)
+}
+
+/// Whether a file's name before a line is sure to be one, whatever follows.
+pub(super) fn is_path(name: &[u8]) -> bool {
+    name.starts_with(b"/") || name.starts_with(b"./") || name.starts_with(b"../")
+}
+
+/// Where a line goes on behind `app-1  | `.
+pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
+    let name = |b: &&u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    let length = text[at..].iter().take(128).take_while(name).count();
+    let mut bar = at + length;
+    while let Some(b' ') = text.get(bar) {
+        bar += 1;
+    }
+    let bar = skip_junk(text, bar);
+    if length == 0 || bar == at + length || text.get(bar) != Some(&b'|') {
+        return None;
+    }
+    let end = skip_junk(text, bar + 1);
+    (text.get(end) == Some(&b' ')).then(|| skip_junk(text, end + 1))
+}
+
+/// Where a message goes on behind its octet count.
+pub(super) fn octets(text: &[u8], at: usize) -> Option<usize> {
+    let digits = text[at..]
+        .iter()
+        .take(8)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let end = at + digits;
+    ((1..8).contains(&digits) && text[end..].starts_with(b" <")).then_some(end + 1)
+}
+
+/// The stream and the piece of a CRI line whose stamp ends at `end`, and where its text begins.
+pub(super) fn cri(text: &[u8], end: usize) -> Option<(usize, (usize, bool))> {
+    let rest = text.get(end..)?;
+    let stream = usize::from(rest.starts_with(b" stderr "));
+    if stream == 0 && !rest.starts_with(b" stdout ") {
+        return None;
+    }
+    match rest[8..] {
+        [tag @ (b'F' | b'P'), b' ', ..] => Some((end + 10, (stream, tag == b'P'))),
+        [tag @ (b'F' | b'P')] => Some((end + 9, (stream, tag == b'P'))),
+        _ => None,
+    }
+}
+
+/// Takes a line out of an object of JSON, if the object is a carrier; an escaped one is put into `out`.
+pub(super) fn object(
+    line: &[u8],
+    at: usize,
+    stamps: &mut StampReader,
+    out: &mut Vec<u8>,
+) -> Option<(Text, Said)> {
+    match line[at..] {
+        [b'{', b'"', b'l', b'o', b'g', b'"', ..] => docker(line, at, stamps, out),
+        [b'{', b'"', b'_' | b'A'..=b'Z', ..] => journal(line, at, stamps, out),
+        [b'{', b' ', ..] => docker(line, at, stamps, out),
+        _ => None,
+    }
+}
+
+fn docker(
+    line: &[u8],
+    at: usize,
+    stamps: &mut StampReader,
+    out: &mut Vec<u8>,
+) -> Option<(Text, Said)> {
+    let mut members = Members::new(line, at)?;
+    let (key, Value::Text(log, escaped)) = members.next()? else {
+        return None;
+    };
+    if line[key] != *b"log" {
+        return None;
+    }
+    let (mut stream, mut time) = (None, None);
+    for (key, value) in &mut members {
+        match (&line[key], value) {
+            (b"log", _) => return None,
+            (b"stream", Value::Text(range, false)) if stream.is_none() => {
+                stream = Some(usize::from(line[range] == *b"stderr"));
+            }
+            (b"time", value) if time.is_none() => {
+                time = Some(place::of_value(line, &value, stamps))
+            }
+            (b"stream" | b"time", _) => return None,
+            _ => {}
+        }
+    }
+    if !members.is_whole() || (stream.is_none() && time.is_none()) {
+        return None;
+    }
+    let raw = &line[log.clone()];
+    let ended = raw.strip_suffix(b"\\n");
+    let plain = ended.unwrap_or(raw);
+    let cut = ended.is_none();
+    let text = if !escaped || memchr(b'\\', plain).is_none() {
+        Text::Verbatim(log.start..log.start + plain.len())
+    } else {
+        unescape(raw, out);
+        // A terminal's lines end with both.
+        let length = out.len() - usize::from(out.ends_with(b"\n"));
+        out.truncate(length);
+        let length = out.len() - usize::from(out.ends_with(b"\r"));
+        out.truncate(length);
+        Text::Unescaped
+    };
+    let piece = Some((stream.unwrap_or(0), cut));
+    let said = Said {
+        time: time.flatten(),
+        piece,
+        entry: None,
+    };
+    Some((text, said))
+}
+
+fn journal(
+    line: &[u8],
+    at: usize,
+    stamps: &mut StampReader,
+    out: &mut Vec<u8>,
+) -> Option<(Text, Said)> {
+    let mut members = Members::new(line, at)?;
+    let mut found: [Option<Value>; 8] = [const { None }; 8];
+    for (key, value) in &mut members {
+        let number = match &line[key] {
+            b"MESSAGE" => 0,
+            b"__REALTIME_TIMESTAMP" => 1,
+            b"__CURSOR" => 2,
+            b"_HOSTNAME" => 3,
+            b"SYSLOG_IDENTIFIER" => 4,
+            b"_COMM" => 5,
+            b"_PID" => 6,
+            b"SYSLOG_PID" => 7,
+            _ => continue,
+        };
+        if found[number].replace(value).is_some() {
+            return None;
+        }
+    }
+    let [
+        message,
+        time,
+        cursor,
+        host,
+        identifier,
+        command,
+        pid,
+        syslog_pid,
+    ] = found;
+    if !members.is_whole() || (time.is_none() && cursor.is_none()) {
+        return None;
+    }
+    let text = match message? {
+        Value::Text(range, false) => Text::Verbatim(range),
+        Value::Text(range, true) => {
+            unescape(&line[range], out);
+            Text::Unescaped
+        }
+        Value::Other(range) => array(line, range, out)?,
+    };
+    let name = |value: Option<Value>| match value? {
+        Value::Text(range, _) => Some(range).filter(|r| !r.is_empty()),
+        // A field that an entry has several times.
+        Value::Other(range) => {
+            let inside = line[range.clone()].strip_prefix(b"[\"")?;
+            let end = memchr(b'"', inside)?;
+            Some(range.start + 2..range.start + 2 + end)
+        }
+    };
+    let program = name(identifier).or_else(|| name(command));
+    let pid = name(pid).or_else(|| name(syslog_pid));
+    let entry = Some(Entry {
+        host: name(host),
+        program,
+        pid,
+    });
+    let time = time.and_then(|value| place::of_value(line, &value, stamps));
+    Some((
+        text,
+        Said {
+            time,
+            piece: None,
+            entry,
+        },
+    ))
+}
+
+/// A message of bytes that are no UTF-8 is an array of numbers; one that an entry has several times, one of strings.
+fn array(line: &[u8], range: Range<usize>, out: &mut Vec<u8>) -> Option<Text> {
+    let inside = line[range].strip_prefix(b"[")?.strip_suffix(b"]")?;
+    if inside.trim_ascii_start().starts_with(b"\"") {
+        // The first one, as an object's only member.
+        let object = [b"{\"\":".as_slice(), inside.split_last()?.1, b"\"}"].concat();
+        let (_, Value::Text(text, _)) = Members::new(&object, 0)?.next()? else {
+            return None;
+        };
+        unescape(&object[text], out);
+        return Some(Text::Unescaped);
+    }
+    for number in inside.split(|b| *b == b',') {
+        let number = std::str::from_utf8(number.trim_ascii()).ok()?;
+        out.push(number.parse().ok()?);
+    }
+    Some(Text::Unescaped)
+}
+
+/// Takes a line out of `msg`, the last of a line's pairs.
+pub(super) fn logfmt(
+    line: &[u8],
+    at: usize,
+    stamps: &mut StampReader,
+    out: &mut Vec<u8>,
+) -> Option<(Text, Said)> {
+    let text = &line[at..];
+    let mut pairs = Pairs::new(text);
+    let (mut message, mut timed) = (None, false);
+    for pair in &mut pairs {
+        if message.is_some() {
+            return None;
+        }
+        match &text[pair.key.clone()] {
+            b"msg" => message = Some(pair),
+            b"ts" | b"time" | b"t" | b"timestamp" => timed = true,
+            _ => {}
+        }
+    }
+    let message = message.filter(|_| timed && pairs.is_whole())?;
+    let value = at + message.value.start..at + message.value.end;
+    let time = place::find(text, stamps);
+    let said = Said {
+        time,
+        ..Said::default()
+    };
+    if message.quoted && memchr(b'\\', &line[value.clone()]).is_some() {
+        unescape(&line[value], out);
+        return Some((Text::Unescaped, said));
+    }
+    Some((Text::Verbatim(value), said))
+}

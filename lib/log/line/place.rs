@@ -1,0 +1,190 @@
+//! A stamp that does not stand at the beginning of a line.
+//!
+//! It is looked for only where a service writes it before anything that a remote party chooses, or where such text can't be
+//! taken for it:
+//!
+//! | form | rule |
+//! | --- | --- |
+//! | an object of JSON | the first of the usual keys whose value is a stamp |
+//! | `key=value` pairs from the beginning on | the same; also `date=2026-03-30 time=02:16:17` |
+//! | `type=USER_AUTH msg=audit(…)` | the kernel's stamp of the record |
+//! | one word, and up to three groups in brackets | the stamp behind them: `INFO …`, `[GIN] …`, `[pid 42] […]`; one word alone only before a date |
+//! | Common Log Format | behind the first word, else the last one before the first quote that is not escaped: a user's name stands before it. Without a quote, the first |
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use super::head;
+use super::json::{Members, Value};
+use super::pairs::Pairs;
+use crate::stamp::StampReader;
+use pipeban::time::Time;
+
+/// Keys under which services write the time.
+const KEYS: [&str; 20] = [
+    "time",
+    "ts",
+    "t",
+    "@timestamp",
+    "timestamp",
+    "datetime",
+    "date",
+    "asctime",
+    "@t",
+    "when",
+    "eventTime",
+    "event_time",
+    "time_iso8601",
+    "time_local",
+    "msec",
+    "StartUTC",
+    "logged_at",
+    "log_time",
+    "Timestamp",
+    "__REALTIME_TIMESTAMP",
+];
+
+/// The stamp inside a text that does not begin with one.
+pub(super) fn find(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    match text.first()? {
+        b'{' => in_object(text, stamps),
+        b'[' | b'(' => behind_words(text, stamps).or_else(|| common_log(text, stamps)),
+        _ => {
+            let end = text.iter().take(256).position(|b| b" \t=".contains(b))?;
+            if text[end] == b'=' {
+                return in_pairs(text, stamps);
+            }
+            behind_words(text, stamps).or_else(|| common_log(text, stamps))
+        }
+    }
+}
+
+fn is_key(key: &[u8]) -> bool {
+    KEYS.iter().any(|known| known.as_bytes() == key)
+}
+
+fn in_object(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    let mut members = Members::new(text, 0)?;
+    members.find_map(|(key, value)| match is_key(&text[key]) {
+        true => of_value(text, &value, stamps),
+        false => None,
+    })
+}
+
+/// The time that a value of JSON is; MongoDB wraps it into an object.
+pub(super) fn of_value(text: &[u8], value: &Value, stamps: &mut StampReader) -> Option<Time> {
+    match value {
+        Value::Text(range, false) => stamps.read(&text[range.clone()]).map(|(time, _)| time),
+        Value::Text(_, true) => None,
+        Value::Other(range) if text[range.start] == b'{' => {
+            let (key, value) = Members::new(&text[..range.end], range.start)?.next()?;
+            match value {
+                Value::Text(..) if text[key.clone()] == *b"$date" => of_value(text, &value, stamps),
+                _ => None,
+            }
+        }
+        Value::Other(range) => stamps.read(&text[range.clone()]).map(|(time, _)| time),
+    }
+}
+
+fn in_pairs(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    let mut date: Option<&[u8]> = None;
+    for pair in Pairs::new(text).take(64) {
+        let (key, value) = (&text[pair.key], &text[pair.value]);
+        if key == b"msg" && !pair.quoted && value.starts_with(b"audit(") {
+            return stamps.read(value).map(|(time, _)| time);
+        }
+        if key == b"time"
+            && let Some(date) = date
+        {
+            return in_two(date, value, stamps);
+        }
+        if is_key(key) {
+            if let Some((time, _)) = stamps.read(value) {
+                return Some(time);
+            }
+            date = Some(value).filter(|_| key == b"date");
+        }
+    }
+    None
+}
+
+/// Date and clock under keys of their own, as Fortinet writes them.
+fn in_two(date: &[u8], clock: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    let mut stamp = [b' '; 48];
+    let end = date.len() + 1 + clock.len();
+    stamp.get_mut(..date.len())?.copy_from_slice(date);
+    stamp.get_mut(date.len() + 1..end)?.copy_from_slice(clock);
+    stamps.read(&stamp[..end]).map(|(time, _)| time)
+}
+
+fn behind_words(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    let (mut at, mut words) = (0, 0);
+    for _ in 0..4 {
+        match *text.get(at)? {
+            b'[' => {
+                let inside = &text[at + 1..text.len().min(at + 65)];
+                at += 2 + memchr(b']', inside)?;
+            }
+            _ if words == 1 => return None,
+            _ => {
+                let word = |b: &&u8| b.is_ascii_alphanumeric() || b"._:-/".contains(b);
+                let length = text[at..].iter().take(65).take_while(word).count();
+                at += length;
+                words += 1;
+                if length == 0 || !matches!(text.get(at), Some(b' ' | b'\t' | b'[')) {
+                    return None;
+                }
+            }
+        }
+        while let Some(b' ' | b'\t') = text.get(at) {
+            at += 1;
+        }
+        if could_be_date(&text[at..], words == 1 && text[0] != b'[')
+            && let Some(begun) = head::begin(&text[at..], stamps)
+            && begun.time.is_some()
+        {
+            return begun.time;
+        }
+    }
+    None
+}
+
+/// A quick look; behind a word a number alone is no time.
+fn could_be_date(text: &[u8], behind_word: bool) -> bool {
+    match text {
+        [b'[' | b'(', ..] => true,
+        [first, rest @ ..] if first.is_ascii_digit() => {
+            let more = rest.iter().take(9).all(u8::is_ascii_digit);
+            !(behind_word && more && rest.len() > 8)
+        }
+        [first, ..] => first.is_ascii_uppercase(),
+        [] => false,
+    }
+}
+
+/// A date of the Common Log Format, which has a slash behind its day.
+fn common_log(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
+    let mut at_bracket = |at: usize| {
+        let stamp = &text[at + 1..];
+        let date = matches!(stamp, [_, b'/', ..] | [_, _, b'/', ..]);
+        date.then(|| stamps.read(stamp).map(|(time, _)| time))?
+    };
+    let escaped = |at: usize| at > 0 && text[at - 1] == b'\\';
+    let first = memchr(b' ', text)?;
+    if text.get(first + 1) == Some(&b'[')
+        && let Some(time) = at_bracket(first + 1)
+    {
+        return Some(time);
+    }
+    let Some(quote) = memchr_iter(b'"', text).find(|at| !escaped(*at)) else {
+        return memchr_iter(b'[', text).find_map(at_bracket);
+    };
+    let mut before = &text[..quote];
+    while let Some(at) = memrchr(b'[', before) {
+        if let Some(time) = at_bracket(at) {
+            return Some(time);
+        }
+        before = &before[..at];
+    }
+    None
+}

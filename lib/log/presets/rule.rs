@@ -1,0 +1,101 @@
+//! A rule: its pattern, compiled when it is first needed.
+
+use std::ops::Range;
+
+use pipeban::address::Address;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::read::Kind;
+use crate::search::Search;
+
+/// A rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// `sshd/failed`.
+    pub(super) name: String,
+    /// The number of the service; sessions of two services are different.
+    pub(super) service: usize,
+    pub(super) kind: Kind,
+    pub(super) pattern: String,
+    /// Texts that match this, too, do not count.
+    pub(super) but: Option<String>,
+    /// The number of the programs that may write it.
+    pub(super) program: Option<usize>,
+    pub(super) own_log: bool,
+    /// Whether the preset was named, and not only a part of `all`.
+    pub(super) named: bool,
+    pub(super) compiled: Option<Compiled>,
+}
+
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pattern: Search,
+    but: Option<Regex>,
+    /// The numbers of the groups that may have the address.
+    addresses: Vec<usize>,
+    session: Option<usize>,
+}
+
+/// A match, with ranges in the text.
+pub(super) struct Match {
+    pub(super) address: Option<(Address, Range<usize>)>,
+    pub(super) session: Option<Range<usize>>,
+}
+
+impl Rule {
+    /// The match in a text; `None` also if the text in the address's place is none.
+    pub(super) fn search(&mut self, text: &[u8]) -> Option<Match> {
+        if self.compiled.is_none() {
+            self.compiled = compile(&self.pattern, self.but.as_deref());
+        }
+        let compiled = self.compiled.as_mut()?;
+        if !compiled.pattern.find(text).ok()? {
+            return None;
+        }
+        let groups = &compiled.pattern;
+        if compiled.but.as_ref().is_some_and(|b| b.is_match(text)) {
+            return None;
+        }
+        let place = compiled.addresses.iter().find_map(|g| groups.group(*g));
+        let address = match place {
+            Some((start, end)) => {
+                let end = start + without_port(&text[start..end]).len();
+                Some((Address::parse(&text[start..end])?, start..end))
+            }
+            None => None,
+        };
+        let session = compiled.session.and_then(|g| groups.group(g));
+        Some(Match {
+            address,
+            session: session.map(|(start, end)| start..end),
+        })
+    }
+}
+
+/// A dotted quad without the port that may follow; an IPv6 address stays as it is.
+fn without_port(text: &[u8]) -> &[u8] {
+    match memchr::memrchr(b':', text) {
+        Some(at) if memchr::memrchr(b'.', &text[..at]).is_some() => &text[..at],
+        _ => text,
+    }
+}
+
+/// Compiles a rule. The tests compile every rule, so `None` does not happen.
+pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
+    let build = |text: &str| RegexBuilder::new(text).unicode(false).build().ok();
+    let pattern = Search::new(pattern);
+    let names = pattern.names().ok()?;
+    let named = |wanted: &str| {
+        let found = names.iter().filter(|(_, name)| name.starts_with(wanted));
+        found.map(|(number, _)| *number).collect::<Vec<_>>()
+    };
+    Some(Compiled {
+        but: match but {
+            Some(but) => Some(build(but)?),
+            None => None,
+        },
+        addresses: named("ip"),
+        session: named("session").first().copied(),
+        pattern,
+    })
+}

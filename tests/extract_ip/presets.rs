@@ -1,0 +1,200 @@
+//! `extract-ip --preset` and `--filter`, and the pipelines of examples/from-fail2ban.md.
+
+use std::fs;
+
+use crate::common::{Shell, run};
+
+const AUTH: &str = "\
+Mar 30 02:16:17 host sshd[1]: Failed password for invalid user x from 198.51.100.1 port 22 ssh2 from 203.0.113.7 port 50412 ssh2
+Mar 30 02:16:17 host sshd[2]: Connection from 203.0.113.8 port 50412 on 192.0.2.1 port 22
+Mar 30 02:16:18 host sshd[2]: User root not allowed because account is locked
+Mar 30 02:16:19 host sshd[3]: Accepted password for x from 192.0.2.9 port 50412 ssh2
+Mar 30 02:16:20 host dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.9
+";
+
+const OWN: &str = r"
+[Definition]
+failregex = ^\s*\S+ own: login from <HOST> failed$
+            <mode-<mode>>
+mode-normal =
+mode-aggressive = ^\s*\S+ own: scan by <ADDR>$
+mode = normal
+";
+
+/// Patterns behind a prefix; the first one may be led astray.
+const NAIVE: &str = r"
+[Definition]
+prefregex = ^\s*\S+ own(?:\[\d+\])?: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^login of <F-USER>.*?</F-USER> from <HOST>
+            ^login of <F-USER>\S+</F-USER> from <HOST>$
+            ^(?P<guest>guest )?(?(guest)of .*|of \S+) at <HOST>$
+";
+
+const OWN_LOG: &str = "\
+Mar 30 02:16:17 host own: login from 203.0.113.7 failed
+Mar 30 02:16:17 host own: login from a.example.net failed
+Mar 30 02:16:17 host own: scan by 203.0.113.8
+";
+
+#[test]
+fn presets() {
+    let shell = Shell::new();
+    let row = |arguments: &str| {
+        let outcome = shell.feed(&format!("extract-ip {arguments}"), AUTH.as_bytes());
+        (outcome.out, outcome.status)
+    };
+    let ssh = "203.0.113.7\trule=sshd/failed\n203.0.113.8\trule=sshd/locked\n";
+    let mail = "203.0.113.9\trule=dovecot/pam\n";
+    assert_eq!(row("--preset sshd"), (ssh.into(), Some(0)));
+    let both = format!("{ssh}{mail}");
+    assert_eq!(row("--preset sshd,dovecot"), (both.clone(), Some(0)));
+    assert_eq!(row("-p sshd -p dovecot"), (both.clone(), Some(0)));
+    assert_eq!(row("-p all"), (both, Some(0)));
+    assert_eq!(row("-p postfix"), (String::new(), Some(1)));
+    assert_eq!(
+        row("-p sshd --not 203.0.113.7 | tail -n 1").0,
+        "203.0.113.8\trule=sshd/locked\n"
+    );
+    assert_eq!(row("-p sshx").1, Some(2));
+    assert_eq!(row("-p ''").1, Some(2));
+    let (list, status) = row("-p list");
+    assert_eq!(status, Some(0));
+    assert!(list.lines().any(|l| l.starts_with("sshd ")), "{list}");
+    let (told, _) = row("-p sshd --explain");
+    assert!(told.contains("matches --preset sshd/failed"), "{told}");
+    assert!(told.contains("leaves 198.51.100.1"), "{told}");
+    assert!(
+        told.contains("takes 203.0.113.8, which an earlier line"),
+        "{told}"
+    );
+}
+
+#[test]
+fn filters() {
+    let shell = Shell::new();
+    fs::write(shell.path("own.conf"), OWN).unwrap();
+    fs::write(shell.path("own.log"), OWN_LOG).unwrap();
+    let directory = shell.directory.path().display().to_string();
+    let run = |options: &str| {
+        shell.run(&format!(
+            "cd {directory} && extract-ip --filter 'own.conf{options}' own.log"
+        ))
+    };
+    let outcome = run("");
+    assert_eq!(outcome.out, "203.0.113.7\trule=own/1\n");
+    assert_eq!(
+        outcome.err,
+        "extract-ip: own/1: not an address: \"a.example.net\"\n"
+    );
+    assert_eq!(outcome.status, Some(2));
+    let both = "203.0.113.7\trule=own/1\n203.0.113.8\trule=own/2\n";
+    assert_eq!(run("[mode=aggressive]").out, both);
+    let named = run("[usedns=no,mode=\"aggressive\"]");
+    assert_eq!((named.out.as_str(), named.status), (both, Some(0)));
+    fs::write(shell.path("own.local"), "[Definition]\nmode = aggressive\n").unwrap();
+    assert_eq!(run("").out, both);
+    assert_eq!(run("[mode").status, Some(2));
+    fs::write(
+        shell.path("own.local"),
+        "[Definition]\nfailregex = (<HOST>\n",
+    )
+    .unwrap();
+    let wrong = run("");
+    assert_eq!(wrong.status, Some(2));
+    assert!(
+        wrong.err.contains("failregex: a ( without its )"),
+        "{}",
+        wrong.err
+    );
+}
+
+/// Every block of shell commands in the page runs and finds the attacker; only places and the
+/// firewall are others.
+#[test]
+fn the_page_for_those_who_come_from_fail2ban() {
+    let page = include_str!("../../examples/from-fail2ban.md");
+    let shell = Shell::new();
+    let attack = |i: u32| {
+        format!(
+            "Mar 30 02:16:1{i} host sshd[{i}]: Failed password for root from 203.0.113.7 port 5 ssh2\n"
+        )
+    };
+    let log: String = (0..6).map(attack).collect();
+    for name in ["auth.log", "mail.log"] {
+        fs::write(shell.path(name), &log).unwrap();
+    }
+    let many = "Mar 30 02:16:17 host own: login from 203.0.113.7 failed\n".repeat(6);
+    fs::write(shell.path("mine.log"), many).unwrap();
+    fs::write(shell.path("mine.conf"), OWN).unwrap();
+    let directory = format!("{}/", shell.directory.path().display());
+    make_database(&shell);
+    let mut ran = 0;
+    let blocks = page.split("```sh\n").skip(1);
+    for block in blocks.filter_map(|b| b.split("```").next()) {
+        let needs_fail2ban = block.contains("--filter sshd");
+        if needs_fail2ban && run("fail2ban-regex", &["--version"]).is_none()
+            || block.contains("sqlite3") && run("sqlite3", &["--version"]).is_none()
+        {
+            continue;
+        }
+        let script = block
+            .replace("/var/log/", &directory)
+            .replace("/var/lib/fail2ban/", &directory)
+            .replace("/etc/fail2ban/filter.d/", &directory)
+            .replace("'mine[", &format!("'{directory}mine.conf["))
+            .replace(
+                "follow-log --from resume --replay 10m",
+                "follow-log --once --from start",
+            )
+            .replace("follow-log /", "follow-log --once --from start /")
+            .replace("ban-ip", "ban-ip --backend none");
+        let outcome = shell.run(&script);
+        assert_eq!(outcome.status, Some(0), "{script}{}", outcome.err);
+        assert!(outcome.out.contains("203.0.113.7"), "{script}{outcome:?}");
+        fs::remove_file(shell.path("state.db")).ok();
+        ran += 1;
+    }
+    assert!(ran >= 3, "{ran}");
+}
+
+/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is
+/// over.
+fn make_database(shell: &Shell) {
+    let database = rusqlite::Connection::open(shell.path("fail2ban.sqlite3")).unwrap();
+    let table = "CREATE TABLE bips(ip TEXT, jail TEXT, timeofban INTEGER, bantime INTEGER);
+        INSERT INTO bips VALUES ('203.0.113.7', 'sshd', strftime('%s', 'now') - 60, 3600),
+            ('203.0.113.8', 'sshd', strftime('%s', 'now') - 7200, 3600)";
+    database.execute_batch(table).unwrap();
+}
+
+#[test]
+fn hostile_lines_of_filters() {
+    let shell = Shell::new();
+    let explain = |text: &str| {
+        fs::write(shell.path("own.conf"), text).unwrap();
+        let file = shell.path("own.conf").display().to_string();
+        shell.feed(&format!("extract-ip --explain --filter {file}"), b"")
+    };
+    let told = explain(NAIVE).out;
+    let starts = [
+        "pattern: own/1: ^login of",
+        "pattern: own/2: ",
+        "pattern: own/3: ",
+    ];
+    let parts: Vec<&str> = told.split("pattern: ").skip(1).collect();
+    assert_eq!(parts.len(), starts.len(), "{told}");
+    assert!(parts[0].starts_with("own/1: ^login of <F-USER>"), "{told}");
+    assert!(parts[0].contains("WARNING"), "{told}");
+    assert!(
+        parts[0].contains(">>x from 192.0.2.1<< from 203.0.113.9"),
+        "{told}"
+    );
+    for part in &parts[1..] {
+        assert!(part.contains("no line was found"), "{told}");
+    }
+    let several = explain(&NAIVE.replace("[Definition]", "[Definition]\nmaxlines = 2")).out;
+    assert!(
+        several.contains("was not tried: several lines"),
+        "{several}"
+    );
+}

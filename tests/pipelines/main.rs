@@ -1,0 +1,10 @@
+//! Several tools together: the pipelines of the pages, the services, swatch, and faults on the way.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod faults;
+mod lists;
+mod main_job;
+mod pages;
+mod service;
+mod swatch;

@@ -1,0 +1,211 @@
+//! The pipeline as a service: the units as systemd judges them, and the example pipelines with
+//! their privileges.
+
+use crate::common::{Shell, feed, in_namespace, run, unshared};
+
+/// systemd says "OK" below 5; lower is more confined.
+const EXPOSURE: f64 = 1.5;
+
+#[test]
+fn units() {
+    let shell = Shell::new();
+    for unit in ["pipeban@.service", "pipeban-sync.service"] {
+        let text = std::fs::read_to_string(format!("examples/systemd/{unit}")).unwrap();
+        // The tools need not be installed here.
+        let text = text.replace(
+            "ExecStart=ban-ip",
+            concat!("ExecStart=", env!("CARGO_BIN_EXE_ban-ip")),
+        );
+        let path = shell.path(unit);
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        if run("systemd-analyze", &["verify", "--man=no", path]).is_none() {
+            return;
+        }
+        let security = ["security", "--offline=true", path];
+        let report = run("systemd-analyze", &security).unwrap();
+        let level = report
+            .lines()
+            .rfind(|l| l.contains("exposure level"))
+            .unwrap();
+        let number = level.split(": ").nth(1).unwrap().split(' ').next().unwrap();
+        assert!(number.parse::<f64>().unwrap() <= EXPOSURE, "{level}");
+    }
+}
+
+/// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
+const HOST: &str = r#"
+    set -e
+    mount --make-rprivate /
+    for file in passwd group; do
+        cp /etc/$file $HOME/$file
+    done
+    echo 'pipeban:x:64990:64990::/:/bin/false' >> $HOME/passwd
+    echo 'pipeban:x:64990:' >> $HOME/group
+    for file in passwd group; do
+        mount --bind $HOME/$file /etc/$file
+    done
+    ip link set lo up
+    mkdir $HOME/state $HOME/bin
+    chown pipeban: $HOME/state
+    chmod 755 $HOME
+    for tool in follow-log extract-ip count-ip ban-ip; do
+        cp "$(command -v $tool)" $HOME/bin
+    done
+    cp examples/pipeban/parts $HOME
+    sed "s|/var/log/auth.log|$HOME/log|" examples/pipeban/sshd.sh > $HOME/sshd.sh
+    for i in 1 2 3 4 5; do
+        stamp=$(date '+%b %e %H:%M:%S')
+        echo "$stamp host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2"
+    done > $HOME/log
+    export PATH=$HOME/bin:$PATH PIPEBAN_STATE=$HOME/state/pipeban.db
+"#;
+
+/// Runs the pipeline as root does, and prints who holds which capabilities.
+const AS_ROOT: &str = r#"
+    setsid sh $HOME/sshd.sh > $HOME/out 2> $HOME/err &
+    main=$!
+    tries=0
+    until grep -q 203.0.113.9 $HOME/out; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || { cat $HOME/err; exit 1; }
+        sleep 0.1
+    done
+    for pid in $(pgrep -g $main); do
+        tool=$(cat /proc/$pid/comm)
+        own=other
+        [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ] || own=same
+        bounding=$(sed -n 's/CapBnd:\t*//p' /proc/$pid/status)
+        [ $tool = sh ] || echo "$tool $(stat -c %U /proc/$pid) $bounding $own"
+    done | sort
+    kill -9 $(pgrep -g $main -x extract-ip)
+    wait $main || echo ended
+    kill -9 -- -$main 2> /dev/null || true
+"#;
+
+#[test]
+fn each_part_with_what_it_needs() {
+    let expected = "\
+ban-ip pipeban 0000000000001000 same
+count-ip pipeban 0000000000000000 other
+extract-ip pipeban 0000000000000000 other
+follow-log pipeban 0000000000000000 same
+ended
+";
+    prints_on_a_host("-mn", "each_part_with_what_it_needs", AS_ROOT, expected);
+}
+
+/// Compares the output of a script on such a host. It runs as root who can become another user:
+/// the real one, or that of a namespace over the caller's subordinate ids (subuid(5)).
+fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
+    if run("setpriv", &["--version"]).is_none() || run("pgrep", &["--version"]).is_none() {
+        return;
+    }
+    let is_root = nix::unistd::geteuid().is_root();
+    let flags = if is_root {
+        flags
+    } else {
+        &format!("--map-auto -r {flags}")
+    };
+    unshared(flags, test, || {
+        let shell = Shell::new();
+        let mut sh = shell.command("sh");
+        sh.args(["-c", &format!("{HOST}{script}")]);
+        sh.env("HOME", shell.directory.path());
+        let outcome = feed(&mut sh, b"");
+        assert_eq!(outcome.out, expected, "{}", outcome.err);
+    });
+}
+
+/// The init script, with our tools on its path.
+const INIT: &str = r#"
+    export PIPELINES=$HOME/pipelines RUN=$HOME/run
+    mkdir $PIPELINES
+    mv $HOME/parts $HOME/sshd.sh $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/pipeban > $HOME/init
+    until_true() {
+        tries=0
+        until "$@" > /dev/null; do
+            tries=$((tries + 1))
+            [ $tries -lt 600 ] || { echo "never: $*"; cat $RUN/*.err; exit 1; }
+            sleep 0.1
+        done
+    }
+    banned() { ban-ip --list | grep -q ^203.0.113.9; }
+    runs() { pid=$(pgrep -f "^extract-ip --preset sshd --time$" -u pipeban) && [ "$pid" != "$1" ]; }
+    sh $HOME/init status || echo status $?
+    sh $HOME/init start
+    until_true banned
+    sh $HOME/init status
+    runs none
+    kill -9 $pid
+    until_true runs $pid
+    sh $HOME/init stop
+    until_true sh -c '! pgrep -r D,R,S -u pipeban' # without an init the dead stay listed
+    sh $HOME/init status || echo status $?
+"#;
+
+#[test]
+fn without_systemd() {
+    let expected = "\
+sshd is stopped
+status 3
+sshd is running
+sshd is stopped
+status 3
+";
+    let flags = "-mnpf --mount-proc --kill-child";
+    prints_on_a_host(flags, "without_systemd", INIT, expected);
+}
+
+#[test]
+fn cron_bans_what_is_new() {
+    in_namespace("cron_bans_what_is_new", || {
+        let shell = Shell::new();
+        let log = shell.path("auth.log").display().to_string();
+        let table = std::fs::read_to_string("examples/cron/pipeban").unwrap();
+        let jobs = table.lines().filter(|l| !l.starts_with('#'));
+        let jobs = jobs.filter_map(|l| Some(l.split_once(" root ")?.1));
+        let jobs: Vec<String> = jobs.map(|j| j.replace("/var/log/auth.log", &log)).collect();
+        let [new, due, reboot] = jobs.as_slice() else {
+            panic!("{jobs:?}");
+        };
+        let fail = format!(
+            "for i in 1 2 3; do
+                 echo \"$(date '+%b %e %H:%M:%S') host sshd[$i]: Failed password for root \
+                       from 203.0.113.9 port 4022$i ssh2\" | tr -s ' ' >> {log}
+             done"
+        );
+        let banned = || shell.run("ban-ip --list").addresses().len();
+        for seen in [0, 1, 1] {
+            shell.run(&fail);
+            let outcome = shell.run(new);
+            assert_eq!((outcome.err.as_str(), banned()), ("", seen));
+        }
+        assert_eq!(shell.run(due).err, "");
+        if run("nft", &["flush", "ruleset"]).is_some() {
+            assert_eq!(shell.run(reboot).status, Some(0));
+            let list = shell.run("ban-ip --list");
+            assert!(!list.out.contains("only="), "{list:?}");
+        }
+    });
+}
+
+#[test]
+fn output_of_pipelines_is_rotated() {
+    let shell = Shell::new();
+    let home = shell.directory.path().display().to_string();
+    let text = std::fs::read_to_string("examples/logrotate/pipeban").unwrap();
+    let config = text.replace("/var/log/pipeban", &home);
+    std::fs::write(shell.path("rotate"), config).unwrap();
+    let out = shell.path("sshd.log");
+    std::fs::write(&out, "203.0.113.9\n").unwrap();
+    let (state, config) = (format!("{home}/state"), format!("{home}/rotate"));
+    if run("logrotate", &["--version"]).is_none() {
+        return;
+    }
+    run("logrotate", &["-f", "-s", &state, &config]).unwrap();
+    assert_eq!(std::fs::read(&out).unwrap(), b"");
+    let old = std::fs::read(shell.path("sshd.log.1")).unwrap();
+    assert_eq!(old, b"203.0.113.9\n");
+}

@@ -1,0 +1,131 @@
+//! The arguments of ban-ip.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use pipeban::address::Address;
+use pipeban::complain::{Fault, describe};
+use pipeban::time::parse_duration;
+use pipeban_ban::firewall::Backend;
+
+/// Ban the addresses of records in the firewall.
+///
+/// Reads records (lines that begin with an address or network) from standard input, or takes
+/// addresses as operands, and prints a record with since= and until= for each ban that is new or
+/// longer than before. Nothing is banned twice, and no ban is made shorter.
+#[derive(Parser)]
+#[command(name = "ban-ip", version)]
+pub struct Arguments {
+    /// Addresses or networks to ban; none: records from standard input
+    #[arg(value_name = "ADDRESS|CIDR")]
+    pub addresses: Vec<OsString>,
+
+    /// How long, such as 10m or 1h; without it as a record's until= says, else until lifted
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Times FACTOR for each earlier ban of that address that the ledger remembers
+    #[arg(long, value_name = "FACTOR", requires = "duration", value_parser = parse_factor)]
+    pub escalate: Option<f64>,
+
+    /// But no longer than this
+    #[arg(long, value_name = "DURATION", requires = "escalate", value_parser = parse_duration)]
+    pub max: Option<Duration>,
+
+    /// The firewall: nft, ipset, iptables, exec (commands of your own) or none (the ledger only);
+    /// without it nft, where the kernel has it
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Backend::NAMES))]
+    pub backend: Option<String>,
+
+    /// With --backend exec: the command that bans, such as 'fw add {address}'; {family} is ipv4 or
+    /// ipv6; it is split at blanks, and no shell runs it
+    #[arg(long, value_name = "COMMAND", required_if_eq("backend", "exec"))]
+    pub ban_command: Option<String>,
+
+    /// With --backend exec: the command that lifts a ban
+    #[arg(long, value_name = "COMMAND", required_if_eq("backend", "exec"))]
+    pub unban_command: Option<String>,
+
+    /// Never ban this address, network, or those in this file; may be given several times
+    #[arg(long, value_name = "CIDR|FILE")]
+    pub never: Vec<String>,
+
+    /// Also ban addresses that are never banned otherwise: special addresses, this host's own, its
+    /// gateways, the peer of this SSH session
+    #[arg(long)]
+    pub even_me: bool,
+
+    /// Refuse IPv4 networks wider than this
+    #[arg(long, value_name = "LEN", default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=32))]
+    pub max_prefix4: u8,
+
+    /// Refuse IPv6 networks wider than this
+    #[arg(long, value_name = "LEN", default_value_t = 32)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=128))]
+    pub max_prefix6: u8,
+
+    /// Decide and print, but touch nothing; records with at= are judged at that time
+    #[arg(short = 'n', long, group = "mode")]
+    pub dry_run: bool,
+
+    /// Print what is banned now, from the firewall and the ledger together
+    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    pub list: bool,
+
+    /// Print what the ledger remembers of this address and of networks around it
+    #[arg(
+        long,
+        value_name = "ADDRESS|CIDR",
+        group = "mode",
+        conflicts_with = "addresses"
+    )]
+    #[arg(value_parser = parse_address)]
+    pub why: Option<Address>,
+
+    /// Make the firewall hold what the ledger says
+    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    pub sync: bool,
+
+    /// Report what would let a banned address through
+    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    pub verify: bool,
+
+    /// Print records as JSON objects
+    #[arg(long)]
+    pub json: bool,
+
+    /// Where the ledger is kept, if not in the usual state
+    #[arg(long, value_name = "FILE")]
+    pub state_file: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The firewall that is named, if one is.
+    pub fn named_backend(&self) -> Result<Option<Backend>, Fault> {
+        let Some(name) = self.backend.as_deref() else {
+            return Ok(None);
+        };
+        let backend = match (&self.ban_command, &self.unban_command) {
+            (Some(ban), Some(lift)) if name == "exec" => Backend::exec(ban, lift),
+            _ => Backend::parse(name),
+        };
+        backend
+            .map(Some)
+            .map_err(|e| Fault::new(name, describe(&e)))
+    }
+}
+
+fn parse_factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok();
+    factor
+        .filter(|f: &f64| f.is_finite() && *f >= 1.0)
+        .ok_or_else(|| "a number of 1 or more is wanted".into())
+}
+
+fn parse_address(text: &str) -> Result<Address, String> {
+    Address::parse(text.as_bytes()).ok_or_else(|| "not an address or network".into())
+}

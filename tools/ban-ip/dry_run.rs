@@ -1,0 +1,72 @@
+//! Decides as a live run would, and touches nothing.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use pipeban::address::Address;
+use pipeban::complain::Fault;
+use pipeban::time::Time;
+use pipeban_ban::firewall::Backend;
+use pipeban_ban::ledger::{Ban, Ledger};
+
+use crate::candidate::{Candidate, Policy};
+
+/// A run that changes neither ledger nor firewall.
+pub struct DryRun {
+    policy: Policy,
+    backend: String,
+    /// The ledger as it is, if there is one.
+    ledger: Option<Ledger>,
+    /// The bans decided so far, each with the number of bans before it.
+    decided: HashMap<Address, (Ban, u32)>,
+}
+
+impl DryRun {
+    /// Opens the ledger to read it.
+    pub fn open(
+        policy: Policy,
+        backend: &Backend,
+        state_file: Option<&Path>,
+    ) -> Result<Self, Fault> {
+        Ok(DryRun {
+            policy,
+            backend: backend.to_string(),
+            ledger: Ledger::look(state_file)?,
+            decided: HashMap::new(),
+        })
+    }
+
+    /// The ban of each candidate that would be new or longer.
+    pub fn ban(&mut self, batch: &[Candidate]) -> Result<Vec<Option<Ban>>, Fault> {
+        batch.iter().map(|c| self.decide(c)).collect()
+    }
+
+    /// The ban of a record at its time.
+    fn decide(&mut self, candidate: &Candidate) -> Result<Option<Ban>, Fault> {
+        let address = candidate.record.address;
+        let now = candidate.at.unwrap_or_else(Time::now);
+        let decided = self.decided.get(&address).copied();
+        let (mut old, mut earlier) = (None, 0);
+        if let Some((ban, before)) = decided {
+            let ended = ban.has_ended(now);
+            earlier = before + u32::from(ended);
+            old = (!ended).then_some(ban);
+        } else if let Some(ledger) = &self.ledger {
+            old = ledger.find(&self.backend, &address, Some(now))?;
+            earlier = ledger.earlier(&address, now)?;
+        }
+        let until = self.policy.until(candidate, now, earlier);
+        let ban = Ban {
+            address,
+            since: now,
+            until,
+        };
+        let new = Some(ban)
+            .filter(|b| !b.has_ended(now))
+            .and_then(|b| b.onto(old.as_ref()));
+        if let Some(ban) = new {
+            self.decided.insert(address, (ban, earlier));
+        }
+        Ok(new)
+    }
+}

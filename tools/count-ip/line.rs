@@ -1,0 +1,176 @@
+//! One line of input, read as far as counting needs it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Once;
+
+use memchr::memchr;
+use pipeban::address::{Address, fast};
+use pipeban::complain;
+use pipeban::input::Input;
+use pipeban::record::Record;
+use pipeban::time::Time;
+
+/// Of each bad line of a block its number, the first line being 1, and what is wrong with it.
+pub type BadLines = Vec<(u64, String)>;
+
+/// Reports the bad lines of the block that `input` gave last; `lines` is the number of all its
+/// lines.
+pub fn report_bad(input: &mut Input, lines: u64, bad: BadLines) {
+    let mut passed = 0;
+    for (line, fault) in bad {
+        input.pass_lines(line - passed);
+        passed = line;
+        complain::bad_line(input.place(), fault);
+    }
+    input.pass_lines(lines - passed);
+}
+
+/// The fields of a record that counting needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Line {
+    pub address: Address,
+    /// The number of events: the record's `count=` with `--merge`, else 1.
+    pub count: u64,
+    /// The first and the last time: `first=` and `last=` with `--merge`, else `at=` twice.
+    pub span: Option<(Time, Time)>,
+    /// Whether it is no failure but a success: `success=yes`.
+    pub success: bool,
+}
+
+impl Line {
+    /// Reads the line that ends at `end` of `text`; more text behind it makes the reading faster.
+    /// `Ok(None)` is a blank line or a comment; the error says what is wrong with the line.
+    #[inline(always)]
+    pub fn read(text: &[u8], end: usize, merge: bool) -> Result<Option<Self>, String> {
+        let line = &text[..end];
+        match leading(text, end) {
+            Some((address, end)) if end == line.len() => Ok(Some(Line {
+                address,
+                count: 1,
+                span: None,
+                success: false,
+            })),
+            Some((address, end)) => {
+                let fields = &line[end..];
+                let (at, success) = scan(fields);
+                let read = Self::with_fields(address, at, success == Some(b"yes"))?;
+                match merge {
+                    true => read.merged(|key| field(fields, key)).map(Some),
+                    false => Ok(Some(read)),
+                }
+            }
+            None => Self::read_slowly(line, merge),
+        }
+    }
+
+    fn read_slowly(line: &[u8], merge: bool) -> Result<Option<Self>, String> {
+        let record = Record::parse(line).map_err(|text| {
+            let text = &text[..text.len().min(200)];
+            format!("not an address: \"{}\"", String::from_utf8_lossy(text))
+        })?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let success = record.get("success").is_some_and(|value| value == b"yes");
+        let read = Self::with_fields(record.address, record.get("at").as_deref(), success)?;
+        match merge {
+            true => read.merged(|key| record.get(key)).map(Some),
+            false => Ok(Some(read)),
+        }
+    }
+
+    #[inline(always)]
+    fn with_fields(address: Address, at: Option<&[u8]>, success: bool) -> Result<Self, String> {
+        let at = at.map(|at| time("at", at)).transpose()?;
+        Ok(Line {
+            address,
+            count: 1,
+            span: at.map(|at| (at, at)),
+            success,
+        })
+    }
+
+    /// Adds the fields that `--merge` reads.
+    fn merged<T: AsRef<[u8]>>(mut self, get: impl Fn(&str) -> Option<T>) -> Result<Self, String> {
+        if get("hosts").is_some() || get("distinct").is_some() {
+            note_parts();
+        }
+        if let Some(count) = get("count") {
+            let count = std::str::from_utf8(count.as_ref()).ok();
+            let count = count.and_then(|text| text.parse().ok());
+            self.count = count.ok_or("count= is no number")?;
+        }
+        let time = |key| get(key).map(|text| time(key, text.as_ref())).transpose();
+        let (first, last) = (time("first")?, time("last")?);
+        let one = first.or(last).map(|one| (one, one));
+        self.span = first.zip(last).or(one).or(self.span);
+        Ok(self)
+    }
+}
+
+fn time(key: &str, text: &[u8]) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| format!("{key}= is no RFC 3339 time with an offset"))
+}
+
+/// Says once that a merged record has a field that cannot be added up.
+#[cold]
+fn note_parts() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        complain::note(
+            "--merge",
+            "hosts=, distinct= and the counts of windows cannot be added up; the sums are of count= only",
+        );
+    });
+}
+
+/// The address at the beginning of a line and the place of its end; `None` also where the address
+/// is not written in the common form.
+#[inline(always)]
+fn leading(text: &[u8], line: usize) -> Option<(Address, usize)> {
+    let (ip, end) = if let Some((quad, end)) = fast::quad(text) {
+        (IpAddr::from(Ipv4Addr::from_bits(quad)), end)
+    } else {
+        let (number, end) = fast::sextets(text)?;
+        (IpAddr::from(Ipv6Addr::from_bits(number)), end)
+    };
+    // No address holds a newline, so it does not reach beyond the line.
+    let ends = end == line || matches!(text.get(end), Some(b'\t' | b' ' | b';' | b','));
+    ends.then(|| (ip.into(), end))
+}
+
+/// The values of the first `at=` and the first `success=`; in `fields` a TAB precedes each.
+#[inline(always)]
+fn scan(mut fields: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let (mut at, mut success) = (None, None);
+    while let Some(tab) = memchr(b'\t', fields) {
+        fields = &fields[tab + 1..];
+        if let Some(value) = fields.strip_prefix(b"at=") {
+            at = at.or(Some(value));
+        } else if let Some(value) = fields.strip_prefix(b"success=") {
+            success = success.or(Some(value));
+        }
+    }
+    (at.map(first_value), success.map(first_value))
+}
+
+/// The value of the first field with this key, as it stands there; in `fields` a TAB precedes each.
+pub fn field<'a>(mut fields: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    while let Some(tab) = memchr(b'\t', fields) {
+        fields = &fields[tab + 1..];
+        if let Some(value) = fields.strip_prefix(key.as_bytes())
+            && let Some(value) = value.strip_prefix(b"=")
+        {
+            return Some(first_value(value));
+        }
+    }
+    None
+}
+
+/// The text up to the next field, or to the end of the line.
+#[inline(always)]
+fn first_value(text: &[u8]) -> &[u8] {
+    let end = memchr(b'\t', text).unwrap_or(text.len());
+    let value = &text[..end];
+    value.strip_suffix(b"\r").unwrap_or(value)
+}

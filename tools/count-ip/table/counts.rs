@@ -1,0 +1,219 @@
+//! Counts of bare addresses, in a table of 8 bytes a slot for IPv4.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::bound::{Aged, Bound};
+use super::key::{Key, Seed};
+use super::memory::BATCH;
+use super::open::Table;
+use super::slot::Slot;
+
+/// Keeps the first `top` in the order of `key`, sorted. The others are never sorted.
+pub fn keep_first<T, O: Ord>(all: &mut Vec<T>, top: usize, key: impl Fn(&T) -> O) {
+    if (1..all.len()).contains(&top) {
+        all.select_nth_unstable_by_key(top - 1, &key);
+    }
+    all.truncate(top);
+    all.sort_unstable_by_key(key);
+}
+
+/// The highest count that fits into a slot beside the age; the excess is kept in a map.
+const MOST: u64 = (1 << 24) - 1;
+
+/// Keys to be counted, and the place at which the search for each begins.
+pub struct Batch<K> {
+    keys: [K; BATCH],
+    homes: [usize; BATCH],
+    length: usize,
+}
+
+impl<K: Key> Batch<K> {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Batch {
+            keys: [K::default(); BATCH],
+            homes: [0; BATCH],
+            length: 0,
+        }
+    }
+
+    /// Adds a key that is to be counted in this table; a batch holds [`BATCH`] of them.
+    #[inline(always)]
+    pub fn push<const N: usize>(&mut self, key: K, counts: &Counts<K, N>) {
+        let home = counts.home(key);
+        counts.table.prefetch(home);
+        self.keys[self.length] = key;
+        self.homes[self.length] = home;
+        self.length += 1;
+    }
+
+    /// Empties the batch; returns its keys but the first `done`.
+    pub fn drain_from(&mut self, done: usize) -> impl Iterator<Item = K> {
+        let length = std::mem::take(&mut self.length);
+        self.keys[done..length].iter().copied()
+    }
+}
+
+/// Counts by key. The value of a slot is the count in the upper 24 bits, the age in the lower 8.
+pub struct Counts<K, const N: usize> {
+    table: Table<K, N>,
+    used: usize,
+    seed: Seed,
+    /// Of large counts, the part that is not in the slot.
+    excess: HashMap<K, u64>,
+}
+
+impl<K: Key, const N: usize> Counts<K, N> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Counts {
+            table: Table::new(1024),
+            used: 0,
+            seed: Seed::random(),
+            excess: HashMap::new(),
+        }
+    }
+
+    /// Adds an event for each key, up to the first for which [`Bound::make_room`] must be called;
+    /// returns their number.
+    #[inline(always)]
+    pub fn add_all(&mut self, batch: &Batch<K>, bound: &mut Bound) -> usize {
+        let (age, left) = bound.period();
+        let keys = &batch.keys[..batch.length.min(left)];
+        let mut done = 0;
+        for (key, home) in keys.iter().zip(&batch.homes) {
+            if !self.add_at(*home, *key, 1, age, bound) {
+                break;
+            }
+            done += 1;
+        }
+        bound.advance(done);
+        done
+    }
+
+    /// Adds `n` events, at least 1, to a key; false if [`Bound::make_room`] must be called first.
+    pub fn add(&mut self, key: K, n: u64, bound: &mut Bound) -> bool {
+        let (age, left) = bound.period();
+        let done = left > 0 && self.add_at(self.home(key), key, n, age, bound);
+        bound.advance(usize::from(done));
+        done
+    }
+
+    #[inline(always)]
+    fn add_at(&mut self, home: usize, key: K, n: u64, age: u8, bound: &mut Bound) -> bool {
+        let place = self.table.find(home, key, |_| true);
+        let full = self.is_full();
+        let slot = self.table.get_mut(place);
+        if slot.value == 0 {
+            if full || !bound.try_hold() {
+                return false;
+            }
+            self.used += 1;
+            slot.key = key;
+        }
+        let count = u64::from(slot.value >> 8).saturating_add(n);
+        let in_slot = if count <= MOST {
+            count as u32
+        } else {
+            let excess = self.excess.entry(key).or_default();
+            *excess = excess.saturating_add(count - 1);
+            1
+        };
+        slot.value = in_slot << 8 | u32::from(age);
+        true
+    }
+
+    #[inline(always)]
+    fn home(&self, key: K) -> usize {
+        self.table.home(key.hash(self.seed))
+    }
+
+    /// Takes the count of a key out of the table. Nothing can be added afterwards.
+    pub fn take(&mut self, key: K) -> u64 {
+        let place = self.table.find(self.home(key), key, |_| true);
+        let slot = self.table.get_mut(place);
+        let count = u64::from(slot.value >> 8);
+        // Not 0: the search for other keys may lead over this slot.
+        slot.value = slot.value.min(1);
+        count.saturating_add(self.excess.remove(&key).unwrap_or(0))
+    }
+
+    /// The keys whose count is at least `least`, the highest count first, then by key; of these,
+    /// the first `top`.
+    pub fn rank(self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {
+        // In place: most of the addresses that fill the memory are here.
+        let mut slots = self.table.into_slots();
+        // A count with an excess is higher than any without.
+        let excess = &self.excess;
+        let mut first = Vec::new();
+        slots.retain(|slot| {
+            let count = u64::from(slot.value >> 8);
+            if count == 0 {
+                return false;
+            }
+            let more = excess.get(&slot.key);
+            first.extend(more.map(|more| (slot.key, count.saturating_add(*more))));
+            more.is_none() && count >= least
+        });
+        first.retain(|(_, count)| *count >= least);
+        keep_first(&mut first, top, |(key, count)| (Reverse(*count), *key));
+        let top = top - first.len();
+        keep_first(&mut slots, top, |slot| slot.key.rank(slot.value >> 8));
+        let count = |slot: Slot<K>| (slot.key, u64::from(slot.value >> 8));
+        first.into_iter().chain(slots.into_iter().map(count))
+    }
+
+    fn is_full(&self) -> bool {
+        self.used * 4 >= self.table.len() * 3
+    }
+}
+
+impl<K: Key, const N: usize> Aged for Counts<K, N> {
+    fn count_ages(&self, ages: &mut [usize; 256]) {
+        for slot in self.table.used() {
+            ages[usize::from(slot.value as u8)] += 1;
+        }
+    }
+
+    fn lower_ages(&mut self, by: u8) {
+        for slot in self.table.used_mut() {
+            slot.value -= u32::from((slot.value as u8).min(by));
+        }
+    }
+
+    fn evict(&mut self, age: u8) -> usize {
+        let (seed, excess) = (self.seed, &mut self.excess);
+        let mut gone = 0;
+        self.table.retain(
+            |slot| slot.key.hash(seed),
+            |slot| {
+                let stays = slot.value as u8 > age;
+                if !stays {
+                    gone += 1;
+                    excess.remove(&slot.key);
+                }
+                stays
+            },
+        );
+        self.used -= gone;
+        gone
+    }
+
+    fn size(&self) -> usize {
+        self.table.size()
+    }
+
+    fn growth(&self) -> usize {
+        if self.is_full() {
+            self.table.growth()
+        } else {
+            0
+        }
+    }
+
+    fn grow(&mut self) {
+        let seed = self.seed;
+        self.table.grow(|slot| slot.key.hash(seed));
+    }
+}

@@ -1,0 +1,255 @@
+//! The counts of all addresses, in memory.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use memchr::memchr;
+use pipeban::address::list::{Bits, Take, addresses};
+use pipeban::address::{Address, mask4, mask6};
+use pipeban::time::Time;
+
+use super::total::Total;
+use crate::arguments::Arguments;
+use crate::line::{BadLines, Line};
+use crate::table::bound::{Aged, Bound};
+use crate::table::counts::{Batch, Counts, keep_first};
+use crate::table::key::Ipv6Key;
+use crate::table::map::AddressMap;
+use crate::table::memory::BATCH;
+use crate::throttle::{self, LastCounted};
+
+/// The totals so far. Addresses without times have narrow tables of their own; all else is in
+/// `others`.
+pub struct Totals {
+    ipv4: Counts<u32, 8>,
+    ipv6: Counts<Ipv6Key, 1>,
+    others: AddressMap<Total>,
+    bound: Bound,
+    merge: bool,
+    /// Lengths of the networks that are counted.
+    prefixes: (u8, u8),
+    throttle: Option<Duration>,
+    last_counted: AddressMap<LastCounted>,
+}
+
+/// Takes addresses into batches to be counted.
+struct Batches<'a> {
+    ipv4: (&'a mut Batch<u32>, &'a Counts<u32, 8>),
+    ipv6: (&'a mut Batch<Ipv6Key>, &'a Counts<Ipv6Key, 1>),
+    masks: (u32, u128),
+}
+
+impl Take for Batches<'_> {
+    #[inline(always)]
+    fn take(&mut self, bits: Bits) {
+        match bits {
+            Bits::V4(number) => self.ipv4.0.push(number & self.masks.0, self.ipv4.1),
+            Bits::V6(number) => {
+                let number = number & self.masks.1;
+                self.ipv6.0.push(number.into(), self.ipv6.1);
+            }
+        }
+    }
+}
+
+impl Totals {
+    /// No counts yet.
+    pub fn new(arguments: &Arguments) -> Self {
+        let [four, six] = arguments.sizes();
+        Totals {
+            ipv4: Counts::new(),
+            ipv6: Counts::new(),
+            others: AddressMap::new(),
+            bound: Bound::new(arguments.max_addresses, true),
+            merge: arguments.merge,
+            prefixes: (four[0], six[0]),
+            throttle: arguments.throttle,
+            last_counted: AddressMap::new(),
+        }
+    }
+
+    /// Counts the lines of a block; returns their number and the bad ones.
+    pub fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
+        let masks = (mask4(self.prefixes.0), mask6(self.prefixes.1));
+        let (mut ipv4, mut ipv6) = (Batch::new(), Batch::new());
+        let mut bad = Vec::new();
+        let mut rest = block;
+        let mut lines = 0;
+        // The arrival of the lines is the time of those without one.
+        let now = Time::now();
+        while !rest.is_empty() {
+            let (_, left) = self.bound.period();
+            let most = if self.throttle.is_none() {
+                BATCH.min(left)
+            } else {
+                0
+            };
+            let mut batches = Batches {
+                ipv4: (&mut ipv4, &self.ipv4),
+                ipv6: (&mut ipv6, &self.ipv6),
+                masks,
+            };
+            let (count, used) = addresses(rest, most, &mut batches);
+            self.count_batches(&mut ipv4, &mut ipv6);
+            lines += count as u64;
+            rest = &rest[used..];
+            if count == BATCH || rest.is_empty() {
+                continue;
+            }
+            // The next line is more than an address.
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let read = Line::read(rest, end, self.merge);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            lines += 1;
+            match read {
+                Ok(Some(line)) => self.count_line(line, now),
+                Ok(None) => {}
+                Err(fault) => bad.push((lines, fault)),
+            }
+        }
+        (lines, bad)
+    }
+
+    #[inline(always)]
+    fn count_batches(&mut self, ipv4: &mut Batch<u32>, ipv6: &mut Batch<Ipv6Key>) {
+        let done = self.ipv4.add_all(ipv4, &mut self.bound);
+        for number in ipv4.drain_from(done) {
+            self.count_ipv4(number, 1);
+        }
+        let done = self.ipv6.add_all(ipv6, &mut self.bound);
+        for number in ipv6.drain_from(done) {
+            self.count_ipv6(number, 1);
+        }
+    }
+
+    fn count_ipv4(&mut self, number: u32, count: u64) {
+        while !self.ipv4.add(number, count, &mut self.bound) {
+            self.make_room();
+        }
+    }
+
+    fn count_ipv6(&mut self, number: Ipv6Key, count: u64) {
+        while !self.ipv6.add(number, count, &mut self.bound) {
+            self.make_room();
+        }
+    }
+
+    fn count_line(&mut self, line: Line, now: Time) {
+        let Line {
+            address,
+            count,
+            span,
+            ..
+        } = line;
+        if let Some(throttle) = self.throttle {
+            let (_, at) = span.unwrap_or((now, now));
+            let hash = self.last_counted.hash(&address);
+            let place = loop {
+                match self.last_counted.place(&address, hash, &mut self.bound) {
+                    Some(place) => break place,
+                    None => self.make_room(),
+                }
+            };
+            if !self.last_counted.change(place, |last| {
+                throttle::counts(throttle, &mut last.0, at, None)
+            }) {
+                return;
+            }
+        }
+        if count > 0 {
+            self.count_other(address, count, span);
+        }
+    }
+
+    /// Adds `count` events, at least 1, to the network around an address.
+    pub fn count_other(&mut self, address: Address, count: u64, span: Option<(Time, Time)>) {
+        match address.ip() {
+            IpAddr::V4(ip) if span.is_none() && address.prefix_len() >= self.prefixes.0 => {
+                self.count_ipv4(ip.to_bits() & mask4(self.prefixes.0), count);
+            }
+            IpAddr::V6(ip) if span.is_none() && address.prefix_len() >= self.prefixes.1 => {
+                self.count_ipv6((ip.to_bits() & mask6(self.prefixes.1)).into(), count);
+            }
+            ip => {
+                let length = if ip.is_ipv4() {
+                    self.prefixes.0
+                } else {
+                    self.prefixes.1
+                };
+                let address = address.widen(length);
+                let hash = self.others.hash(&address);
+                loop {
+                    if let Some(place) = self.others.place(&address, hash, &mut self.bound) {
+                        return self.others.change(place, |total| total.add(count, span));
+                    }
+                    self.make_room();
+                }
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
+        let tables: [&mut dyn Aged; 4] = [
+            &mut self.ipv4,
+            &mut self.ipv6,
+            &mut self.others,
+            &mut self.last_counted,
+        ];
+        self.bound.make_room(tables);
+    }
+
+    /// Reports how many addresses were evicted, if any were: then the totals are wrong.
+    pub fn report_evictions(&self) {
+        self.bound.report(true);
+    }
+
+    /// The totals of at least `least`, the highest first, then by address; of these, the first
+    /// `top`.
+    pub fn rank(mut self, least: u64, top: usize) -> impl Iterator<Item = (Address, Total)> {
+        let (len4, len6) = self.prefixes;
+        let mut others: Vec<_> = self.others.into_values().collect();
+        // An address may have events both with a time and without.
+        for (address, total) in &mut others {
+            let more = match address.ip() {
+                IpAddr::V4(ip) if address.prefix_len() == len4 => self.ipv4.take(ip.to_bits()),
+                IpAddr::V6(ip) if address.prefix_len() == len6 => {
+                    self.ipv6.take(ip.to_bits().into())
+                }
+                _ => 0,
+            };
+            total.add(more, None);
+        }
+        others.retain(|(_, total)| total.count >= least);
+        keep_first(&mut others, top, |(address, total)| {
+            (Reverse(total.count), *address)
+        });
+        let network = |ip: IpAddr, len| Address::network(ip, len).unwrap_or(ip.into());
+        let bare = |address, count| (address, Total { count, span: None });
+        let ipv4 = self
+            .ipv4
+            .rank(least, top)
+            .map(move |(ip, count)| bare(network(Ipv4Addr::from_bits(ip).into(), len4), count));
+        let ipv6 = self.ipv6.rank(least, top).map(move |(ip, count)| {
+            bare(network(Ipv6Addr::from_bits(ip.into()).into(), len6), count)
+        });
+        merge(merge(ipv4, ipv6), others.into_iter()).take(top)
+    }
+}
+
+/// Merges two rankings into one.
+fn merge(
+    first: impl Iterator<Item = (Address, Total)>,
+    second: impl Iterator<Item = (Address, Total)>,
+) -> impl Iterator<Item = (Address, Total)> {
+    let (mut first, mut second) = (first.peekable(), second.peekable());
+    let rank = |(address, total): &(Address, Total), than: &(Address, Total)| {
+        let counts = than.1.count.cmp(&total.count);
+        counts.then_with(|| address.cmp(&than.0))
+    };
+    std::iter::from_fn(move || match (first.peek(), second.peek()) {
+        (Some(one), Some(other)) if rank(other, one).is_lt() => second.next(),
+        (Some(_), _) => first.next(),
+        (None, _) => second.next(),
+    })
+}

@@ -1,0 +1,233 @@
+//! The tallies of all addresses in memory, under its bound.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use pipeban::address::list::Bits;
+use pipeban::address::{Address, mask4, mask6};
+use pipeban::time::Time;
+
+use super::groups::group::Group;
+use super::policy::{GroupKey, Policy, Store};
+use super::rule::Verdict;
+use super::tally::Tally;
+use super::windows::{MOST_ADDRESSES, Windows};
+use crate::table::bound::Bound;
+use crate::table::key::Ipv6Key;
+use crate::table::map::{AddressMap, Map};
+use crate::throttle::LastCounted;
+use crate::value::Value;
+
+/// The tallies of all addresses.
+pub struct Memory {
+    tallies: AddressMap<Tally>,
+    groups: Map<Value, Group>,
+    last_counted: AddressMap<LastCounted>,
+    /// Where the rule is simple, the events of nearly all addresses.
+    windows: Option<(Windows<u32, 8>, Windows<Ipv6Key, 1>)>,
+    /// The prefix lengths of the smallest networks that are counted, of IPv4 and IPv6.
+    sizes: [u8; 2],
+    /// The same as masks.
+    masks: (u32, u128),
+    bound: Bound,
+}
+
+/// The address or network for which an event counts, and the place of its events in memory as far
+/// as it is known.
+pub enum Target {
+    Ipv4(u32, usize),
+    Ipv6(Ipv6Key, usize),
+    /// With the hash of the smallest network around the address.
+    Tally(Address, u64),
+}
+
+impl Memory {
+    /// `addresses` is the highest number of them, if the user gave one. `stored`: tallies are kept
+    /// in the state file.
+    pub fn new(addresses: Option<usize>, policy: &Policy, stored: bool) -> Self {
+        let windows = |(threshold, within)| {
+            let ipv4 = Windows::new(threshold, within);
+            (ipv4, Windows::new(threshold, within))
+        };
+        let sizes = policy.smallest();
+        Memory {
+            tallies: AddressMap::new(),
+            groups: Map::new(),
+            last_counted: AddressMap::new(),
+            windows: policy
+                .simple()
+                .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
+                .map(windows),
+            sizes,
+            masks: (mask4(sizes[0]), mask6(sizes[1])),
+            bound: Bound::new(addresses, policy.rule.is_light() && policy.keys().is_none()),
+        }
+    }
+
+    /// The target of an event of this address or network.
+    #[inline(always)]
+    pub fn target(&self, address: Address) -> Target {
+        let simple = self.windows.is_some();
+        match address.ip() {
+            IpAddr::V4(ip) if simple && address.prefix_len() >= self.sizes[0] => {
+                self.target_of(Bits::V4(ip.to_bits()))
+            }
+            IpAddr::V6(ip) if simple && address.prefix_len() >= self.sizes[1] => {
+                self.target_of(Bits::V6(ip.to_bits()))
+            }
+            ip => {
+                let size = self.sizes[usize::from(ip.is_ipv6())];
+                Target::Tally(address, self.tallies.hash(&address.widen(size)))
+            }
+        }
+    }
+
+    /// The same for a single address.
+    #[inline(always)]
+    pub fn target_of(&self, bits: Bits) -> Target {
+        if self.windows.is_some() {
+            return match bits {
+                Bits::V4(number) => Target::Ipv4(number & self.masks.0, 0),
+                Bits::V6(number) => Target::Ipv6((number & self.masks.1).into(), 0),
+            };
+        }
+        let ip: IpAddr = match bits {
+            Bits::V4(number) => Ipv4Addr::from_bits(number).into(),
+            Bits::V6(number) => Ipv6Addr::from_bits(number).into(),
+        };
+        self.target(ip.into())
+    }
+
+    /// Loads the slots in the indexes of a target, the first of two accesses to memory.
+    #[inline(always)]
+    pub fn prefetch_index(&self, target: &mut Target) {
+        match (target, &self.windows) {
+            (Target::Ipv4(number, at), Some((ipv4, _))) => *at = ipv4.prefetch_index(*number),
+            (Target::Ipv6(number, at), Some((_, ipv6))) => *at = ipv6.prefetch_index(*number),
+            (Target::Tally(_, hash), _) => self.tallies.prefetch_index(*hash),
+            _ => {}
+        }
+    }
+
+    /// Loads the events themselves, the second access.
+    #[inline(always)]
+    pub fn prefetch_events(&self, target: &mut Target) {
+        match (target, &self.windows) {
+            (Target::Ipv4(number, at), Some((ipv4, _))) => {
+                *at = ipv4.prefetch_row(*number, *at);
+            }
+            (Target::Ipv6(number, at), Some((_, ipv6))) => {
+                *at = ipv6.prefetch_row(*number, *at);
+            }
+            (Target::Tally(_, hash), _) => self.tallies.prefetch_entry(*hash),
+            _ => {}
+        }
+    }
+
+    /// The address or network of a target.
+    pub fn address(&self, target: &Target) -> Address {
+        let (ip, size) = match target {
+            Target::Ipv4(number, _) => (Ipv4Addr::from_bits(*number).into(), self.sizes[0]),
+            Target::Ipv6(number, _) => {
+                let ip = Ipv6Addr::from_bits((*number).into());
+                (IpAddr::from(ip), self.sizes[1])
+            }
+            Target::Tally(address, _) => return *address,
+        };
+        Address::from(ip).widen(size)
+    }
+
+    /// Counts an event whose target is a window; `None` if it is none. Returns the first and the
+    /// last time of a window that reached the threshold.
+    #[inline(always)]
+    pub fn count_window(
+        &mut self,
+        target: &Target,
+        at: Time,
+        now: Option<Time>,
+    ) -> Option<Verdict<(Time, Time)>> {
+        loop {
+            let bound = &mut self.bound;
+            let reached = match (target, &mut self.windows) {
+                (Target::Ipv4(number, place), Some((ipv4, _))) => {
+                    ipv4.add(*number, *place, at, now, bound)
+                }
+                (Target::Ipv6(number, place), Some((_, ipv6))) => {
+                    ipv6.add(*number, *place, at, now, bound)
+                }
+                _ => return None,
+            };
+            if reached.is_some() {
+                return reached;
+            }
+            self.make_room();
+        }
+    }
+
+    /// Reports how many addresses were evicted, if any were.
+    pub fn report_evictions(&self) {
+        self.bound.report(false);
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        let last_counted = &mut self.last_counted;
+        let (tallies, groups) = (&mut self.tallies, &mut self.groups);
+        match &mut self.windows {
+            Some((ipv4, ipv6)) => self.bound.make_room([tallies, last_counted, ipv4, ipv6]),
+            None => self.bound.make_room([tallies, groups, last_counted]),
+        }
+    }
+}
+
+impl Store for Memory {
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn change<R>(
+        &mut self,
+        network: &Address,
+        change: impl FnOnce(&mut Tally) -> R,
+    ) -> Result<R, Infallible> {
+        let hash = self.tallies.hash(network);
+        loop {
+            if let Some(place) = self.tallies.place(network, hash, &mut self.bound) {
+                let result = self.tallies.change(place, change);
+                self.bound.relieve([&mut self.tallies]);
+                return Ok(result);
+            }
+            self.make_room();
+        }
+    }
+
+    fn change_group<R>(
+        &mut self,
+        _: GroupKey,
+        value: Value,
+        change: impl FnOnce(&mut Group) -> R,
+    ) -> Result<R, Infallible> {
+        let hash = self.groups.hash(&value);
+        loop {
+            if let Some(place) = self.groups.place(&value, hash, &mut self.bound) {
+                let result = self.groups.change(place, change);
+                self.bound.relieve([&mut self.groups]);
+                return Ok(result);
+            }
+            self.make_room();
+        }
+    }
+
+    fn change_last_counted(
+        &mut self,
+        host: &Address,
+        change: impl FnOnce(&mut Option<Time>) -> bool,
+    ) -> Result<bool, Infallible> {
+        let hash = self.last_counted.hash(host);
+        loop {
+            if let Some(place) = self.last_counted.place(host, hash, &mut self.bound) {
+                return Ok(self.last_counted.change(place, |last| change(&mut last.0)));
+            }
+            self.make_room();
+        }
+    }
+}

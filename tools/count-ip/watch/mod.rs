@@ -1,0 +1,70 @@
+//! The stream: a record is printed at the moment that an address reaches the threshold.
+
+mod rule; // when an address is printed; an event; a crossing of the threshold
+
+mod detail; // events of an address for the rules that need more than a few times
+mod tally; // events of an address, and whether they reach the threshold
+mod windows; // the same for millions of addresses with the simplest rule
+
+mod encode; // a tally as the state file keeps it
+
+mod groups; // events counted by a field, by distinct values, with successes that forgive
+
+mod policy; // the networks or the group in which an event counts
+
+mod in_memory; // tallies in memory
+mod in_state; // tallies in the state file
+mod report;
+mod times; // the time of each event, and the events without one that counts // the record of an address that reached the threshold
+
+mod watcher; // lines of the stream, counted in batches
+
+use std::ffi::OsString;
+use std::time::Instant;
+
+use pipeban::complain::Fault;
+use pipeban::input::{Event, Input};
+
+use crate::arguments::Arguments;
+use crate::line::report_bad;
+use watcher::Watcher;
+
+/// Reads the input to its end and prints the addresses that reach the threshold; true if any did.
+pub fn run(arguments: Arguments) -> Result<bool, Fault> {
+    let mut watcher = Watcher::new(&arguments, is_live(&arguments.files))?;
+    let mut input = Input::new(arguments.files);
+    loop {
+        match input.next_block(watcher.deadline())? {
+            Event::Data(block) => {
+                let (lines, bad) = watcher.count(block)?;
+                report_bad(&mut input, lines, bad);
+                let deadline = watcher.deadline();
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    watcher.store()?;
+                }
+            }
+            Event::Idle => watcher.settle()?,
+            Event::End => break,
+        }
+    }
+    watcher.finish()
+}
+
+/// Whether the input comes as things happen: no operand is a regular file, nor is standard input.
+fn is_live(files: &[OsString]) -> bool {
+    let is_file = |file: &OsString| {
+        let path = if file == "-" {
+            "/dev/stdin".as_ref()
+        } else {
+            file.as_os_str()
+        };
+        std::fs::metadata(path).is_ok_and(|file| file.is_file())
+    };
+    let standard_input = [OsString::from("-")];
+    let files = if files.is_empty() {
+        &standard_input
+    } else {
+        files
+    };
+    !files.iter().any(is_file)
+}

@@ -1,0 +1,279 @@
+//! The networks in which an event counts, and the one that is printed for it.
+
+use std::time::Duration;
+
+use pipeban::address::Address;
+use pipeban::time::{Time, format_duration};
+
+use super::groups::group::{Group, GroupEvent, GroupRule};
+use super::rule::{Event, Report, Rule, Verdict};
+use super::tally::Tally;
+use super::windows;
+use crate::arguments::Arguments;
+use crate::fields::{Keys, NET};
+use crate::throttle;
+use crate::value::{Value, Values};
+
+/// The rule, and the networks to which it applies.
+pub struct Policy {
+    pub rule: Rule,
+    /// The prefix lengths of the IPv4 and IPv6 networks that are counted, the smallest network
+    /// first.
+    sizes: [Vec<u8>; 2],
+    throttle: Option<Duration>,
+    groups: Option<Groups>,
+}
+
+/// The rule of groups, where events are not only counted by address.
+struct Groups {
+    keys: Keys,
+    rule: GroupRule,
+    values: Values,
+}
+
+/// The events of a group have this in common.
+pub enum GroupKey<'a> {
+    Network(Address),
+    /// The value of the field by which events are counted.
+    Field(&'a [u8]),
+}
+
+/// A store of tallies: memory, or the state file.
+pub trait Store {
+    type Error;
+    /// Changes the tally of a network.
+    fn change<R>(
+        &mut self,
+        network: &Address,
+        change: impl FnOnce(&mut Tally) -> R,
+    ) -> Result<R, Self::Error>;
+    /// Changes the group of a key; `value` is that of the key.
+    fn change_group<R>(
+        &mut self,
+        key: GroupKey,
+        value: Value,
+        change: impl FnOnce(&mut Group) -> R,
+    ) -> Result<R, Self::Error>;
+    /// Changes the time at which an address last counted, where there is a throttle.
+    fn change_last_counted(
+        &mut self,
+        host: &Address,
+        change: impl FnOnce(&mut Option<Time>) -> bool,
+    ) -> Result<bool, Self::Error>;
+}
+
+impl Policy {
+    /// The policy that the command line asks for.
+    pub fn new(arguments: &Arguments) -> Self {
+        let sizes = arguments.sizes();
+        let groups = Keys::new(arguments).map(|keys| Groups {
+            rule: GroupRule {
+                threshold: arguments.threshold.unwrap_or(u64::MAX),
+                within: arguments.within,
+                distinct: keys.distinct.is_some(),
+                participants: keys.by.as_ref().is_some_and(|key| key != NET),
+                evidence: arguments.evidence_lines(),
+            },
+            keys,
+            values: Values::random(),
+        });
+        Policy {
+            groups,
+            rule: Rule {
+                threshold: arguments.threshold,
+                hosts: arguments.hosts,
+                within: arguments.within,
+                evidence: arguments.evidence_lines(),
+                several: sizes.iter().any(|sizes| sizes.len() > 1),
+            },
+            sizes,
+            throttle: arguments.throttle,
+        }
+    }
+
+    /// The keys of the fields that the rule reads.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.groups.as_ref().map(|groups| &groups.keys)
+    }
+
+    /// The field by which events are counted.
+    pub fn by(&self) -> Option<&str> {
+        self.keys()?.by.as_deref()
+    }
+
+    /// Has values made with this key, as other processes do.
+    pub fn use_key(&mut self, key: u128) {
+        if let Some(groups) = &mut self.groups {
+            groups.values = Values::with_key(key);
+        }
+    }
+
+    /// The name of the rule; counts of different rules never add up.
+    pub fn scope(&self) -> String {
+        let mut scope = Vec::new();
+        let mut say = |name: &str, value: Option<String>| {
+            scope.extend(value.map(|value| format!("{name} {value}")))
+        };
+        let number = |n: Option<u64>| n.map(|n| n.to_string());
+        say("threshold", number(self.rule.threshold));
+        say("hosts", number(self.rule.hosts));
+        say("within", self.rule.within.map(format_duration));
+        say("throttle", self.throttle.map(format_duration));
+        let [four, six] = &self.sizes;
+        say(
+            "prefixes",
+            (*four != [32] || *six != [128]).then(|| format!("{four:?} {six:?}")),
+        );
+        if let Some(keys) = self.keys() {
+            say("by", keys.by.clone());
+            say("distinct", keys.distinct.clone());
+            let forgive = keys.forgive.as_ref();
+            say(
+                "forgive",
+                forgive.map(|(key, value)| format!("{key}={value}")),
+            );
+        }
+        scope.join(", ")
+    }
+
+    /// The silence after which an address can be dropped; `None`: never. It is two windows: an
+    /// event that is out of order by one still counts, with those of the window before it.
+    pub fn silence(&self) -> Option<Duration> {
+        self.rule.within.map(|within| {
+            within
+                .max(self.throttle.unwrap_or_default())
+                .saturating_mul(2)
+        })
+    }
+
+    /// The threshold and the window, where the rule is no more than these.
+    pub fn simple(&self) -> Option<(usize, Duration)> {
+        let Rule {
+            threshold: Some(threshold @ ..=windows::MOST),
+            within: Some(within),
+            hosts: None,
+            evidence: 0,
+            several: false,
+        } = self.rule
+        else {
+            return None;
+        };
+        let simple = (threshold as usize, within);
+        let plain = self.throttle.is_none() && self.groups.is_none();
+        plain.then_some(simple)
+    }
+
+    /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.
+    pub fn smallest(&self) -> [u8; 2] {
+        [0, 1].map(|i: usize| self.sizes[i][0])
+    }
+
+    /// The smallest network in which an address counts.
+    fn network(&self, host: &Address) -> Address {
+        host.widen(self.smallest()[usize::from(!host.is_ipv4())])
+    }
+
+    /// Counts an event; if the threshold is reached, these networks are to be printed. No time lies
+    /// after `now`.
+    pub fn count<S: Store>(
+        &self,
+        store: &mut S,
+        event: Event,
+        now: Option<Time>,
+    ) -> Result<Verdict<Vec<Report>>, S::Error> {
+        let rule = &self.rule;
+        let host = event.host;
+        let at = now.map_or(event.at, |now| event.at.min(now));
+        let success = event.fields.as_ref().is_some_and(|fields| fields.success);
+        if let Some(throttle) = self.throttle.filter(|_| !success)
+            && !store
+                .change_last_counted(&host, |last| throttle::counts(throttle, last, at, now))?
+        {
+            return Ok(Verdict::Counted);
+        }
+        if let Some(groups) = &self.groups {
+            return self.count_in_group(groups, store, event, now);
+        }
+        let report = |network, crossing| {
+            vec![Report {
+                address: network,
+                crossing,
+                decided: true,
+            }]
+        };
+        if !rule.several {
+            let network = self.network(&host);
+            let verdict = store.change(&network, |tally| tally.add(rule, event, now))?;
+            return Ok(verdict.map(|crossing| report(network, crossing)));
+        }
+        let mut networks: Vec<_> = self.sizes[usize::from(!host.is_ipv4())]
+            .iter()
+            .map(|size| host.widen(*size))
+            .collect();
+        networks.dedup();
+        // Networks inside one that was printed are not printed: their events count for that one.
+        let mut start = 0;
+        for (i, network) in networks.iter().enumerate().skip(1) {
+            if store.change(network, |tally| tally.covers(rule, at))? {
+                start = i;
+            }
+        }
+        let mut counted = Verdict::Late;
+        for (i, network) in networks.iter().enumerate().skip(start) {
+            let event = event.clone();
+            match store.change(network, |tally| tally.add(rule, event, now))? {
+                Verdict::Late => {}
+                Verdict::Counted => counted = Verdict::Counted,
+                Verdict::Reached(crossing) => {
+                    for wider in &networks[i + 1..] {
+                        store.change(wider, |tally| tally.remove_inside(network))?;
+                    }
+                    return Ok(Verdict::Reached(report(*network, crossing)));
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Counts an event in its group.
+    fn count_in_group<S: Store>(
+        &self,
+        groups: &Groups,
+        store: &mut S,
+        event: Event,
+        now: Option<Time>,
+    ) -> Result<Verdict<Vec<Report>>, S::Error> {
+        let (values, rule) = (groups.values, &groups.rule);
+        let value = |text: Option<&Vec<u8>>| text.map_or(Value::NONE, |text| values.text(text));
+        let fields = event.fields.as_deref();
+        let by = fields.and_then(|fields| fields.by.as_ref());
+        let (network, key) = match by {
+            // `Keys` leaves out events whose `net=` is no network.
+            Some(net) if !rule.participants => {
+                let network = Address::parse(net).unwrap_or(event.host);
+                (network, GroupKey::Network(network))
+            }
+            Some(text) => (event.host, GroupKey::Field(text)),
+            None => {
+                let network = self.network(&event.host);
+                (network, GroupKey::Network(network))
+            }
+        };
+        let of_key = match &key {
+            GroupKey::Network(network) => values.address(network),
+            GroupKey::Field(text) => values.text(text),
+        };
+        let group_event = GroupEvent {
+            at: event.at,
+            address: event.host,
+            count: event.count,
+            value: value(fields.and_then(|fields| fields.distinct.as_ref())),
+            user: value(fields.and_then(|fields| fields.user.as_ref())),
+            success: fields.is_some_and(|fields| fields.success),
+            lines: event.lines,
+        };
+        store.change_group(key, of_key, |group| {
+            group.add(rule, group_event, &network, now)
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! `--explain`: says to a person how each line is judged, and why.
+
+mod hostile;
+mod reason;
+mod say;
+
+use pipeban::complain::Fault;
+use pipeban::input::{Event, Input};
+use pipeban::output::Output;
+use pipeban_log::finder::{self, Found};
+use pipeban_log::line::Line;
+
+use self::hostile::{Attempt, Hostile};
+use self::reason::Reason;
+use self::say::{readable, say};
+use crate::arguments::Arguments;
+use crate::choose::{Chooser, Judgement};
+use crate::matcher::Matcher;
+use crate::times;
+
+/// Reads all lines; answers whether any address was taken.
+pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fault> {
+    let mut output = Output::new(false);
+    for matcher in &mut chooser.judge.matchers {
+        if let Matcher::Pattern(pattern) = matcher
+            && pattern.names_address()
+        {
+            let attempt = hostile::try_pattern(pattern);
+            warn(output.buffer(), pattern.text(), attempt);
+        }
+    }
+    for filter in &arguments.filter {
+        for (pattern, attempt) in hostile::try_filter(filter)? {
+            warn(output.buffer(), &pattern, attempt);
+        }
+    }
+    let mut reader = times::reader(&arguments)?;
+    let mut input = Input::new(arguments.files);
+    let (mut done, mut operand) = (false, 0);
+    loop {
+        let line = match input.next(None)? {
+            Event::Idle => {
+                output.flush()?;
+                continue;
+            }
+            Event::End => break,
+            Event::Data(line) => line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
+        };
+        if input.opened() != operand {
+            operand = input.opened();
+            reader.begin_file();
+        }
+        let line = reader.read(&line);
+        done |= explain(&mut chooser, &input.place(), &line, output.buffer());
+        output.flush_if_full()?;
+    }
+    output.flush()?;
+    Ok(done)
+}
+
+fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
+    let pattern = readable(pattern.as_bytes());
+    say(out, 0, format_args!("pattern: {pattern}"));
+    let Hostile { line, written } = match attempt {
+        Attempt::Found(hostile) => hostile,
+        Attempt::NoneFound => {
+            let what = "no line was found in which the remote party could name another's address";
+            return say(out, 1, what);
+        }
+        Attempt::Untried(why) => {
+            let what = "whether the remote party could name another's address was not tried";
+            return say(out, 1, format_args!("{what}: {why}"));
+        }
+    };
+    let (before, rest) = line.split_at(written.start);
+    let (text, after) = rest.split_at(written.len());
+    let [before, text, after] = [before, text, after].map(readable);
+    let what = "WARNING: the log's remote party may choose the address.";
+    let how = "If it can write what is between >> and <<,";
+    say(out, 1, format_args!("{what} {how}"));
+    say(out, 2, format_args!("{before}>>{text}<<{after}"));
+    let what = "then 192.0.2.1 is taken, though the party itself is 203.0.113.9.";
+    say(out, 1, what);
+    let what = "Say more exactly what stands around <IP>, from ^ or to $, and what a .* may hold.";
+    say(out, 1, what);
+}
+
+/// Explains one line; answers whether an address was taken.
+fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -> bool {
+    let judgement = chooser.judge.judge(line);
+    let line = line.text;
+    say(out, 0, format_args!("{place}: {}", readable(line)));
+    let mut all = Vec::new();
+    finder::find_all(line, |found| all.push(found));
+    let mut named = None;
+    if let Judgement::Counts(Some((_, verdict))) = &judgement {
+        named = verdict.found.clone();
+    }
+    let counts = matches!(judgement, Judgement::Counts(_));
+    let matched = match judgement {
+        Judgement::NoMatch => None,
+        Judgement::Excluded(i) => Some((i, None)),
+        Judgement::Counts(None) => None,
+        Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
+    };
+    let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
+    let mut taken = Vec::new();
+    let mut elsewhere = None;
+    if counts {
+        chooser.picker.pick(line, named.as_ref(), |choice| {
+            taken.push(choice.offset + choice.found.range.start);
+            if choice.found.range.is_empty() {
+                elsewhere = Some(choice.found.address);
+            }
+        });
+    }
+    reason.say(out, line);
+    let picker = &chooser.picker;
+    for Found { address, range, .. } in &all {
+        let column = range.start + 1;
+        if taken.contains(&range.start) {
+            let why = reason.taken(picker);
+            let what = format_args!("takes {address}, at column {column}: {why}");
+            say(out, 1, what);
+        } else {
+            let why = if picker.keep.keeps(address) {
+                reason.left(picker)
+            } else {
+                "-4, -6, --global or --not".into()
+            };
+            let what = format_args!("leaves {address}, at column {column}: {why}");
+            say(out, 1, what);
+        }
+    }
+    if let Some(address) = elsewhere {
+        let what = format!("takes {address}, which an earlier line of the session told");
+        say(out, 1, what);
+    } else if all.is_empty() {
+        say(out, 1, "has no address");
+    }
+    !taken.is_empty()
+}

@@ -1,0 +1,71 @@
+//! Decides whether a line counts, and which address is meant: by a pattern of the user's, by
+//! presets, or by a filter of fail2ban's.
+
+mod pattern;
+mod ready;
+mod verdict;
+
+use pipeban::complain::{self, Fault};
+use pipeban_log::filter::Filter;
+use pipeban_log::line::Line;
+use pipeban_log::presets::Presets;
+
+pub(crate) use self::pattern::{Pattern, is_mark, needs_tag};
+pub(crate) use self::ready::list_presets;
+pub(crate) use self::verdict::Verdict;
+
+/// Decides whether a line counts, and which address is meant.
+pub(crate) enum Matcher {
+    Pattern(Box<Pattern>),
+    Presets(Box<Presets>),
+    Filter(Box<Filter>),
+}
+
+impl Matcher {
+    /// The presets of these names, each of which may be a list with commas.
+    pub(crate) fn presets(names: &[String]) -> Result<Matcher, Fault> {
+        let names = names.iter().flat_map(|list| list.split(','));
+        let presets = Presets::new(names.map(str::trim).filter(|name| !name.is_empty()));
+        let presets =
+            presets.map_err(|e| Fault::new("--preset", format!("{e} (--preset list)")))?;
+        Ok(Matcher::Presets(Box::new(presets)))
+    }
+
+    /// The filter of a file, with its options in brackets.
+    pub(crate) fn filter(argument: &str) -> Result<Matcher, Fault> {
+        let filter = Filter::load(argument)?;
+        if filter.has_journalmatch() {
+            let what = "journalmatch is ignored: choose the journal's entries by journalctl";
+            complain::note(filter.name(), what);
+        }
+        Ok(Matcher::Filter(Box::new(filter)))
+    }
+
+    /// The verdict about a line; `None` if the line does not match. Lines come in their order.
+    pub(crate) fn judge(&mut self, line: &Line) -> Option<Verdict<'_>> {
+        match self {
+            Matcher::Pattern(pattern) => pattern.judge(line.text),
+            Matcher::Presets(presets) => ready::judge_by_presets(presets, line),
+            Matcher::Filter(filter) => ready::judge_by_filter(filter, line.text),
+        }
+    }
+
+    /// Texts of which every line that matches has one, behind its carrier; `None` where none are
+    /// known.
+    pub(crate) fn literals(&self) -> Option<Vec<&[u8]>> {
+        let literals = match self {
+            Matcher::Pattern(pattern) => return Some(vec![pattern.literal()?]),
+            Matcher::Presets(presets) => presets.literals()?,
+            Matcher::Filter(filter) => filter.literals()?,
+        };
+        Some(literals.iter().map(Vec::as_slice).collect())
+    }
+
+    /// Whether every verdict has an address.
+    pub(crate) fn names_address(&self) -> bool {
+        match self {
+            Matcher::Pattern(pattern) => pattern.names_address(),
+            Matcher::Presets(_) | Matcher::Filter(_) => true,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Patterns that are ready: presets for services, and fail2ban's filters.
+
+use pipeban::complain::{self, Fault};
+use pipeban_log::filter::{self, Filter};
+use pipeban_log::finder::Found;
+use pipeban_log::line::Line;
+use pipeban_log::presets::{self, Presets};
+
+use super::verdict::Verdict;
+
+/// Prints the names of the presets and their rules.
+pub(crate) fn list_presets(out: &mut Vec<u8>) {
+    for service in presets::list() {
+        let rules = service.rules.join(" ");
+        let line = format!("{:15} {} ({rules})\n", service.name, service.title);
+        out.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// The verdict of presets.
+pub(super) fn judge_by_presets<'a>(presets: &'a mut Presets, line: &Line) -> Option<Verdict<'a>> {
+    let hit = presets.check(line)?;
+    // The place of an address from another line is behind this one's end, where none can be.
+    let end = line.text.len();
+    let place = hit.place.unwrap_or(end..end);
+    Some(Verdict {
+        found: Some(Found::new(hit.address, place)),
+        rule: Some(hit.rule),
+    })
+}
+
+/// The verdict of a filter. The filter sees the line without its time stamp, so the place of the
+/// address is not known: it is the line's end.
+pub(super) fn judge_by_filter<'a>(filter: &'a mut Filter, line: &[u8]) -> Option<Verdict<'a>> {
+    let verdict = match filter.check(line) {
+        Ok(verdict) => verdict,
+        Err(Fault::Error { place, what }) => {
+            complain::bad_line(place, what);
+            return None;
+        }
+        Err(Fault::ReaderGone) => return None,
+    };
+    let (address, pattern) = match verdict {
+        filter::Verdict::Nothing => return None,
+        filter::Verdict::Address { address, pattern } => (address, pattern),
+        filter::Verdict::Name { text, pattern } => {
+            let text = String::from_utf8_lossy(&text);
+            let what = format!("not an address: \"{text}\"");
+            complain::bad_line(filter.rule(pattern), what);
+            return None;
+        }
+        filter::Verdict::TooManySteps { pattern } => {
+            let what = "a line is left out: to match it takes too many steps";
+            complain::bad_line(filter.rule(pattern), what);
+            return None;
+        }
+    };
+    let place = line.len()..line.len();
+    Some(Verdict {
+        found: Some(Found::new(address, place)),
+        rule: Some(filter.rule(pattern)),
+    })
+}

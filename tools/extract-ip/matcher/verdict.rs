@@ -1,0 +1,11 @@
+//! The verdict about a line that matches.
+
+use pipeban_log::finder::Found;
+
+/// The verdict about a line that matches.
+pub(crate) struct Verdict<'a> {
+    /// The address that is meant, in the line; `None` if the matcher does not say.
+    pub(crate) found: Option<Found>,
+    /// The name of the pattern, for the record.
+    pub(crate) rule: Option<&'a str>,
+}

@@ -1,0 +1,108 @@
+//! The delivery process: sends the mail that waits in an outbox, each in its time, and ends when
+//! the outbox is empty.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::thread::sleep;
+use std::time::Duration;
+
+use pipeban::complain::{self, Fault, describe};
+use pipeban::detach::detach;
+use pipeban::time::{Time, format_duration};
+
+use crate::arguments::{Arguments, Whois};
+use crate::compose::{self, Contents};
+use crate::outbox::{Outbox, Status};
+use crate::send::send;
+use crate::whois;
+
+/// The table of a mail has at most this number of rows; the next mail goes on.
+const ROWS: usize = 20_000;
+/// The pause after a failure. It doubles with each failure, up to the longest.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// After this number of failures in a row, some seven hours, the process ends; the outbox stays for
+/// the next run.
+const TRIES: u32 = 36;
+/// The process sleeps no longer than this at once, so that it notices a clock that was set.
+const SLEEP: Duration = Duration::from_secs(60);
+
+/// Sends until the outbox is empty.
+pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
+    detach();
+    let fault = |e: io::Error| Fault::new("delivery", describe(&e));
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    let lock = File::from(stdin.map_err(fault)?);
+    let mut outbox = Outbox::open(arguments.state_file.as_deref(), &arguments.to)?;
+    let mut tries = 0;
+    loop {
+        let mut status = outbox.status(arguments.digest)?;
+        while status.waiting > 0 && tries < TRIES {
+            let now = Time::now();
+            if status.due > now {
+                tell_tried();
+                sleep(status.due.since(now).min(SLEEP));
+            } else if let Err(why) = deliver(arguments, &mut outbox, &status)? {
+                tries += 1;
+                let pause = PAUSE * 2u32.saturating_pow(status.failures.min(20));
+                let pause = pause.min(LONGEST_PAUSE);
+                outbox.failed(Time::now() + pause)?;
+                let kept = format!("{} waiting to be mailed", status.waiting);
+                let then = if tries == TRIES {
+                    "tried again at the next ban".into()
+                } else {
+                    format!("tried again in {}", format_duration(pause))
+                };
+                complain::error("mail", format_args!("{why}; {kept}, {then}"));
+            } else {
+                tries = 0;
+            }
+            status = outbox.status(arguments.digest)?;
+        }
+        tell_tried();
+        // A process that adds to the outbox from here on finds the lock free, or this one finds
+        // its bans.
+        lock.unlock().map_err(fault)?;
+        let waiting = outbox.status(arguments.digest)?.waiting;
+        if waiting == 0 || tries == TRIES || lock.try_lock().is_err() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Tells the process that started this one that the mail that was due has been tried. It may have
+/// ended meanwhile.
+fn tell_tried() {
+    let _ = io::stderr().write_all(b"\n");
+}
+
+/// Sends one mail; the inner error is the reason why it could not be sent.
+fn deliver(
+    arguments: &Arguments,
+    outbox: &mut Outbox,
+    status: &Status,
+) -> Result<Result<(), String>, Fault> {
+    let (records, last) = outbox.oldest(ROWS)?;
+    let top: Vec<_> = compose::top(&records).iter().map(|r| r.address).collect();
+    let source = arguments.whois.as_ref().unwrap_or(&Whois::Program);
+    let whois = whois::ask(source, &top, outbox)?;
+    let host = compose::host();
+    let contents = Contents {
+        records: &records,
+        left_out: status.left_out,
+        waiting: status.waiting.saturating_sub(records.len() as u64),
+        whois: &whois,
+        host: &host,
+    };
+    let sent = if records.is_empty() {
+        Ok(())
+    } else {
+        compose::compose(&arguments.to, arguments.from.as_ref(), &contents)
+            .and_then(|message| send(&message, arguments.smtp.as_ref(), &host))
+    };
+    if sent.is_ok() {
+        outbox.sent(last, status.left_out)?;
+    }
+    Ok(sent)
+}

@@ -1,0 +1,27 @@
+//! `--list`: the bans that have an end.
+
+use pipeban::complain::Fault;
+use pipeban::output::Output;
+use pipeban::record::Record;
+use pipeban::time::Time;
+use pipeban_ban::ledger::Ledger;
+
+use crate::arguments::Arguments;
+
+/// Prints the bans that have an end, the first one to end first.
+pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
+    let Some(ledger) = Ledger::look(arguments.state_file.as_deref())? else {
+        return Ok(false);
+    };
+    let current = ledger.current(Time::now())?;
+    let mut bans: Vec<_> = current.iter().map(|details| details.ban).collect();
+    bans.retain(|ban| ban.until.is_some());
+    bans.sort_by_key(|ban| ban.until);
+    for ban in &bans {
+        let mut record = Record::new(ban.address);
+        ban.describe(&mut record);
+        output.record(&record)?;
+    }
+    output.flush()?;
+    Ok(!bans.is_empty())
+}
