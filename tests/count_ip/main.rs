@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fields;
+mod groups;
 mod merge;
 mod slow;
 mod state;

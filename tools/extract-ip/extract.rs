@@ -21,6 +21,8 @@ pub(crate) struct Extractor {
     times: Option<Times>,
     /// The number of the operand that the last block came from.
     operand: usize,
+    /// Whether no line was passed over since the last one that was read.
+    follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
     /// Whether a record has the line.
@@ -37,6 +39,7 @@ impl Extractor {
             chooser: Chooser::new(arguments, keep)?,
             reader: times::reader(arguments)?,
             operand: 0,
+            follows: false,
             may_skip: false,
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some()),
@@ -55,6 +58,7 @@ impl Extractor {
         if origin.number != self.operand {
             self.operand = origin.number;
             self.reader.begin_file();
+            self.chooser.judge.begin_file();
             self.may_skip = false;
         }
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
@@ -73,9 +77,12 @@ impl Extractor {
             let Some(raw) = lines.next(literals) else {
                 break;
             };
+            self.follows &= !raw.skipped;
             self.line(raw.text, output)?;
+            self.follows = true;
             output.flush_if_full()?;
         }
+        self.follows &= !lines.skipped_end();
         Ok(())
     }
 
@@ -95,11 +102,12 @@ impl Extractor {
         let line = self.reader.read(raw);
         // A line that does not count tells whether this input has heads.
         self.may_skip = line.headed || !self.chooser.needs_heads;
-        let Judgement::Counts(verdict) = self.chooser.judge.judge(&line) else {
+        let Judgement::Counts(verdict) = self.chooser.judge.judge(&line, self.follows) else {
             return Ok(());
         };
         let verdict = verdict.map(|(_, verdict)| verdict);
         let rule = verdict.as_ref().and_then(|v| v.rule);
+        let count = verdict.as_ref().map_or(1, |v| v.count);
         let named = verdict.as_ref().and_then(|v| v.found.as_ref());
         let mut at = None;
         let mut result = Ok(());
@@ -123,8 +131,10 @@ impl Extractor {
             if self.line {
                 record.push("line", raw);
             }
-            if result.is_ok() {
-                result = output.record(&record);
+            for _ in 0..count {
+                if result.is_ok() {
+                    result = output.record(&record);
+                }
             }
         });
         result

@@ -1,24 +1,28 @@
 //! The head of a line: who wrote it and when.
 //!
-//! It is read once, from the left, and ends behind the first program; nothing behind that is ever taken for a head. What
-//! may stand before the program, in this order, any of it once:
+//! It is read once, from the left, and ends behind the first program; nothing behind that is ever
+//! taken for a head. What may stand before the program, in this order, any of it once:
 //!
-//! | part | rule |
-//! | --- | --- |
-//! | priority | `<38>`, 1 to 3 digits; `<38>1 ` and `1 ` before an RFC 3339 stamp begin an RFC 5424 head |
-//! | stamp | as [`StampReader`] reads it, in brackets or not, with up to two blanks or the mark of a Cisco clock (`*`, `.`) before it; `[ 1234.567890]` is since the start of the system, and no time. Without a stamp there is no head |
-//! | level | `<auth.info>` or `<4.6>`, as FreeBSD writes it; `auth.info` also behind the host |
-//! | host | a word of letters, digits, `.`, `-`, `_`, `/`, `@`, or an IPv6 address. A second one only if it is the same or the first is an address (relays) |
-//! | device | UniFi's `name,7483c2773b4f,model-version`, with a colon, in brackets, or neither |
-//! | number | digits and a colon: a Cisco's count |
-//! | stamp | a second one, of the host whose line a relay passed on |
-//! | program | up to a colon with a blank behind it, perhaps with `[pid]` before that; or `name[pid]` and a blank |
+//! - priority: `<38>`, 1 to 3 digits; `<38>1 ` and `1 ` before an RFC 3339 stamp begin an RFC 5424
+//!   head
+//! - stamp: as [`StampReader`] reads it, in brackets or not, with up to two blanks or the mark of a
+//!   Cisco clock (`*`, `.`) before it; `[ 1234.567890]` is since the start of the system, and no
+//!   time. Without a stamp there is no head
+//! - level: `<auth.info>` or `<4.6>`, as FreeBSD writes it; `auth.info` also behind the host
+//! - host: a word of letters, digits, `.`, `-`, `_`, `/`, `@`, or an IPv6 address. A second one
+//!   only if it is the same or the first is an address (relays)
+//! - device: UniFi's `name,7483c2773b4f,model-version`, with a colon, in brackets, or neither
+//! - number: digits and a colon: a Cisco's count; also before the stamp
+//! - stamp: a second one, of the host whose line a relay passed on
+//! - program: up to a colon with a blank behind it, perhaps with `[pid]` before that; or
+//!   `name[pid]` and a blank
 //!
-//! No program is read behind a stamp in brackets, which is a service's own, and a level (`WARNING:`) is none.
+//! No program is read behind a stamp in brackets, which is a service's own, and a level
+//! (`WARNING:`) is none.
 
 use memchr::memchr;
 
-use super::Stamp;
+use super::{Stamp, carrier};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -54,10 +58,23 @@ enum Kind {
     Rfc5424,
 }
 
-/// Reads the stamp that a text begins with.
+/// Reads the stamp that a text begins with, if it is of the minute of a line before.
 #[inline]
+pub(super) fn begin_recent(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
+    let (time, end) = stamps.read_recent(text)?;
+    Some(Begun {
+        time: Some(time),
+        end,
+        rest: behind(text, end),
+        kind: Kind::Bare,
+    })
+}
+
+/// Reads the stamp that a text begins with.
 pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
-    if let Some((time, end)) = stamps.read(text) {
+    let first = *text.first()?;
+    let wrapped = matches!(first, b'[' | b'<' | b'(' | b'"' | b' ' | b'*' | b'.');
+    if !wrapped && let Some((time, end)) = stamps.read(text) {
         let rest = behind(text, end);
         let (time, kind) = (Some(time), Kind::Bare);
         return Some(Begun {
@@ -67,15 +84,24 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
             kind,
         });
     }
-    let at = if *text.first()? == b'<' {
-        priority(text).unwrap_or(0)
-    } else {
-        0
+    if !wrapped && !first.is_ascii_digit() {
+        return None;
+    }
+    let at = match first {
+        b'<' => priority(text).unwrap_or(0),
+        _ => 0,
     };
     if text[at..].starts_with(b"1 ") {
         return rfc5424(text, at + 2, stamps);
     }
+    // A Cisco's count of lines.
+    let at = carrier::number(text, at)
+        .filter(|at| text.get(*at) == Some(&b' '))
+        .unwrap_or(at);
     let (at, close) = opened(text, at)?;
+    if at == 0 {
+        return None; // it was read above
+    }
     let text_at = text.get(at..)?;
     if let Some((time, length)) = stamps.read(text_at) {
         return Some(closed(text, Some(time), at + length, close));
@@ -87,7 +113,8 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
     Some(begun)
 }
 
-/// The length of a stamp at the beginning of words, and of what it is wrapped in; 0 where none stands.
+/// The length of a stamp at the beginning of words, and of what it is wrapped in; 0 where none
+/// stands.
 pub(super) fn own_stamp(text: &[u8], at: usize) -> usize {
     let words = &text[at..];
     // Most words begin with a letter, and are soon seen not to be a month or a day of the week.
@@ -104,7 +131,8 @@ pub(super) fn own_stamp(text: &[u8], at: usize) -> usize {
     length.map_or(0, |length| closed(words, None, open + length, close).rest)
 }
 
-/// Where the stamp begins behind an opening bracket, blanks or a mark, and the bracket that closes it.
+/// Where the stamp begins behind an opening bracket, blanks or a mark, and the bracket that closes
+/// it.
 fn opened(text: &[u8], mut at: usize) -> Option<(usize, Option<u8>)> {
     for _ in 0..2 {
         if matches!(text.get(at), Some(b' ' | b'*' | b'.')) {
@@ -166,7 +194,7 @@ fn skip_blanks(text: &[u8], mut at: usize) -> usize {
     }
     // Colours, too, at any place where a part may begin.
     match text.get(at) {
-        Some(0x1b) => super::carrier::skip_junk(text, at),
+        Some(0x1b) => carrier::skip_junk(text, at),
         _ => at,
     }
 }
@@ -216,7 +244,7 @@ fn rfc5424(text: &[u8], at: usize, stamps: &mut StampReader) -> Option<Begun> {
 
 /// Reads who wrote a line, from its stamp on.
 #[inline]
-pub(super) fn read<'a>(text: &'a [u8], begun: &Begun) -> Head<'a> {
+pub(super) fn read<'a>(text: &'a [u8], begun: &Begun, without_programs: bool) -> Head<'a> {
     let mut head = Head {
         time: begun.time,
         stamp: Stamp::Beginning,
@@ -224,6 +252,9 @@ pub(super) fn read<'a>(text: &'a [u8], begun: &Begun) -> Head<'a> {
         words: begun.rest,
         ..Head::default()
     };
+    if without_programs {
+        return head;
+    }
     match begun.kind {
         Kind::Bare => head.who(text),
         Kind::InBrackets => {}
@@ -337,8 +368,11 @@ fn word_end(text: &[u8], at: usize) -> usize {
 /// Longer words are no names.
 const LONGEST: usize = 255;
 
-/// Program, pid and length of `name:`, `name[pid]:` or `name[pid]`.
-fn program(word: &[u8]) -> Option<(&[u8], Option<&[u8]>, usize)> {
+/// A program's name, its pid, and their length with what ends them.
+type Tag<'a> = (&'a [u8], Option<&'a [u8]>, usize);
+
+/// The tag of `name:`, `name[pid]:` or `name[pid]`.
+fn program(word: &[u8]) -> Option<Tag<'_>> {
     let (body, length) = match word {
         [body @ .., b':'] => (body, word.len()),
         [.., b']'] => (word, word.len()),

@@ -25,6 +25,9 @@ pub(super) struct Fields {
     pub offset: Option<Offset>,
     /// Whole seconds since 1970, in place of all but `micros`.
     pub epoch: Option<i64>,
+    /// How many bytes of the text are left where the seconds begin, for a stamp that has them
+    /// behind a colon.
+    pub seconds_from_end: Option<usize>,
 }
 
 impl Fields {

@@ -1,18 +1,20 @@
 //! The forms in which logs write a time stamp, told by the bytes in it and read from the left.
 //!
-//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a fraction, AM or PM, a zone,
-//! the year. `T` is the clock in this table.
+//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a
+//! fraction, AM or PM, a zone, the year. `T` is the clock in this list
+//! of beginnings.
 //!
-//! | begins with | dates |
-//! | --- | --- |
-//! | a month's name | `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`, `Mar 30 T UTC 2026` |
-//! | a day of the week | the same, and all that begin with a number |
-//! | 4 digits | `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日 T` |
-//! | 1 or 2 digits | `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`, `03/30/26 T`, `3月 30 T` |
-//! | 6, 8, 14 digits | `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617` |
-//! | 10, 13, 16, 19 digits | since 1970, in seconds and less |
-//! | `audit(` | the kernel's audit record |
-//! | `@4` | TAI64N, 24 digits of base 16 |
+//! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
+//!   `Mar 30 T UTC 2026`
+//! - a day of the week: the same, and all that begin with a number
+//! - 4 digits: `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日
+//!   T`
+//! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
+//!   `03/30/26 T`, `3月 30 T`
+//! - 6, 8, 14 digits: `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617`
+//! - 10, 13, 16, 19 digits: since 1970, in seconds and less
+//! - `audit(`: the kernel's audit record
+//! - `@4`: TAI64N, 24 digits of base 16
 
 use super::cursor::Cursor;
 use super::fields::Fields;
@@ -20,7 +22,7 @@ use super::order::Order;
 
 /// Reads a stamp at the beginning of `text`, and its length in bytes.
 pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
-    let mut cursor = Cursor { rest: text };
+    let mut cursor = Cursor::new(text);
     let first = cursor.first()?;
     let fields = match first {
         b'0'..=b'9' => number(&mut cursor, order)?,
@@ -45,7 +47,8 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
         return None;
     }
     let mut ahead = *cursor;
-    if let Some(month) = ahead.month()
+    if !english_weekday(ahead.rest)
+        && let Some(month) = ahead.month()
         && let Some(fields) = after_month(&mut ahead, month)
     {
         *cursor = ahead;
@@ -54,7 +57,12 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     if let Some(fields) = numbered_month_after(cursor, &["Thg ", "thg ", "Tháng ", "tháng "]) {
         return Some(fields);
     }
-    cursor.weekday()?;
+    if english_weekday(cursor.rest) {
+        cursor.rest = &cursor.rest[3..];
+    } else {
+        cursor.weekday()?;
+    }
+    cursor.weekday_read = true;
     _ = cursor.skip(b',');
     cursor.blanks()?;
     match cursor.first()? {
@@ -66,11 +74,28 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     }
 }
 
+/// Whether the first three letters are those of an English day, and all of the word.
+fn english_weekday(text: &[u8]) -> bool {
+    match text {
+        [a, b, c, b' ' | b',', ..] => {
+            let name = [a | 0x20, b | 0x20, c | 0x20];
+            matches!(
+                &name,
+                b"mon" | b"tue" | b"wed" | b"thu" | b"fri" | b"sat" | b"sun"
+            )
+        }
+        _ => false,
+    }
+}
+
 /// Whether a digit follows the first or the second word: few words of a log need be looked up.
 fn date_is_near(cursor: &Cursor) -> bool {
     let mut ahead = *cursor;
     for _ in 0..2 {
-        ahead.word();
+        // No name is longer, but this: `September`.
+        if ahead.word().len() > 24 {
+            return false;
+        }
         while let Some(b' ' | b',' | b'.' | b'-' | b'/') = ahead.first() {
             ahead.rest = &ahead.rest[1..];
         }
@@ -285,7 +310,8 @@ fn compact_clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     Some(fields)
 }
 
-/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around it.
+/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around
+/// it.
 fn between(cursor: &mut Cursor) -> Option<()> {
     let blanks = cursor.blanks().is_some();
     let sign = match cursor.first()? {
@@ -306,6 +332,7 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     _ = cursor.skip(separator);
     fields.minute = cursor.digits(2, 2)?;
     cursor.skip(separator)?;
+    fields.seconds_from_end = Some(cursor.rest.len());
     fields.second = cursor.digits(2, 2)?;
     if separator == b'.' && cursor.first() == Some(b'.') {
         return None; // an address
@@ -316,15 +343,8 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     };
     // Where no year came first, a word here may be a host's name.
     let dated = fields.year.is_some();
-    if dated {
-        let mut ahead = *cursor;
-        _ = ahead.blanks();
-        if let Some(after_noon) = ahead.half()
-            && ahead.ends()
-        {
-            fields.set_half(after_noon)?;
-            *cursor = ahead;
-        }
+    if dated && let Some(after_noon) = half(cursor) {
+        fields.set_half(after_noon)?;
     }
     let mut ahead = *cursor;
     fields.offset = ahead.offset();
@@ -355,6 +375,22 @@ fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     Some(fields)
 }
 
+/// Half of the day behind a clock with a date. In small letters it could be a host's name, unless
+/// it joins the clock, has points, or a zone behind it.
+fn half(cursor: &mut Cursor) -> Option<bool> {
+    let mut ahead = *cursor;
+    let joined = ahead.blanks().is_none();
+    let name = ahead.rest;
+    let after_noon = ahead.half()?;
+    let capital = name[0].is_ascii_uppercase();
+    let zoned = || Cursor { ..ahead }.offset().is_some();
+    if !ahead.ends() || !(joined || capital || name[1] == b'.' || zoned()) {
+        return None;
+    }
+    *cursor = ahead;
+    Some(after_noon)
+}
+
 /// `02:16:17:123`
 fn fraction_by_colon(cursor: &mut Cursor) -> Option<u32> {
     let mut ahead = *cursor;
@@ -370,30 +406,27 @@ fn fraction_by_colon(cursor: &mut Cursor) -> Option<u32> {
     Some(micros)
 }
 
-/// The year of asctime(3), behind the clock.
+/// The year of asctime(3), behind the clock. Where no day of the week came first, a number before
+/// a blank is taken for a host's name.
 fn year_behind(cursor: &mut Cursor) -> Option<i32> {
     cursor.blanks()?;
     let year = cursor
         .digits(4, 4)
         .filter(|year| (1970..2100).contains(year))?;
-    // `2001:db8::25` is a host.
-    match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
-        []
-        | [b' ' | b'\t' | b']' | b')' | b'>' | b',' | b';' | b'|', ..]
-        | [b':']
-        | [b':', b' ', ..] => Some(year as i32),
-        _ => None,
-    }
+    let ended = match cursor.rest {
+        [b' ' | b'\t', ..] | [b':', b' ', ..] => cursor.weekday_read,
+        [] | [b']' | b')' | b'>' | b',' | b';' | b'|', ..] | [b':'] => true,
+        // `2001:db8::25` is a host.
+        _ => false,
+    };
+    ended.then_some(year as i32)
 }
 
 /// Since 1970; more than a point or a comma may not go on with it, for a host's name may begin so.
 fn epoch(cursor: &mut Cursor) -> Option<Fields> {
     let (seconds, micros) = cursor.epoch()?;
     match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
+        [b' ', b'-', b' ', rest @ ..] if has_common_log(rest) => return None,
         []
         | [
             b' ' | b'\t' | b']' | b')' | b'>' | b':' | b';' | b'|' | b'"' | b'}',
@@ -410,7 +443,15 @@ fn epoch(cursor: &mut Cursor) -> Option<Fields> {
     })
 }
 
-/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since 1970, and nanoseconds.
+/// Whether a date of the Common Log Format is near: the number before it is a host's name.
+fn has_common_log(text: &[u8]) -> bool {
+    let near = text.windows(4).take(300);
+    near.into_iter()
+        .any(|w| w[0] == b'[' && w[1].is_ascii_digit() && w[3] == b'/')
+}
+
+/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since
+/// 1970, and nanoseconds.
 fn tai64n(cursor: &mut Cursor) -> Option<Fields> {
     let (digits, rest) = cursor.rest.get(1..)?.split_at_checked(24)?;
     let digits = std::str::from_utf8(digits).ok()?;

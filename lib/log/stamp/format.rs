@@ -39,9 +39,10 @@ pub struct StampFormat {
 }
 
 impl StampFormat {
-    /// Reads a form such as `%d.%m.%Y %H:%M:%S`, in the conversions of strftime(3) and chrono's `%.f`, an optional
-    /// fraction of a second with its point or comma. A blank stands for any number of blanks and TABs, but one at
-    /// least; names are in any of many languages, in any case.
+    /// Reads a form such as `%d.%m.%Y %H:%M:%S`, in the conversions of strftime(3) and chrono's
+    /// `%.f`, an optional fraction of a second with its point or comma. A blank stands for any
+    /// number of blanks and TABs, but one at least; names are in any of many languages, in any
+    /// case.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut items = Vec::new();
         compile(text, &mut items)?;
@@ -61,9 +62,10 @@ impl StampFormat {
         }
     }
 
-    /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a digit.
+    /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a
+    /// digit.
     pub(super) fn read(&self, text: &[u8]) -> Option<Fields> {
-        let mut cursor = Cursor { rest: text };
+        let mut cursor = Cursor::new(text);
         let mut fields = Fields::default();
         let mut after_noon = None;
         for item in &self.items {

@@ -38,6 +38,7 @@ pub fn print(
     let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
     let bar_width = rest.clamp(8, WIDEST_BAR);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    output.allow_escapes();
     let (on, off) = if colour {
         ("\x1b[36m", "\x1b[0m")
     } else {
@@ -65,7 +66,7 @@ pub fn print(
 }
 
 /// A bar of at most `width` characters, exact to an eighth of one, and at least that long.
-fn bar(count: u64, most: u64, width: usize) -> String {
+pub fn bar(count: u64, most: u64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = u128::from(count) * width as u128 * 8 / u128::from(most);
     let eighths = (eighths as usize).max(1);

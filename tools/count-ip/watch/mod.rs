@@ -7,7 +7,10 @@ mod tally; // events of an address, and whether they reach the threshold
 mod windows; // the same for millions of addresses with the simplest rule
 
 mod encode; // a tally as the state file keeps it
-mod policy; // the networks in which an event counts
+
+mod groups; // events counted by a field, by distinct values, with successes that forgive
+
+mod policy; // the networks or the group in which an event counts
 
 mod in_memory; // tallies in memory
 mod in_state; // tallies in the state file

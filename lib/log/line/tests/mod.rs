@@ -1,6 +1,9 @@
 //! Tables of heads and stamps, and what holds for all lines.
 
 mod heads;
+mod hostile;
+mod random;
+mod stamps;
 
 use super::*;
 
