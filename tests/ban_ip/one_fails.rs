@@ -22,6 +22,12 @@ fn failing_shell() -> (Shell, String) {
     (shell, ban)
 }
 
+/// Ends the process that waits for bans of this shell's, which can't be lifted.
+fn end_waiter(shell: &Shell) {
+    let state = shell.path("state.db").display().to_string();
+    shell.run(&format!("pkill -f -- '--wait.*{state}'"));
+}
+
 #[test]
 fn a_lift_that_fails_is_not_forgotten() {
     in_namespace("a_lift_that_fails_is_not_forgotten", || {
@@ -43,6 +49,7 @@ fn a_lift_that_fails_is_not_forgotten() {
             shell.run("unban-at --due");
             !shell.path("held-203.0.113.1").exists()
         });
+        end_waiter(&shell);
     });
 }
 
@@ -73,6 +80,7 @@ fn a_dead_firewall_keeps_no_other_waiting() {
         );
         let next = shell.run("ban-ip --for 1h 203.0.113.10");
         ended(&next, 0, &["203.0.113.10"], "nobody waits for that row");
+        end_waiter(&shell);
     });
 }
 
@@ -104,7 +112,7 @@ fn the_waiter_complains_to_the_system_log() {
             message.contains("unban-at[") && message.contains("exec: 203.0.113.1: "),
             "{message}"
         );
-        shell.run("kill $(pgrep -f -- '--due --wait') 2>/dev/null");
+        end_waiter(&shell);
     });
 }
 
