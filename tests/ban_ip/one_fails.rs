@@ -37,6 +37,8 @@ fn a_lift_that_fails_is_not_forgotten() {
         let lift = shell.run("unban-at now 203.0.113.1 203.0.113.2");
         ended(&lift, 2, &["203.0.113.2"], "the failed one is not printed");
         assert!(shell.path("held-203.0.113.1").exists());
+        let again = shell.run("unban-at now 203.0.113.1");
+        ended(&again, 2, &[], "it is tried again");
         std::fs::remove_file(shell.path("no-del-203.0.113.1")).unwrap();
         run(
             "sqlite3",
