@@ -32,7 +32,12 @@ pub fn enforce(
     let mut teller = Teller::new(ledger, backend, firewall);
     let mut outcome = Outcome::default();
     let missing = missing(&mut teller, known)?;
+    let work = teller.ledger.has_work(&teller.key, Time::now())?;
     let mut lost = teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
+    if !lost && missing.is_empty() && !work.now {
+        outcome.later = work.later;
+        return Ok(outcome);
+    }
     for _ in 0..ATTEMPTS {
         if lost {
             restore(&mut teller, &mut Vec::new(), &mut Vec::new())?;

@@ -14,6 +14,7 @@ mod no_ledger;
 mod one_fails;
 mod packets;
 mod refusals;
+mod restore;
 mod retention;
 mod state;
 mod times;

@@ -22,6 +22,12 @@ fn failing_shell() -> (Shell, String) {
     (shell, ban)
 }
 
+/// Ends the process that waits for bans of this shell's, which can't be lifted.
+fn end_waiter(shell: &Shell) {
+    let state = shell.path("state.db").display().to_string();
+    shell.run(&format!("pkill -f -- '--wait.*{state}'"));
+}
+
 #[test]
 fn a_lift_that_fails_is_not_forgotten() {
     in_namespace("a_lift_that_fails_is_not_forgotten", || {
@@ -31,6 +37,8 @@ fn a_lift_that_fails_is_not_forgotten() {
         let lift = shell.run("unban-at now 203.0.113.1 203.0.113.2");
         ended(&lift, 2, &["203.0.113.2"], "the failed one is not printed");
         assert!(shell.path("held-203.0.113.1").exists());
+        let again = shell.run("unban-at now 203.0.113.1");
+        ended(&again, 2, &[], "it is tried again");
         std::fs::remove_file(shell.path("no-del-203.0.113.1")).unwrap();
         run(
             "sqlite3",
@@ -43,6 +51,7 @@ fn a_lift_that_fails_is_not_forgotten() {
             shell.run("unban-at --due");
             !shell.path("held-203.0.113.1").exists()
         });
+        end_waiter(&shell);
     });
 }
 
@@ -73,6 +82,7 @@ fn a_dead_firewall_keeps_no_other_waiting() {
         );
         let next = shell.run("ban-ip --for 1h 203.0.113.10");
         ended(&next, 0, &["203.0.113.10"], "nobody waits for that row");
+        end_waiter(&shell);
     });
 }
 
@@ -104,7 +114,7 @@ fn the_waiter_complains_to_the_system_log() {
             message.contains("unban-at[") && message.contains("exec: 203.0.113.1: "),
             "{message}"
         );
-        shell.run("kill $(pgrep -f -- '--due --wait') 2>/dev/null");
+        end_waiter(&shell);
     });
 }
 

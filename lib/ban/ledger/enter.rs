@@ -218,9 +218,11 @@ fn end(
     now: Time,
 ) -> rusqlite::Result<Vec<(String, Ban)>> {
     let text = address.to_string();
+    // Also a ban that has ended, if its firewall has still to lift it.
     let mut query = db.prepare_cached(
         "SELECT backend, address, since, ends FROM ban
-         WHERE address = ? AND (ends IS NULL OR ends > ?)",
+         WHERE address = ? AND (ends IS NULL OR ends > ? OR id IN (SELECT ban FROM later)
+             OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0))",
     )?;
     let found: Vec<(String, Ban)> = readable(query.query_map(params![text, now.0], |row| {
         Ok((row.get(0)?, Ban::read(row, 1)?))

@@ -16,4 +16,4 @@ pub use ban::{Ban, BanDetails, BanFormatter, seconds};
 pub use enter::{Entered, NewBan};
 pub use lock::BackendLock;
 pub use store::Ledger;
-pub use told::Note;
+pub use told::{Note, Work};

@@ -23,6 +23,15 @@ pub enum Note {
     Refused(i64),
 }
 
+/// Bans that have to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    /// Some have to be told by now.
+    pub now: bool,
+    /// Some have to be lifted later, in any firewall.
+    pub later: bool,
+}
+
 impl Ledger {
     /// The next bans that a firewall has not been told, at most `limit`, with their numbers, which
     /// are above `after` and at most `last`.
@@ -38,6 +47,24 @@ impl Ledger {
              AND id <= ?3 AND backend = ?1 ORDER BY id LIMIT ?4";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.bans(query, params![backend, after, last, limit])
+    }
+
+    /// Whether a firewall has to be told anything by now.
+    pub fn has_work(&self, backend: &str, now: Time) -> Result<Work, Fault> {
+        self.state.run(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM later WHERE backend = ?1 AND due <= ?2)
+                     OR EXISTS (SELECT 1 FROM ban WHERE backend = ?1
+                         AND id > ifnull((SELECT ban FROM told WHERE backend = ?1), 0)),
+                     EXISTS (SELECT 1 FROM later)",
+            )?;
+            query.query_row(params![backend, now.0], |row| {
+                Ok(Work {
+                    now: row.get(0)?,
+                    later: row.get(1)?,
+                })
+            })
+        })
     }
 
     /// The highest number that a firewall has not been told.
