@@ -5,7 +5,7 @@ mod ranges; // ranges of numbers, and the question
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
-use crate::address::Address;
+use crate::address::{Address, mask4, mask6};
 use crate::complain::Fault;
 use crate::lists;
 use ranges::Ranges;
@@ -49,18 +49,23 @@ impl NetSet {
     #[inline]
     pub fn touching(&self, net: &Address) -> Option<Address> {
         let tables = self.tables.get_or_init(|| Tables::new(&self.nets));
-        match (net.ip(), net.last()) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => {
-                let found = tables.v4.touching(first.to_bits(), last.to_bits())?;
+        match net.ip() {
+            IpAddr::V4(ip) => {
+                let first = ip.to_bits();
+                let found = tables
+                    .v4
+                    .touching(first, first | !mask4(net.prefix_len()))?;
                 let ip = Ipv4Addr::from_bits(found.0);
                 Address::network(ip.into(), (found.0 ^ found.1).leading_zeros() as u8)
             }
-            (IpAddr::V6(first), IpAddr::V6(last)) => {
-                let found = tables.v6.touching(first.to_bits(), last.to_bits())?;
+            IpAddr::V6(ip) => {
+                let first = ip.to_bits();
+                let found = tables
+                    .v6
+                    .touching(first, first | !mask6(net.prefix_len()))?;
                 let ip = Ipv6Addr::from_bits(found.0);
                 Address::network(ip.into(), (found.0 ^ found.1).leading_zeros() as u8)
             }
-            _ => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Ranges of numbers, asked which of them holds a number, in nanoseconds.
 
 /// A number of an address: IPv4 or IPv6.
-pub(super) trait Number: Copy + Ord {
+pub(super) trait Number: Copy + Ord + Default {
     /// The length in bits.
     const BITS: u32;
 
@@ -41,6 +41,8 @@ const MOST_SLOTS: u32 = 24;
 pub(super) struct Ranges<N> {
     firsts: Vec<N>,
     lasts: Vec<N>,
+    /// The first number of all.
+    origin: N,
     touched: Vec<u64>,
     touched_shift: u32,
     /// For each slot and one after them, the number of ranges that end before it.
@@ -60,14 +62,7 @@ impl<N: Number> Ranges<N> {
             }
         }
         let (Some(origin), Some(end)) = (firsts.first().copied(), lasts.last().copied()) else {
-            return Ranges {
-                firsts,
-                lasts,
-                touched: vec![],
-                touched_shift: 0,
-                index: vec![],
-                index_shift: 0,
-            };
+            return Ranges::default();
         };
         let size = firsts.len().ilog2();
         let shift = |slots: u32| {
@@ -97,6 +92,7 @@ impl<N: Number> Ranges<N> {
         Ranges {
             firsts,
             lasts,
+            origin,
             touched,
             touched_shift,
             index,
@@ -107,18 +103,30 @@ impl<N: Number> Ranges<N> {
     /// The first range that has a number in common with `first` to `last`.
     #[inline]
     pub(super) fn touching(&self, first: N, last: N) -> Option<(N, N)> {
-        let origin = *self.firsts.first()?;
-        if last < origin || first > *self.lasts.last()? {
+        if first == last && !self.may_hold(first) {
             return None;
         }
-        let from = first.max(origin);
-        if first == last {
-            let slot = from.distance(origin, self.touched_shift);
-            if self.touched[slot / 64] >> (slot % 64) & 1 == 0 {
-                return None;
-            }
+        self.search(first, last)
+    }
+
+    /// Whether a range touches the slot of this number.
+    #[inline(always)]
+    fn may_hold(&self, number: N) -> bool {
+        if number < self.origin {
+            return false;
         }
-        let slot = from.distance(origin, self.index_shift);
+        let slot = number.distance(self.origin, self.touched_shift);
+        let word = self.touched.get(slot / 64).copied().unwrap_or(0);
+        word >> (slot % 64) & 1 == 1
+    }
+
+    #[inline(never)]
+    fn search(&self, first: N, last: N) -> Option<(N, N)> {
+        if last < self.origin || first > *self.lasts.last()? {
+            return None;
+        }
+        let from = first.max(self.origin);
+        let slot = from.distance(self.origin, self.index_shift);
         let (low, high) = (self.index[slot] as usize, self.index[slot + 1] as usize);
         let at = low + self.lasts[low..high].partition_point(|end| *end < from);
         let found = (*self.firsts.get(at)?, *self.lasts.get(at)?);
