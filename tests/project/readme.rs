@@ -9,7 +9,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     let mut inside = false;
     for line in manifest.lines() {
         if line.starts_with('[') {
-            inside = ["[dependencies]", "[dev-dependencies]"].contains(&line);
+            inside = line.ends_with("dependencies]") && !line.starts_with("[workspace.");
         } else if let Some((name, _)) = line.split_once(['.', ' ']).filter(|_| inside)
             && !name.starts_with("pipeban-")
             && !name.starts_with('#')
