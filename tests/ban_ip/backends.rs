@@ -37,7 +37,7 @@ fn open() -> Box<dyn Firewall> {
 fn open_backend(name: &str) -> Box<dyn Firewall> {
     let mut firewall = connect(name);
     assert!(firewall.ensure().unwrap(), "a new kernel has lost all bans");
-    firewall.restored().unwrap();
+    assert!(firewall.restored().unwrap());
     assert!(!firewall.ensure().unwrap());
     firewall
 }
@@ -216,7 +216,7 @@ fn what_others_take_away_is_put_back() {
         let mut firewall = connect("nft");
         assert!(firewall.ensure().unwrap(), "and nobody has restored it yet");
         firewall.ban(&[one]).unwrap();
-        firewall.restored().unwrap();
+        assert!(firewall.restored().unwrap());
         assert_eq!(rules().unwrap(), before);
 
         // Between the look and the ban: the ban holds, and the next look knows that others are

@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::interface::{Entry, Firewall, run};
 use super::iptables::accepted_before;
-use super::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const FAMILIES: [Family; 2] = [
@@ -135,9 +135,10 @@ impl Firewall for Ipset {
         Ok(!complete)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
+    fn restored(&mut self) -> io::Result<bool> {
         let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.mark));
-        restore(&lines.concat())
+        restore(&lines.concat())?;
+        Ok(true)
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Entry, Firewall, run};
+use super::interface::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const JUMP: &str = "PREROUTING -j PIPEBAN";
@@ -114,8 +114,9 @@ impl Firewall for Iptables {
         Ok(lost)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        families().try_for_each(|ipv4| write(ipv4, &read(ipv4)?, &[], true, false))
+    fn restored(&mut self) -> io::Result<bool> {
+        families().try_for_each(|ipv4| write(ipv4, &read(ipv4)?, &[], true, false))?;
+        Ok(true)
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {

@@ -4,6 +4,7 @@
 //! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is
 //! done where a stamp leaves something open.
 
+mod clock; // the clock of a stamp
 mod cursor; // the parts of a stamp
 mod fast; // stamps of the minute of a line before
 mod fields; // a stamp in its parts
