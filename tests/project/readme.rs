@@ -43,6 +43,17 @@ fn every_dependency_has_its_reason() {
 }
 
 #[test]
+fn the_number_of_presets() {
+    let readme = include_str!("../../README.md");
+    let list = crate::common::Shell::new()
+        .run("extract-ip --preset list")
+        .out;
+    let number = list.lines().filter(|l| !l.starts_with(' ')).count();
+    let told = format!("Patterns for {number} services are built in");
+    assert!(readme.contains(&told), "not in README: {told}");
+}
+
+#[test]
 fn links_lead_somewhere() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(top.join("README.md")).unwrap();
