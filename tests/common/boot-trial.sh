@@ -12,7 +12,15 @@ until_true() {
         sleep 0.2
     done
 }
+# `!` before a command would not end this script.
+refute() {
+    if "$@"; then
+        echo "should fail: $*"
+        exit 1
+    fi
+}
 banned() { ban-ip --list | grep -q '^192\.0\.2\.66	'; }
+banned_in_kernel() { nft list table inet pipeban | grep -q '192\.0\.2\.66 '; }
 main_pid() { systemctl show --property MainPID --value pipeban@sshd; }
 export PIPEBAN_STATE=/var/lib/pipeban/pipeban.db
 
@@ -59,6 +67,11 @@ case $stage in
     nft list table inet pipeban | grep 192.0.2.66
     until_true systemctl is-active pipeban@sshd
     systemctl is-active pipeban-sync
+    echo "== the clock is set"
+    nft flush set inet pipeban ipv4_32
+    refute banned_in_kernel
+    systemctl start pipeban-clock
+    until_true banned_in_kernel
     echo "== upgrade"
     before=$(main_pid)
     dpkg -i /pipeban.deb
@@ -67,12 +80,12 @@ case $stage in
     banned
     echo "== remove"
     dpkg -r pipeban
-    ! pgrep -x follow-log
-    ! systemctl is-active pipeban@sshd
+    refute pgrep -x follow-log
+    refute systemctl is-active pipeban@sshd
     [ -z "$(find /etc/systemd/system -name 'pipeban*')" ]
     echo "== purge"
     dpkg -P pipeban
-    ! nft list table inet pipeban
+    refute nft list table inet pipeban
     [ ! -e /var/lib/pipeban ] && [ ! -e /var/lib/private/pipeban ]
     find /etc/pipeban
     echo "all is well"

@@ -95,6 +95,15 @@ fn install_and_uninstall() {
     assert_eq!(install(&shell, "--help").status, Some(2));
 }
 
+/// Each program of the manifest is a tool that the other tests here know.
+#[test]
+fn every_program_is_a_tool() {
+    let manifest = include_str!("../../Cargo.toml");
+    let bins = manifest.split("[[bin]]\nname = \"").skip(1);
+    let bins: BTreeSet<&str> = bins.filter_map(|b| b.split('"').next()).collect();
+    assert_eq!(bins, TOOLS.iter().map(|(tool, _)| *tool).collect());
+}
+
 /// The names of files in the packages' lists are there, and so are those that these lists need.
 #[test]
 fn lists_name_files() {
