@@ -13,12 +13,14 @@ use crate::choose::{Chooser, Judgement};
 use crate::keep::Keep;
 use crate::lines::Lines;
 use crate::times::{self, Times};
+use crate::window::Window;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
     chooser: Chooser,
     reader: LineReader,
     times: Option<Times>,
+    window: Option<Window>,
     /// The number of the operand that the last block came from.
     operand: usize,
     /// Whether no line was passed over since the last one that was read.
@@ -35,6 +37,7 @@ pub(crate) struct Extractor {
 impl Extractor {
     pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
         let times = Times::new(arguments);
+        let window = Window::new(arguments)?;
         Ok(Extractor {
             chooser: Chooser::new(arguments, keep)?,
             reader: times::reader(arguments)?,
@@ -42,8 +45,9 @@ impl Extractor {
             follows: false,
             may_skip: false,
             line: arguments.line,
-            bare: !(arguments.line || arguments.json || times.is_some()),
+            bare: !(arguments.line || arguments.json || times.is_some() || window.is_some()),
             times,
+            window,
             done: false,
         })
     }
@@ -105,13 +109,25 @@ impl Extractor {
         let Judgement::Counts(verdict) = self.chooser.judge.judge(&line, self.follows) else {
             return Ok(());
         };
+        if self
+            .window
+            .is_some_and(|window| window.leaves_out(line.time))
+        {
+            return Ok(());
+        }
         let verdict = verdict.map(|(_, verdict)| verdict);
         let rule = verdict.as_ref().and_then(|v| v.rule);
         let count = verdict.as_ref().map_or(1, |v| v.count);
         let named = verdict.as_ref().and_then(|v| v.found.as_ref());
         let mut at = None;
+        let mut timeless = None;
         let mut result = Ok(());
         self.chooser.picker.pick(line.text, named, |choice| {
+            if let Some(window) = &mut self.window
+                && *timeless.get_or_insert_with(|| window.leaves_out_timeless(line.time))
+            {
+                return;
+            }
             self.done = true;
             if self.bare && rule.is_none() {
                 choice.found.write(choice.text, output.buffer());
@@ -144,6 +160,9 @@ impl Extractor {
     pub(crate) fn end(self) -> bool {
         if let Some(times) = self.times {
             times.report();
+        }
+        if let Some(window) = self.window {
+            window.report();
         }
         self.done
     }

@@ -1,6 +1,7 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
 mod arguments;
+mod bisect;
 mod choose;
 mod complete;
 mod explain;
@@ -10,6 +11,7 @@ mod lines;
 mod matcher;
 mod pick;
 mod times;
+mod window;
 mod workers;
 
 use std::process::ExitCode;
@@ -23,6 +25,7 @@ use arguments::Arguments;
 use choose::Chooser;
 use extract::Extractor;
 use keep::Keep;
+use window::Window;
 
 fn main() -> ExitCode {
     pipeban::cli::main(run)
@@ -42,7 +45,14 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
+    let part = match Window::new(&arguments)? {
+        Some(window) => Some(window.part(&arguments)?),
+        None => None,
+    };
     let mut input = Input::new(arguments.files);
+    if let Some(part) = part {
+        input.read_part(part);
+    }
     input.show_progress();
     let mut output = Output::new(arguments.json);
     if count > 1 {
