@@ -38,9 +38,15 @@ impl Extractor {
     pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
         let times = Times::new(arguments);
         let window = Window::new(arguments)?;
+        let chooser = Chooser::new(arguments, keep)?;
+        let reader = times::reader(arguments)?;
         Ok(Extractor {
-            chooser: Chooser::new(arguments, keep)?,
-            reader: times::reader(arguments)?,
+            reader: if chooser.needs_heads {
+                reader
+            } else {
+                reader.without_programs()
+            },
+            chooser,
             operand: 0,
             follows: false,
             may_skip: false,
@@ -154,6 +160,22 @@ impl Extractor {
             }
         });
         result
+    }
+
+    /// Ends a file; the next block is another's.
+    pub(crate) fn end_file(&mut self) {
+        self.operand = 0;
+    }
+
+    /// Takes over the numbers of an extractor of other files.
+    pub(crate) fn join(&mut self, other: Extractor) {
+        self.done |= other.done;
+        if let (Some(times), Some(other)) = (&mut self.times, other.times) {
+            times.join(other);
+        }
+        if let (Some(window), Some(other)) = (&mut self.window, other.window) {
+            window.join(other);
+        }
     }
 
     /// Ends the input; answers whether an address was printed.

@@ -9,6 +9,7 @@ mod extract;
 mod keep;
 mod lines;
 mod matcher;
+mod oldest_first;
 mod pick;
 mod times;
 mod window;
@@ -18,14 +19,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::{Event, Input};
+use pipeban::input::Event;
 use pipeban::output::Output;
 
 use arguments::Arguments;
 use choose::Chooser;
 use extract::Extractor;
 use keep::Keep;
-use window::Window;
 
 fn main() -> ExitCode {
     pipeban::cli::main(run)
@@ -42,18 +42,13 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.explain {
         return explain::run(Chooser::new(&arguments, keep)?, arguments);
     }
+    if oldest_first::pays(&arguments) {
+        return oldest_first::run(arguments, keep);
+    }
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let part = match Window::new(&arguments)? {
-        Some(window) => Some(window.part(&arguments)?),
-        None => None,
-    };
-    let mut input = Input::new(arguments.files);
-    if let Some(part) = part {
-        input.read_part(part);
-    }
-    input.show_progress();
+    let mut input = window::input(&arguments)?;
     let mut output = Output::new(arguments.json);
     if count > 1 {
         return workers::run(extractors, input, output);

@@ -49,6 +49,11 @@ impl Times {
         None
     }
 
+    /// Adds the lines of other files.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.without += other.without;
+    }
+
     /// Tells how many lines had an address but no time.
     pub(crate) fn report(&self) {
         let lines = match self.without {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::{self, Fault};
-use pipeban::input::Part;
+use pipeban::input::Input;
 use pipeban::time::{Time, parse_past};
 
 use crate::arguments::Arguments;
@@ -66,6 +66,11 @@ impl Window {
         timeless
     }
 
+    /// Adds the lines of other files.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.without += other.without;
+    }
+
     /// Tells how many lines were left out for want of a time.
     pub(crate) fn report(&self) {
         let lines = match self.without {
@@ -81,13 +86,16 @@ impl Window {
         };
         complain::note("--since, --until", what);
     }
+}
 
-    /// Tells which part of a file may have lines of this time.
-    pub(crate) fn part(&self, arguments: &Arguments) -> Result<Arc<Part>, Fault> {
+/// The operands; of a file only the part that may have lines of the time asked for.
+pub(crate) fn input(arguments: &Arguments) -> Result<Input, Fault> {
+    let mut input = Input::new(arguments.files.clone());
+    if let Some(Window { since, until, .. }) = Window::new(arguments)? {
         let reader = times::reader(arguments)?;
-        let Window { since, until, .. } = *self;
-        Ok(Arc::new(move |file| {
-            bisect::part(file, since, until, reader.clone())
-        }))
+        let part = move |file: &_| bisect::part(file, since, until, reader.clone());
+        input.read_part(Arc::new(part));
     }
+    input.show_progress();
+    Ok(input)
 }
