@@ -100,6 +100,7 @@ impl<'a> Line<'a> {
 }
 
 /// Reads the lines of logs.
+#[derive(Clone)]
 pub struct LineReader {
     stamps: StampReader,
     format: Option<StampFormat>,

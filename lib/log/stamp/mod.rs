@@ -47,6 +47,7 @@ const LATE: i64 = 300;
 ///   minutes before the line before
 /// - a time left out: a time that clocks left out is read as if they had not been set
 /// - second 60: the first of the next minute
+#[derive(Clone)]
 pub struct StampReader {
     zone: Zone,
     order: Order,
