@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use pipeban::complain::Fault;
 use pipeban::time::parse_duration;
 
 /// Print the lines of growing logs as they come.
@@ -48,4 +49,14 @@ pub enum From {
     End,
     /// At the position that the state holds.
     Resume,
+}
+
+impl Arguments {
+    /// Refuses flags that mean nothing together.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.replay.is_some() && self.from != From::Resume {
+            return Err(Fault::new("usage", "--replay goes with --from resume"));
+        }
+        Ok(())
+    }
 }

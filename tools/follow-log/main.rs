@@ -44,7 +44,7 @@ use std::process::ExitCode;
 
 use pipeban::complain::Fault;
 
-use arguments::{Arguments, From};
+use arguments::Arguments;
 use follower::Follower;
 use stop::Stop;
 
@@ -53,16 +53,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
+    arguments.check()?;
     let is_standard_input = |p: &PathBuf| p == Path::new("-");
     if arguments.files.iter().all(is_standard_input) {
         return stdin::copy(arguments.prefix);
     }
     if arguments.files.iter().any(is_standard_input) {
-        let what = "standard input can't be followed beside files";
-        return Err(Fault::new("usage", what));
-    }
-    if arguments.replay.is_some() && arguments.from != From::Resume {
-        return Err(Fault::new("usage", "--replay goes with --from resume"));
+        return Err(Fault::new(
+            "usage",
+            "standard input can't be followed beside files",
+        ));
     }
     open::allow_many();
     // Before any thread is started: all of them leave the signals to it.
