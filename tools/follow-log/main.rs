@@ -65,7 +65,6 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         ));
     }
     open::allow_many();
-    // Before any thread is started: all of them leave the signals to it.
-    let stop = Stop::new()?;
-    Follower::new(arguments, stop)?.run()
+    // First `stop`, before any thread is started: all of them leave the signals to it.
+    Follower::new(arguments, Stop::new()?)?.run()
 }
