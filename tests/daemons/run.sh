@@ -98,7 +98,8 @@ run() {
         mount -t proc proc "$root/root/proc"
         make_dev "$root/root"
         mount -t tmpfs -o mode=1777 tmp "$root/root/tmp"
-        exec chroot "$root/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
+        # A session of its own: a daemon that ends its process group ends nothing outside.
+        exec setsid chroot "$root/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
             HOME=/root LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "/lab/$service"
     ' sh "$1" "$root" "$base" "$here" "$presets"
 }

@@ -54,23 +54,22 @@ def ask(
     headers=None,
     method="GET",
     version="HTTP/1.1",
-    to=None,
     tls=None,
-    body=b"",
+    name=None,
 ):
-    """One request; the headers are as given, but for a Host."""
+    """One request; the headers are as given, but for a Host. `name` is the server's one in TLS."""
     lines = [raw(method) + b" " + raw(target) + b" " + raw(version)]
     headers = {"Host": "host.example.org", **(headers or {}), "Connection": "close"}
     lines += [raw(name) + b": " + raw(value) for name, value in headers.items()]
-    return say(address, port, b"\r\n".join(lines) + b"\r\n\r\n" + body, to, tls)
+    return say(address, port, b"\r\n".join(lines) + b"\r\n\r\n", tls, name)
 
 
-def say(address, port, request, to=None, tls=None):
+def say(address, port, request, tls=None, name=None):
     """A request as it is."""
     try:
-        with connect(address, port, to) as stream:
+        with connect(address, port) as stream:
             if tls:
-                stream = tls.wrap_socket(stream)
+                stream = tls.wrap_socket(stream, server_hostname=name)
             stream.sendall(request)
             said = hear(stream, 2, END)
             stream.shutdown(socket.SHUT_WR)

@@ -36,7 +36,11 @@ fn units() {
 #[test]
 fn bans_are_adjusted_when_the_clock_is_set() {
     let shell = Shell::new();
-    for unit in ["pipeban-sync.service", "pipeban-sync.timer"] {
+    for unit in [
+        "pipeban-sync.service",
+        "pipeban-clock.service",
+        "pipeban-sync.timer",
+    ] {
         let text = std::fs::read_to_string(format!("examples/systemd/{unit}")).unwrap();
         let tool = concat!("ExecStart=", env!("CARGO_BIN_EXE_ban-ip"));
         let text = text.replace("ExecStart=ban-ip", tool);

@@ -30,8 +30,10 @@
 mod carrier; // what is around a line
 mod head; // who wrote it, when
 mod json; // objects, walked from the left
+mod names; // programs, hosts, levels
 mod pairs; // key=value
 mod place; // stamps that stand inside a line
+mod skip; // small parts before others
 #[cfg(test)]
 mod tests;
 
@@ -42,19 +44,9 @@ use memchr::memchr_iter;
 use crate::stamp::{StampFormat, StampReader};
 use carrier::{Entry, Said, Text};
 use head::{Begun, Head};
-use pipeban::time::{Time, Zone};
 
-/// Where a line has its time stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stamp {
-    /// It has none, or only its carrier tells the time.
-    #[default]
-    None,
-    /// At its beginning, as heads have it.
-    Beginning,
-    /// Further on: Common Log Format, a key of JSON or of logfmt, behind a word.
-    Inside,
-}
+pub use head::Stamp;
+use pipeban::time::{Time, Zone};
 
 /// A line in its parts.
 #[derive(Clone, Debug, Default)]
@@ -108,12 +100,15 @@ impl<'a> Line<'a> {
 }
 
 /// Reads the lines of logs.
+#[derive(Clone)]
 pub struct LineReader {
     stamps: StampReader,
     format: Option<StampFormat>,
     /// Whether lines of this input have a file's name before them, once that is known.
     prefixed: Option<bool>,
     headed: bool,
+    /// Whether only times are wanted, and no programs and words.
+    without_programs: bool,
     /// Of each stream of a container: how the last piece that was cut began.
     cut: [Cut; 2],
     unescaped: Vec<u8>,
@@ -160,9 +155,17 @@ impl LineReader {
             format,
             prefixed: None,
             headed: false,
+            without_programs: false,
             cut: [Cut::No; 2],
             unescaped: Vec::new(),
         }
+    }
+
+    /// Leaves out host, program, pid and a second stamp: the words are the [`rest`](Line::rest).
+    /// It takes less time.
+    pub fn without_programs(mut self) -> Self {
+        self.without_programs = true;
+        self
     }
 
     /// Begins another input, of which nothing is known yet.
@@ -175,6 +178,15 @@ impl LineReader {
 
     /// The parts of the next line, which is given without its newline.
     pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        // Most lines of most logs.
+        if self.prefixed == Some(false)
+            && self.format.is_none()
+            && let Some(begun) = head::begin_recent(line, &mut self.stamps)
+            && carrier::cri(line, begun.end).is_none()
+        {
+            self.headed = true;
+            return plain(line, head::read(line, &begun, self.without_programs));
+        }
         let opened = self.open(line);
         let cut = opened
             .said
@@ -187,10 +199,10 @@ impl LineReader {
         let mut head = match (&opened.said.entry, opened.begins) {
             _ if cut == Cut::Yes => Head::default(),
             (Some(entry), _) => by_entry(line, entry, text),
-            (None, Begins::With(begun)) => head::read(text, &begun),
+            (None, Begins::With(begun)) => head::read(text, &begun, self.without_programs),
             (None, Begins::Without) => inside(text, &opened.said, &mut self.stamps),
             (None, Begins::Unread) => match head::begin(text, &mut self.stamps) {
-                Some(begun) => head::read(text, &begun),
+                Some(begun) => head::read(text, &begun, self.without_programs),
                 None => inside(text, &opened.said, &mut self.stamps),
             },
         };
@@ -281,7 +293,7 @@ impl LineReader {
     /// Takes off what is around a line.
     fn open(&mut self, line: &[u8]) -> Opened {
         let mut at = match line.first() {
-            Some(0 | 0x1b | 0xef) => carrier::skip_junk(line, 0),
+            Some(0 | 0x1b | 0xef) => skip::junk(line, 0),
             _ => 0,
         };
         let mut file = None;
@@ -350,10 +362,10 @@ impl LineReader {
         let Some((file, goes_on)) = carrier::file(line, at) else {
             return (None, at, None);
         };
-        let behind = carrier::skip_junk(line, goes_on);
+        let behind = skip::junk(line, goes_on);
         let begun = head::begin(&line[behind..], &mut self.stamps);
         if begun.is_none()
-            && let Some(goes_on) = carrier::number(line, behind)
+            && let Some(goes_on) = skip::number(line, behind)
             && let Some(begun) = head::begin(&line[goes_on..], &mut self.stamps)
         {
             return (Some(file), goes_on, Some(begun));
@@ -364,6 +376,25 @@ impl LineReader {
             return (Some(file), behind, begun);
         }
         (None, at, None)
+    }
+}
+
+/// A line without a carrier, with a stamp.
+#[inline]
+fn plain<'a>(text: &'a [u8], head: Head<'a>) -> Line<'a> {
+    Line {
+        text,
+        place: Some(0),
+        file: None,
+        time: head.time,
+        stamp: head.stamp,
+        host: head.host,
+        program: head.program,
+        pid: head.pid,
+        headed: true,
+        continues: false,
+        rest: head.rest,
+        words: head.words,
     }
 }
 
