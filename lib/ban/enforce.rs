@@ -2,7 +2,7 @@
 //!
 //! A run ends well only if both hold the bans that it was asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
@@ -38,12 +38,14 @@ pub fn enforce(
         outcome.later = work.later;
         return Ok(outcome);
     }
+    let mut restored = false;
     for _ in 0..ATTEMPTS {
         if lost {
+            restored = true;
             restore(&mut teller, &mut Vec::new(), &mut Vec::new())?;
         }
         teller.tell_untold(&mut outcome, made)?;
-        put_back(&mut teller, &missing, made)?;
+        put_back(&mut teller, &missing, restored, made)?;
         lost = teller
             .firewall
             .lost_again()
@@ -59,28 +61,32 @@ pub fn enforce(
 
 /// The bans that the firewall does not hold as the ledger has them.
 fn missing(teller: &mut Teller, bans: &[Ban]) -> Result<Vec<Ban>, Failure> {
-    if bans.is_empty() {
-        return Ok(vec![]);
+    let mut missing = Vec::new();
+    for asked in bans.chunks(teller.firewall.asked_at_once()) {
+        let addresses: Vec<Address> = asked.iter().map(|ban| ban.address).collect();
+        // The answer is as of now: to ask for many takes its time.
+        let now = Time::now();
+        let held = teller.firewall.held(&addresses);
+        let Some(held) = held.map_err(|e| teller.failure(&e))? else {
+            // Nobody can tell.
+            return Ok(vec![]);
+        };
+        let held: HashMap<_, _> = held.into_iter().collect();
+        let is_missing = |ban: &&Ban| {
+            let left = held.get(&ban.address);
+            !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
+        };
+        missing.extend(asked.iter().filter(is_missing));
     }
-    let addresses: Vec<Address> = bans.iter().map(|ban| ban.address).collect();
-    let held = teller.firewall.held(&addresses);
-    let Some(held) = held.map_err(|e| teller.failure(&e))? else {
-        // Nobody can tell.
-        return Ok(vec![]);
-    };
-    let held: HashMap<_, _> = held.into_iter().collect();
-    let now = Time::now();
-    let is_missing = |ban: &&Ban| {
-        let left = held.get(&ban.address);
-        !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
-    };
-    Ok(bans.iter().filter(is_missing).copied().collect())
+    Ok(missing)
 }
 
-/// Bans these again, if they are still in force.
+/// Bans these again, if they are still in force, and gives them to `made`; if all bans were
+/// `restored` meanwhile, these were among them.
 fn put_back(
     teller: &mut Teller,
     missing_before: &[Ban],
+    restored: bool,
     made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
 ) -> Result<(), Failure> {
     if missing_before.is_empty() {
@@ -94,6 +100,8 @@ fn put_back(
         }
         let missing = missing(t, &back)?;
         let refused = t.put(&missing)?;
+        let missing: HashSet<Address> = missing.iter().map(|ban| ban.address).collect();
+        back.retain(|ban| restored || missing.contains(&ban.address));
         back.retain(|ban| !refused.contains(&ban.address));
         Ok(back)
     })?;

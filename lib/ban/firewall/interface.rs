@@ -66,6 +66,12 @@ pub trait Firewall {
         }))
     }
 
+    /// The greatest number of addresses that should be given to [`held`](Self::held) in one call: a
+    /// backend that has to list all of them should be asked once.
+    fn asked_at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// All addresses that are banned now, with the time that is left; `None` if the backend cannot
     /// tell.
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>>;

@@ -151,6 +151,15 @@ impl Ledger {
         })
     }
 
+    /// The number up to which a firewall was told all bans.
+    pub fn told(&self, backend: &str) -> Result<i64, Fault> {
+        self.state.run(|db| {
+            let query = "SELECT ifnull(max(ban), 0) FROM told WHERE backend = ?";
+            db.prepare_cached(query)?
+                .query_row([backend], |row| row.get(0))
+        })
+    }
+
     /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it was
     /// changed meanwhile.
     pub fn postpone(&mut self, id: i64) -> Result<Option<i64>, Fault> {

@@ -291,7 +291,12 @@ impl Firewall for Nft {
         Ok(Some(held))
     }
 
+    fn asked_at_once(&self) -> usize {
+        16 * ASKED
+    }
+
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.expect_old = false;
         let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
         // One transaction cannot hold an element twice; of several the last one given stays.
         elements.sort_by_key(|e| (e.set, e.address.ip()));
