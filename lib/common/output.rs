@@ -82,8 +82,7 @@ impl Output {
         }
     }
 
-    /// An output of the same form that keeps all in its [buffer](Self::buffer), for the caller to
-    /// take it from there.
+    /// An output of the same form that only fills its [buffer](Self::buffer).
     pub fn collecting(&self) -> Self {
         Output {
             collects: true,

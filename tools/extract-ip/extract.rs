@@ -32,6 +32,8 @@ pub(crate) struct Extractor {
     /// Whether a record is the address and perhaps the rule.
     bare: bool,
     done: bool,
+    /// The text of the last record's time.
+    at: Vec<u8>,
 }
 
 impl Extractor {
@@ -55,6 +57,7 @@ impl Extractor {
             times,
             window,
             done: false,
+            at: Vec::new(),
         })
     }
 
@@ -144,7 +147,9 @@ impl Extractor {
             if let Some(times) = &mut self.times {
                 let time = *at.get_or_insert_with(|| times.of(line.time));
                 if let Some(time) = time {
-                    record.push("at", time.to_string().as_bytes());
+                    self.at.clear();
+                    time.write(&mut self.at);
+                    record.push("at", &self.at);
                 }
             }
             if let Some(rule) = rule {

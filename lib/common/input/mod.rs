@@ -112,8 +112,7 @@ impl Input {
         }
     }
 
-    /// From now on of a regular file that is not compressed only the part is read that this
-    /// function answers. It is asked when the file is opened.
+    /// From now on of a regular file that is not compressed only a part is read.
     pub fn read_part(&mut self, part: Arc<Part>) {
         self.part = Some(part);
     }

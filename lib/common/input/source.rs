@@ -80,14 +80,13 @@ impl Source {
             Some(part) => {
                 (&file).seek(SeekFrom::Start(part.start))?;
                 counter.fetch_add(part.start, Relaxed);
-                let left = part.end.saturating_sub(part.start);
-                let file = Blocking(file, counter, left);
+                let file = Blocking(file, counter, part.end.saturating_sub(part.start));
                 Bytes::Plain { file, waits }
             }
-            None => {
-                let file = Blocking(file, counter, u64::MAX);
-                Bytes::Unread { file, waits }
-            }
+            None => Bytes::Unread {
+                file: Blocking(file, counter, u64::MAX),
+                waits,
+            },
         };
         Ok(Source {
             name,

@@ -6,7 +6,8 @@
 //! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
 //!   or a word before a stamp or another carrier. The first line of an input that has one, or has a
 //!   stamp without one, decides for all of it
-//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks
+//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks; `[pod/name/container] ` of
+//!   `kubectl logs --prefix`
 //! - docker json-file: a whole object of JSON with `log` first, and `time`
 //! - CRI: an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P`
 //! - journal: a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR`
@@ -79,9 +80,14 @@ pub(super) fn is_path(name: &[u8]) -> bool {
     name.starts_with(b"/") || name.starts_with(b"./") || name.starts_with(b"../")
 }
 
-/// Where a line goes on behind `app-1  | `.
+/// Where a line goes on behind `app-1  | `, or `[pod/name/container] ` of `kubectl logs --prefix`.
 pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
-    let word = text[at..].iter().take(128).position(|b| *b <= b' ')?;
+    if text[at..].starts_with(b"[pod/") {
+        let near = &text[at..text.len().min(at + 600)];
+        let end = memchr(b']', near).filter(|end| near.get(end + 1) == Some(&b' '))?;
+        return Some(at + end + 2);
+    }
+    let word = memchr(b' ', &text[at..text.len().min(at + 128)])?;
     let mut bar = at + word;
     while let Some(b' ') = text.get(bar) {
         bar += 1;

@@ -8,7 +8,8 @@
 //! - stamp: as [`StampReader`] reads it, in brackets or not, with up to two blanks or the mark of a
 //!   Cisco clock (`*`, `.`) before it; `[ 1234.567890]` is since the start of the system, and no
 //!   time. Without a stamp there is no head
-//! - level: `<auth.info>` or `<4.6>`, as FreeBSD writes it; `auth.info` also behind the host
+//! - level: `<auth.info>` or `<4.6>` (FreeBSD), `auth.info`, `auth|security:info` (AIX), before or
+//!   behind the host; `auth.info: ` also before the stamp (socklog)
 //! - host: a word of letters, digits, `.`, `-`, `_`, `/`, `@`, or an IPv6 address. A second one
 //!   only if it is the same or the first is an address (relays)
 //! - device: UniFi's `name,7483c2773b4f,model-version`, with a colon, in brackets, or neither
@@ -98,7 +99,7 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
         });
     }
     if !wrapped && !first.is_ascii_digit() {
-        return None;
+        return behind_level(text, stamps);
     }
     let at = match first {
         b'<' => skip::priority(text).unwrap_or(0),
@@ -124,6 +125,23 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
     // Only journalctl -o short-monotonic has a host and a program behind it.
     begun.kind = Kind::Bare;
     Some(begun)
+}
+
+/// Reads the stamp behind `auth.info: `, as socklog writes it.
+fn behind_level(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
+    let colon = text.iter().take(20).position(|b| *b == b':')?;
+    let at = colon + 2;
+    if text.get(colon + 1) != Some(&b' ') || !is_facility(&text[..colon]) {
+        return None;
+    }
+    let (time, length) = stamps.read(&text[at..])?;
+    let end = at + length;
+    Some(Begun {
+        time: Some(time),
+        end,
+        rest: behind(text, end),
+        kind: Kind::Bare,
+    })
 }
 
 /// The length of a stamp at the beginning of words, and of what it is wrapped in; 0 where none
@@ -244,11 +262,16 @@ impl<'a> Head<'a> {
     fn who(&mut self, text: &'a [u8]) {
         let mut at = self.rest;
         let mut host: Option<&[u8]> = None;
-        let mut relayed = false;
+        let (mut relayed, mut stamped) = (false, false);
         // A head has no more words than these.
         for _ in 0..6 {
             let end = word_end(text, at);
             let word = &text[at..end];
+            // socklog writes the level with a colon.
+            if word.strip_suffix(b":").is_some_and(is_facility) {
+                at = skip::blanks(text, end);
+                continue;
+            }
             if let Some((name, pid, length)) = tag(word) {
                 if pid.is_none() && name.iter().all(u8::is_ascii_digit) {
                     at = skip::blanks(text, end);
@@ -268,8 +291,8 @@ impl<'a> Head<'a> {
                 return;
             }
             let again = own_stamp(text, at);
-            if again > 0 && !relayed {
-                (at, relayed) = (at + again, true);
+            if again > 0 && !stamped {
+                (at, stamped) = (at + again, true);
                 continue;
             }
             match host {

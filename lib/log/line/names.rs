@@ -97,14 +97,17 @@ pub(super) fn is_facility(word: &[u8]) -> bool {
         [b'<', inside @ .., b'>'] => (inside, true),
         _ => (word, false),
     };
-    let Some(point) = memchr(b'.', word) else {
+    // AIX writes `auth|security:info`.
+    let aix = memchr(b'|', word).and_then(|_| memchr(b':', word));
+    let Some(point) = aix.or_else(|| memchr(b'.', word)) else {
         return false;
     };
+    let word_of_aix = aix.and_then(|_| word.split(|b| *b == b'|').next());
     let (facility, priority) = (&word[..point], &word[point + 1..]);
     let number = |text: &[u8]| matches!(text.len(), 1 | 2) && text.iter().all(u8::is_ascii_digit);
     let is = |names: &[&str], name: &[u8]| names.iter().any(|known| known.as_bytes() == name);
     (marked && number(facility) && number(priority))
-        || (is(&FACILITIES, facility) && is(&PRIORITIES, priority))
+        || (is(&FACILITIES, word_of_aix.unwrap_or(facility)) && is(&PRIORITIES, priority))
 }
 
 /// syslog.h's names.

@@ -64,5 +64,15 @@ pub(super) fn monotonic(text: &[u8]) -> Option<usize> {
     let seconds = digits(0);
     let micros = digits(seconds + 1);
     let form = seconds > 0 && text.get(seconds) == Some(&b'.') && (3..=9).contains(&micros);
-    form.then_some(seconds + 1 + micros)
+    if !form {
+        return None;
+    }
+    // `journalctl -o short-delta` adds the time since the line before.
+    let end = seconds + 1 + micros;
+    let delta = text[end..].strip_prefix(b" <").and_then(|rest| {
+        let number = |b: &&u8| b.is_ascii_digit() || b" .".contains(b);
+        let length = rest.iter().take(20).take_while(number).count();
+        (rest.get(length) == Some(&b'>')).then_some(length + 3)
+    });
+    Some(end + delta.unwrap_or(0))
 }

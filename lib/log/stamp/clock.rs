@@ -24,6 +24,11 @@ pub(super) fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     let separator = cursor.first().filter(|b| *b == b':' || *b == b'.')?;
     _ = cursor.skip(separator);
     fields.minute = cursor.digits(2, 2)?;
+    if fields.year.is_some() && cursor.first() != Some(separator) {
+        // Hours and minutes alone, as ISO 8601 allows.
+        fields.offset = cursor.offset();
+        return (separator == b':').then_some(fields);
+    }
     cursor.skip(separator)?;
     fields.seconds_from_end = Some(cursor.rest.len());
     fields.second = cursor.digits(2, 2)?;

@@ -7,10 +7,11 @@
 //! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
 //!   `Mar 30 T UTC 2026`
 //! - a day of the week: the same, and all that begin with a number
-//! - 4 digits: `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日
+//! - 4 digits: `2026-03-30T`, also with `/`, `.`, `:` or a month's name; `2026 Mar 30 T`, `2026年03月30日
 //!   T`
 //! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
 //!   `03/30/26 T`, `3月 30 T`
+//! - a number and a number: `03/30 T`, `03-30 T`; `I0330 T` behind a level's letter
 //! - 6, 8, 14 digits: `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617`
 //! - 10, 13, 16, 19 digits: since 1970, in seconds and less
 //! - `audit(`: the kernel's audit record
@@ -35,11 +36,26 @@ pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
             fields
         }
         b'@' => tai64n(&mut cursor)?,
+        b'I' | b'W' | b'E' | b'F' if text.get(5) == Some(&b' ') && text[1].is_ascii_digit() => {
+            klog(&mut cursor)?
+        }
         b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => name(&mut cursor, order)?,
         _ => return None,
     };
     let sound = fields.epoch.is_some() || fields.has_clock();
     (sound && cursor.ends()).then(|| (fields, text.len() - cursor.rest.len()))
+}
+
+/// Kubernetes' `I0330 02:16:17.123456`: level, month and day.
+fn klog(cursor: &mut Cursor) -> Option<Fields> {
+    cursor.rest = &cursor.rest[1..];
+    let fields = Fields {
+        month: cursor.digits(2, 2)?,
+        day: cursor.digits(2, 2)?,
+        ..Fields::default()
+    };
+    cursor.blanks()?;
+    clock(cursor, fields)
 }
 
 /// A stamp that begins with a month's name or a day of the week.
@@ -195,6 +211,9 @@ fn short_number(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
             return None;
         }
         let second = cursor.digits(1, 2)?;
+        if separator != b'.' && cursor.blanks().is_some() {
+            return clock(cursor, order.undated([first, second])?);
+        }
         cursor.skip(separator)?;
         let long = cursor.count_digits() == 4;
         let third = if long {
@@ -250,7 +269,7 @@ fn year_first(cursor: &mut Cursor) -> Option<Fields> {
         return clock(cursor, fields);
     }
     let separator = cursor.first()?;
-    if !matches!(separator, b'-' | b'/' | b'.' | b' ') {
+    if !matches!(separator, b'-' | b'/' | b'.' | b':' | b' ') {
         return None;
     }
     _ = cursor.skip(separator);

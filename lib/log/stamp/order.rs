@@ -27,6 +27,20 @@ impl Order {
         self.day_first = None;
     }
 
+    /// Reads month and day, where no year follows, in the order that is known of this log.
+    pub(super) fn undated(&self, [first, second]: [u32; 2]) -> Option<Fields> {
+        let day_first = first > 12 || (self.day_first == Some(true) && second <= 12);
+        let (month, day) = match day_first {
+            true => (second, first),
+            false => (first, second),
+        };
+        (1..=12).contains(&month).then(|| Fields {
+            month,
+            day,
+            ..Fields::default()
+        })
+    }
+
     /// Reads three numbers with `separator` between them; the last has four digits (`long`) or two.
     ///
     /// With points the day is first. Else the month is first, unless a date of this log so far

@@ -15,12 +15,9 @@ use crate::time::zone::Zone;
 /// The words are those of [`parse_at`](super::parse_at), and `yesterday`. They mean the last such
 /// moment where there they mean the next:
 ///
-/// - a time of day that is still to come means yesterday's, `Jul 31` that is still to come last
-///   year's, and a day of the week the last one, which may be today;
-/// - a day without a time of day is its beginning: `today` is midnight;
-/// - `now - 2 hours`, `noon yesterday`, `16:00 - 30 minutes`;
-/// - a duration is that long ago: `5m`, `1h30m`, `90` (seconds), also with `ago` behind it;
-/// - RFC 3339.
+/// - `16:00` that is still to come means yesterday's, `Jul 31` last year's, a day of the week the
+///   last one, which may be today; a day without a time of day is its beginning;
+/// - a duration is that long ago: `5m`, `1h30m`, `90` (seconds), also with `ago` behind it.
 ///
 /// A date with its year may be in the future. The error is a phrase for a usage message.
 pub fn parse_past(text: &str, now: Time) -> Result<Time, String> {
