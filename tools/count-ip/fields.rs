@@ -7,7 +7,7 @@ use pipeban::record::Record;
 
 use crate::arguments::Arguments;
 use crate::line::field;
-use crate::value::LONGEST;
+use crate::value::{LONGEST, Value, Values};
 
 /// The field that holds the network of an address; this is what is printed where events are counted
 /// by it.
@@ -29,9 +29,10 @@ pub struct Keys {
 pub struct Fields {
     /// The value by which the event is counted, where that is not its address.
     pub by: Option<Vec<u8>>,
-    /// The value that is to be distinct, where the rule asks for one.
-    pub distinct: Option<Vec<u8>>,
-    pub user: Option<Vec<u8>>,
+    /// The value that is to be distinct, or [`Value::NONE`] where the rule asks for none.
+    pub distinct: Value,
+    /// The user where successes forgive, or [`Value::NONE`].
+    pub user: Value,
     /// Whether the event is a success that forgives failures.
     pub success: bool,
 }
@@ -57,7 +58,7 @@ impl Keys {
 
     /// Reads the fields of a line, which is empty for a bare address; `None` if it lacks one
     /// without which it cannot be counted.
-    pub fn read(&self, line: &[u8], address: &Address) -> Option<Fields> {
+    pub fn read(&self, line: &[u8], address: &Address, values: Values) -> Option<Fields> {
         // A JSON object, or a line in a form that the fast search does not read.
         let record = line
             .trim_ascii_start()
@@ -77,29 +78,30 @@ impl Keys {
             }
             Some(text.into())
         };
-        let value = |key: &str| {
-            let mut value = get(key)?.into_owned();
-            value.truncate(LONGEST);
-            Some(value)
-        };
+        let value = |key: &str| get(key).map(|text| values.text(&text));
         let forgive = self.forgive.as_ref();
         let success = forgive.is_some_and(|(key, wanted)| {
             get(key).is_some_and(|value| *value == *wanted.as_bytes())
         });
-        let by = self.by.as_deref().map(value);
-        let distinct = self.distinct.as_deref().map(value);
-        // A success is not counted, so it needs no value that is distinct.
-        if by == Some(None) || (distinct == Some(None) && !success) {
-            return None;
+        let mut by = None;
+        if let Some(key) = self.by.as_deref() {
+            let mut text = get(key)?.into_owned();
+            text.truncate(LONGEST);
+            // The value of `net=` is printed as an address.
+            if key == NET {
+                Address::parse(&text)?;
+            }
+            by = Some(text);
         }
-        // The value of `net=` is printed as an address.
-        if let (Some(NET), Some(Some(net))) = (self.by.as_deref(), &by) {
-            Address::parse(net)?;
-        }
+        let distinct = match self.distinct.as_deref() {
+            // A success is not counted, so it needs no value that is distinct.
+            Some(key) => value(key).or(success.then_some(Value::NONE))?,
+            None => Value::NONE,
+        };
         Some(Fields {
-            by: by.flatten(),
-            distinct: distinct.flatten(),
-            user: forgive.and_then(|_| value("user")),
+            by,
+            distinct,
+            user: forgive.and_then(|_| value("user")).unwrap_or(Value::NONE),
             success,
         })
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Once;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use pipeban::address::{Address, fast};
 use pipeban::complain;
 use pipeban::input::Input;
@@ -40,8 +40,14 @@ pub struct Line {
 impl Line {
     /// Reads the line that ends at `end` of `text`; more text behind it makes the reading faster.
     /// `Ok(None)` is a blank line or a comment; the error says what is wrong with the line.
+    /// `successes`: the line may have a field `success=` that matters.
     #[inline(always)]
-    pub fn read(text: &[u8], end: usize, merge: bool) -> Result<Option<Self>, String> {
+    pub fn read(
+        text: &[u8],
+        end: usize,
+        merge: bool,
+        successes: bool,
+    ) -> Result<Option<Self>, String> {
         let line = &text[..end];
         match leading(text, end) {
             Some((address, end)) if end == line.len() => Ok(Some(Line {
@@ -52,8 +58,8 @@ impl Line {
             })),
             Some((address, end)) => {
                 let fields = &line[end..];
-                let (at, success) = scan(fields);
-                let read = Self::with_fields(address, at, success == Some(b"yes"))?;
+                let success = successes && field(fields, "success") == Some(b"yes");
+                let read = Self::with_fields(address, field(fields, "at"), success)?;
                 match merge {
                     true => read.merged(|key| field(fields, key)).map(Some),
                     false => Ok(Some(read)),
@@ -119,7 +125,8 @@ fn note_parts() {
     TOLD.call_once(|| {
         complain::note(
             "--merge",
-            "hosts=, distinct= and the counts of windows cannot be added up; the sums are of count= only",
+            "hosts=, distinct= and the counts of windows cannot be added up; \
+             the sums are of count= only",
         );
     });
 }
@@ -139,22 +146,13 @@ fn leading(text: &[u8], line: usize) -> Option<(Address, usize)> {
     ends.then(|| (ip.into(), end))
 }
 
-/// The values of the first `at=` and the first `success=`; in `fields` a TAB precedes each.
-#[inline(always)]
-fn scan(mut fields: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
-    let (mut at, mut success) = (None, None);
-    while let Some(tab) = memchr(b'\t', fields) {
-        fields = &fields[tab + 1..];
-        if let Some(value) = fields.strip_prefix(b"at=") {
-            at = at.or(Some(value));
-        } else if let Some(value) = fields.strip_prefix(b"success=") {
-            success = success.or(Some(value));
-        }
-    }
-    (at.map(first_value), success.map(first_value))
+/// Whether a line of a block may have a field `success=`.
+pub fn has_successes(block: &[u8]) -> bool {
+    memmem::find(block, b"\tsuccess=").is_some()
 }
 
 /// The value of the first field with this key, as it stands there; in `fields` a TAB precedes each.
+#[inline(always)]
 pub fn field<'a>(mut fields: &'a [u8], key: &str) -> Option<&'a [u8]> {
     while let Some(tab) = memchr(b'\t', fields) {
         fields = &fields[tab + 1..];

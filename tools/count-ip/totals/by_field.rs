@@ -83,7 +83,7 @@ impl FieldTotals {
         let now = Time::now();
         while !rest.is_empty() {
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let read = Line::read(rest, end, self.merge);
+            let read = Line::read(rest, end, self.merge, false);
             let text = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
             lines += 1;
@@ -97,7 +97,7 @@ impl FieldTotals {
     }
 
     fn count_line(&mut self, line: &Line, text: &[u8], now: Time) {
-        let fields = self.keys.read(text, &line.address);
+        let fields = self.keys.read(text, &line.address, self.values);
         let Some(value) = fields.and_then(|fields| fields.by) else {
             self.without += 1;
             return;

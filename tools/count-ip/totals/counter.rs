@@ -99,7 +99,7 @@ impl Totals {
             }
             // The next line is more than an address.
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let read = Line::read(rest, end, self.merge);
+            let read = Line::read(rest, end, self.merge, false);
             rest = rest.get(end + 1..).unwrap_or_default();
             lines += 1;
             match read {

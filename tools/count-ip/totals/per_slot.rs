@@ -64,6 +64,9 @@ impl Slots {
     }
 }
 
+/// A slot's beginning, and its totals by address.
+pub type Slot = (Time, Vec<(Address, u64)>);
+
 /// A slot's beginning, and an address in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct SlotAddress(Time, Address);
@@ -116,7 +119,7 @@ impl SlotTotals {
         let now = Time::now();
         while !rest.is_empty() {
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let read = Line::read(rest, end, self.merge);
+            let read = Line::read(rest, end, self.merge, false);
             rest = rest.get(end + 1..).unwrap_or_default();
             lines += 1;
             match read {
@@ -190,7 +193,7 @@ impl SlotTotals {
 
     /// The slots in the order of time, each with the totals of at least `least`, the highest first,
     /// then by address; of these, the first `top`.
-    pub fn rank(self, least: u64, top: usize) -> (Slots, Vec<(Time, Vec<(Address, u64)>)>) {
+    pub fn rank(self, least: u64, top: usize) -> (Slots, Vec<Slot>) {
         let all = self.totals.into_values();
         let mut all: Vec<_> = all.map(|(key, total)| (key, total.count)).collect();
         all.sort_unstable_by_key(|(SlotAddress(slot, address), count)| {

@@ -2,19 +2,15 @@
 
 use std::io::Write;
 
-use pipeban::address::{Address, write_number};
+use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
-use pipeban::time::Time;
 
 use super::columns::{bar, clock, colours};
-use super::per_slot::{SlotTotals, Slots};
+use super::per_slot::{Slot, SlotTotals, Slots};
 use crate::arguments::Arguments;
 use crate::output::check_saturation;
-
-/// A slot's beginning, and its totals by address.
-type Slot = (Time, Vec<(Address, u64)>);
 
 /// The widest bar, in characters.
 const BAR: usize = 40;

@@ -37,6 +37,8 @@ pub struct Memory {
 pub enum Target {
     Ipv4(u32, usize),
     Ipv6(Ipv6Key, usize),
+    /// A group of this hash.
+    Group(Address, u64),
     /// With the hash of the smallest network around the address.
     Tally(Address, u64),
 }
@@ -82,6 +84,11 @@ impl Memory {
         }
     }
 
+    /// The target of an event of this address in the group of this key.
+    pub fn group_target(&self, address: Address, key: &Value) -> Target {
+        Target::Group(address, self.groups.hash(key))
+    }
+
     /// The same for a single address.
     #[inline(always)]
     pub fn target_of(&self, bits: Bits) -> Target {
@@ -104,6 +111,7 @@ impl Memory {
         match (target, &self.windows) {
             (Target::Ipv4(number, at), Some((ipv4, _))) => *at = ipv4.prefetch_index(*number),
             (Target::Ipv6(number, at), Some((_, ipv6))) => *at = ipv6.prefetch_index(*number),
+            (Target::Group(_, hash), _) => self.groups.prefetch_index(*hash),
             (Target::Tally(_, hash), _) => self.tallies.prefetch_index(*hash),
             _ => {}
         }
@@ -119,6 +127,7 @@ impl Memory {
             (Target::Ipv6(number, at), Some((_, ipv6))) => {
                 *at = ipv6.prefetch_row(*number, *at);
             }
+            (Target::Group(_, hash), _) => self.groups.prefetch_entry(*hash),
             (Target::Tally(_, hash), _) => self.tallies.prefetch_entry(*hash),
             _ => {}
         }
@@ -132,7 +141,7 @@ impl Memory {
                 let ip = Ipv6Addr::from_bits((*number).into());
                 (IpAddr::from(ip), self.sizes[1])
             }
-            Target::Tally(address, _) => return *address,
+            Target::Group(address, _) | Target::Tally(address, _) => return *address,
         };
         Address::from(ip).widen(size)
     }

@@ -10,7 +10,7 @@ use super::rule::{Event, Report, Rule, Verdict};
 use super::tally::Tally;
 use super::windows;
 use crate::arguments::Arguments;
-use crate::fields::{Keys, NET};
+use crate::fields::{Fields, Keys, NET};
 use crate::throttle;
 use crate::value::{Value, Values};
 
@@ -94,6 +94,19 @@ impl Policy {
     /// The keys of the fields that the rule reads.
     pub fn keys(&self) -> Option<&Keys> {
         self.groups.as_ref().map(|groups| &groups.keys)
+    }
+
+    /// Reads the fields of a line, which is empty for a bare address; `None` if it lacks one
+    /// without which it cannot be counted. Returns them with the value of the group's key.
+    pub fn read_fields(&self, line: &[u8], host: &Address) -> Option<(Fields, Value)> {
+        let groups = self.groups.as_ref()?;
+        let fields = groups.keys.read(line, host, groups.values)?;
+        let value = match &fields.by {
+            Some(text) if groups.rule.participants => groups.values.text(text),
+            Some(net) => groups.values.address(&Address::parse(net)?),
+            None => groups.values.address(&self.network(host)),
+        };
+        Some((fields, value))
     }
 
     /// The field by which events are counted.
@@ -244,8 +257,7 @@ impl Policy {
         now: Option<Time>,
     ) -> Result<Verdict<Vec<Report>>, S::Error> {
         let (values, rule) = (groups.values, &groups.rule);
-        let value = |text: Option<&Vec<u8>>| text.map_or(Value::NONE, |text| values.text(text));
-        let fields = event.fields.as_deref();
+        let fields = event.fields.as_ref();
         let by = fields.and_then(|fields| fields.by.as_ref());
         let (network, key) = match by {
             // `Keys` leaves out events whose `net=` is no network.
@@ -267,8 +279,8 @@ impl Policy {
             at: event.at,
             address: event.host,
             count: event.count,
-            value: value(fields.and_then(|fields| fields.distinct.as_ref())),
-            user: value(fields.and_then(|fields| fields.user.as_ref())),
+            value: fields.map_or(Value::NONE, |fields| fields.distinct),
+            user: fields.map_or(Value::NONE, |fields| fields.user),
             success: fields.is_some_and(|fields| fields.success),
             lines: event.lines,
         };

@@ -33,7 +33,7 @@ pub struct Event {
     /// The lines that are evidence of it.
     pub lines: Vec<Vec<u8>>,
     /// The fields of its line, where the rule reads any.
-    pub fields: Option<Box<Fields>>,
+    pub fields: Option<Fields>,
 }
 
 /// The effect of an event.

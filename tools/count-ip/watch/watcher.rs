@@ -16,7 +16,8 @@ use super::policy::Policy;
 use super::report::{evidence_of, parse, record};
 use super::rule::{Crossing, Event, Report, Verdict};
 use crate::arguments::Arguments;
-use crate::line::{BadLines, Line};
+use crate::fields::Fields;
+use crate::line::{BadLines, Line, has_successes};
 use crate::output::print_count;
 use crate::table::memory::BATCH;
 use crate::times::Times;
@@ -57,6 +58,8 @@ struct Full {
     count: u64,
     at: Option<Time>,
     success: bool,
+    /// Where the rule reads any.
+    fields: Option<Fields>,
     /// Its place in the block.
     place: Range<usize>,
 }
@@ -110,6 +113,7 @@ impl Watcher {
         // All of a block arrived with one read.
         let now = Time::now();
         let mut bad = Vec::new();
+        let mut successes = None;
         let mut lines = 0;
         let mut at = 0;
         while at < block.len() {
@@ -128,7 +132,8 @@ impl Watcher {
                 let rest = &block[at..];
                 let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 lines += 1;
-                match Line::read(rest, end, self.merge) {
+                let may_succeed = *successes.get_or_insert_with(|| has_successes(block));
+                match Line::read(rest, end, self.merge, may_succeed) {
                     Ok(Some(read)) => {
                         if read.success && !self.forgives {
                             self.pass_over();
@@ -143,7 +148,17 @@ impl Watcher {
                             at += end + 1;
                             continue;
                         }
-                        let mut target = self.memory.target(read.address);
+                        let (mut target, mut fields) = (self.memory.target(read.address), None);
+                        if self.policy.keys().is_some() {
+                            let of_line = self.policy.read_fields(&rest[..end], &read.address);
+                            let Some((own, key)) = of_line else {
+                                self.without += 1;
+                                at += end + 1;
+                                continue;
+                            };
+                            target = self.memory.group_target(read.address, &key);
+                            fields = Some(own);
+                        }
                         self.memory.prefetch_index(&mut target);
                         let line = Some(self.lines.len() as u32);
                         self.batch.push(Pending { target, line });
@@ -151,6 +166,7 @@ impl Watcher {
                             count: read.count,
                             at: own,
                             success: read.success,
+                            fields,
                             place: at..at + end,
                         });
                     }
@@ -186,18 +202,19 @@ impl Watcher {
         for pending in &mut batch {
             self.memory.prefetch_events(&mut pending.target);
         }
-        let lines = std::mem::take(&mut self.lines);
+        let mut lines = std::mem::take(&mut self.lines);
         for Pending { target, line } in &batch {
-            let line = line.map(|number| &lines[number as usize]);
-            let (at, limit) = self.times.of(line.and_then(|line| line.at), now);
-            let text = || line.map_or(&[][..], |line| &block[line.place.clone()]);
+            let mut line = line.map(|number| &mut lines[number as usize]);
+            let (at, limit) = self.times.of(line.as_ref().and_then(|line| line.at), now);
+            let place = line.as_ref().map_or(0..0, |line| line.place.clone());
+            let text = || &block[place.clone()];
             match self.memory.count_window(target, at, limit) {
                 Some(Verdict::Counted) => {}
                 Some(Verdict::Late) => self.times.add_late(1),
                 Some(Verdict::Reached(span)) => self.print_window(target, span, text())?,
                 None => {
-                    let (count, success) = line.map_or((1, false), |l| (l.count, l.success));
-                    self.count_other(target, (count, success), (at, limit), text())?;
+                    let fields = line.as_mut().and_then(|line| line.fields.take());
+                    self.count_other(target, line.as_deref(), fields, (at, limit), text())?;
                 }
             }
         }
@@ -212,28 +229,29 @@ impl Watcher {
     fn count_other(
         &mut self,
         target: &Target,
-        (count, success): (u64, bool),
+        full: Option<&Full>,
+        mut fields: Option<Fields>,
         (at, limit): (Time, Option<Time>),
         line: &[u8],
     ) -> Result<(), Fault> {
         let host = self.memory.address(target);
         let evidence = self.policy.rule.evidence;
-        let mut fields = None;
-        if let Some(keys) = self.policy.keys() {
-            let Some(read) = keys.read(line, &host) else {
+        if fields.is_none() && self.policy.keys().is_some() {
+            let Some((read, _)) = self.policy.read_fields(line, &host) else {
                 self.without += 1;
                 return Ok(());
             };
-            if success && !read.success {
-                self.pass_over();
-                return Ok(());
-            }
-            fields = Some(Box::new(read));
+            fields = Some(read);
+        }
+        let forgives = fields.as_ref().is_some_and(|fields| fields.success);
+        if full.is_some_and(|full| full.success) && !forgives {
+            self.pass_over();
+            return Ok(());
         }
         let event = Event {
             at,
             host,
-            count,
+            count: full.map_or(1, |full| full.count),
             lines: match evidence {
                 0 => vec![],
                 _ => evidence_of(line, evidence),

@@ -40,9 +40,9 @@ impl Entries {
                 entry.count = entry.count.saturating_add(new.count);
             }
             Ok(place) | Err(place) => {
-                // Most groups have few entries: a vector would begin with four.
-                if self.list.is_empty() {
-                    self.list.reserve_exact(1);
+                // Most groups have few entries: they grow by half, not to the double.
+                if self.list.len() == self.list.capacity() {
+                    self.list.reserve_exact(self.list.len() / 2 + 1);
                 }
                 self.list.insert(place, new);
             }

@@ -384,9 +384,11 @@ impl Weight for Group {
                 .as_ref()
                 .map_or(0, |active| active.printed.capacity());
             let text: usize = more.lines.iter().map(|l| l.text.capacity() + EACH).sum();
+            // A map has an eighth more places than it fills, and a byte of its own for each.
+            let places = printed * 8 / 7;
             size_of::<More>()
                 + EACH
-                + printed * (size_of::<(Address, Time)>() + 1)
+                + places * (size_of::<(Address, Time)>() + 1)
                 + more.successes.capacity() * size_of::<Success>()
                 + more.lines.capacity() * size_of::<GroupLine>()
                 + text
