@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
+sh tests/common/rust.sh
 
 # A program, or a file, and the Debian package that brings it.
 sh tests/common/install.sh <<END
@@ -23,8 +24,11 @@ faketime faketime
 fail2ban-regex fail2ban
 sqlite3 sqlite3
 logrotate logrotate
+sqlite3 sqlite3
+strace strace
 systemd-analyze systemd
 mandoc mandoc
+groff groff-base
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata

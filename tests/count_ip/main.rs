@@ -2,7 +2,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod fields;
+mod groups;
 mod merge;
+mod per;
 mod slow;
 mod state;
 

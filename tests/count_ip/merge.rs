@@ -53,7 +53,7 @@ fn sums_saturate() {
 fn hosts_cannot_be_added_up() {
     let input = b"192.0.2.0/24\tcount=3\thosts=3\n192.0.2.0/24\tcount=4\thosts=2\n";
     let (output, error, status) = count_ip(&["--merge"], input);
-    let message = "count-ip: --merge: hosts= and the counts of windows cannot be added up; \
+    let message = "count-ip: --merge: hosts=, distinct= and the counts of windows cannot be added up; \
                    the sums are of count= only\n";
     assert_eq!(
         (output.as_str(), error.as_str(), status),

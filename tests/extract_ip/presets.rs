@@ -108,7 +108,8 @@ fn filters() {
     );
 }
 
-/// Every block of shell commands in the page runs and finds the attacker; only places and the firewall are others.
+/// Every block of shell commands in the page runs and finds the attacker; only places and the
+/// firewall are others.
 #[test]
 fn the_page_for_those_who_come_from_fail2ban() {
     let page = include_str!("../../examples/from-fail2ban.md");
@@ -156,7 +157,8 @@ fn the_page_for_those_who_come_from_fail2ban() {
     assert!(ran >= 3, "{ran}");
 }
 
-/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is over.
+/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is
+/// over.
 fn make_database(shell: &Shell) {
     let database = rusqlite::Connection::open(shell.path("fail2ban.sqlite3")).unwrap();
     let table = "CREATE TABLE bips(ip TEXT, jail TEXT, timeofban INTEGER, bantime INTEGER);

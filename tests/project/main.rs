@@ -4,5 +4,7 @@
 mod common;
 mod completions;
 mod help;
+mod house;
 mod manual;
+mod package;
 mod readme;

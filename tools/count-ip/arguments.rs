@@ -50,6 +50,27 @@ pub struct Arguments {
     #[arg(conflicts_with = "merge")]
     pub throttle: Option<Duration>,
 
+    /// The threshold counts distinct values of this field, not events
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    #[arg(conflicts_with_all = ["hosts", "merge"])]
+    pub distinct: Option<String>,
+
+    /// Count by this field in place of the address; at the threshold print each address that took
+    /// part
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    #[arg(conflicts_with_all = ["hosts", "prefix4", "prefix6"])]
+    pub by: Option<String>,
+
+    /// An event with this field is a success: earlier failures of its user at its address no
+    /// longer count
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_field, conflicts_with = "hosts")]
+    pub forgive: Option<(String, String)>,
+
+    /// Totals by time slot, such as 1h or 1d, as records with at=; on a terminal bars over time
+    #[arg(long, value_name = "DURATION", value_parser = parse_slot)]
+    #[arg(conflicts_with_all = ["by", "plain"])]
+    pub per: Option<Duration>,
+
     /// Of the totals, only the K largest
     #[arg(long, value_name = "K")]
     pub top: Option<usize>,
@@ -107,10 +128,13 @@ impl Arguments {
             ("--top", self.top.is_some()),
             ("--min", self.min.is_some()),
             ("--plain", self.plain),
+            ("--per", self.per.is_some()),
         ];
         let of_watching = [
             ("--within", self.within.is_some()),
             ("--evidence", self.evidence),
+            ("--distinct", self.distinct.is_some()),
+            ("--forgive", self.forgive.is_some()),
         ];
         let given = |flags: &[(&'static str, bool)]| {
             flags
@@ -131,6 +155,13 @@ impl Arguments {
             return refuse(
                 "--prefix4 and --prefix6",
                 "take several sizes only with --threshold or --hosts",
+            );
+        }
+        let several = self.prefix4.len() > 1 || self.prefix6.len() > 1;
+        if several && (self.distinct.is_some() || self.forgive.is_some()) {
+            return refuse(
+                "--prefix4 and --prefix6",
+                "of several sizes take only --threshold or --hosts",
             );
         }
         if self.hosts.is_some() && self.prefix4.is_empty() && self.prefix6.is_empty() {
@@ -170,6 +201,30 @@ impl Arguments {
     pub fn is_remembered(&self) -> bool {
         self.state || self.state_file.is_some()
     }
+}
+
+/// Reads the length of a time slot.
+fn parse_slot(text: &str) -> Result<Duration, String> {
+    let length = parse_duration(text)?;
+    match length.as_secs() {
+        0 => Err("a slot of at least a second is wanted".into()),
+        _ => Ok(length),
+    }
+}
+
+/// Reads the key of a field.
+fn parse_key(text: &str) -> Result<String, String> {
+    let is_key = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+    match !text.is_empty() && text.bytes().all(is_key) {
+        true => Ok(text.into()),
+        false => Err("the key of a field is wanted, such as user".into()),
+    }
+}
+
+/// Reads `KEY=VALUE`.
+fn parse_field(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is wanted")?;
+    Ok((parse_key(key)?, value.into()))
 }
 
 fn parse_addresses(text: &str) -> Result<usize, String> {

@@ -1,5 +1,6 @@
 //! Counts by address in the state file: the events counted so far, kept between runs.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -81,6 +82,21 @@ impl Hits {
                 db: transaction,
                 scope,
             })
+        })
+    }
+
+    /// A random number that all users of the file know: made by the first one.
+    pub fn key(&mut self) -> Result<u128, Fault> {
+        let seed = RandomState::new();
+        let half = |n: u8| u128::from(seed.hash_one(n));
+        let new = format!("{:032x}", half(0) << 64 | half(1));
+        self.state.write(|transaction| {
+            let sql = "INSERT OR IGNORE INTO hit (scope, address, count, detail)
+                VALUES ('key', '', 0, ?)";
+            transaction.execute(sql, [new])?;
+            let sql = "SELECT detail FROM hit WHERE scope = 'key'";
+            let text: String = transaction.query_row(sql, [], |row| row.get(0))?;
+            Ok(u128::from_str_radix(&text, 16).unwrap_or_default())
         })
     }
 
@@ -171,4 +187,14 @@ impl Table<'_> {
         let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, most as i64])
     }
+}
+
+/// Any bytes as text: each byte as the character of its number.
+pub fn characters(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| char::from(*b)).collect()
+}
+
+/// The reverse of [`characters`].
+pub fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
 }

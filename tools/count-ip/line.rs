@@ -33,6 +33,8 @@ pub struct Line {
     pub count: u64,
     /// The first and the last time: `first=` and `last=` with `--merge`, else `at=` twice.
     pub span: Option<(Time, Time)>,
+    /// Whether it is no failure but a success: `success=yes`.
+    pub success: bool,
 }
 
 impl Line {
@@ -46,9 +48,16 @@ impl Line {
                 address,
                 count: 1,
                 span: None,
+                success: false,
             })),
             Some((address, end)) => {
-                Self::with_fields(address, merge, |key| field(&line[end..], key)).map(Some)
+                let fields = &line[end..];
+                let (at, success) = scan(fields);
+                let read = Self::with_fields(address, at, success == Some(b"yes"))?;
+                match merge {
+                    true => read.merged(|key| field(fields, key)).map(Some),
+                    false => Ok(Some(read)),
+                }
             }
             None => Self::read_slowly(line, merge),
         }
@@ -62,43 +71,45 @@ impl Line {
         let Some(record) = record else {
             return Ok(None);
         };
-        Self::with_fields(record.address, merge, |key| record.get(key)).map(Some)
+        let success = record.get("success").is_some_and(|value| value == b"yes");
+        let read = Self::with_fields(record.address, record.get("at").as_deref(), success)?;
+        match merge {
+            true => read.merged(|key| record.get(key)).map(Some),
+            false => Ok(Some(read)),
+        }
     }
 
-    fn with_fields<T: AsRef<[u8]>>(
-        address: Address,
-        merge: bool,
-        get: impl Fn(&str) -> Option<T>,
-    ) -> Result<Self, String> {
-        let time = |key| match get(key) {
-            Some(text) => match Time::parse(text.as_ref()) {
-                None => Err(format!("{key}= is no RFC 3339 time with an offset")),
-                time => Ok(time),
-            },
-            None => Ok(None),
-        };
-        let at = time("at")?;
-        let mut read = Line {
+    #[inline(always)]
+    fn with_fields(address: Address, at: Option<&[u8]>, success: bool) -> Result<Self, String> {
+        let at = at.map(|at| time("at", at)).transpose()?;
+        Ok(Line {
             address,
             count: 1,
             span: at.map(|at| (at, at)),
-        };
-        if merge {
-            if get("hosts").is_some() {
-                note_parts();
-            }
-            if let Some(count) = get("count") {
-                let count = std::str::from_utf8(count.as_ref())
-                    .ok()
-                    .and_then(|t| t.parse().ok());
-                read.count = count.ok_or("count= is no number")?;
-            }
-            let (first, last) = (time("first")?, time("last")?);
-            let one = first.or(last).map(|one| (one, one));
-            read.span = first.zip(last).or(one).or(read.span);
-        }
-        Ok(read)
+            success,
+        })
     }
+
+    /// Adds the fields that `--merge` reads.
+    fn merged<T: AsRef<[u8]>>(mut self, get: impl Fn(&str) -> Option<T>) -> Result<Self, String> {
+        if get("hosts").is_some() || get("distinct").is_some() {
+            note_parts();
+        }
+        if let Some(count) = get("count") {
+            let count = std::str::from_utf8(count.as_ref()).ok();
+            let count = count.and_then(|text| text.parse().ok());
+            self.count = count.ok_or("count= is no number")?;
+        }
+        let time = |key| get(key).map(|text| time(key, text.as_ref())).transpose();
+        let (first, last) = (time("first")?, time("last")?);
+        let one = first.or(last).map(|one| (one, one));
+        self.span = first.zip(last).or(one).or(self.span);
+        Ok(self)
+    }
+}
+
+fn time(key: &str, text: &[u8]) -> Result<Time, String> {
+    Time::parse(text).ok_or_else(|| format!("{key}= is no RFC 3339 time with an offset"))
 }
 
 /// Says once that a merged record has a field that cannot be added up.
@@ -108,7 +119,7 @@ fn note_parts() {
     TOLD.call_once(|| {
         complain::note(
             "--merge",
-            "hosts= and the counts of windows cannot be added up; the sums are of count= only",
+            "hosts=, distinct= and the counts of windows cannot be added up; the sums are of count= only",
         );
     });
 }
@@ -128,18 +139,38 @@ fn leading(text: &[u8], line: usize) -> Option<(Address, usize)> {
     ends.then(|| (ip.into(), end))
 }
 
-/// The value of the first field with this key; in `fields` a TAB precedes each.
+/// The values of the first `at=` and the first `success=`; in `fields` a TAB precedes each.
 #[inline(always)]
-fn field<'a>(mut fields: &'a [u8], key: &str) -> Option<&'a [u8]> {
+fn scan(mut fields: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let (mut at, mut success) = (None, None);
+    while let Some(tab) = memchr(b'\t', fields) {
+        fields = &fields[tab + 1..];
+        if let Some(value) = fields.strip_prefix(b"at=") {
+            at = at.or(Some(value));
+        } else if let Some(value) = fields.strip_prefix(b"success=") {
+            success = success.or(Some(value));
+        }
+    }
+    (at.map(first_value), success.map(first_value))
+}
+
+/// The value of the first field with this key, as it stands there; in `fields` a TAB precedes each.
+pub fn field<'a>(mut fields: &'a [u8], key: &str) -> Option<&'a [u8]> {
     while let Some(tab) = memchr(b'\t', fields) {
         fields = &fields[tab + 1..];
         if let Some(value) = fields.strip_prefix(key.as_bytes())
             && let Some(value) = value.strip_prefix(b"=")
         {
-            let end = memchr(b'\t', value).unwrap_or(value.len());
-            let value = &value[..end];
-            return Some(value.strip_suffix(b"\r").unwrap_or(value));
+            return Some(first_value(value));
         }
     }
     None
+}
+
+/// The text up to the next field, or to the end of the line.
+#[inline(always)]
+fn first_value(text: &[u8]) -> &[u8] {
+    let end = memchr(b'\t', text).unwrap_or(text.len());
+    let value = &text[..end];
+    value.strip_suffix(b"\r").unwrap_or(value)
 }

@@ -31,15 +31,25 @@ pub(crate) enum Judgement<'a> {
 }
 
 impl Judge {
-    /// Judges a line; lines come in their order.
-    pub(crate) fn judge(&mut self, line: &Line) -> Judgement<'_> {
+    /// Begins another input.
+    pub(crate) fn begin_file(&mut self) {
+        self.matchers.iter_mut().for_each(Matcher::begin_file);
+    }
+
+    /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
+    /// the last one.
+    pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
+        let needs_match = !self.matchers.is_empty();
         let mut verdict = None;
-        if !self.matchers.is_empty() {
-            let mut matchers = self.matchers.iter_mut().enumerate();
-            verdict = matchers.find_map(|(i, m)| Some((i, m.judge(line)?)));
-            if verdict.is_none() {
-                return Judgement::NoMatch;
+        for (i, matcher) in self.matchers.iter_mut().enumerate() {
+            if verdict.is_some() {
+                matcher.pass();
+            } else {
+                verdict = matcher.judge(line, follows).map(|verdict| (i, verdict));
             }
+        }
+        if verdict.is_none() && needs_match {
+            return Judgement::NoMatch;
         }
         if let Some(i) = self.exclude.iter_mut().position(|e| e.matches(line.text)) {
             return Judgement::Excluded(i);
@@ -204,6 +214,9 @@ fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
         let pieces = text.split(|b| !plain(b));
         pieces.max_by_key(|piece| piece.len()).map(<[u8]>::to_vec)
     };
+    if texts.is_empty() {
+        return None;
+    }
     let mut pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
     pieces.push(NUMBERS.to_vec());
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();

@@ -1,15 +1,15 @@
 //! A stamp that does not stand at the beginning of a line.
 //!
-//! It is looked for only where a service writes it before anything that a remote party chooses, or where such text can't be
-//! taken for it:
+//! It is looked for only where a service writes it before anything that a remote party chooses, or
+//! where such text can't be taken for it:
 //!
-//! | form | rule |
-//! | --- | --- |
-//! | an object of JSON | the first of the usual keys whose value is a stamp |
-//! | `key=value` pairs from the beginning on | the same; also `date=2026-03-30 time=02:16:17` |
-//! | `type=USER_AUTH msg=audit(…)` | the kernel's stamp of the record |
-//! | one word, and up to three groups in brackets | the stamp behind them: `INFO …`, `[GIN] …`, `[pid 42] […]`; one word alone only before a date |
-//! | Common Log Format | behind the first word, else the last one before the first quote that is not escaped: a user's name stands before it. Without a quote, the first |
+//! - an object of JSON: the first of the usual keys whose value is a stamp
+//! - `key=value` pairs from the beginning on: the same; also `date=2026-03-30 time=02:16:17`
+//! - `type=USER_AUTH msg=audit(…)`: the kernel's stamp of the record
+//! - one word, and up to three groups in brackets: the stamp behind them: `INFO …`, `[GIN] …`,
+//!   `[pid 42] […]`; one word alone only before a date
+//! - Common Log Format: behind the first word, else the last one before the first quote that is not
+//!   escaped: a user's name stands before it. Without a quote, the first
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -157,7 +157,7 @@ fn could_be_date(text: &[u8], behind_word: bool) -> bool {
             let more = rest.iter().take(9).all(u8::is_ascii_digit);
             !(behind_word && more && rest.len() > 8)
         }
-        [first, ..] => first.is_ascii_alphabetic() || *first >= 0x80,
+        [first, ..] => first.is_ascii_uppercase(),
         [] => false,
     }
 }

@@ -5,17 +5,21 @@
 
 mod programs;
 mod read;
+mod repeated;
 mod rule;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 use std::ops::Range;
 
 use self::programs::Programs;
 use self::read::Kind;
+pub use self::repeated::MAX_EVENTS;
 use self::rule::{Match, Rule};
 use self::sessions::Sessions;
+use self::tries::{Attempt, Report, Tries};
 use crate::line::{Line, Stamp};
 use crate::sieve::{self, Sieve};
 use pipeban::address::Address;
@@ -74,6 +78,25 @@ pub struct Hit<'a> {
     /// The bytes of the address in the line's text; `None` if it was on another line of the
     /// session.
     pub place: Option<Range<usize>>,
+    /// The number of events, at least 1.
+    pub count: u32,
+}
+
+/// An event, with the number of its rule.
+struct Event {
+    rule: usize,
+    address: Address,
+    place: Option<Range<usize>>,
+    count: u32,
+}
+
+/// The line before, if it reported an attempt.
+#[derive(Debug)]
+struct Last {
+    address: Address,
+    rule: usize,
+    host: Option<Box<[u8]>>,
+    file: Option<Box<[u8]>>,
 }
 
 /// The patterns of some services, searched together.
@@ -82,8 +105,11 @@ pub struct Presets {
     rules: Vec<Rule>,
     programs: Programs,
     sieve: Sieve,
+    literals: Option<Vec<Vec<u8>>>,
     candidates: Vec<u16>,
     sessions: Sessions,
+    tries: Tries,
+    last: Option<Last>,
 }
 
 /// The rules that a line may match.
@@ -134,43 +160,86 @@ impl Presets {
                     name: format!("{name}/{}", rule.name),
                     service,
                     kind: rule.kind,
+                    step: rule.step,
                     pattern,
                     but: rule.but,
                     program: rule.program.map(|pattern| programs.add(&pattern)),
                     own_log: rule.own_log,
                     named: named[service],
+                    has_sessions: false,
+                    joins: false,
                     compiled: None,
                 });
             }
         }
+        note_connections(&mut rules);
+        let sieve = Sieve::new(&choices)?;
+        let repeated = repeated::LITERAL.to_vec();
+        let literals = sieve.literals().map(|l| [l, &[repeated]].concat());
         Ok(Presets {
-            sieve: Sieve::new(&choices)?,
+            sieve,
+            literals,
             rules,
             programs,
             candidates: Vec::new(),
             sessions: Sessions::default(),
+            tries: Tries::default(),
+            last: None,
         })
     }
 
-    /// Texts of which the words of every line that matters have one; `None` where any line may
+    /// Texts of which every line that matters has one, behind its carrier; `None` where any line may
     /// matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
-        self.sieve.literals()
+        self.literals.as_deref()
     }
 
-    /// The failed attempt that this line reports; lines come in their order.
-    pub fn check(&mut self, line: &Line) -> Option<Hit<'_>> {
-        let (range, eligible) = match (line.program, line.stamp) {
+    /// Begins another input: connections of the last one are none of this.
+    pub fn begin_file(&mut self) {
+        self.sessions = Sessions::default();
+        self.tries = Tries::default();
+        self.last = None;
+    }
+
+    /// Passes over a line that is not checked.
+    pub fn pass(&mut self) {
+        self.last = None;
+    }
+
+    /// The failed attempts that this line reports; lines come in their order. `follows` says
+    /// whether the line is right behind the last one that was checked.
+    pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
+        let last = self.last.take().filter(|_| follows);
+        if let (Some(count), Some(last)) = (repeated::last(line), last) {
+            // Another message may follow that says the same again.
+            let last = self.last.insert(last);
+            let same = last.host.as_deref() == line.host && last.file.as_deref() == line.file;
+            return same.then(|| Hit {
+                address: last.address,
+                rule: &self.rules[last.rule].name,
+                place: None,
+                count,
+            });
+        }
+        let (mut range, eligible) = match (line.program, line.stamp) {
             (Some(program), _) => {
                 let programs = self.programs.matching(program)?;
                 (line.words_range(), Eligible::Program(programs))
             }
             (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
-            (None, Stamp::None) if line.headed => return None,
+            // It goes on with a line before, and is no other program's.
+            (None, Stamp::None) if line.headed || line.continues => return None,
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
         };
+        if line.text.ends_with(b"\r") {
+            range.end = range.end.max(range.start + 1) - 1;
+        }
+        let mut repeats = 1;
+        if let Some((count, words)) = repeated::message(&line.text[range.clone()]) {
+            repeats = count;
+            range = range.start + words.start..range.start + words.end;
+        }
         let text = &line.text[range.clone()];
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
         let mut candidates = std::mem::take(&mut self.candidates);
         self.sieve.candidates(text, &mut candidates);
         let mut found = None;
@@ -184,47 +253,83 @@ impl Presets {
             }
         }
         self.candidates = candidates;
-        let (number, hit) = found?;
-        let (rule, address, place) = self.judge(number, hit, text, line)?;
-        Some(Hit {
-            address,
-            rule: &self.rules[rule].name,
-            place: place.map(|p| range.start + p.start..range.start + p.end),
+        let (number, mut hit) = found?;
+        hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
+        let event = self.judge(number, hit, text, line)?;
+        if self.rules[event.rule].kind != Kind::Closes {
+            self.last = Some(Last {
+                address: event.address,
+                rule: event.rule,
+                host: line.host.map(Box::from),
+                file: line.file.map(Box::from),
+            });
+        }
+        (event.count > 0).then(|| Hit {
+            address: event.address,
+            rule: &self.rules[event.rule].name,
+            place: event
+                .place
+                .map(|p| range.start + p.start..range.start + p.end),
+            count: event.count,
         })
     }
 
-    fn judge(
-        &mut self,
-        number: usize,
-        found: Match,
-        text: &[u8],
-        line: &Line,
-    ) -> Option<(usize, Address, Option<Range<usize>>)> {
+    /// The event of a match, together with other lines of its connection.
+    fn judge(&mut self, number: usize, found: Match, text: &[u8], line: &Line) -> Option<Event> {
         let rule = &self.rules[number];
-        let session = session(found.session.map(|range| &text[range]), line);
-        let session = session.map(|name| (rule.service, name));
-        match (rule.kind, found.address) {
-            (Kind::Rule, Some((address, place))) => {
+        let mut name = None;
+        if rule.has_sessions {
+            let range = found.session.clone();
+            name = session(range.map(|range| &text[range]), line);
+        }
+        let session = name.map(|name| (rule.service, name));
+        let (event, address, place) = match (rule.kind, found.address.clone()) {
+            (Kind::Rule | Kind::Closes, Some((address, place))) => {
                 if let Some(session) = session {
                     self.sessions.named(session, address);
                 }
-                Some((number, address, Some(place)))
+                (number, address, Some(place))
             }
             (Kind::Names, Some((address, place))) => {
+                if let Some(name) = connection(&found, line) {
+                    self.tries.begin(&name);
+                }
                 // A failure that waited for its address has it now.
                 let waiting = self.sessions.named(session?, address)?;
-                Some((waiting, address, Some(place)))
+                (waiting, address, Some(place))
             }
             (Kind::Ends, Some((address, place))) => {
                 let waiting = self.sessions.ended(&session?)?;
-                Some((waiting, address, Some(place)))
+                (waiting, address, Some(place))
             }
             (Kind::Later, _) => {
                 let address = self.sessions.failed(session?, number)?;
-                Some((number, address, None))
+                (number, address, None)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        let report = match (rule.kind, self.rules[event].step) {
+            (Kind::Rule | Kind::Later, step) => Report::Tries {
+                count: found.count,
+                step,
+            },
+            // A failure that waited is one of the connection's.
+            (Kind::Closes | Kind::Names | Kind::Ends, _) => Report::Total(found.count),
+        };
+        let attempt = Attempt {
+            address,
+            port: found.port,
+            time: line.time,
+            report,
+        };
+        let connection = rule.joins.then(|| connection(&found, line)).flatten();
+        let count = self.tries.count(connection, &attempt);
+        Some(Event {
+            rule: event,
+            address,
+            place,
+            count,
+        })
     }
 
     /// A rule's pattern, in Rust's syntax.
@@ -232,6 +337,29 @@ impl Presets {
         let found = self.rules.iter().find(|r| r.name == rule);
         found.map(|r| r.pattern.as_str())
     }
+}
+
+/// Notes of each rule whether it needs the memory of sessions and of connections.
+fn note_connections(rules: &mut [Rule]) {
+    let is_session = |rule: &&Rule| !matches!(rule.kind, Kind::Rule | Kind::Closes);
+    let sessions: Vec<_> = rules.iter().filter(is_session).map(|r| r.service).collect();
+    let is_joined = |rule: &&Rule| rule.step > 0 || rule.kind == Kind::Closes;
+    let joined: Vec<_> = rules.iter().filter(is_joined).map(|r| r.service).collect();
+    for rule in rules {
+        rule.has_sessions = sessions.contains(&rule.service);
+        rule.joins = joined.contains(&rule.service);
+    }
+}
+
+/// The name of the connection that a line is about: a host's process, or the client's address and
+/// port. `None` for a line that tells neither.
+fn connection(found: &Match, line: &Line) -> Option<Vec<u8>> {
+    if line.pid.is_some() {
+        return session(None, line);
+    }
+    let (address, _) = found.address.as_ref()?;
+    let name = format!("{address} {}", found.port?);
+    session(Some(name.as_bytes()), line)
 }
 
 /// A session's name: file, host and program; and the text in which the pattern found its name, or

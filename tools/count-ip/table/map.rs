@@ -1,4 +1,4 @@
-//! A map from addresses to values of any type: an index by a seeded hash, and a vector of entries.
+//! A map from keys to values of any type: an index by a seeded hash, and a vector of entries.
 
 use pipeban::address::Address;
 use std::net::IpAddr;
@@ -17,25 +17,48 @@ pub trait Weight {
     }
 }
 
-struct Entry<V> {
-    address: Address,
+/// A key of a map.
+pub trait MapKey: Copy + PartialEq {
+    /// A hash that depends on the seed.
+    fn hash(&self, seed: Seed) -> u64;
+}
+
+impl MapKey for Address {
+    #[inline(always)]
+    fn hash(&self, seed: Seed) -> u64 {
+        let len = u64::from(self.prefix_len());
+        match self.ip() {
+            IpAddr::V4(ip) => seed.hash(u64::from(ip.to_bits()), len),
+            IpAddr::V6(ip) => {
+                let n = ip.to_bits();
+                seed.hash(n as u64, (n >> 64) as u64 ^ len << 56)
+            }
+        }
+    }
+}
+
+struct Entry<K, V> {
+    key: K,
     age: u8,
     value: V,
 }
 
-/// Values by address, each with an age, under a [`Bound`].
-pub struct AddressMap<V> {
-    /// A part of the hash of each address, and the number of its entry, 1 for the first.
+/// Values by address.
+pub type AddressMap<V> = Map<Address, V>;
+
+/// Values by key, each with an age, under a [`Bound`].
+pub struct Map<K, V> {
+    /// A part of the hash of each key, and the number of its entry, 1 for the first.
     index: Table<u32, 8>,
-    entries: Vec<Entry<V>>,
+    entries: Vec<Entry<K, V>>,
     seed: Seed,
     weight: usize,
 }
 
-impl<V: Default + Weight> AddressMap<V> {
+impl<K: MapKey, V: Default + Weight> Map<K, V> {
     /// An empty map.
     pub fn new() -> Self {
-        AddressMap {
+        Map {
             index: Table::new(64),
             entries: Vec::new(),
             seed: Seed::random(),
@@ -43,20 +66,13 @@ impl<V: Default + Weight> AddressMap<V> {
         }
     }
 
-    /// The hash of an address, which other methods ask for.
+    /// The hash of a key, which other methods ask for.
     #[inline(always)]
-    pub fn hash(&self, address: &Address) -> u64 {
-        let len = u64::from(address.prefix_len());
-        match address.ip() {
-            IpAddr::V4(ip) => self.seed.hash(u64::from(ip.to_bits()), len),
-            IpAddr::V6(ip) => {
-                let n = ip.to_bits();
-                self.seed.hash(n as u64, (n >> 64) as u64 ^ len << 56)
-            }
-        }
+    pub fn hash(&self, key: &K) -> u64 {
+        key.hash(self.seed)
     }
 
-    /// Loads the slot in the index of an address that is to be counted soon.
+    /// Loads the slot in the index of a key that is to be counted soon.
     #[inline(always)]
     pub fn prefetch_index(&self, hash: u64) {
         self.index.prefetch(self.index.home(hash));
@@ -67,20 +83,20 @@ impl<V: Default + Weight> AddressMap<V> {
     pub fn prefetch_entry(&self, hash: u64) {
         let entry = self.index.guess(self.index.home(hash), hash as u32);
         if let Some(entry) = self.entries.get((entry as usize).wrapping_sub(1)) {
-            prefetch(&entry.address);
+            prefetch(&entry.key);
             prefetch(&entry.value);
         }
     }
 
-    /// The place of an address's entry, which is made if there is none, so that an event of it can
+    /// The place of a key's entry, which is made if there is none, so that an event of it can
     /// be counted; `None` if [`Bound::make_room`] must be called first.
     #[inline(always)]
-    pub fn place(&mut self, address: &Address, hash: u64, bound: &mut Bound) -> Option<usize> {
+    pub fn place(&mut self, key: &K, hash: u64, bound: &mut Bound) -> Option<usize> {
         let (age, 1..) = bound.period() else {
             return None;
         };
         let entries = &self.entries;
-        let is_it = |entry: u32| entries[entry as usize - 1].address == *address;
+        let is_it = |entry: u32| entries[entry as usize - 1].key == *key;
         let place = self.index.find(self.index.home(hash), hash as u32, is_it);
         let entry = match self.index.get(place).value {
             0 => {
@@ -88,7 +104,7 @@ impl<V: Default + Weight> AddressMap<V> {
                     return None;
                 }
                 self.entries.push(Entry {
-                    address: *address,
+                    key: *key,
                     age,
                     value: V::default(),
                 });
@@ -115,9 +131,9 @@ impl<V: Default + Weight> AddressMap<V> {
         result
     }
 
-    /// All addresses with their values.
-    pub fn into_values(self) -> impl Iterator<Item = (Address, V)> {
-        self.entries.into_iter().map(|e| (e.address, e.value))
+    /// All keys with their values.
+    pub fn into_values(self) -> impl Iterator<Item = (K, V)> {
+        self.entries.into_iter().map(|e| (e.key, e.value))
     }
 
     /// Whether the vector or the index has no place for another entry.
@@ -129,7 +145,7 @@ impl<V: Default + Weight> AddressMap<V> {
     /// Fills the index, which must be empty.
     fn fill_index(&mut self) {
         for (i, entry) in self.entries.iter().enumerate() {
-            let hash = self.hash(&entry.address);
+            let hash = self.hash(&entry.key);
             let place = self
                 .index
                 .find(self.index.home(hash), hash as u32, |_| false);
@@ -141,7 +157,7 @@ impl<V: Default + Weight> AddressMap<V> {
     }
 }
 
-impl<V: Default + Weight> Aged for AddressMap<V> {
+impl<K: MapKey, V: Default + Weight> Aged for Map<K, V> {
     fn count_ages(&self, ages: &mut [usize; 256]) {
         for entry in &self.entries {
             ages[usize::from(entry.age)] += 1;
@@ -164,7 +180,7 @@ impl<V: Default + Weight> Aged for AddressMap<V> {
     }
 
     fn size(&self) -> usize {
-        self.index.size() + self.entries.capacity() * size_of::<Entry<V>>() + self.weight
+        self.index.size() + self.entries.capacity() * size_of::<Entry<K, V>>() + self.weight
     }
 
     fn weight(&self) -> usize {

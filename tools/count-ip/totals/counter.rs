@@ -140,6 +140,7 @@ impl Totals {
             address,
             count,
             span,
+            ..
         } = line;
         if let Some(throttle) = self.throttle {
             let (_, at) = span.unwrap_or((now, now));

@@ -2,10 +2,14 @@
 
 mod total; // the count of one address
 
+mod by_field; // counts of a field's values, in memory
 mod columns; // totals as a person reads them
 mod counter; // counts of all addresses, in memory
+mod per_slot; // counts of addresses by time slot, in memory
 
 mod print; // totals as records, as uniq -c prints them, or as columns
+mod print_fields; // the same for the values of a field
+mod print_slots; // the same by time slot
 mod saved; // totals that the state file keeps between runs
 
 use std::time::Instant;
@@ -14,15 +18,131 @@ use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 
 use crate::arguments::Arguments;
-use crate::line::report_bad;
+use crate::line::{BadLines, report_bad};
+use by_field::FieldTotals;
 use counter::Totals;
+use per_slot::SlotTotals;
 use saved::{BEHIND, Saved};
+
+/// A way to count.
+trait Counter {
+    /// Without counts.
+    fn new(arguments: &Arguments) -> Self;
+    /// Counts the lines of a block; returns their number and the bad ones.
+    fn count(&mut self, block: &[u8]) -> (u64, BadLines);
+    /// Takes the counts out; what is reported at the end stays.
+    fn take(&mut self, arguments: &Arguments) -> Self;
+    /// Adds all counts to those in the state file.
+    fn save(self, saved: &mut Saved) -> Result<(), Fault>;
+    /// Adds the counts in the state file to these.
+    fn load(&mut self, saved: &Saved) -> Result<(), Fault>;
+    /// Prints the counts; true if there were any.
+    fn print(self, arguments: &Arguments) -> Result<bool, Fault>;
+}
+
+impl Counter for Totals {
+    fn new(arguments: &Arguments) -> Self {
+        Totals::new(arguments)
+    }
+
+    fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
+        Totals::count(self, block)
+    }
+
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        std::mem::replace(self, Totals::new(arguments))
+    }
+
+    fn save(self, saved: &mut Saved) -> Result<(), Fault> {
+        self.report_evictions();
+        saved.add(self)
+    }
+
+    fn load(&mut self, saved: &Saved) -> Result<(), Fault> {
+        saved.load_into(self)
+    }
+
+    fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
+        self.report_evictions();
+        print::totals(self, arguments)
+    }
+}
+
+impl Counter for FieldTotals {
+    fn new(arguments: &Arguments) -> Self {
+        FieldTotals::new(arguments)
+    }
+
+    fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
+        FieldTotals::count(self, block)
+    }
+
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        let mut taken = std::mem::replace(self, FieldTotals::new(arguments));
+        std::mem::swap(&mut self.without, &mut taken.without);
+        taken
+    }
+
+    fn save(self, saved: &mut Saved) -> Result<(), Fault> {
+        self.report();
+        saved.add_fields(self)
+    }
+
+    fn load(&mut self, saved: &Saved) -> Result<(), Fault> {
+        saved.load_fields_into(self)
+    }
+
+    fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
+        self.report();
+        print_fields::print(self, arguments)
+    }
+}
+
+impl Counter for SlotTotals {
+    fn new(arguments: &Arguments) -> Self {
+        SlotTotals::new(arguments)
+    }
+
+    fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
+        SlotTotals::count(self, block)
+    }
+
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        let mut taken = std::mem::replace(self, SlotTotals::new(arguments));
+        std::mem::swap(&mut self.times, &mut taken.times);
+        taken
+    }
+
+    fn save(self, saved: &mut Saved) -> Result<(), Fault> {
+        self.report();
+        saved.add_slots(self)
+    }
+
+    fn load(&mut self, saved: &Saved) -> Result<(), Fault> {
+        saved.load_slots_into(self)
+    }
+
+    fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
+        self.report();
+        print_slots::print(self, arguments)
+    }
+}
 
 /// Counts all of the input and prints the totals; true if there were any.
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let mut totals = Totals::new(&arguments);
+    if arguments.by.is_some() {
+        count_all::<FieldTotals>(&arguments)
+    } else if arguments.per.is_some() {
+        count_all::<SlotTotals>(&arguments)
+    } else {
+        count_all::<Totals>(&arguments)
+    }
+}
+
+fn count_all<C: Counter>(arguments: &Arguments) -> Result<bool, Fault> {
+    let mut counter = C::new(arguments);
     let mut saved = match arguments.is_remembered() {
-        true => Some(Saved::open(&arguments)?),
+        true => Some(Saved::open(arguments)?),
         false => None,
     };
     let mut input = Input::new(arguments.files.clone());
@@ -30,7 +150,7 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     loop {
         match input.next_block(deadline)? {
             Event::Data(block) => {
-                let (lines, bad) = totals.count(block);
+                let (lines, bad) = counter.count(block);
                 report_bad(&mut input, lines, bad);
                 if saved.is_some() {
                     deadline.get_or_insert_with(|| Instant::now() + BEHIND);
@@ -42,14 +162,13 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
         if let Some(saved) = &mut saved
             && deadline.is_some_and(|deadline| deadline <= Instant::now())
         {
-            saved.add(std::mem::replace(&mut totals, Totals::new(&arguments)))?;
+            counter.take(arguments).save(saved)?;
             deadline = None;
         }
     }
     if let Some(saved) = &mut saved {
-        saved.add(std::mem::replace(&mut totals, Totals::new(&arguments)))?;
-        saved.load_into(&mut totals)?;
+        counter.take(arguments).save(saved)?;
+        counter.load(saved)?;
     }
-    totals.report_evictions();
-    print::totals(totals, &arguments)
+    counter.print(arguments)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::detail::{Detail, Evidence, Host};
 use super::tally::Tally;
-use crate::hits::Hit;
+use crate::hits::{Hit, bytes, characters};
 
 /// The hit for a tally.
 pub fn to_hit(tally: &Tally) -> Hit {
@@ -88,14 +88,4 @@ pub fn last_counted(at: Option<Time>) -> Hit {
         span: at.map(|at| (at, at)),
         ..Hit::default()
     }
-}
-
-/// JSON holds text and a line any bytes, so each byte is written as the character of its number.
-fn characters(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| char::from(*b)).collect()
-}
-
-/// The reverse of [`characters`].
-fn bytes(text: &str) -> Vec<u8> {
-    text.chars().map(|c| c as u8).collect()
 }

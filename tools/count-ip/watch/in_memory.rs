@@ -7,18 +7,21 @@ use pipeban::address::list::Bits;
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
-use super::policy::{Policy, Store};
+use super::groups::group::Group;
+use super::policy::{GroupKey, Policy, Store};
 use super::rule::Verdict;
 use super::tally::Tally;
 use super::windows::{MOST_ADDRESSES, Windows};
 use crate::table::bound::Bound;
 use crate::table::key::Ipv6Key;
-use crate::table::map::AddressMap;
+use crate::table::map::{AddressMap, Map};
 use crate::throttle::LastCounted;
+use crate::value::Value;
 
 /// The tallies of all addresses.
 pub struct Memory {
     tallies: AddressMap<Tally>,
+    groups: Map<Value, Group>,
     last_counted: AddressMap<LastCounted>,
     /// Where the rule is simple, the events of nearly all addresses.
     windows: Option<(Windows<u32, 8>, Windows<Ipv6Key, 1>)>,
@@ -49,6 +52,7 @@ impl Memory {
         let sizes = policy.smallest();
         Memory {
             tallies: AddressMap::new(),
+            groups: Map::new(),
             last_counted: AddressMap::new(),
             windows: policy
                 .simple()
@@ -56,7 +60,7 @@ impl Memory {
                 .map(windows),
             sizes,
             masks: (mask4(sizes[0]), mask6(sizes[1])),
-            bound: Bound::new(addresses, policy.rule.is_light()),
+            bound: Bound::new(addresses, policy.rule.is_light() && policy.keys().is_none()),
         }
     }
 
@@ -167,10 +171,11 @@ impl Memory {
 
     #[cold]
     fn make_room(&mut self) {
-        let (tallies, last_counted) = (&mut self.tallies, &mut self.last_counted);
+        let last_counted = &mut self.last_counted;
+        let (tallies, groups) = (&mut self.tallies, &mut self.groups);
         match &mut self.windows {
             Some((ipv4, ipv6)) => self.bound.make_room([tallies, last_counted, ipv4, ipv6]),
-            None => self.bound.make_room([tallies, last_counted]),
+            None => self.bound.make_room([tallies, groups, last_counted]),
         }
     }
 }
@@ -189,6 +194,23 @@ impl Store for Memory {
             if let Some(place) = self.tallies.place(network, hash, &mut self.bound) {
                 let result = self.tallies.change(place, change);
                 self.bound.relieve([&mut self.tallies]);
+                return Ok(result);
+            }
+            self.make_room();
+        }
+    }
+
+    fn change_group<R>(
+        &mut self,
+        _: GroupKey,
+        value: Value,
+        change: impl FnOnce(&mut Group) -> R,
+    ) -> Result<R, Infallible> {
+        let hash = self.groups.hash(&value);
+        loop {
+            if let Some(place) = self.groups.place(&value, hash, &mut self.bound) {
+                let result = self.groups.change(place, change);
+                self.bound.relieve([&mut self.groups]);
                 return Ok(result);
             }
             self.make_room();

@@ -15,10 +15,13 @@ use pipeban::complain::{self, Fault};
 use pipeban::time::Time;
 
 use super::encode;
-use super::policy::{Policy, Store};
-use super::rule::{Crossing, Event, Verdict};
+use super::groups::encode as group_encode;
+use super::groups::group::Group;
+use super::policy::{GroupKey, Policy, Store};
+use super::rule::{Event, Report, Verdict};
 use super::tally::Tally;
 use crate::hits::{self, Hits, Table};
+use crate::value::Value;
 
 /// The highest number of events in one transaction.
 const EVENTS: usize = 10_000;
@@ -52,8 +55,8 @@ struct Queued {
     line: Vec<u8>,
 }
 
-/// A network that is to be printed, with the line that decided it.
-type Reached = (Vec<u8>, Address, Crossing);
+/// The networks that are to be printed, with the line that decided them.
+type Reached = (Vec<u8>, Vec<Report>);
 
 impl Stored {
     /// `most` is the highest number of addresses, if the user gave one.
@@ -68,6 +71,11 @@ impl Stored {
             counted: 0,
             version: 0,
         })
+    }
+
+    /// The key with which all processes make values of this file's fields.
+    pub fn value_key(&mut self) -> Result<u128, Fault> {
+        self.hits.key()
     }
 
     /// Queues an event; true if the queue is full and [`store`](Self::store) must be called.
@@ -135,9 +143,7 @@ impl Stored {
                 match policy.count(&mut Changed { table, known }, event, now)? {
                     Verdict::Late => late += 1,
                     Verdict::Counted => {}
-                    Verdict::Reached((network, crossing)) => {
-                        reached.push((line, network, crossing));
-                    }
+                    Verdict::Reached(reports) => reached.push((line, reports)),
                 }
             }
             known.write(table)?;
@@ -156,6 +162,7 @@ impl Stored {
             self.cache = Tallies::default();
         }
         self.cache.tallies.extend(known.tallies);
+        self.cache.groups.extend(known.groups);
         self.cache.last_counted.extend(known.last_counted);
         self.version = version;
         self.written = Some(Instant::now());
@@ -167,12 +174,14 @@ impl Stored {
 #[derive(Default)]
 struct Tallies {
     tallies: HashMap<Address, Tally>,
+    /// Groups, by their name in the file.
+    groups: HashMap<String, Group>,
     last_counted: HashMap<Address, Option<Time>>,
 }
 
 impl Tallies {
     fn len(&self) -> usize {
-        self.tallies.len() + self.last_counted.len()
+        self.tallies.len() + self.groups.len() + self.last_counted.len()
     }
 
     fn write(&self, table: &Table) -> rusqlite::Result<()> {
@@ -181,6 +190,13 @@ impl Tallies {
                 table.remove(&address.to_string())?;
             } else {
                 table.put(&address.to_string(), &encode::to_hit(tally))?;
+            }
+        }
+        for (name, group) in &self.groups {
+            if group.is_empty() {
+                table.remove(name)?;
+            } else {
+                table.put(name, &group_encode::to_hit(group))?;
             }
         }
         for (address, last) in &self.last_counted {
@@ -196,6 +212,9 @@ struct Changed<'a> {
     table: &'a Table<'a>,
     known: &'a mut Tallies,
 }
+
+/// Precedes the value in the name of a group that is counted by a field.
+const FIELD: &str = "by ";
 
 /// Precedes the address in the name of a hit that belongs to the throttle.
 const THROTTLE: &str = "passed ";
@@ -216,6 +235,27 @@ impl Store for Changed<'_> {
             }
         };
         Ok(change(tally))
+    }
+
+    fn change_group<R>(
+        &mut self,
+        key: GroupKey,
+        _: Value,
+        change: impl FnOnce(&mut Group) -> R,
+    ) -> Result<R, rusqlite::Error> {
+        let name = match key {
+            GroupKey::Network(network) => network.to_string(),
+            GroupKey::Field(text) => format!("{FIELD}{}", hits::characters(text)),
+        };
+        let group = match self.known.groups.entry(name) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let hit = self.table.get(entry.key().as_str())?;
+                let group = hit.map(|hit| group_encode::from_hit(&hit));
+                entry.insert(group.unwrap_or_default())
+            }
+        };
+        Ok(change(group))
     }
 
     fn change_last_counted(

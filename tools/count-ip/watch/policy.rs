@@ -5,11 +5,14 @@ use std::time::Duration;
 use pipeban::address::Address;
 use pipeban::time::{Time, format_duration};
 
-use super::rule::{Crossing, Event, Rule, Verdict};
+use super::groups::group::{Group, GroupEvent, GroupRule};
+use super::rule::{Event, Report, Rule, Verdict};
 use super::tally::Tally;
 use super::windows;
 use crate::arguments::Arguments;
+use crate::fields::{Keys, NET};
 use crate::throttle;
+use crate::value::{Value, Values};
 
 /// The rule, and the networks to which it applies.
 pub struct Policy {
@@ -18,6 +21,21 @@ pub struct Policy {
     /// first.
     sizes: [Vec<u8>; 2],
     throttle: Option<Duration>,
+    groups: Option<Groups>,
+}
+
+/// The rule of groups, where events are not only counted by address.
+struct Groups {
+    keys: Keys,
+    rule: GroupRule,
+    values: Values,
+}
+
+/// The events of a group have this in common.
+pub enum GroupKey<'a> {
+    Network(Address),
+    /// The value of the field by which events are counted.
+    Field(&'a [u8]),
 }
 
 /// A store of tallies: memory, or the state file.
@@ -28,6 +46,13 @@ pub trait Store {
         &mut self,
         network: &Address,
         change: impl FnOnce(&mut Tally) -> R,
+    ) -> Result<R, Self::Error>;
+    /// Changes the group of a key; `value` is that of the key.
+    fn change_group<R>(
+        &mut self,
+        key: GroupKey,
+        value: Value,
+        change: impl FnOnce(&mut Group) -> R,
     ) -> Result<R, Self::Error>;
     /// Changes the time at which an address last counted, where there is a throttle.
     fn change_last_counted(
@@ -41,7 +66,19 @@ impl Policy {
     /// The policy that the command line asks for.
     pub fn new(arguments: &Arguments) -> Self {
         let sizes = arguments.sizes();
+        let groups = Keys::new(arguments).map(|keys| Groups {
+            rule: GroupRule {
+                threshold: arguments.threshold.unwrap_or(u64::MAX),
+                within: arguments.within,
+                distinct: keys.distinct.is_some(),
+                participants: keys.by.as_ref().is_some_and(|key| key != NET),
+                evidence: arguments.evidence_lines(),
+            },
+            keys,
+            values: Values::random(),
+        });
         Policy {
+            groups,
             rule: Rule {
                 threshold: arguments.threshold,
                 hosts: arguments.hosts,
@@ -51,6 +88,23 @@ impl Policy {
             },
             sizes,
             throttle: arguments.throttle,
+        }
+    }
+
+    /// The keys of the fields that the rule reads.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.groups.as_ref().map(|groups| &groups.keys)
+    }
+
+    /// The field by which events are counted.
+    pub fn by(&self) -> Option<&str> {
+        self.keys()?.by.as_deref()
+    }
+
+    /// Has values made with this key, as other processes do.
+    pub fn use_key(&mut self, key: u128) {
+        if let Some(groups) = &mut self.groups {
+            groups.values = Values::with_key(key);
         }
     }
 
@@ -70,14 +124,26 @@ impl Policy {
             "prefixes",
             (*four != [32] || *six != [128]).then(|| format!("{four:?} {six:?}")),
         );
+        if let Some(keys) = self.keys() {
+            say("by", keys.by.clone());
+            say("distinct", keys.distinct.clone());
+            let forgive = keys.forgive.as_ref();
+            say(
+                "forgive",
+                forgive.map(|(key, value)| format!("{key}={value}")),
+            );
+        }
         scope.join(", ")
     }
 
-    /// The silence after which an address can be dropped; `None`: never.
+    /// The silence after which an address can be dropped; `None`: never. It is two windows: an
+    /// event that is out of order by one still counts, with those of the window before it.
     pub fn silence(&self) -> Option<Duration> {
-        self.rule
-            .within
-            .map(|within| within.max(self.throttle.unwrap_or_default()))
+        self.rule.within.map(|within| {
+            within
+                .max(self.throttle.unwrap_or_default())
+                .saturating_mul(2)
+        })
     }
 
     /// The threshold and the window, where the rule is no more than these.
@@ -93,7 +159,8 @@ impl Policy {
             return None;
         };
         let simple = (threshold as usize, within);
-        self.throttle.is_none().then_some(simple)
+        let plain = self.throttle.is_none() && self.groups.is_none();
+        plain.then_some(simple)
     }
 
     /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.
@@ -106,27 +173,38 @@ impl Policy {
         host.widen(self.smallest()[usize::from(!host.is_ipv4())])
     }
 
-    /// Counts an event, in the network that is to be printed if it reaches the threshold. No time
-    /// lies after `now`.
+    /// Counts an event; if the threshold is reached, these networks are to be printed. No time lies
+    /// after `now`.
     pub fn count<S: Store>(
         &self,
         store: &mut S,
         event: Event,
         now: Option<Time>,
-    ) -> Result<Verdict<(Address, Crossing)>, S::Error> {
+    ) -> Result<Verdict<Vec<Report>>, S::Error> {
         let rule = &self.rule;
         let host = event.host;
         let at = now.map_or(event.at, |now| event.at.min(now));
-        if let Some(throttle) = self.throttle
+        let success = event.fields.as_ref().is_some_and(|fields| fields.success);
+        if let Some(throttle) = self.throttle.filter(|_| !success)
             && !store
                 .change_last_counted(&host, |last| throttle::counts(throttle, last, at, now))?
         {
             return Ok(Verdict::Counted);
         }
+        if let Some(groups) = &self.groups {
+            return self.count_in_group(groups, store, event, now);
+        }
+        let report = |network, crossing| {
+            vec![Report {
+                address: network,
+                crossing,
+                decided: true,
+            }]
+        };
         if !rule.several {
             let network = self.network(&host);
             let verdict = store.change(&network, |tally| tally.add(rule, event, now))?;
-            return Ok(verdict.map(|crossing| (network, crossing)));
+            return Ok(verdict.map(|crossing| report(network, crossing)));
         }
         let mut networks: Vec<_> = self.sizes[usize::from(!host.is_ipv4())]
             .iter()
@@ -150,10 +228,52 @@ impl Policy {
                     for wider in &networks[i + 1..] {
                         store.change(wider, |tally| tally.remove_inside(network))?;
                     }
-                    return Ok(Verdict::Reached((*network, crossing)));
+                    return Ok(Verdict::Reached(report(*network, crossing)));
                 }
             }
         }
         Ok(counted)
+    }
+
+    /// Counts an event in its group.
+    fn count_in_group<S: Store>(
+        &self,
+        groups: &Groups,
+        store: &mut S,
+        event: Event,
+        now: Option<Time>,
+    ) -> Result<Verdict<Vec<Report>>, S::Error> {
+        let (values, rule) = (groups.values, &groups.rule);
+        let value = |text: Option<&Vec<u8>>| text.map_or(Value::NONE, |text| values.text(text));
+        let fields = event.fields.as_deref();
+        let by = fields.and_then(|fields| fields.by.as_ref());
+        let (network, key) = match by {
+            // `Keys` leaves out events whose `net=` is no network.
+            Some(net) if !rule.participants => {
+                let network = Address::parse(net).unwrap_or(event.host);
+                (network, GroupKey::Network(network))
+            }
+            Some(text) => (event.host, GroupKey::Field(text)),
+            None => {
+                let network = self.network(&event.host);
+                (network, GroupKey::Network(network))
+            }
+        };
+        let of_key = match &key {
+            GroupKey::Network(network) => values.address(network),
+            GroupKey::Field(text) => values.text(text),
+        };
+        let group_event = GroupEvent {
+            at: event.at,
+            address: event.host,
+            count: event.count,
+            value: value(fields.and_then(|fields| fields.distinct.as_ref())),
+            user: value(fields.and_then(|fields| fields.user.as_ref())),
+            success: fields.is_some_and(|fields| fields.success),
+            lines: event.lines,
+        };
+        store.change_group(key, of_key, |group| {
+            group.add(rule, group_event, &network, now)
+        })
     }
 }

@@ -1,9 +1,8 @@
 //! The record of an address that reached the threshold, made from the line that decided it.
 
-use pipeban::address::Address;
 use pipeban::record::Record;
 
-use super::rule::Crossing;
+use super::rule::Report;
 use crate::output::check_saturation;
 
 /// The length at which a line that is evidence is cut, in bytes.
@@ -27,21 +26,37 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
     record.all("line").take(most).map(cut).collect()
 }
 
-/// The record of a network that reached the threshold, with the fields of the record that decided
-/// it. `evidence` is the number of lines that are kept.
+/// The record of a report, with the fields of the record that `decided`, or only with the field
+/// `by` which events are counted. `evidence` is the number of lines that are kept.
 pub fn record(
     decided: Option<Record>,
-    network: Address,
-    crossing: &Crossing,
+    report: &Report,
+    by: Option<&str>,
     evidence: usize,
 ) -> Record {
+    let Report {
+        address, crossing, ..
+    } = report;
     check_saturation(crossing.count);
-    let mut record = decided.unwrap_or_else(|| Record::new(network));
-    record.address = network;
+    let mut record = Record::new(*address);
+    if let Some(mut decided) = decided {
+        if report.decided {
+            decided.address = *address;
+            record = decided;
+        } else if let Some(by) = by
+            && let Some(value) = decided.get(by)
+        {
+            record.push(by, &value);
+        }
+    }
     record.set("count", crossing.count.to_string().as_bytes());
     match crossing.hosts {
         Some(hosts) => record.set("hosts", hosts.to_string().as_bytes()),
         None => record.remove("hosts"),
+    }
+    match crossing.distinct {
+        Some(distinct) => record.set("distinct", distinct.to_string().as_bytes()),
+        None => record.remove("distinct"),
     }
     record.set("first", crossing.first.to_string().as_bytes());
     record.set("last", crossing.last.to_string().as_bytes());

@@ -6,6 +6,8 @@ use std::time::Duration;
 use pipeban::address::Address;
 use pipeban::time::Time;
 
+use crate::fields::Fields;
+
 /// An address is printed at a number of events, at a number of hosts, or at the first of the two.
 #[derive(Clone, Debug, Default)]
 pub struct Rule {
@@ -30,6 +32,8 @@ pub struct Event {
     pub count: u64,
     /// The lines that are evidence of it.
     pub lines: Vec<Vec<u8>>,
+    /// The fields of its line, where the rule reads any.
+    pub fields: Option<Box<Fields>>,
 }
 
 /// The effect of an event.
@@ -49,9 +53,21 @@ pub struct Crossing {
     pub count: u64,
     /// The number of distinct hosts, where the rule asks for it.
     pub hosts: Option<u64>,
+    /// The number of distinct values, where the rule asks for it.
+    pub distinct: Option<u64>,
     pub first: Time,
     pub last: Time,
     pub lines: Vec<Vec<u8>>,
+}
+
+/// An address or network that is to be printed.
+#[derive(Debug, PartialEq)]
+pub struct Report {
+    pub address: Address,
+    pub crossing: Crossing,
+    /// Whether it is the address of the record that decided: then it is printed with the fields of
+    /// that record, else with the field by which events are counted only.
+    pub decided: bool,
 }
 
 impl<T> Verdict<T> {

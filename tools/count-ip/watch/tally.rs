@@ -252,6 +252,7 @@ impl Tally {
         Crossing {
             count,
             hosts: rule.hosts.map(|_| hosts.count() as u64),
+            distinct: None,
             first,
             last,
             lines: detail.lines.iter().map(|line| line.text.clone()).collect(),

@@ -4,9 +4,8 @@ use std::ops::Range;
 use std::time::Instant;
 
 use memchr::memchr;
-use pipeban::address::Address;
 use pipeban::address::list::{Bits, Take, addresses};
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -15,12 +14,12 @@ use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
 use super::report::{evidence_of, parse, record};
-use super::rule::{Crossing, Event, Verdict};
-use super::times::Times;
+use super::rule::{Crossing, Event, Report, Verdict};
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
 use crate::output::print_count;
 use crate::table::memory::BATCH;
+use crate::times::Times;
 
 /// Counts the lines of the stream.
 pub struct Watcher {
@@ -35,6 +34,12 @@ pub struct Watcher {
     stored: Option<Stored>,
     output: Output,
     times: Times,
+    /// The number of records without a field that the rule needs.
+    without: u64,
+    /// Whether successes forgive failures.
+    forgives: bool,
+    /// Whether it was said that successes are passed over.
+    told_successes: bool,
     merge: bool,
     /// Whether a record was printed.
     done: bool,
@@ -51,6 +56,7 @@ struct Pending {
 struct Full {
     count: u64,
     at: Option<Time>,
+    success: bool,
     /// Its place in the block.
     place: Range<usize>,
 }
@@ -73,17 +79,24 @@ impl Take for Bare<'_> {
 impl Watcher {
     /// `live`: the input comes as things happen, so no time lies ahead of the clock.
     pub fn new(arguments: &Arguments, live: bool) -> Result<Self, Fault> {
-        let policy = Policy::new(arguments);
+        let mut policy = Policy::new(arguments);
         let (file, most) = (arguments.state_file.as_deref(), arguments.max_addresses);
+        let mut stored = match arguments.is_remembered() {
+            true => Some(Stored::open(file, &policy, most)?),
+            false => None,
+        };
+        if let Some(stored) = stored.as_mut().filter(|_| policy.keys().is_some()) {
+            policy.use_key(stored.value_key()?);
+        }
         Ok(Watcher {
             memory: Memory::new(most, &policy, arguments.is_remembered()),
             most,
             batch: Vec::with_capacity(BATCH),
             lines: Vec::with_capacity(BATCH),
-            stored: match arguments.is_remembered() {
-                true => Some(Stored::open(file, &policy, most)?),
-                false => None,
-            },
+            stored,
+            without: 0,
+            forgives: arguments.forgive.is_some(),
+            told_successes: false,
             output: Output::new(arguments.json),
             times: Times::new(live, arguments.within.is_some()),
             merge: arguments.merge,
@@ -117,6 +130,11 @@ impl Watcher {
                 lines += 1;
                 match Line::read(rest, end, self.merge) {
                     Ok(Some(read)) => {
+                        if read.success && !self.forgives {
+                            self.pass_over();
+                            at += end + 1;
+                            continue;
+                        }
                         let own = read.span.map(|(_, last)| last);
                         if own.is_some() && self.times.is_first_timed() {
                             self.forget();
@@ -132,6 +150,7 @@ impl Watcher {
                         self.lines.push(Full {
                             count: read.count,
                             at: own,
+                            success: read.success,
                             place: at..at + end,
                         });
                     }
@@ -177,8 +196,8 @@ impl Watcher {
                 Some(Verdict::Late) => self.times.add_late(1),
                 Some(Verdict::Reached(span)) => self.print_window(target, span, text())?,
                 None => {
-                    let count = line.map_or(1, |line| line.count);
-                    self.count_tally(target, count, at, limit, text())?;
+                    let (count, success) = line.map_or((1, false), |l| (l.count, l.success));
+                    self.count_other(target, (count, success), (at, limit), text())?;
                 }
             }
         }
@@ -190,25 +209,36 @@ impl Watcher {
 
     /// Counts an event whose target is no window. `line` is empty for a bare address.
     #[inline(never)]
-    fn count_tally(
+    fn count_other(
         &mut self,
         target: &Target,
-        count: u64,
-        at: Time,
-        limit: Option<Time>,
+        (count, success): (u64, bool),
+        (at, limit): (Time, Option<Time>),
         line: &[u8],
     ) -> Result<(), Fault> {
         let host = self.memory.address(target);
         let evidence = self.policy.rule.evidence;
-        let lines = match evidence {
-            0 => vec![],
-            _ => evidence_of(line, evidence),
-        };
+        let mut fields = None;
+        if let Some(keys) = self.policy.keys() {
+            let Some(read) = keys.read(line, &host) else {
+                self.without += 1;
+                return Ok(());
+            };
+            if success && !read.success {
+                self.pass_over();
+                return Ok(());
+            }
+            fields = Some(Box::new(read));
+        }
         let event = Event {
             at,
             host,
             count,
-            lines,
+            lines: match evidence {
+                0 => vec![],
+                _ => evidence_of(line, evidence),
+            },
+            fields,
         };
         if let Some(stored) = &mut self.stored {
             let bare = host.to_string();
@@ -226,14 +256,20 @@ impl Watcher {
         match verdict {
             Verdict::Late => self.times.add_late(1),
             Verdict::Counted => {}
-            Verdict::Reached((network, crossing)) if line.is_empty() => {
-                self.print_bare(network, &crossing)?;
-            }
-            Verdict::Reached((network, crossing)) => {
-                self.print(&record(parse(line), network, &crossing, evidence))?;
-            }
+            Verdict::Reached(reports) => self.print_reports(&reports, line)?,
         }
         Ok(())
+    }
+
+    /// Passes over a record of a success, which is said once.
+    #[cold]
+    fn pass_over(&mut self) {
+        if !std::mem::replace(&mut self.told_successes, true) {
+            complain::note(
+                "input",
+                "records with success=yes are no failures: they do not count (see --forgive)",
+            );
+        }
     }
 
     /// Counts the queued events in the state file. Their records are printed when the transaction
@@ -243,13 +279,8 @@ impl Watcher {
         if let Some(stored) = &mut self.stored {
             let (reached, late) = stored.store(&self.policy)?;
             self.times.add_late(late);
-            for (line, network, crossing) in reached {
-                self.print(&record(
-                    parse(&line),
-                    network,
-                    &crossing,
-                    self.policy.rule.evidence,
-                ))?;
+            for (line, reports) in reached {
+                self.print_reports(&reports, &line)?;
             }
             self.output.flush()?;
         }
@@ -277,6 +308,18 @@ impl Watcher {
         self.output.flush()?;
         self.memory.report_evictions();
         self.times.report();
+        if self.without > 0
+            && let Some(keys) = self.policy.keys()
+        {
+            complain::note(
+                "input",
+                format_args!(
+                    "records without {}, which do not count: {}",
+                    keys.needed(),
+                    self.without
+                ),
+            );
+        }
         Ok(self.done)
     }
 
@@ -293,25 +336,38 @@ impl Watcher {
             self.done = true;
             return print_count(network, count, Some((first, last)), &mut self.output);
         }
-        let crossing = Crossing {
-            count,
-            hosts: None,
-            first,
-            last,
-            lines: vec![],
+        let report = Report {
+            address: network,
+            crossing: Crossing {
+                count,
+                hosts: None,
+                distinct: None,
+                first,
+                last,
+                lines: vec![],
+            },
+            decided: true,
         };
-        self.print(&record(parse(line), network, &crossing, 0))
+        self.print(&record(parse(line), &report, None, 0))
     }
 
-    /// Prints a network for which a bare address was decisive.
-    fn print_bare(&mut self, network: Address, crossing: &Crossing) -> Result<(), Fault> {
-        if crossing.hosts.is_some() || !crossing.lines.is_empty() {
+    /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
+    /// address.
+    fn print_reports(&mut self, reports: &[Report], line: &[u8]) -> Result<(), Fault> {
+        for report in reports {
+            let crossing = &report.crossing;
+            let plain = crossing.hosts.or(crossing.distinct).is_none();
+            if line.is_empty() && plain && crossing.lines.is_empty() {
+                self.done = true;
+                let span = Some((crossing.first, crossing.last));
+                print_count(report.address, crossing.count, span, &mut self.output)?;
+                continue;
+            }
             let evidence = self.policy.rule.evidence;
-            return self.print(&record(None, network, crossing, evidence));
+            let record = record(parse(line), report, self.policy.by(), evidence);
+            self.print(&record)?;
         }
-        self.done = true;
-        let span = Some((crossing.first, crossing.last));
-        print_count(network, crossing.count, span, &mut self.output)
+        Ok(())
     }
 
     fn print(&mut self, record: &Record) -> Result<(), Fault> {

@@ -312,6 +312,7 @@ mod tests {
                     host,
                     count: 1,
                     lines: vec![],
+                    fields: None,
                 };
                 let crossing = tallies[key as usize].add(&rule, event, now);
                 let expected = match crossing {

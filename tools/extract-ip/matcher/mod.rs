@@ -41,12 +41,27 @@ impl Matcher {
         Ok(Matcher::Filter(Box::new(filter)))
     }
 
-    /// The verdict about a line; `None` if the line does not match. Lines come in their order.
-    pub(crate) fn judge(&mut self, line: &Line) -> Option<Verdict<'_>> {
+    /// The verdict about a line; `None` if the line does not match. Lines come in their order;
+    /// `follows` says whether this one is right behind the last one.
+    pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Option<Verdict<'_>> {
         match self {
             Matcher::Pattern(pattern) => pattern.judge(line.text),
-            Matcher::Presets(presets) => ready::judge_by_presets(presets, line),
+            Matcher::Presets(presets) => ready::judge_by_presets(presets, line, follows),
             Matcher::Filter(filter) => ready::judge_by_filter(filter, line.text),
+        }
+    }
+
+    /// Passes over a line that another matcher took.
+    pub(crate) fn pass(&mut self) {
+        if let Matcher::Presets(presets) = self {
+            presets.pass();
+        }
+    }
+
+    /// Begins another input.
+    pub(crate) fn begin_file(&mut self) {
+        if let Matcher::Presets(presets) = self {
+            presets.begin_file();
         }
     }
 

@@ -18,14 +18,19 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
 }
 
 /// The verdict of presets.
-pub(super) fn judge_by_presets<'a>(presets: &'a mut Presets, line: &Line) -> Option<Verdict<'a>> {
-    let hit = presets.check(line)?;
+pub(super) fn judge_by_presets<'a>(
+    presets: &'a mut Presets,
+    line: &Line,
+    follows: bool,
+) -> Option<Verdict<'a>> {
+    let hit = presets.check(line, follows)?;
     // The place of an address from another line is behind this one's end, where none can be.
     let end = line.text.len();
     let place = hit.place.unwrap_or(end..end);
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
+        count: hit.count,
     })
 }
 
@@ -59,5 +64,6 @@ pub(super) fn judge_by_filter<'a>(filter: &'a mut Filter, line: &[u8]) -> Option
     Some(Verdict {
         found: Some(Found::new(address, place)),
         rule: Some(filter.rule(pattern)),
+        count: 1,
     })
 }

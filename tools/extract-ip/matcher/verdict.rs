@@ -8,4 +8,6 @@ pub(crate) struct Verdict<'a> {
     pub(crate) found: Option<Found>,
     /// The name of the pattern, for the record.
     pub(crate) rule: Option<&'a str>,
+    /// The number of events.
+    pub(crate) count: u32,
 }

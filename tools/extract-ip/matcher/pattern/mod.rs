@@ -192,6 +192,7 @@ impl Pattern {
         Some(Verdict {
             found: named,
             rule: self.rule(),
+            count: 1,
         })
     }
 

@@ -1,0 +1,111 @@
+//! Prints the totals of a field's values. They are no records, so the key comes first: no tool may
+//! take a value for an address.
+
+use std::io::Write;
+
+use pipeban::address::write_number;
+use pipeban::complain::Fault;
+use pipeban::output::Output;
+use pipeban::record::escape;
+use serde_json::{Map, Value};
+
+use super::by_field::{FieldTotal, FieldTotals};
+use super::columns::bar;
+use super::total::Total;
+use crate::arguments::Arguments;
+use crate::output::check_saturation;
+
+/// Prints the totals; true if there were any.
+pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> {
+    let least = arguments.min.unwrap_or(0);
+    let top = arguments.top.unwrap_or(usize::MAX);
+    let key = arguments.by.as_deref().unwrap_or_default();
+    let ranked = totals.rank(least, top);
+    let mut output = Output::new(arguments.json);
+    let terminal = Output::is_terminal() && !arguments.json && !arguments.plain;
+    if terminal {
+        columns(&ranked, &mut output)?;
+    }
+    for (value, sum) in ranked.iter().filter(|_| !terminal) {
+        check_saturation(sum.count);
+        let addresses = value.addresses.len() as u64;
+        let buffer = output.buffer();
+        if arguments.json {
+            json(key, value, sum, buffer);
+        } else if arguments.plain {
+            write!(buffer, "{:7} {key}=", sum.count).expect("a Vec takes every write");
+            escape(&value.text, buffer);
+        } else {
+            write!(buffer, "{key}=").expect("a Vec takes every write");
+            escape(&value.text, buffer);
+            buffer.extend_from_slice(b"\tcount=");
+            write_number(sum.count, buffer);
+            buffer.extend_from_slice(b"\taddresses=");
+            write_number(addresses, buffer);
+            if let Some((first, last)) = sum.span {
+                write!(buffer, "\tfirst={first}\tlast={last}").expect("a Vec takes every write");
+            }
+        }
+        output.line(b"")?;
+    }
+    output.flush()?;
+    Ok(!ranked.is_empty())
+}
+
+fn json(key: &str, value: &FieldTotal, sum: &Total, buffer: &mut Vec<u8>) {
+    let mut object = Map::new();
+    object.insert("count".into(), sum.count.into());
+    object.insert("addresses".into(), value.addresses.len().into());
+    if let Some((first, last)) = sum.span {
+        object.insert("first".into(), first.to_string().into());
+        object.insert("last".into(), last.to_string().into());
+    }
+    let text = String::from_utf8_lossy(&value.text);
+    object.insert(key.into(), text.into());
+    serde_json::to_writer(buffer, &Value::Object(object)).expect("a Vec takes every write");
+}
+
+/// The widest column of values, in characters.
+const WIDEST: usize = 40;
+const BAR: usize = 30;
+
+/// Prints the value, the count, the number of addresses and a bar in proportion to the count.
+fn columns(ranked: &[(FieldTotal, Total)], output: &mut Output) -> Result<(), Fault> {
+    let shown = |value: &FieldTotal| -> String {
+        let text = String::from_utf8_lossy(&value.text);
+        // A terminal must not obey a value, which a remote party chose.
+        let mut shown: Vec<char> = Vec::new();
+        for c in text.chars() {
+            match c.is_control() {
+                true => shown.extend(c.escape_default()),
+                false => shown.push(c),
+            }
+        }
+        if shown.len() > WIDEST {
+            shown.truncate(WIDEST - 1);
+            shown.push('…');
+        }
+        shown.into_iter().collect()
+    };
+    let most = ranked.first().map_or(1, |(_, sum)| sum.count.max(1));
+    let values: Vec<_> = ranked.iter().map(|(value, _)| shown(value)).collect();
+    let width = values.iter().map(|value| value.chars().count()).max();
+    let width = width.unwrap_or(0);
+    let digits = most.to_string().len();
+    let addresses = ranked.iter().map(|(value, _)| value.addresses.len()).max();
+    let address_digits = addresses.unwrap_or(0).to_string().len();
+    for (value, (total, sum)) in values.iter().zip(ranked) {
+        check_saturation(sum.count);
+        let bar = bar(sum.count, most, BAR);
+        let (count, addresses) = (sum.count, total.addresses.len());
+        let plural = if addresses == 1 {
+            "address  "
+        } else {
+            "addresses"
+        };
+        let line =
+            format!("{value:width$}  {count:digits$}  {addresses:address_digits$} {plural}  {bar}");
+        output.line(line.as_bytes())?;
+    }
+    Ok(())
+}
