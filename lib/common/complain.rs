@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::terminal::is_control;
 
-/// This number of bad input lines are told in full in each [`HOUR`]; the others are counted. A total
-/// for ever would let a remote party use it up, and hide all later faults.
+/// This number of bad input lines are told in full in each [`HOUR`]; the others are counted. A
+/// total for ever would let a remote party use it up, and hide all later faults.
 const IN_FULL: u64 = 10;
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -12,8 +12,8 @@ pub fn keep_none() -> io::Result<()> {
     keep(CapabilitySet::empty())
 }
 
-/// Keeps the right to read all files, and gives up all others for good; see [`keep_none`]. For tools
-/// that open logs while they run.
+/// Keeps the right to read all files, and gives up all others for good; see [`keep_none`]. For
+/// tools that open logs while they run.
 pub fn keep_reading() -> io::Result<()> {
     keep(CapabilitySet::DAC_READ_SEARCH)
 }

@@ -13,8 +13,8 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const BZIP2: &[u8] = b"BZh";
 
-/// The greatest memory of xz's decoder, in bytes: twice the need of `xz -9`. A file may ask for 4 GB.
-/// The other decoders take less: zstd's windows are bounded by its library to 128 MB.
+/// The greatest memory of xz's decoder, in bytes: twice the need of `xz -9`. A file may ask for 4
+/// GB. The other decoders take less: zstd's windows are bounded by its library to 128 MB.
 const XZ_MEMORY: u64 = 128 << 20;
 
 /// Compressed input is read in pieces of this size, in bytes.

@@ -1,5 +1,5 @@
-//! Puts records into the outbox and starts the process that delivers them. A fault here is reported,
-//! and the records pass by all the same.
+//! Puts records into the outbox and starts the process that delivers them. A fault here is
+//! reported, and the records pass by all the same.
 
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::process::CommandExt;
@@ -69,8 +69,8 @@ impl Queue {
 
 /// Starts the delivery process if a mail waits and no such process runs.
 ///
-/// The process takes the outbox's lock itself. One that runs already, and would have ended before it
-/// saw the records just put, looks for them after it has released the lock.
+/// The process takes the outbox's lock itself. One that runs already, and would have ended before
+/// it saw the records just put, looks for them after it has released the lock.
 ///
 /// It holds no file of ours: neither a shell nor ssh nor swatch waits for it.
 fn start(outbox: &Outbox) -> Result<Option<Receiver<()>>, Fault> {

@@ -143,9 +143,9 @@ impl Input {
         })
     }
 
-    /// Opens all operands now, and not each in its turn, so that the caller can give up the right to.
-    /// FIFOs, whose writers may wait for each other, and files above the system's limit of open files
-    /// are left for their turn.
+    /// Opens all operands now, and not each in its turn, so that the caller can give up the right
+    /// to. FIFOs, whose writers may wait for each other, and files above the system's limit of open
+    /// files are left for their turn.
     pub fn open_all(&mut self) {
         for operand in &mut self.operands {
             if let Operand::Name(name) = operand
