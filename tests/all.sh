@@ -17,14 +17,17 @@ ip iproute2
 nft nftables
 ipset ipset
 iptables iptables
+iptables-save iptables
 swatchdog swatch
 perl perl
 at at
 faketime faketime
 fail2ban-regex fail2ban
 sqlite3 sqlite3
+strace strace
 logrotate logrotate
 sqlite3 sqlite3
+strace strace
 strace strace
 systemd-analyze systemd
 mandoc mandoc

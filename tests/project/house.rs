@@ -38,7 +38,7 @@ fn without_tests(text: &str) -> (String, Vec<String>) {
 }
 
 /// All Rust files below a directory.
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
+pub fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

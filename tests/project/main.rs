@@ -7,4 +7,5 @@ mod help;
 mod house;
 mod manual;
 mod package;
+mod programs;
 mod readme;
