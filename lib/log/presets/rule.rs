@@ -22,9 +22,7 @@ pub(super) struct Rule {
     pub(super) pattern: String,
     /// Texts that match this, too, do not count.
     pub(super) but: Option<String>,
-    /// Whether the service has rules about sessions.
-    pub(super) has_sessions: bool,
-    /// Whether lines of one connection are counted together.
+    /// Whether lines of one connection are judged together.
     pub(super) joins: bool,
     /// The number of the programs that may write it.
     pub(super) program: Option<usize>,
@@ -56,6 +54,11 @@ pub(super) struct Match {
 }
 
 impl Rule {
+    /// Whether a line reports failed attempts by itself.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.kind, Kind::Rule | Kind::Closes)
+    }
+
     /// The match in a text; `None` also if the text in the address's place is none.
     pub(super) fn search(&mut self, text: &[u8]) -> Option<Match> {
         if self.compiled.is_none() {
