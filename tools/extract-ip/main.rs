@@ -5,10 +5,12 @@ mod choose;
 mod complete;
 mod explain;
 mod extract;
+mod fields;
 mod keep;
 mod lines;
 mod matcher;
 mod pick;
+mod silence;
 mod times;
 mod workers;
 

@@ -62,7 +62,7 @@ impl Times {
 }
 
 /// Whether no operand, or standard input without any, is a regular file.
-fn is_live(files: &[OsString]) -> bool {
+pub(crate) fn is_live(files: &[OsString]) -> bool {
     let is_file = |file: &OsString| {
         let path = if file == "-" {
             "/dev/stdin".as_ref()

@@ -78,6 +78,8 @@ pub struct Hit<'a> {
     pub place: Option<Range<usize>>,
     /// The number of events, at least 1.
     pub count: u32,
+    /// The groups that were asked for: the number there, and the bytes in the line's text.
+    pub fields: Vec<(usize, Range<usize>)>,
 }
 
 /// An event, with the number of its rule.
@@ -121,6 +123,11 @@ pub struct Presets {
     programs: Programs,
     sieve: Sieve,
     literals: Option<Vec<Vec<u8>>>,
+    /// The names of groups that are asked for.
+    wanted: Vec<String>,
+    /// Whether any rule is about a service's own log.
+    has_own_log: bool,
+    met_form: bool,
     candidates: Vec<u16>,
     connections: Connections,
     /// A buffer for the name of a connection.
@@ -194,6 +201,9 @@ impl Presets {
         Ok(Presets {
             sieve,
             literals,
+            wanted: Vec::new(),
+            has_own_log: rules.iter().any(|r| r.own_log),
+            met_form: false,
             rules,
             programs,
             candidates: Vec::new(),
@@ -207,6 +217,27 @@ impl Presets {
     /// matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
+    }
+
+    /// Asks for the texts of groups with these names.
+    pub fn want(&mut self, names: &[String]) {
+        self.wanted = names.to_vec();
+    }
+
+    /// Whether a rule has a group of this name.
+    pub fn has_group(&self, name: &str) -> bool {
+        let group = format!("(?P<{name}>");
+        self.rules.iter().any(|r| r.pattern.contains(&group))
+    }
+
+    /// Whether any line so far was of a program or a form that the rules are about.
+    pub fn met_form(&self) -> bool {
+        self.met_form
+    }
+
+    /// The names of the programs that the rules are about; `None` if they are not a few.
+    pub fn programs(&self) -> Option<Vec<String>> {
+        self.programs.names()
     }
 
     /// Begins another input: connections of the last one are none of this.
@@ -235,14 +266,19 @@ impl Presets {
                 rule: &self.rules[rule].name,
                 place: None,
                 count,
+                fields: Vec::new(),
             });
         }
         let (mut range, eligible) = match (line.program, line.stamp) {
             (Some(program), _) => {
                 let programs = self.programs.matching(program)?;
+                self.met_form = true;
                 (line.words_range(), Eligible::Program(programs))
             }
-            (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
+            (None, Stamp::Beginning | Stamp::Inside) => {
+                self.met_form |= self.has_own_log;
+                (line.rest_range(), Eligible::OwnLog)
+            }
             // It goes on with a line before, and is no other program's.
             (None, Stamp::None) if line.headed || line.continues => return None,
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
@@ -262,7 +298,7 @@ impl Presets {
         for number in candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
             if eligible.has(rule)
-                && let Some(hit) = rule.search(text)
+                && let Some(hit) = rule.search(text, &self.wanted)
             {
                 found = Some((number, hit));
                 break;
@@ -270,6 +306,10 @@ impl Presets {
         }
         self.candidates = candidates;
         let (number, mut hit) = found?;
+        self.met_form = true;
+        let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
+        let fields = std::mem::take(&mut hit.fields);
+        let fields = fields.into_iter().map(|(i, r)| (i, shift(r))).collect();
         hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
         let event = self.judge(number, hit, text, line)?;
         if self.rules[event.rule].kind != Kind::Closes {
@@ -278,10 +318,9 @@ impl Presets {
         (event.count > 0).then(|| Hit {
             address: event.address,
             rule: &self.rules[event.rule].name,
-            place: event
-                .place
-                .map(|p| range.start + p.start..range.start + p.end),
+            place: event.place.map(shift),
             count: event.count,
+            fields,
         })
     }
 

@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 
+use regex_syntax::hir::{Hir, HirKind};
+
 use crate::search::Search;
+use crate::sieve::parsed;
 
 /// Names of programs remembered at once. A log has few; beyond this all are forgotten.
 const MAX_NAMES: usize = 500;
+/// More names than this are not a few.
+const MAX_FEW: usize = 8;
 /// A longer name of a program, in bytes, is none.
 const MAX_NAME: usize = 128;
 
@@ -30,6 +35,18 @@ impl Programs {
             self.patterns.push((pattern.into(), search));
             self.patterns.len() - 1
         })
+    }
+
+    /// All names that the patterns match; `None` if they are not a few.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for (pattern, _) in &self.patterns {
+            all.extend(texts(&parsed(pattern).ok()?)?);
+        }
+        all.sort();
+        all.dedup();
+        let few = (1..=MAX_FEW).contains(&all.len());
+        few.then_some(all)
     }
 
     /// Whether the pattern of each number matches this name; `None` if no pattern does.
@@ -64,4 +81,39 @@ impl Programs {
         self.known.insert(name.into(), number);
         Some(number)
     }
+}
+
+/// All texts that `hir` matches; `None` if they are not a few.
+fn texts(hir: &Hir) -> Option<Vec<String>> {
+    let all = match hir.kind() {
+        HirKind::Empty => vec![String::new()],
+        HirKind::Literal(text) => vec![String::from_utf8(text.0.to_vec()).ok()?],
+        HirKind::Capture(group) => texts(&group.sub)?,
+        HirKind::Repetition(repeat) if repeat.max == Some(1) && repeat.min == 0 => {
+            let mut all = texts(&repeat.sub)?;
+            all.push(String::new());
+            all
+        }
+        HirKind::Alternation(parts) => {
+            let parts: Option<Vec<_>> = parts.iter().map(texts).collect();
+            parts?.concat()
+        }
+        HirKind::Concat(parts) => {
+            let mut all = vec![String::new()];
+            for part in parts {
+                let part = texts(part)?;
+                let mut longer = Vec::new();
+                for text in &all {
+                    longer.extend(part.iter().map(|p| format!("{text}{p}")));
+                }
+                if longer.len() > MAX_FEW {
+                    return None;
+                }
+                all = longer;
+            }
+            all
+        }
+        _ => return None,
+    };
+    (all.len() <= MAX_FEW).then_some(all)
 }

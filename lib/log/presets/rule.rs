@@ -42,6 +42,8 @@ pub(super) struct Compiled {
     count: Option<usize>,
     more: Option<usize>,
     port: Option<usize>,
+    /// The named groups.
+    names: Vec<(usize, String)>,
 }
 
 /// A match, with ranges in the text.
@@ -51,6 +53,8 @@ pub(super) struct Match {
     /// The number of attempts; 1 where the pattern has no group for it.
     pub(super) count: u32,
     pub(super) port: Option<u16>,
+    /// Texts that were asked for, by their number there.
+    pub(super) fields: Vec<(usize, Range<usize>)>,
 }
 
 impl Rule {
@@ -60,7 +64,8 @@ impl Rule {
     }
 
     /// The match in a text; `None` also if the text in the address's place is none.
-    pub(super) fn search(&mut self, text: &[u8]) -> Option<Match> {
+    /// `wanted` has the names of groups that are asked for.
+    pub(super) fn search(&mut self, text: &[u8], wanted: &[String]) -> Option<Match> {
         if self.compiled.is_none() {
             self.compiled = compile(&self.pattern, self.but.as_deref());
         }
@@ -87,7 +92,12 @@ impl Rule {
         let number = |group| count(&text[range(group)?]);
         let more = number(compiled.more).map(|more| more + 1);
         let port = range(compiled.port).and_then(|r| std::str::from_utf8(&text[r]).ok());
+        let field = |(i, name): (usize, &String)| {
+            let group = compiled.names.iter().find(|(_, n)| n == name);
+            Some((i, range(Some(group?.0))?))
+        };
         Some(Match {
+            fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
             session: range(compiled.session),
             count: number(compiled.count).or(more).unwrap_or(1),
@@ -128,6 +138,7 @@ pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
         count: named("count"),
         more: named("more"),
         port: named("port"),
+        names: names.clone(),
         pattern,
     })
 }
