@@ -71,6 +71,10 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     pub(crate) line: bool,
 
+    /// Add what else is known of a line: host, program, pid, file, a named group of the pattern
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+
     /// Only IPv4
     #[arg(short = '4', conflicts_with = "only6")]
     pub(crate) only4: bool,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
+use pipeban_log::presets::Presets;
 use pipeban_log::sieve::AnyOf;
 
 use crate::arguments::Arguments;
+use crate::fields::Fields;
 use crate::keep::Keep;
 use crate::lines::field;
 use crate::matcher::{Matcher, Pattern, Verdict};
@@ -139,6 +141,7 @@ pub(crate) struct Chooser {
     pub(crate) picker: Picker,
     /// Finds lines that may count, also in carriers that escape text; `None` where any line may.
     pub(crate) literals: Option<AnyOf>,
+    pub(crate) fields: Fields,
     /// Whether a judgement depends on the heads of earlier lines.
     pub(crate) needs_heads: bool,
 }
@@ -171,11 +174,13 @@ impl Chooser {
         let literals = matchers.iter().map(Matcher::literals);
         let literals = literals.collect::<Option<Vec<_>>>();
         let literals = literals.and_then(|literals| search_for(&literals.concat()));
-        if let ([Matcher::Filter(filter)], false) = (matchers.as_mut_slice(), arguments.explain) {
+        if let ([Matcher::Filter(filter, _)], false) = (matchers.as_mut_slice(), arguments.explain)
+        {
             filter.expect_sifted();
         }
         let is_presets = |matcher: &Matcher| matches!(matcher, Matcher::Presets(_));
         Ok(Chooser {
+            fields: Fields::new(&arguments.with, &mut matchers)?,
             literals,
             needs_heads: matchers.iter().any(is_presets),
             judge: Judge {
@@ -188,6 +193,17 @@ impl Chooser {
                 keep,
             },
         })
+    }
+
+    /// The presets, if there are any.
+    pub(crate) fn presets(&self) -> Option<&Presets> {
+        self.judge
+            .matchers
+            .iter()
+            .find_map(|matcher| match matcher {
+                Matcher::Presets(presets) => Some(&**presets),
+                _ => None,
+            })
     }
 
     /// Whether every line counts.

@@ -7,11 +7,14 @@ use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::LineReader;
+use pipeban_log::presets::Presets;
 
 use crate::arguments::Arguments;
 use crate::choose::{Chooser, Judgement};
 use crate::keep::Keep;
 use crate::lines::Lines;
+use crate::matcher::Matcher;
+use crate::silence::Silence;
 use crate::times::{self, Times};
 use crate::window::Window;
 
@@ -19,8 +22,12 @@ use crate::window::Window;
 pub(crate) struct Extractor {
     chooser: Chooser,
     reader: LineReader,
+    /// Reads time stamps that a filter has found.
+    stamps: LineReader,
     times: Option<Times>,
     window: Option<Window>,
+    /// Until the presets have met a line that they know.
+    silence: Option<Silence>,
     /// The number of the operand that the last block came from.
     operand: usize,
     /// Whether no line was passed over since the last one that was read.
@@ -41,19 +48,28 @@ impl Extractor {
         let times = Times::new(arguments);
         let window = Window::new(arguments)?;
         let chooser = Chooser::new(arguments, keep)?;
-        let reader = times::reader(arguments)?;
+        let mut reader = times::reader(arguments)?;
+        let journal = |m: &Matcher| matches!(m, Matcher::Filter(filter, _) if filter.is_journal());
+        let needs_program = chooser.needs_heads
+            || !arguments.with.is_empty()
+            || chooser.judge.matchers.iter().any(journal);
+        if !needs_program {
+            reader = reader.without_programs();
+        }
+        let silence = chooser
+            .presets()
+            .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
         Ok(Extractor {
-            reader: if chooser.needs_heads {
-                reader
-            } else {
-                reader.without_programs()
-            },
+            silence,
             chooser,
+            reader,
+            stamps: times::reader(arguments)?,
             operand: 0,
             follows: false,
             may_skip: false,
             line: arguments.line,
-            bare: !(arguments.line || arguments.json || times.is_some() || window.is_some()),
+            bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
+                && arguments.with.is_empty(),
             times,
             window,
             done: false,
@@ -91,8 +107,11 @@ impl Extractor {
                 break;
             };
             self.follows &= !raw.skipped;
-            self.line(raw.text, output)?;
+            self.line(raw.text, origin.name, output)?;
             self.follows = true;
+            if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
+                self.silence = None;
+            }
             output.flush_if_full()?;
         }
         self.follows &= !lines.skipped_end();
@@ -111,11 +130,15 @@ impl Extractor {
     }
 
     /// Prints the records of a line.
-    fn line(&mut self, raw: &[u8], output: &mut Output) -> Result<(), Fault> {
+    fn line(&mut self, raw: &[u8], file: Option<&str>, output: &mut Output) -> Result<(), Fault> {
         let line = self.reader.read(raw);
-        // A line that does not count tells whether this input has heads.
-        self.may_skip = line.headed || !self.chooser.needs_heads;
-        let Judgement::Counts(verdict) = self.chooser.judge.judge(&line, self.follows) else {
+        if let Some(silence) = &mut self.silence {
+            silence.note(&line);
+        }
+        let judgement = self.chooser.judge.judge(&line, self.follows);
+        // Presets need all lines until they know whether this input has heads of their programs.
+        self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
+        let Judgement::Counts(verdict) = judgement else {
             return Ok(());
         };
         if self
@@ -128,6 +151,8 @@ impl Extractor {
         let rule = verdict.as_ref().and_then(|v| v.rule);
         let count = verdict.as_ref().map_or(1, |v| v.count);
         let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let fields = &self.chooser.fields;
+        let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
         let mut at = None;
         let mut timeless = None;
         let mut result = Ok(());
@@ -145,7 +170,9 @@ impl Extractor {
             }
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
-                let time = *at.get_or_insert_with(|| times.of(line.time));
+                let stamps = &mut self.stamps;
+                let mut own = || stamps.stamp(&line.text[stamp.clone()?]);
+                let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
                     self.at.clear();
                     time.write(&mut self.at);
@@ -154,6 +181,11 @@ impl Extractor {
             }
             if let Some(rule) = rule {
                 record.push("rule", rule.as_bytes());
+            }
+            if !fields.is_empty() {
+                fields.of(&line, file, verdict.as_ref(), |key, value| {
+                    record.push(key, value)
+                });
             }
             if self.line {
                 record.push("line", raw);
@@ -175,6 +207,10 @@ impl Extractor {
     /// Takes over the numbers of an extractor of other files.
     pub(crate) fn join(&mut self, other: Extractor) {
         self.done |= other.done;
+        self.silence = match (self.silence.take(), other.silence) {
+            (Some(silence), Some(other)) => Some(silence.join(other)),
+            _ => None,
+        };
         if let (Some(times), Some(other)) = (&mut self.times, other.times) {
             times.join(other);
         }
@@ -184,7 +220,10 @@ impl Extractor {
     }
 
     /// Ends the input; answers whether an address was printed.
-    pub(crate) fn end(self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
+        if let Some(silence) = &mut self.silence {
+            silence.tell();
+        }
         if let Some(times) = self.times {
             times.report();
         }

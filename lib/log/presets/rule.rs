@@ -22,9 +22,7 @@ pub(super) struct Rule {
     pub(super) pattern: String,
     /// Texts that match this, too, do not count.
     pub(super) but: Option<String>,
-    /// Whether the service has rules about sessions.
-    pub(super) has_sessions: bool,
-    /// Whether lines of one connection are counted together.
+    /// Whether lines of one connection are judged together.
     pub(super) joins: bool,
     /// The number of the programs that may write it.
     pub(super) program: Option<usize>,
@@ -44,6 +42,8 @@ pub(super) struct Compiled {
     count: Option<usize>,
     more: Option<usize>,
     port: Option<usize>,
+    /// The named groups.
+    names: Vec<(usize, String)>,
 }
 
 /// A match, with ranges in the text.
@@ -53,11 +53,19 @@ pub(super) struct Match {
     /// The number of attempts; 1 where the pattern has no group for it.
     pub(super) count: u32,
     pub(super) port: Option<u16>,
+    /// Texts that were asked for, by their number there.
+    pub(super) fields: Vec<(usize, Range<usize>)>,
 }
 
 impl Rule {
+    /// Whether a line reports failed attempts by itself.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.kind, Kind::Rule | Kind::Closes)
+    }
+
     /// The match in a text; `None` also if the text in the address's place is none.
-    pub(super) fn search(&mut self, text: &[u8]) -> Option<Match> {
+    /// `wanted` has the names of groups that are asked for.
+    pub(super) fn search(&mut self, text: &[u8], wanted: &[String]) -> Option<Match> {
         if self.compiled.is_none() {
             self.compiled = compile(&self.pattern, self.but.as_deref());
         }
@@ -84,7 +92,12 @@ impl Rule {
         let number = |group| count(&text[range(group)?]);
         let more = number(compiled.more).map(|more| more + 1);
         let port = range(compiled.port).and_then(|r| std::str::from_utf8(&text[r]).ok());
+        let field = |(i, name): (usize, &String)| {
+            let group = compiled.names.iter().find(|(_, n)| n == name);
+            Some((i, range(Some(group?.0))?))
+        };
         Some(Match {
+            fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
             session: range(compiled.session),
             count: number(compiled.count).or(more).unwrap_or(1),
@@ -125,6 +138,7 @@ pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
         count: named("count"),
         more: named("more"),
         port: named("port"),
+        names: names.clone(),
         pattern,
     })
 }

@@ -5,7 +5,6 @@ mod tries;
 
 use super::read::{self, Example, Kind};
 use super::rule::compile;
-use super::sessions::MAX_SESSIONS;
 use super::*;
 use crate::line::LineReader;
 use pipeban::time::Zone;
@@ -370,20 +369,6 @@ fn every_line_of_a_file_is_one_of_its_kinds() {
             assert!(words.contains(&word), "{name}: {line}");
         }
     }
-}
-
-#[test]
-fn sessions_are_bounded() {
-    let mut presets = Presets::new(["sshd"]).expect("a preset");
-    let mut reader = LineReader::new(Zone::UTC, None);
-    for i in 0..5 * MAX_SESSIONS {
-        let line = format!(
-            "Mar 30 02:16:17 host sshd[{i}]: Connection from 203.0.113.7 port 1 on 192.0.2.1 port 2"
-        );
-        presets.check(&reader.read(line.as_bytes()), true);
-    }
-    assert!(presets.sessions.known.len() <= MAX_SESSIONS);
-    assert!(presets.sessions.order.len() <= MAX_SESSIONS);
 }
 
 #[test]
