@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::decode::Decoded;
 use crate::figures;
-use crate::unpack::is_packed;
+use crate::unpack::{is_packed, unread};
 
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
@@ -94,7 +94,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, .. } => {
                 let length = file.read(buffer)?;
-                self.begin(&buffer[..length]);
+                self.begin(&buffer[..length])?;
                 match &mut self.bytes {
                     Bytes::Decoded(decoded) => decoded.read(buffer),
                     _ => Ok(length),
@@ -107,7 +107,11 @@ impl Source {
     }
 
     /// Decides by the first bytes whether the file is compressed.
-    fn begin(&mut self, head: &[u8]) {
+    fn begin(&mut self, head: &[u8]) -> io::Result<()> {
+        if let Some(what) = unread(head) {
+            self.bytes = Bytes::Over;
+            return Err(io::Error::other(what));
+        }
         if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
             self.bytes = if is_packed(head) {
                 let whole = io::Cursor::new(head.to_vec()).chain(file);
@@ -116,6 +120,7 @@ impl Source {
                 Bytes::Plain { file, waits }
             };
         }
+        Ok(())
     }
 }
 
