@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::decode::Decoded;
 use crate::figures;
-use crate::unpack::{is_packed, is_packed_file};
+use crate::unpack::{is_packed, is_packed_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -120,7 +120,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, .. } => {
                 let length = file.read(buffer)?;
-                self.begin(&buffer[..length]);
+                self.begin(&buffer[..length])?;
                 match &mut self.bytes {
                     Bytes::Decoded(decoded) => decoded.read(buffer),
                     _ => Ok(length),
@@ -133,7 +133,11 @@ impl Source {
     }
 
     /// Decides by the first bytes whether the file is compressed.
-    fn begin(&mut self, head: &[u8]) {
+    fn begin(&mut self, head: &[u8]) -> io::Result<()> {
+        if let Some(what) = unread(head) {
+            self.bytes = Bytes::Over;
+            return Err(io::Error::other(what));
+        }
         if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
             self.bytes = if is_packed(head) {
                 let whole = io::Cursor::new(head.to_vec()).chain(file);
@@ -142,6 +146,7 @@ impl Source {
                 Bytes::Plain { file, waits }
             };
         }
+        Ok(())
     }
 }
 
