@@ -15,7 +15,7 @@ built=target/$target/release
 out=target/package/$name
 rm -rf "$out"
 mkdir -p "$out/bin"
-for tool in follow-log extract-ip count-ip ban-ip unban-at mail-ban; do
+for tool in follow-log extract-ip count-ip ban-ip unban-at mail-ban merge-ip; do
     cp "$built/$tool" "$out/bin"
 done
 cp -r man examples package/completions package/install.sh README.md LICENSE-* "$out"
