@@ -1,11 +1,13 @@
 #!/bin/sh
-# The main job on the sample log. Builds the tools, or takes the installed ones where there is nothing to build, and bans the attackers of examples/dovecot.log for an
-# hour in the kernel of a network namespace of its own: it needs no root and can't touch this host's firewall.
+# The main job on the sample log. Builds the tools, or takes the installed ones where there is
+# nothing to build, and bans the attackers of examples/dovecot.log for an hour in the kernel of a
+# network namespace of its own: it needs no root and can't touch this host's firewall.
 set -eu
 cd "$(dirname "$0")/.."
 
 if [ "${1-}" != inside ]; then
     if [ -f Cargo.toml ]; then
+        sh tests/common/rust.sh
         echo "Building (the first time takes a minute or two) ..."
         cargo build --release --quiet
     fi

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
+sh tests/common/rust.sh
 
 # A program, or a file, and the Debian package that brings it.
 sh tests/common/install.sh <<END
@@ -16,15 +17,21 @@ ip iproute2
 nft nftables
 ipset ipset
 iptables iptables
+iptables-save iptables
 swatchdog swatch
 perl perl
 at at
 faketime faketime
 fail2ban-regex fail2ban
 sqlite3 sqlite3
+strace strace
 logrotate logrotate
+sqlite3 sqlite3
+strace strace
+strace strace
 systemd-analyze systemd
 mandoc mandoc
+groff groff-base
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata

@@ -6,17 +6,28 @@ use std::fmt::{self, Display, Write as _};
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
-/// This number of bad input lines are told in full; the others are counted.
+use crate::terminal::is_control;
+
+/// This number of bad input lines are told in full in each [`HOUR`]; the others are counted. A
+/// total for ever would let a remote party use it up, and hide all later faults.
 const IN_FULL: u64 = 10;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 static TOOL: OnceLock<String> = OnceLock::new();
 /// Whether the cursor stands behind a bar of progress.
 static BAR: AtomicBool = AtomicBool::new(false);
+/// Whether messages go to the system's log.
+static SYSTEM_LOG: AtomicBool = AtomicBool::new(false);
 static FAILED: AtomicBool = AtomicBool::new(false);
-static BAD_LINES: AtomicU64 = AtomicU64::new(0);
+static BAD_LINES: Mutex<BadLines> = Mutex::new(BadLines {
+    all: 0,
+    told: 0,
+    hour: None,
+});
 
 /// Why a run ends before its work is done.
 #[derive(Debug)]
@@ -47,6 +58,11 @@ pub fn as_tool(name: &str) {
     TOOL.get_or_init(|| name.into());
 }
 
+/// From here on messages go to the system's log, for a process without a standard error.
+pub fn use_system_log() {
+    SYSTEM_LOG.store(true, Relaxed);
+}
+
 /// Prints a message that is no fault: the exit status does not change.
 pub fn note(place: impl Display, what: impl Display) {
     let tool = TOOL.get().map_or("pipeban", String::as_str);
@@ -55,7 +71,7 @@ pub fn note(place: impl Display, what: impl Display) {
     // A remote party may have written some of the text; a terminal must not obey it.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
     message.push('\n');
-    if std::io::stderr().write_all(message.as_bytes()).is_err() {
+    if SYSTEM_LOG.load(Relaxed) || std::io::stderr().write_all(message.as_bytes()).is_err() {
         // Standard error is closed or broken. Nobody is left to tell when this fails too.
         let _ = to_system_log(&message);
     }
@@ -101,14 +117,39 @@ pub fn fault(fault: Fault) -> Result<(), Fault> {
 /// Reports a line of input that can't be used; the exit status becomes 2.
 pub fn bad_line(place: impl Display, what: impl Display) {
     FAILED.store(true, Relaxed);
-    if BAD_LINES.fetch_add(1, Relaxed) < IN_FULL {
+    let in_full = BAD_LINES
+        .lock()
+        .is_ok_and(|mut lines| lines.add(Instant::now()));
+    if in_full {
         note(place, what);
+    }
+}
+
+/// The bad input lines of the process.
+struct BadLines {
+    all: u64,
+    /// The number of lines told in full in this hour.
+    told: u64,
+    /// The beginning of this hour: the first bad line after the last one.
+    hour: Option<Instant>,
+}
+
+impl BadLines {
+    /// Counts a line, and answers whether it is to be told in full.
+    fn add(&mut self, now: Instant) -> bool {
+        self.all += 1;
+        if self.hour.is_none_or(|begin| now >= begin + HOUR) {
+            (self.hour, self.told) = (Some(now), 0);
+        }
+        let in_full = self.told < IN_FULL;
+        self.told += u64::from(in_full);
+        in_full
     }
 }
 
 /// The exit status of the process: 2 after any error, else 0 if something was `done`, else 1.
 pub fn exit_status(done: bool) -> ExitCode {
-    let bad = BAD_LINES.load(Relaxed);
+    let bad = BAD_LINES.lock().map_or(0, |lines| lines.all);
     if bad > IN_FULL {
         note("input", format_args!("{bad} bad lines in all"));
     }
@@ -125,7 +166,7 @@ struct Escaped<'a>(&'a mut String);
 impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
-            if c.is_control() {
+            if is_control(c) {
                 self.0.extend(c.escape_default())
             } else {
                 self.0.push(c)
@@ -140,5 +181,30 @@ pub fn describe(e: &std::io::Error) -> String {
     match e.raw_os_error() {
         Some(number) => nix::errno::Errno::from_raw(number).desc().into(),
         None => e.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_lines_by_the_hour() {
+        let mut lines = BadLines {
+            all: 0,
+            told: 0,
+            hour: None,
+        };
+        let begin = Instant::now();
+        let mut told = |seconds, count| {
+            let now = begin + Duration::from_secs(seconds);
+            (0..count).filter(|_| lines.add(now)).count()
+        };
+        assert_eq!(told(0, 1_000), 10);
+        assert_eq!(told(3_599, 1_000), 0);
+        assert_eq!(told(3_600, 4), 4);
+        assert_eq!(told(7_199, 1_000), 6);
+        assert_eq!(told(90_000, 11), 10);
+        assert_eq!(lines.all, 3_015);
     }
 }

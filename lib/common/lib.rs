@@ -2,6 +2,12 @@
 //!
 //! Each module uses only modules that stand above it.
 
+pub mod terminal; // text for a terminal
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod complain; // the one way to complain: `tool: where: what`
 pub mod time; // moments, durations, time zones, the times of at(1)
 
@@ -21,6 +27,7 @@ pub mod records; // records from lines or from operands
 pub mod netset; // a set of networks, asked which of them touches an address
 
 pub mod detach; // a process that outlives its caller
+pub mod privilege; // capabilities given up
 pub mod program; // another program, run within bounds of time and output
 pub mod state; // what tools keep between runs: one SQLite file
 

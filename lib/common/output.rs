@@ -18,6 +18,7 @@ use nix::unistd::write;
 use crate::complain::Fault;
 use crate::figures;
 use crate::record::Record;
+use crate::terminal;
 
 /// The size of a write, in bytes: that of a pipe.
 const BLOCK: usize = 64 << 10;
@@ -34,9 +35,13 @@ pub struct Output {
     patient: OnceCell<Option<File>>,
     /// The thread that writes in place of this one.
     to: Option<SyncSender<Vec<u8>>>,
+    /// Whether control characters are escaped: before a terminal.
+    escapes: bool,
     /// Whether it goes on without a reader, and whether it has to.
     endures: bool,
     reader_gone: bool,
+    /// Whether a flush does nothing.
+    collects: bool,
 }
 
 impl Output {
@@ -47,8 +52,10 @@ impl Output {
             json,
             patient: OnceCell::new(),
             to: None,
+            escapes: io::stdout().is_terminal(),
             endures: false,
             reader_gone: false,
+            collects: false,
         }
     }
 
@@ -73,6 +80,22 @@ impl Output {
             to: Some(to),
             ..Output::new(self.json)
         }
+    }
+
+    /// An output of the same form that only fills its [buffer](Self::buffer).
+    pub fn collecting(&self) -> Self {
+        Output {
+            collects: true,
+            escapes: false,
+            ..Output::new(self.json)
+        }
+    }
+
+    /// Prints escape sequences raw, as a caller does that colours its text. Without this a terminal
+    /// never gets a control character but newline and TAB. Such a caller must not print text that a
+    /// remote party wrote, or pass it through [`terminal::escape`].
+    pub fn allow_escapes(&mut self) {
+        self.escapes = false;
     }
 
     /// Whether records are printed as JSON objects.
@@ -121,9 +144,16 @@ impl Output {
 
     /// Writes the whole buffer. To be called before a wait and at the end.
     pub fn flush(&mut self) -> Result<(), Fault> {
+        if self.collects {
+            return Ok(());
+        }
         if let Some(to) = &self.to {
             let buffer = std::mem::take(&mut self.buffer);
             return to.send(buffer).map_err(|_| Fault::ReaderGone);
+        }
+        if self.escapes {
+            let raw = std::mem::take(&mut self.buffer);
+            terminal::escape(&raw, &mut self.buffer);
         }
         let mut rest = self.buffer.as_slice();
         while !rest.is_empty() && !self.reader_gone {

@@ -64,6 +64,14 @@ impl Records {
         }
     }
 
+    /// Opens all files now, so that the tool can give up the right to; see
+    /// [`Input::open_all`].
+    pub fn open_all(&mut self) {
+        if let Source::Lines(input) = &mut self.source {
+            input.open_all();
+        }
+    }
+
     /// The next record; with a deadline, [`Item::Idle`] comes again when that passes.
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<Item, Fault> {
         loop {

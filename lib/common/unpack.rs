@@ -4,12 +4,18 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
+use liblzma::stream::{CONCATENATED, Stream};
+
 /// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
 /// bzip2's magic.
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const XZ: &[u8] = b"\xfd7zXZ\0";
 const BZIP2: &[u8] = b"BZh";
+
+/// The greatest memory of xz's decoder, in bytes: twice the need of `xz -9`. A file may ask for 4
+/// GB. The other decoders take less: zstd's windows are bounded by its library to 128 MB.
+const XZ_MEMORY: u64 = 128 << 20;
 
 /// Compressed input is read in pieces of this size, in bytes.
 const PIECE: usize = 64 << 10;
@@ -36,7 +42,8 @@ pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + S
     } else if first.starts_with(ZSTD) {
         Box::new(zstd::stream::read::Decoder::with_buffer(stream)?)
     } else if first.starts_with(XZ) {
-        Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(stream))
+        let decoder = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
+        Box::new(liblzma::bufread::XzDecoder::new_stream(stream, decoder))
     } else if first.starts_with(BZIP2) {
         Box::new(bzip2::bufread::MultiBzDecoder::new(stream))
     } else {
@@ -101,5 +108,25 @@ mod tests {
                 .unwrap(),
             0
         );
+    }
+
+    /// A dictionary of 1 GiB, in 60 bytes: such a file is refused before it gets the memory.
+    #[test]
+    fn memory_is_bounded() {
+        let mut out = liblzma::write::XzEncoder::new(Vec::new(), 0);
+        out.write_all(b"203.0.113.7\n").unwrap();
+        let mut packed = out.finish().unwrap();
+        // The first block's header (.xz format 3.1): size, flags, LZMA2's number, the size of its
+        // property, and the dictionary's size in the steps of 5.3.1; then zeros and the CRC32.
+        assert_eq!(packed[12..16], [2, 0, 0x21, 1]);
+        packed[16] = 36;
+        let mut crc = flate2::Crc::new();
+        crc.update(&packed[12..20]);
+        packed[20..24].copy_from_slice(&crc.sum().to_le_bytes());
+        let mut text = Vec::new();
+        let read = unpack(io::Cursor::new(packed))
+            .unwrap()
+            .read_to_end(&mut text);
+        assert!(read.is_err(), "{}", String::from_utf8_lossy(&text));
     }
 }

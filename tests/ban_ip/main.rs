@@ -1,14 +1,20 @@
-//! ban-ip as its users meet it, on a real kernel in a namespace, and the backends and the ledger below it.
+//! ban-ip as its users meet it, on a real kernel in a namespace, and the backends and the ledger
+//! below it.
 
 mod backends;
+mod both;
 mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
 mod hanging;
+mod kills;
 mod ledger;
+mod no_ledger;
+mod one_fails;
 mod packets;
 mod refusals;
+mod restore;
 mod retention;
 mod state;
 mod times;

@@ -50,7 +50,8 @@ impl Place {
     }
 }
 
-/// Nothing for so long is no answer; where one is expected, it may take longer than anything here takes.
+/// Nothing for so long is no answer; where one is expected, it may take longer than anything here
+/// takes.
 const SILENCE: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,9 +1,10 @@
 //! Lines for count.sh: addresses drawn at random from so many distinct ones, the same in each run.
 //!
-//!     addresses KIND LINES DISTINCT
+//! addresses KIND LINES DISTINCT
 //!
-//! KIND is `v4`; `mixed`, each fifth address IPv6; `at`, IPv4 with an `at=` that advances by a second in 5,000 lines,
-//! a little out of order; or `flood`, where no IPv6 address comes twice, and 203.0.113.7 after each DISTINCT of them.
+//! KIND is `v4`; `mixed`, each fifth address IPv6; `at`, IPv4 with an `at=` that advances by a
+//! second in 5,000 lines, a little out of order; or `flood`, where no IPv6 address comes twice, and
+//! 203.0.113.7 after each DISTINCT of them.
 
 use std::io::{BufWriter, Write, stdout};
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,5 @@
-//! What several tests share: namespaces, a shell with the tools in it, the message of what is left out.
+//! What several tests share: namespaces, a shell with the tools in it, the message of what is left
+//! out.
 #![allow(dead_code)] // each test program uses a part of it
 
 mod left_out;
@@ -9,10 +10,11 @@ use std::time::{Duration, Instant};
 
 pub(crate) use left_out::left_out;
 
-/// Runs `body` inside a user and network namespace of its own, where it is root over an empty firewall.
+/// Runs `body` inside a user and network namespace of its own, where it is root over an empty
+/// firewall.
 ///
-/// The test's program is run again for this one test inside the namespace. `name` is the last part of the test's name.
-/// Where namespaces are forbidden the test is left out.
+/// The test's program is run again for this one test inside the namespace. `name` is the last part
+/// of the test's name. Where namespaces are forbidden the test is left out.
 pub fn in_namespace(name: &str, body: impl FnOnce()) {
     unshared("-rn", name, body);
 }
@@ -59,7 +61,8 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a program that is not ours and says what it printed; left out, `None`, if it is not installed.
+/// Runs a program that is not ours and says what it printed; left out, `None`, if it is not
+/// installed.
 pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(program).args(arguments).output() {
         Ok(output) => {

@@ -20,6 +20,8 @@ def times(count, number):
     """A count of several failures, in each log."""
     if isinstance(count, dict):
         return {name: times(one, number) for name, one in count.items()}
+    if not number:
+        return 0
     return count * number if isinstance(count, int) else count
 
 
@@ -39,14 +41,28 @@ def tries(lab, count=1, empty="-"):
     login(lab.fail("an empty password", empty), "alice", "")
     login(lab.fail("an empty user", empty), "", "x")
     once = ["USER alice", "PASS wrong"]
-    talk(lab.fail("three wrong passwords", times(count, 3)), 21, *once * 3, "QUIT",
-         seconds=10)
-    talk(lab.fail("wrong, then right password", count), 21, *once, "USER alice", "PASS right", "QUIT",
-         seconds=10)
+    talk(lab.fail("three wrong passwords", times(count, 3)), 21, *once * 3, "QUIT", seconds=10)
+    talk(
+        lab.fail("wrong, then right password", count),
+        21,
+        *once,
+        "USER alice",
+        "PASS right",
+        "QUIT",
+        seconds=10,
+    )
     talk(lab.other("twenty wrong passwords", other), 21, *once * 20, "QUIT")
     talk(lab.other("closed after USER", other), 21, "USER alice")
     talk(lab.other("PASS alone", other), 21, "PASS x", "QUIT")
-    talk(lab.other("commands without a login", other), 21, "LIST", "RETR x", "STOR x", "CWD /", "QUIT")
+    talk(
+        lab.other("commands without a login", other),
+        21,
+        "LIST",
+        "RETR x",
+        "STOR x",
+        "CWD /",
+        "QUIT",
+    )
     talk(lab.other("unknown commands", other), 21, *["garbage"] * 20, "QUIT")
     talk(lab.other("HTTP", other), 21, "GET / HTTP/1.1", "Host: x", "")
     talk(lab.other("TLS", other), 21, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" * 9)
@@ -70,19 +86,46 @@ def attacks(lab, preset, count=1, longest=500):
         jobs.append((login, address, text))
     for text in hostile.few(preset):
         jobs.append((login, lab.attack(f"password {text}", count), "alice", text))
-        jobs.append((talk, lab.attack(f"command {text}", other), 21, raw(text), raw("SITE " + text),
-                     raw("CWD " + text), "QUIT"))
+        jobs.append(
+            (
+                talk,
+                lab.attack(f"command {text}", other),
+                21,
+                raw(text),
+                raw("SITE " + text),
+                raw("CWD " + text),
+                "QUIT",
+            )
+        )
         jobs.append((login, lab.attack(f"anonymous with {text}", count), "anonymous", text))
-        jobs.append((talk, lab.attack(f"HOST {text}", count), 21, raw("HOST " + text),
-                     raw("CLNT " + text), "USER alice", "PASS wrong", "QUIT"))
+        jobs.append(
+            (
+                talk,
+                lab.attack(f"HOST {text}", count),
+                21,
+                raw("HOST " + text),
+                raw("CLNT " + text),
+                "USER alice",
+                "PASS wrong",
+                "QUIT",
+            )
+        )
     for length in (200, 500, 1000, 4000):
         for text in (hostile.long(preset, length), hostile.cut(f" from {hostile.VICTIM}", length)):
             jobs.append((login, lab.attack(f"user {text}", other), text))
-    for name in (b"198.51.100.66", [b"198.51.100.66"], b"198.51.100.66.example.net",
-                 [b"x [198.51.100.66]"], [b"x\n198.51.100.66"], b"client.example.net",
-                 b"198-51-100-66.example.net"):
+    for name in (
+        b"198.51.100.66",
+        [b"198.51.100.66"],
+        b"198.51.100.66.example.net",
+        [b"x [198.51.100.66]"],
+        [b"x\n198.51.100.66"],
+        b"client.example.net",
+        b"198-51-100-66.example.net",
+    ):
         for forward in (True, False):
-            address = lab.attack(f"PTR {name}, {'with' if forward else 'without'} an address", count)
+            address = lab.attack(
+                f"PTR {name}, {'with' if forward else 'without'} an address", count
+            )
             lab.names.name(address, name, forward)
             jobs.append((login, address, "alice"))
     lab.at_once(jobs)

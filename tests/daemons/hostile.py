@@ -31,11 +31,12 @@ def text_of(preset):
 
 
 def rows(preset, sign):
-    return [row[len(sign) + 1:] for row in text_of(preset) if row.startswith(sign + " ")]
+    return [row[len(sign) + 1 :] for row in text_of(preset) if row.startswith(sign + " ")]
 
 
 def forged(line):
     """A line with the victim's address and without marks."""
+
     def address(match):
         try:
             ipaddress.ip_address(match.group())
@@ -43,6 +44,7 @@ def forged(line):
             host, colon, port = match.group().rpartition(":")
             return f"{VICTIM}:{port}" if colon and host.count(".") == 3 else match.group()
         return VICTIM
+
     return ADDRESS.sub(address, re.sub("[«»‹›⟨⟩⟪⟫]", "", line))
 
 
@@ -60,12 +62,15 @@ def lines(preset):
 
 def tails(preset):
     """What follows the client's own text in the lines of the preset."""
-    found = [forged(re.split("[»›⟩⟫]", row)[-1]) for row in rows(preset, "+") if re.search("[»›⟩⟫]", row)]
+    found = [
+        forged(re.split("[»›⟩⟫]", row)[-1]) for row in rows(preset, "+") if re.search("[»›⟩⟫]", row)
+    ]
     return list(dict.fromkeys(text for text in found if text)) or [f" from {VICTIM}"]
 
 
 def sample(pattern):
     """The shortest text that a pattern matches."""
+
     def of(tree):
         text = ""
         for op, value in tree:
@@ -75,7 +80,8 @@ def sample(pattern):
             elif name == "IN":
                 kind, first = value[0]
                 text += {"LITERAL": lambda: chr(first), "RANGE": lambda: chr(first[0])}.get(
-                    str(kind), lambda: "x")()
+                    str(kind), lambda: "x"
+                )()
             elif name in ("MAX_REPEAT", "MIN_REPEAT"):
                 text += of(value[2]) * value[0]
             elif name == "SUBPATTERN":
@@ -85,6 +91,7 @@ def sample(pattern):
             elif name == "ANY":
                 text += "x"
         return text
+
     return of(re._parser.parse(re.sub(r"<\w[^>]*>", VICTIM, pattern)))
 
 
@@ -92,10 +99,22 @@ def few(preset, *own):
     """The main kinds, for a place that is like another one. `own` are lines of a service that has
     no preset yet."""
     line = forged([*own, *lines(preset)][0])
-    return list(dict.fromkeys(
-        [VICTIM, f"a' \"b\" [c] (d) <e> {{f}} `g` \\ {VICTIM}", f"[{VICTIM}]",
-         f"x{tails(preset)[0]}", f"x\n{line}", f"x\n{line}\n", f"x\r\n{line}", f"x%0A{line}",
-         f"x\u2028{line}", f"x\0\n{line}"]))
+    return list(
+        dict.fromkeys(
+            [
+                VICTIM,
+                f'a\' "b" [c] (d) <e> {{f}} `g` \\ {VICTIM}',
+                f"[{VICTIM}]",
+                f"x{tails(preset)[0]}",
+                f"x\n{line}",
+                f"x\n{line}\n",
+                f"x\r\n{line}",
+                f"x%0A{line}",
+                f"x\u2028{line}",
+                f"x\0\n{line}",
+            ]
+        )
+    )
 
 
 def all_of(preset, *own):
@@ -106,7 +125,7 @@ def all_of(preset, *own):
         texts += [HEAD.sub("", forged(line)), f"x\n{forged(line)}\n"]
     texts += [f"x{end}{forged([*own, *lines(preset)][0])}" for end in BREAKS]
     others = [forged(lines(other)[0]) for other in presets() if other != preset]
-    texts += ["x\n" + "\n".join(others[at:at + 6]) + "\n" for at in range(0, len(others), 6)]
+    texts += ["x\n" + "\n".join(others[at : at + 6]) + "\n" for at in range(0, len(others), 6)]
     return list(dict.fromkeys(texts))
 
 

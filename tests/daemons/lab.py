@@ -28,7 +28,7 @@ def run(*command, **more):
 
 def put(path, text, mode=0o644):
     """Writes a file of the root."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
     os.chmod(path, mode)
@@ -57,7 +57,10 @@ class Lab:
         self.at = 0
         self.version = subprocess.run(
             ["dpkg-query", "-W", "-f", "${Version}", package],
-            check=True, capture_output=True, text=True).stdout
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         put("/etc/hosts", f"127.0.0.1 localhost\n{SERVER4} {host} host\n{SERVER6} {host} host\n")
         put("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
         put("/etc/mailname", f"{host}\n")
@@ -89,22 +92,29 @@ class Lab:
     def start(self, *command, **more):
         """Starts a daemon that stays in the foreground."""
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=more.pop("stdout", subprocess.DEVNULL),
-            stderr=more.pop("stderr", subprocess.DEVNULL), **more)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=more.pop("stdout", subprocess.DEVNULL),
+            stderr=more.pop("stderr", subprocess.DEVNULL),
+            **more,
+        )
         self.children.append(child)
         return child
 
-    @staticmethod
-    def until(true, seconds=30):
-        """Waits for the daemon; the laboratory ends where it does not come."""
+    def until(self, true, seconds=30):
+        """Waits for the daemon; the laboratory ends with its last words where it does not come."""
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
+                subprocess.run(
+                    ["tail", "-n", "20", "/var/log/syslog", *self.logs.values()], check=False
+                )
                 raise SystemExit("the daemon does not answer")
             time.sleep(0.05)
 
     def wait(self, *ports):
         """Waits until something listens on these TCP ports; a probe would be in the log."""
+
         def open_ports():
             found = set()
             for name in ("tcp", "tcp6"):
@@ -112,6 +122,7 @@ class Lab:
                     rows = [row.split() for row in file][1:]
                 found |= {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A"}
             return found
+
         self.until(lambda: open_ports() >= set(ports))
 
     def fail(self, words, count=1, v=4):
@@ -152,8 +163,10 @@ class Lab:
 
     def keep(self):
         """Waits until the logs are quiet, ends the daemons and keeps what they wrote."""
+
         def size():
             return [os.path.getsize(p) if os.path.exists(p) else 0 for p in self.logs.values()]
+
         seen, since = size(), time.monotonic()
         while time.monotonic() - since < 2:
             time.sleep(0.1)

@@ -37,23 +37,26 @@ class Names(threading.Thread):
             return [labels(self.pointers[name])]
         family = {A: socket.AF_INET, AAAA: socket.AF_INET6}.get(kind)
         found = self.hosts.get(name, []) if family else []
-        return [socket.inet_pton(family, a) for a in found
-                if (":" in a) == (family == socket.AF_INET6)]
+        return [
+            socket.inet_pton(family, a) for a in found if (":" in a) == (family == socket.AF_INET6)
+        ]
 
     def run(self):
         while True:
             query, peer = self.socket.recvfrom(4096)
             at, parts = 12, []
             while query[at]:
-                parts.append(query[at + 1:at + 1 + query[at]])
+                parts.append(query[at + 1 : at + 1 + query[at]])
                 at += 1 + query[at]
-            question = query[12:at + 5]
-            kind = struct.unpack(">H", query[at + 1:at + 3])[0]
+            question = query[12 : at + 5]
+            kind = struct.unpack(">H", query[at + 1 : at + 3])[0]
             name = b".".join(parts).lower()
             known = name in self.pointers or name in self.hosts
             answers = self.answers(name, kind)
-            head = struct.pack(">2sHHHHH", query[:2], 0x8580 if known else 0x8583,
-                               1, len(answers), 0, 0)
-            body = b"".join(struct.pack(">HHHIH", 0xC00C, kind, 1, 60, len(data)) + data
-                            for data in answers)
+            head = struct.pack(
+                ">2sHHHHH", query[:2], 0x8580 if known else 0x8583, 1, len(answers), 0, 0
+            )
+            body = b"".join(
+                struct.pack(">HHHIH", 0xC00C, kind, 1, 60, len(data)) + data for data in answers
+            )
             self.socket.sendto(head + question + body, peer)

@@ -11,6 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pipeban-daemons
 base=$cache/base
 suite=bookworm
+# Their examples make the hostile texts.
+presets=$(cd "$here/../../lib" && find "$PWD" -type d -name presets | head -n 1)
 # What each root has beside the service: the language of these scripts and a syslog daemon.
 common=python3,iproute2,rsyslog,openssl,ca-certificates
 PATH=$PATH:/usr/sbin:/sbin
@@ -22,16 +24,37 @@ make_base() {
     rm -rf "$base"
     mkdir -p "$base"
     debootstrap --variant=minbase --include=$common $suite "$base"
-    cat >"$base/etc/apt/sources.list" <<END
-deb http://deb.debian.org/debian $suite main
-deb http://deb.debian.org/debian $suite-updates main
-deb http://deb.debian.org/debian-security $suite-security main
+    # Beside the mirror that debootstrap took, its updates.
+    mirror=$(sed -n 's/^deb \([^ ]*\) .*/\1/p' "$base/etc/apt/sources.list" | head -n 1)
+    cat >>"$base/etc/apt/sources.list" <<END
+deb $mirror $suite-updates main
+deb ${mirror%/debian*}/debian-security $suite-security main
 END
     # No package starts its service.
     printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d"
     chmod 755 "$base/usr/sbin/policy-rc.d"
     touch "$base/done"
 }
+
+# A /dev of its own for a root: nothing there reaches the host.
+# shellcheck disable=SC2016
+make_dev='make_dev() {
+    mount -t tmpfs -o mode=755 dev "$1/dev"
+    for node in null zero full random urandom tty; do
+        touch "$1/dev/$node"
+        mount --bind "/dev/$node" "$1/dev/$node"
+    done
+    mkdir -p "$1/dev/pts" "$1/dev/shm" "$1/dev/net"
+    [ ! -e /dev/net/tun ] || {
+        touch "$1/dev/net/tun"
+        mount --bind /dev/net/tun "$1/dev/net/tun"
+    }
+    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$1/dev/pts"
+    mount -t tmpfs -o mode=1777 shm "$1/dev/shm"
+    ln -s pts/ptmx "$1/dev/ptmx"
+    ln -s /proc/self/fd "$1/dev/fd"
+}
+'
 
 # The root of a service: `# packages: …` in its script names the packages.
 make_root() {
@@ -41,13 +64,14 @@ make_root() {
     rm -rf "$root"
     mkdir -p "$root/upper" "$root/work" "$root/root"
     # shellcheck disable=SC2016
-    unshare --mount --uts --ipc --pid --fork --kill-child sh -euc '
+    unshare --mount --uts --ipc --pid --fork --kill-child sh -euc "$make_dev"'
         root=$1 base=$2 packages=$3
         hostname host
-        mount -t overlay -o "lowerdir=$base,upperdir=$root/upper,workdir=$root/work" lab "$root/root"
+        mount -t overlay -o "lowerdir=$base,upperdir=$root/upper,workdir=$root/work" \
+            lab "$root/root"
         cp /etc/resolv.conf "$root/root/etc/resolv.conf"
         mount -t proc proc "$root/root/proc"
-        mount --bind /dev "$root/root/dev"
+        make_dev "$root/root"
         export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
         chroot "$root/root" apt-get -q update
         chroot "$root/root" apt-get -q -y --no-install-recommends install $packages
@@ -60,8 +84,8 @@ make_root() {
 run() {
     root=$cache/$1
     # shellcheck disable=SC2016
-    unshare --mount --net --uts --ipc --pid --fork --kill-child sh -euc '
-        service=$1 root=$2 base=$3 here=$4
+    unshare --mount --net --uts --ipc --pid --fork --kill-child sh -euc "$make_dev"'
+        service=$1 root=$2 base=$3 here=$4 presets=$5
         hostname host
         mount -t tmpfs lab "$root/work"
         mkdir "$root/work/upper" "$root/work/work"
@@ -70,26 +94,14 @@ run() {
             lab "$root/root"
         mkdir "$root/root/lab" "$root/root/presets"
         mount --bind "$here" "$root/root/lab"
-        mount --bind "$here/../../lib/presets" "$root/root/presets"
+        mount --bind "$presets" "$root/root/presets"
         mount -t proc proc "$root/root/proc"
-        mount -t tmpfs -o mode=755 dev "$root/root/dev"
+        make_dev "$root/root"
         mount -t tmpfs -o mode=1777 tmp "$root/root/tmp"
-        for node in null zero full random urandom tty; do
-            touch "$root/root/dev/$node"
-            mount --bind "/dev/$node" "$root/root/dev/$node"
-        done
-        mkdir -p "$root/root/dev/pts" "$root/root/dev/shm" "$root/root/dev/net"
-        [ ! -e /dev/net/tun ] || {
-            touch "$root/root/dev/net/tun"
-            mount --bind /dev/net/tun "$root/root/dev/net/tun"
-        }
-        mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/root/dev/pts"
-        mount -t tmpfs -o mode=1777 shm "$root/root/dev/shm"
-        ln -s pts/ptmx "$root/root/dev/ptmx"
-        ln -s /proc/self/fd "$root/root/dev/fd"
-        exec chroot "$root/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
+        # A session of its own: a daemon that ends its process group ends nothing outside.
+        exec setsid chroot "$root/root" env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
             HOME=/root LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "/lab/$service"
-    ' sh "$1" "$root" "$base" "$here"
+    ' sh "$1" "$root" "$base" "$here" "$presets"
 }
 
 make_base

@@ -108,7 +108,8 @@ fn filters() {
     );
 }
 
-/// Every block of shell commands in the page runs and finds the attacker; only places and the firewall are others.
+/// Every block of shell commands in the page runs and finds the attacker; only places and the
+/// firewall are others.
 #[test]
 fn the_page_for_those_who_come_from_fail2ban() {
     let page = include_str!("../../examples/from-fail2ban.md");
@@ -156,7 +157,8 @@ fn the_page_for_those_who_come_from_fail2ban() {
     assert!(ran >= 3, "{ran}");
 }
 
-/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is over.
+/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is
+/// over.
 fn make_database(shell: &Shell) {
     let database = rusqlite::Connection::open(shell.path("fail2ban.sqlite3")).unwrap();
     let table = "CREATE TABLE bips(ip TEXT, jail TEXT, timeofban INTEGER, bantime INTEGER);
@@ -195,4 +197,104 @@ fn hostile_lines_of_filters() {
         several.contains("was not tried: several lines"),
         "{several}"
     );
+}
+
+/// One try of each connection, repeated or reported by several lines.
+#[test]
+fn a_record_for_each_event() {
+    let shell = Shell::new();
+    let failed = "Failed password for root from 203.0.113.7 port 5 ssh2";
+    let log = format!(
+        "Mar 30 02:16:17 host sshd[1]: {failed}
+Mar 30 02:16:18 host sshd[1]: message repeated 3 times: [ {failed}]
+Mar 30 02:16:19 host cron[2]: x
+Mar 30 02:16:19 host last message repeated 2 times
+Mar 30 02:16:20 host sshd[1]: error: maximum authentication attempts exceeded for root from 203.0.113.7 port 5 ssh2 [preauth]
+"
+    );
+    let count = |flags: &str| {
+        let found = shell.feed(&format!("extract-ip {flags}"), log.as_bytes());
+        found.out.lines().count()
+    };
+    assert_eq!(count("--preset sshd"), 4);
+    // A line is a match, and no more, where the pattern is not a preset's.
+    assert_eq!(count("--regex 'Failed password .* from <IP>'"), 2);
+    assert_eq!(count(""), 3);
+}
+
+#[test]
+fn fields_by_with() {
+    let shell = Shell::new();
+    let row = |arguments: &str, text: &str| {
+        let outcome = shell.feed(&format!("extract-ip {arguments}"), text.as_bytes());
+        outcome.out + &outcome.err
+    };
+    let line = "/var/log/auth.log\tMar 30 02:16:17 host sshd[7]: Failed password for invalid user \
+         a b from 203.0.113.7 port 5 ssh2\n";
+    assert_eq!(
+        row("-p sshd --with user,host --with pid,program,file", line),
+        "203.0.113.7\trule=sshd/failed\tuser=a b\thost=host\tpid=7\tprogram=sshd\tfile=/var/log/auth.log\n"
+    );
+    assert_eq!(
+        row(
+            "-e 'for (?P<user>.*) from <IP> port (?P<tail>.*)' --with tail,user",
+            line
+        ),
+        "203.0.113.7\ttail=5 ssh2\tuser=invalid user a b\n"
+    );
+    assert_eq!(
+        row("-e 'user (?P<who>.)' --with who", line),
+        "203.0.113.7\twho=a\n"
+    );
+    fs::write(shell.path("a.log"), "192.0.2.1\n").unwrap();
+    let file = shell.path("a.log").display().to_string();
+    let found = row(&format!("--with file,host {file}"), "");
+    assert_eq!(found, format!("192.0.2.1\tfile={file}\n"));
+    fs::write(shell.path("own.conf"), NAIVE).unwrap();
+    let own = shell.path("own.conf").display().to_string();
+    let line = "Mar 30 02:16:17 host own[7]: login of x from 203.0.113.7\n";
+    let found = row(&format!("--filter {own} --with user"), line);
+    assert_eq!(found, "203.0.113.7\trule=own/1\tuser=x\n");
+    for key in [
+        "until", "origin", "count", "lifted", "at", "rule", "line", "port",
+    ] {
+        let refused = row(&format!("-p sshd --with {key}"), "");
+        let expected = format!("in a record this key has another meaning: \"{key}\"");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+    let unknown = row("-p sshd --with nobody", "");
+    assert!(
+        unknown.contains("nor a group of a pattern: \"nobody\""),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn silence_is_told() {
+    let shell = Shell::new();
+    let told = |arguments: &str, text: &str| {
+        let outcome = shell.feed(&format!("extract-ip {arguments}"), text.as_bytes());
+        assert_eq!(outcome.out, "");
+        outcome.err
+    };
+    let other = "Mar 30 02:16:17 host nginx[4]: hello\n";
+    assert_eq!(told("-p sshd", other), "");
+    assert_eq!(
+        told("-p sshd", &other.repeat(1204)),
+        "extract-ip: --preset: 1,204 lines read; none is of sshd, sshd-auth or sshd-session; \
+         the first program seen is nginx\n"
+    );
+    assert_eq!(
+        told("-p all", "a\x1b[31mb\nx\n"),
+        "extract-ip: --preset: 2 lines read; none is of a form that the preset knows; \
+         the first begins with \"a\\u{1b}[31mb\"\n"
+    );
+    // A line of sshd that is no failure is enough.
+    let fine = "Mar 30 02:16:17 host sshd[4]: Server listening on 0.0.0.0 port 22.\n";
+    assert_eq!(
+        told("-p sshd", &(fine.to_string() + &other.repeat(2000))),
+        ""
+    );
+    assert_eq!(told("-p sshd", ""), "");
+    assert_eq!(told("-e nothing", &other.repeat(1204)), "");
 }

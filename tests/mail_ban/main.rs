@@ -1,5 +1,6 @@
 //! mail-ban with mailers that work, hang, fail and are lied to.
 
+mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod mailer;

@@ -1,5 +1,6 @@
 //! Several tools together: the pipelines of the pages, the services, swatch, and faults on the way.
 
+mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;

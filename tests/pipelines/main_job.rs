@@ -26,7 +26,8 @@ fn attackers_are_banned_and_nobody_else() {
         let outcome = shell.run(pipeline);
         assert_eq!(outcome.addresses(), ATTACKERS, "{outcome:?}");
         assert_eq!(outcome.status, Some(0));
-        // Loopback has failed twenty times; the third, tenth, … time it reaches the threshold it is refused.
+        // Loopback has failed twenty times; the third, tenth, … time it reaches the threshold it is
+        // refused.
         assert!(outcome.err.contains("127.0.0.1"), "{outcome:?}");
         for line in outcome.out.lines() {
             assert!(

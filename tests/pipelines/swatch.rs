@@ -1,4 +1,5 @@
-//! The recipe's own way: the real swatch tails a real file and starts a chain of the tools per event.
+//! The recipe's own way: the real swatch tails a real file and starts a chain of the tools per
+//! event.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

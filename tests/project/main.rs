@@ -4,5 +4,8 @@
 mod common;
 mod completions;
 mod help;
+mod house;
 mod manual;
+mod package;
+mod programs;
 mod readme;

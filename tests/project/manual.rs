@@ -1,10 +1,11 @@
-//! The manual's pages say what the tools do: the same flags, and mdoc(7) that mandoc(1) has nothing to say against.
+//! The manual's pages say what the tools do: the same flags, and mdoc(7) that mandoc(1) has nothing
+//! to say against.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::left_out;
+use crate::common::{left_out, run};
 
 fn pages() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
@@ -12,7 +13,8 @@ fn pages() -> Vec<PathBuf> {
     pages.map(|page| page.unwrap().path()).collect()
 }
 
-/// The flags that a page explains: those of its `.It Fl` lines, where `Fl f` is `-f` and `Fl Fl field` is `--field`.
+/// The flags that a page explains: those of its `.It Fl` lines, where `Fl f` is `-f` and `Fl Fl
+/// field` is `--field`.
 fn explained(page: &str) -> BTreeSet<String> {
     let mut flags = BTreeSet::new();
     for line in page.lines().filter_map(|line| line.strip_prefix(".It ")) {
@@ -92,5 +94,87 @@ fn pages_refer_to_pages_that_are_there() {
                 page.display()
             );
         }
+    }
+}
+
+/// A page as a reader has it, in 80 columns, by mandoc or by groff (man-db's).
+fn rendered(program: &str, page: &Path) -> Option<String> {
+    let options = if program == "groff" {
+        ["-mdoc", "-Tutf8", "-P-cbou"]
+    } else {
+        ["-Tutf8", "-Owidth=80", "-mdoc"]
+    };
+    let path = page.to_str().unwrap();
+    let text = run(program, &[&options[..], &[path]].concat())?;
+    // mandoc writes a bold letter as itself, a backspace, and itself.
+    let mut plain = String::new();
+    for c in text.chars() {
+        match c {
+            '\u{8}' => _ = plain.pop(),
+            c => plain.push(c),
+        }
+    }
+    Some(plain)
+}
+
+/// The lines of the literal blocks in a page's source, as they are to be read.
+fn literal_lines(source: &str) -> Vec<String> {
+    let blocks = source.split(".Bd -literal").skip(1);
+    let blocks = blocks.filter_map(|b| Some(b.split_once('\n')?.1.split_once("\n.Ed")?.0));
+    let plain = |line: &str| {
+        let line = line.replace("\\&", "").replace("\\(aq", "'");
+        line.replace("\\(ha", "^")
+            .replace("\\(ti", "~")
+            .replace("\\e", "\\")
+    };
+    blocks.flat_map(str::lines).map(plain).collect()
+}
+
+#[test]
+fn examples_can_be_pasted() {
+    for page in pages() {
+        let source = std::fs::read_to_string(&page).unwrap();
+        assert!(
+            !source.contains("\n.Dl "),
+            "{}: one line may wrap",
+            page.display()
+        );
+        let literal = literal_lines(&source);
+        for program in ["mandoc", "groff"] {
+            let Some(text) = rendered(program, &page) else {
+                continue;
+            };
+            let lines: BTreeSet<&str> = text.lines().map(str::trim).collect();
+            let wide = text.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "{}, by {program}", page.display());
+            for line in &literal {
+                let found = line.is_empty() || lines.contains(line.trim());
+                assert!(found, "{}, by {program}: {line}", page.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn quotes_are_opened_and_closed() {
+    for page in pages() {
+        let Some(text) = rendered("mandoc", &page) else {
+            return;
+        };
+        let mut open = false;
+        for (number, line) in text.lines().enumerate() {
+            for c in line
+                .chars()
+                .filter(|c| ['\u{2018}', '\u{2019}'].contains(c))
+            {
+                assert!(
+                    open != (c == '\u{2018}'),
+                    "{}:{number}: {line}",
+                    page.display()
+                );
+                open = !open;
+            }
+        }
+        assert!(!open, "{}", page.display());
     }
 }

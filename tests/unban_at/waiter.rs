@@ -33,7 +33,8 @@ fn one_process_waits_where_the_firewall_does_not() {
         let ban = format!(
             "ban-ip --backend exec --ban-command 'touch {directory}/{{address}}' --unban-command 'rm {directory}/{{address}}'"
         );
-        // The shell's pipes stay open for as long as anybody holds them: that this returns proves that nobody does.
+        // The shell's pipes stay open for as long as anybody holds them: that this returns proves
+        // that nobody does.
         let many: Vec<String> = (1..=9).map(|n| format!("203.0.113.{n}")).collect();
         let outcome = shell.run(&format!(
             "for a in {}; do {ban} --for 1h $a & done 7</dev/null; wait",

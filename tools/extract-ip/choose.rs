@@ -5,9 +5,11 @@ use std::sync::Arc;
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
+use pipeban_log::presets::Presets;
 use pipeban_log::sieve::AnyOf;
 
 use crate::arguments::Arguments;
+use crate::fields::Fields;
 use crate::keep::Keep;
 use crate::lines::field;
 use crate::matcher::{Matcher, Pattern, Verdict};
@@ -31,15 +33,25 @@ pub(crate) enum Judgement<'a> {
 }
 
 impl Judge {
-    /// Judges a line; lines come in their order.
-    pub(crate) fn judge(&mut self, line: &Line) -> Judgement<'_> {
+    /// Begins another input.
+    pub(crate) fn begin_file(&mut self) {
+        self.matchers.iter_mut().for_each(Matcher::begin_file);
+    }
+
+    /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
+    /// the last one.
+    pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
+        let needs_match = !self.matchers.is_empty();
         let mut verdict = None;
-        if !self.matchers.is_empty() {
-            let mut matchers = self.matchers.iter_mut().enumerate();
-            verdict = matchers.find_map(|(i, m)| Some((i, m.judge(line)?)));
-            if verdict.is_none() {
-                return Judgement::NoMatch;
+        for (i, matcher) in self.matchers.iter_mut().enumerate() {
+            if verdict.is_some() {
+                matcher.pass();
+            } else {
+                verdict = matcher.judge(line, follows).map(|verdict| (i, verdict));
             }
+        }
+        if verdict.is_none() && needs_match {
+            return Judgement::NoMatch;
         }
         if let Some(i) = self.exclude.iter_mut().position(|e| e.matches(line.text)) {
             return Judgement::Excluded(i);
@@ -129,6 +141,7 @@ pub(crate) struct Chooser {
     pub(crate) picker: Picker,
     /// Finds lines that may count, also in carriers that escape text; `None` where any line may.
     pub(crate) literals: Option<AnyOf>,
+    pub(crate) fields: Fields,
     /// Whether a judgement depends on the heads of earlier lines.
     pub(crate) needs_heads: bool,
 }
@@ -161,11 +174,13 @@ impl Chooser {
         let literals = matchers.iter().map(Matcher::literals);
         let literals = literals.collect::<Option<Vec<_>>>();
         let literals = literals.and_then(|literals| search_for(&literals.concat()));
-        if let ([Matcher::Filter(filter)], false) = (matchers.as_mut_slice(), arguments.explain) {
+        if let ([Matcher::Filter(filter, _)], false) = (matchers.as_mut_slice(), arguments.explain)
+        {
             filter.expect_sifted();
         }
         let is_presets = |matcher: &Matcher| matches!(matcher, Matcher::Presets(_));
         Ok(Chooser {
+            fields: Fields::new(&arguments.with, &mut matchers)?,
             literals,
             needs_heads: matchers.iter().any(is_presets),
             judge: Judge {
@@ -178,6 +193,17 @@ impl Chooser {
                 keep,
             },
         })
+    }
+
+    /// The presets, if there are any.
+    pub(crate) fn presets(&self) -> Option<&Presets> {
+        self.judge
+            .matchers
+            .iter()
+            .find_map(|matcher| match matcher {
+                Matcher::Presets(presets) => Some(&**presets),
+                _ => None,
+            })
     }
 
     /// Whether every line counts.
@@ -204,6 +230,9 @@ fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
         let pieces = text.split(|b| !plain(b));
         pieces.max_by_key(|piece| piece.len()).map(<[u8]>::to_vec)
     };
+    if texts.is_empty() {
+        return None;
+    }
     let mut pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
     pieces.push(NUMBERS.to_vec());
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();

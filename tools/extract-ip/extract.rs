@@ -7,20 +7,31 @@ use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::LineReader;
+use pipeban_log::presets::Presets;
 
 use crate::arguments::Arguments;
 use crate::choose::{Chooser, Judgement};
 use crate::keep::Keep;
 use crate::lines::Lines;
+use crate::matcher::Matcher;
+use crate::silence::Silence;
 use crate::times::{self, Times};
+use crate::window::Window;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
     chooser: Chooser,
     reader: LineReader,
+    /// Reads time stamps that a filter has found.
+    stamps: LineReader,
     times: Option<Times>,
+    window: Option<Window>,
+    /// Until the presets have met a line that they know.
+    silence: Option<Silence>,
     /// The number of the operand that the last block came from.
     operand: usize,
+    /// Whether no line was passed over since the last one that was read.
+    follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
     /// Whether a record has the line.
@@ -28,20 +39,41 @@ pub(crate) struct Extractor {
     /// Whether a record is the address and perhaps the rule.
     bare: bool,
     done: bool,
+    /// The text of the last record's time.
+    at: Vec<u8>,
 }
 
 impl Extractor {
     pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
         let times = Times::new(arguments);
+        let window = Window::new(arguments)?;
+        let chooser = Chooser::new(arguments, keep)?;
+        let mut reader = times::reader(arguments)?;
+        let journal = |m: &Matcher| matches!(m, Matcher::Filter(filter, _) if filter.is_journal());
+        let needs_program = chooser.needs_heads
+            || !arguments.with.is_empty()
+            || chooser.judge.matchers.iter().any(journal);
+        if !needs_program {
+            reader = reader.without_programs();
+        }
+        let silence = chooser
+            .presets()
+            .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
         Ok(Extractor {
-            chooser: Chooser::new(arguments, keep)?,
-            reader: times::reader(arguments)?,
+            silence,
+            chooser,
+            reader,
+            stamps: times::reader(arguments)?,
             operand: 0,
+            follows: false,
             may_skip: false,
             line: arguments.line,
-            bare: !(arguments.line || arguments.json || times.is_some()),
+            bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
+                && arguments.with.is_empty(),
             times,
+            window,
             done: false,
+            at: Vec::new(),
         })
     }
 
@@ -55,6 +87,7 @@ impl Extractor {
         if origin.number != self.operand {
             self.operand = origin.number;
             self.reader.begin_file();
+            self.chooser.judge.begin_file();
             self.may_skip = false;
         }
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
@@ -73,9 +106,15 @@ impl Extractor {
             let Some(raw) = lines.next(literals) else {
                 break;
             };
-            self.line(raw.text, output)?;
+            self.follows &= !raw.skipped;
+            self.line(raw.text, origin.name, output)?;
+            self.follows = true;
+            if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
+                self.silence = None;
+            }
             output.flush_if_full()?;
         }
+        self.follows &= !lines.skipped_end();
         Ok(())
     }
 
@@ -91,19 +130,38 @@ impl Extractor {
     }
 
     /// Prints the records of a line.
-    fn line(&mut self, raw: &[u8], output: &mut Output) -> Result<(), Fault> {
+    fn line(&mut self, raw: &[u8], file: Option<&str>, output: &mut Output) -> Result<(), Fault> {
         let line = self.reader.read(raw);
-        // A line that does not count tells whether this input has heads.
-        self.may_skip = line.headed || !self.chooser.needs_heads;
-        let Judgement::Counts(verdict) = self.chooser.judge.judge(&line) else {
+        if let Some(silence) = &mut self.silence {
+            silence.note(&line);
+        }
+        let judgement = self.chooser.judge.judge(&line, self.follows);
+        // Presets need all lines until they know whether this input has heads of their programs.
+        self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
+        let Judgement::Counts(verdict) = judgement else {
             return Ok(());
         };
+        if self
+            .window
+            .is_some_and(|window| window.leaves_out(line.time))
+        {
+            return Ok(());
+        }
         let verdict = verdict.map(|(_, verdict)| verdict);
         let rule = verdict.as_ref().and_then(|v| v.rule);
+        let count = verdict.as_ref().map_or(1, |v| v.count);
         let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let fields = &self.chooser.fields;
+        let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
         let mut at = None;
+        let mut timeless = None;
         let mut result = Ok(());
         self.chooser.picker.pick(line.text, named, |choice| {
+            if let Some(window) = &mut self.window
+                && *timeless.get_or_insert_with(|| window.leaves_out_timeless(line.time))
+            {
+                return;
+            }
             self.done = true;
             if self.bare && rule.is_none() {
                 choice.found.write(choice.text, output.buffer());
@@ -112,28 +170,65 @@ impl Extractor {
             }
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
-                let time = *at.get_or_insert_with(|| times.of(line.time));
+                let stamps = &mut self.stamps;
+                let mut own = || stamps.stamp(&line.text[stamp.clone()?]);
+                let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
-                    record.push("at", time.to_string().as_bytes());
+                    self.at.clear();
+                    time.write(&mut self.at);
+                    record.push("at", &self.at);
                 }
             }
             if let Some(rule) = rule {
                 record.push("rule", rule.as_bytes());
             }
+            if !fields.is_empty() {
+                fields.of(&line, file, verdict.as_ref(), |key, value| {
+                    record.push(key, value)
+                });
+            }
             if self.line {
                 record.push("line", raw);
             }
-            if result.is_ok() {
-                result = output.record(&record);
+            for _ in 0..count {
+                if result.is_ok() {
+                    result = output.record(&record);
+                }
             }
         });
         result
     }
 
+    /// Ends a file; the next block is another's.
+    pub(crate) fn end_file(&mut self) {
+        self.operand = 0;
+    }
+
+    /// Takes over the numbers of an extractor of other files.
+    pub(crate) fn join(&mut self, other: Extractor) {
+        self.done |= other.done;
+        self.silence = match (self.silence.take(), other.silence) {
+            (Some(silence), Some(other)) => Some(silence.join(other)),
+            _ => None,
+        };
+        if let (Some(times), Some(other)) = (&mut self.times, other.times) {
+            times.join(other);
+        }
+        if let (Some(window), Some(other)) = (&mut self.window, other.window) {
+            window.join(other);
+        }
+    }
+
     /// Ends the input; answers whether an address was printed.
-    pub(crate) fn end(self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
+        if let Some(silence) = &mut self.silence {
+            silence.tell();
+        }
         if let Some(times) = self.times {
             times.report();
+        }
+        if let Some(window) = self.window {
+            window.report();
         }
         self.done
     }

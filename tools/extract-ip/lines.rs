@@ -10,6 +10,7 @@ use pipeban_log::sieve::AnyOf;
 pub(crate) struct Lines<'a> {
     block: &'a [u8],
     at: usize,
+    skipped_end: bool,
 }
 
 /// A line of a block.
@@ -22,7 +23,11 @@ pub(crate) struct BlockLine<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(block: &'a [u8]) -> Self {
-        Lines { block, at: 0 }
+        Lines {
+            block,
+            at: 0,
+            skipped_end: false,
+        }
     }
 
     /// The next line; with `literals`, the next that has one of them.
@@ -35,6 +40,7 @@ impl<'a> Lines<'a> {
             let hit = literals.find(self.block, start);
             let Some(hit) = hit else {
                 self.at = self.block.len();
+                self.skipped_end = true;
                 return None;
             };
             self.at += memrchr(b'\n', &self.block[start..hit]).map_or(0, |i| i + 1);
@@ -50,8 +56,8 @@ impl<'a> Lines<'a> {
     }
 
     /// Whether lines at the block's end were passed over.
-    pub(crate) fn passed_end(&self) -> bool {
-        self.at == self.block.len()
+    pub(crate) fn skipped_end(&self) -> bool {
+        self.skipped_end
     }
 }
 

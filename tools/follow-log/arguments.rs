@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use pipeban::complain::Fault;
 use pipeban::time::parse_duration;
 
 /// Print the lines of growing logs as they come.
 ///
 /// Each line is printed once and whole, whether a log is rotated by rename, by copying and
 /// truncating, or by delete and create. A pattern in quotes is followed too: files that match later
-/// are read from their beginning. A file may be missing at first. Without files, or with `-`,
-/// standard input is copied.
+/// are read from their beginning. A file may be missing at first. Pipes and FIFOs are read as they
+/// come. Without files, or with `-`, standard input is copied.
 ///
 /// The position is kept for each file by name: two followers of one file need a state file each.
 #[derive(Parser)]
@@ -25,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
     pub from: From,
     /// With `--from resume`, begin this much earlier, by the lines' own time stamps, so that
-    /// windows are whole again
+    /// windows are whole again; without a position, this long ago
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub replay: Option<Duration>,
     /// Keep the position in this file (default: $PIPEBAN_STATE or the usual state)
@@ -48,4 +49,14 @@ pub enum From {
     End,
     /// At the position that the state holds.
     Resume,
+}
+
+impl Arguments {
+    /// Refuses flags that mean nothing together.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.replay.is_some() && self.from != From::Resume {
+            return Err(Fault::new("usage", "--replay goes with --from resume"));
+        }
+        Ok(())
+    }
 }

@@ -1,14 +1,13 @@
 //! The delivery process: sends the mail that waits in an outbox, each in its time, and ends when
 //! the outbox is empty.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::thread::sleep;
 use std::time::Duration;
 
 use pipeban::complain::{self, Fault, describe};
 use pipeban::detach::detach;
+use pipeban::privilege::keep_none;
 use pipeban::time::{Time, format_duration};
 
 use crate::arguments::{Arguments, Whois};
@@ -32,9 +31,13 @@ const SLEEP: Duration = Duration::from_secs(60);
 pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
     detach();
     let fault = |e: io::Error| Fault::new("delivery", describe(&e));
-    let stdin = io::stdin().as_fd().try_clone_to_owned();
-    let lock = File::from(stdin.map_err(fault)?);
     let mut outbox = Outbox::open(arguments.state_file.as_deref(), &arguments.to)?;
+    // Another process may have begun meanwhile.
+    let Some(lock) = outbox.lock()? else {
+        return Ok(true);
+    };
+    // From here on remote parties write the text. Programs get all rights back from the kernel.
+    keep_none().map_err(|e| Fault::new("capabilities", e))?;
     let mut tries = 0;
     loop {
         let mut status = outbox.status(arguments.digest)?;

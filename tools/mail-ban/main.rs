@@ -13,8 +13,10 @@ mod printable; // text of strangers, made safe to show
 mod outbox; // the bans that wait to be mailed
 
 mod compose; // a mail's text
-mod send; // sendmail(8) or SMTP
+mod smtp; // a conversation with an SMTP server
 mod whois; // the owners of addresses
+
+mod send; // sendmail(8) or SMTP
 
 mod delivery; // the process that sends
 
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 
 use pipeban::complain::Fault;
 use pipeban::output::Output;
+use pipeban::privilege::keep_none;
 use pipeban::records::Records;
 
 use arguments::Arguments;
@@ -40,7 +43,10 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     // Records whose reader has gone are mailed all the same: the bans are in place.
     let mut output = Output::enduring(arguments.json);
     let mut records = Records::of_files(arguments.files.clone());
+    records.open_all();
     let mut queue = Queue::open(&arguments);
+    // From here on remote parties write the input.
+    keep_none().map_err(|e| Fault::new("capabilities", e))?;
     let mut done = false;
     while let Some(batch) = records.next_batch(&mut output, None, Ok)? {
         for record in &batch {

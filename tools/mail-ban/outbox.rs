@@ -1,10 +1,12 @@
 //! The bans that wait to be mailed, kept in the state file so that nothing is lost with a process.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use pipeban::complain::{Fault, describe};
 use pipeban::record::Record;
 use pipeban::state::{self, State};
@@ -104,15 +106,25 @@ impl Outbox {
     /// The right to deliver from this outbox, as long as the file is open; `None` while another
     /// process has it.
     pub fn lock(&self) -> Result<Option<File>, Fault> {
-        let fault = |e: std::io::Error| Fault::new(self.lock.display(), describe(&e));
+        let fault = |e: io::Error| Fault::new(self.lock.display(), describe(&e));
         let mut open = OpenOptions::new();
         let file = open.create(true).append(true).mode(0o600).open(&self.lock);
         let file = file.map_err(fault)?;
+        self.share(&file).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(fault(e)),
         }
+    }
+
+    /// Gives a file that root made beside another user's state to that user, who needs it too.
+    fn share(&self, file: &File) -> io::Result<()> {
+        let (ours, state) = (file.metadata()?, fs::metadata(self.state.path())?);
+        if ours.uid() != state.uid() && ours.uid() == geteuid().as_raw() {
+            fchown(file, Some(state.uid()), Some(state.gid()))?;
+        }
+        Ok(())
     }
 
     /// Adds the parts of these records that a mail shows.

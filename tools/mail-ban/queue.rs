@@ -1,7 +1,8 @@
-//! Puts records into the outbox and starts the process that delivers them. A fault here is reported,
-//! and the records pass by all the same.
+//! Puts records into the outbox and starts the process that delivers them. A fault here is
+//! reported, and the records pass by all the same.
 
 use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -68,21 +69,26 @@ impl Queue {
 
 /// Starts the delivery process if a mail waits and no such process runs.
 ///
-/// The process gets the outbox's lock as its standard input, so at no time is there none or a second
-/// one. It holds no other file of ours: neither a shell nor ssh nor swatch waits for it.
+/// The process takes the outbox's lock itself. One that runs already, and would have ended before
+/// it saw the records just put, looks for them after it has released the lock.
+///
+/// It holds no file of ours: neither a shell nor ssh nor swatch waits for it.
 fn start(outbox: &Outbox) -> Result<Option<Receiver<()>>, Fault> {
     if outbox.status(Duration::ZERO)?.waiting == 0 {
         return Ok(None);
     }
-    let Some(lock) = outbox.lock()? else {
+    // Root without capabilities may not open the lock of another user; then the process does.
+    if matches!(outbox.lock(), Ok(None)) {
         return Ok(None);
-    };
+    }
     let fault = |e: io::Error| Fault::new("delivery", describe(&e));
-    let mut command = Command::new(std::env::current_exe().map_err(fault)?);
+    // This very program, even if an upgrade has replaced its file.
+    let mut command = Command::new("/proc/self/exe");
     let mut child = command
+        .arg0("mail-ban")
         .arg("--deliver")
         .args(std::env::args_os().skip(1))
-        .stdin(lock)
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -4,22 +4,21 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{Message, SmtpTransport, Transport};
+use lettre::Message;
 use pipeban::complain::describe;
 use pipeban::program::{self, Bounds, within};
 
 use crate::arguments::Server;
 use crate::printable::printable;
+use crate::smtp::{self, Letter};
 
 /// The bounds of a run of sendmail.
 const SENDMAIL: Bounds = Bounds {
     time: Duration::from_secs(60),
     output: 64 << 10,
 };
-/// The time-out of each step of a conversation with an SMTP server, and of all of it.
-const SMTP_STEP: Duration = Duration::from_secs(30);
-const SMTP: Duration = Duration::from_secs(120);
+/// The time for a conversation with an SMTP server, and for the look-up of its name.
+const SMTP: Duration = Duration::from_secs(130);
 
 /// Sends the mail; the error is a phrase.
 pub fn send(message: &Message, smtp: Option<&Server>, host: &str) -> Result<(), String> {
@@ -59,15 +58,27 @@ fn by_program(message: &Message) -> Result<(), String> {
 }
 
 fn by_smtp(message: &Message, server: &Server, host: &str) -> Result<(), String> {
-    let transport = SmtpTransport::builder_dangerous(&server.host)
-        .port(server.port)
-        .hello_name(ClientId::Domain(host.into()))
-        .timeout(Some(SMTP_STEP))
-        .build();
-    let message = message.clone();
-    let sent = within(SMTP, move || {
-        transport.send(&message).map_err(io::Error::other)
-    });
-    sent.map(|_| ())
-        .map_err(|e| format!("{}:{}: {e}", server.host, server.port))
+    let envelope = message.envelope();
+    let from = envelope.from().map(ToString::to_string).unwrap_or_default();
+    let (server, host) = (server.clone(), host.to_owned());
+    let (place, text) = (
+        format!("{}:{}", server.host, server.port),
+        message.formatted(),
+    );
+    for to in envelope.to().iter().map(ToString::to_string) {
+        let (server, host, from) = (server.clone(), host.clone(), from.clone());
+        let text = text.clone();
+        // The system looks names up, with time-outs of its own.
+        let sent = within(SMTP, move || {
+            let letter = Letter {
+                host: &host,
+                from: &from,
+                to: &to,
+                text: &text,
+            };
+            smtp::send(&server, &letter).map_err(io::Error::other)
+        });
+        sent.map_err(|e| format!("{place}: {}", describe(&e)))?;
+    }
+    Ok(())
 }

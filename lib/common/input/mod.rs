@@ -9,16 +9,22 @@ mod source; // one operand
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use memchr::{memchr, memrchr};
+use nix::errno::Errno;
 
 use crate::complain::{self, Fault, describe};
 use crate::figures;
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
+
+pub use source::Part;
 
 /// The greatest length of a line, in bytes without the newline. A longer line is cut here, or
 /// before the word that stands here; its tail is discarded.
@@ -51,7 +57,7 @@ pub struct Origin<'a> {
 
 /// Operands or standard input, read line by line or in blocks of whole lines.
 pub struct Input {
-    operands: VecDeque<OsString>,
+    operands: VecDeque<Operand>,
     source: Option<Source>,
     /// One byte more than the longest line, so that no line in it can ever be too long.
     buffer: Box<[u8]>,
@@ -68,6 +74,14 @@ pub struct Input {
     progress: Option<Arc<Mutex<Progress>>>,
     /// Whether an error ends the input.
     fails: bool,
+    /// The part of each file to read; without it all.
+    part: Option<Arc<Part>>,
+}
+
+/// An operand that is not read yet.
+enum Operand {
+    Name(OsString),
+    Opened(OsString, io::Result<Source>),
 }
 
 enum Filled {
@@ -84,7 +98,7 @@ impl Input {
             operands.push("-".into());
         }
         Input {
-            operands: operands.into(),
+            operands: operands.into_iter().map(Operand::Name).collect(),
             source: None,
             buffer: vec![0; MAX_LINE + 1].into_boxed_slice(),
             held: 0..0,
@@ -94,7 +108,13 @@ impl Input {
             skipping: false,
             progress: None,
             fails: false,
+            part: None,
         }
+    }
+
+    /// From now on of a regular file that is not compressed only a part is read.
+    pub fn read_part(&mut self, part: Arc<Part>) {
+        self.part = Some(part);
     }
 
     /// From now on an operand that can't be opened or read to its end, and a line that is too long,
@@ -106,7 +126,10 @@ impl Input {
     /// From now on shows a bar of progress, if standard error is a terminal, the operands are
     /// regular files and the run takes more than two seconds.
     pub fn show_progress(&mut self) {
-        let progress = Progress::of(self.operands.make_contiguous());
+        let names = self.operands.iter().map(|operand| match operand {
+            Operand::Name(name) | Operand::Opened(name, _) => name,
+        });
+        let progress = Progress::of(names);
         self.progress = progress.map(|progress| Arc::new(Mutex::new(progress)));
     }
 
@@ -114,8 +137,27 @@ impl Input {
     pub fn split(self) -> impl Iterator<Item = Input> {
         self.operands.into_iter().map(move |operand| Input {
             progress: self.progress.clone(),
-            ..Input::new(vec![operand])
+            operands: VecDeque::from([operand]),
+            part: self.part.clone(),
+            ..Input::new(vec![])
         })
+    }
+
+    /// Opens all operands now, and not each in its turn, so that the caller can give up the right
+    /// to. FIFOs, whose writers may wait for each other, and files above the system's limit of open
+    /// files are left for their turn.
+    pub fn open_all(&mut self) {
+        for operand in &mut self.operands {
+            if let Operand::Name(name) = operand
+                && !is_fifo(name)
+            {
+                let opened = open(name, self.progress.as_deref(), self.part.as_deref());
+                if opened.as_ref().is_err_and(is_too_many) {
+                    return;
+                }
+                *operand = Operand::Opened(std::mem::take(name), opened);
+            }
+        }
     }
 
     /// The next line, without its newline. A last line without one is a line.
@@ -260,17 +302,22 @@ impl Input {
                 let Some(operand) = self.operands.pop_front() else {
                     return Ok(Filled::EndOfAll);
                 };
-                let progress = self.progress.as_ref().and_then(|p| p.lock().ok());
-                let counter = progress.map(|progress| progress.counter());
-                match Source::open(&operand, counter.unwrap_or_default()) {
+                let (name, opened) = match operand {
+                    Operand::Opened(name, opened) => (name, opened),
+                    Operand::Name(name) => {
+                        let opened = open(&name, self.progress.as_deref(), self.part.as_deref());
+                        (name, opened)
+                    }
+                };
+                match opened {
                     Ok(source) => {
                         self.opened += 1;
                         break self.source.insert(source);
                     }
                     Err(e) if self.fails => {
-                        return Err(Fault::new(operand.to_string_lossy(), describe(&e)));
+                        return Err(Fault::new(name.to_string_lossy(), describe(&e)));
                     }
-                    Err(e) => complain::error(operand.to_string_lossy(), describe(&e)),
+                    Err(e) => complain::error(name.to_string_lossy(), describe(&e)),
                 }
             },
         };
@@ -308,6 +355,25 @@ impl Input {
             }
         }
     }
+}
+
+fn open(
+    name: &OsString,
+    progress: Option<&Mutex<Progress>>,
+    part: Option<&Part>,
+) -> io::Result<Source> {
+    let counter = progress.and_then(|p| Some(p.lock().ok()?.counter()));
+    Source::open(name, counter.unwrap_or_default(), part)
+}
+
+fn is_fifo(name: &OsString) -> bool {
+    fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+/// Whether the limit of open files was reached, that of the process or of the system.
+fn is_too_many(e: &io::Error) -> bool {
+    let limits = [Errno::EMFILE, Errno::ENFILE].map(|errno| Some(errno as i32));
+    limits.contains(&e.raw_os_error())
 }
 
 /// The length up to which a text that ends too early has whole words: half a word could be read as

@@ -27,7 +27,7 @@ pub(super) struct Progress {
 impl Progress {
     /// `None` where standard error is no terminal, where the bar would stand between records, and
     /// where the total is unknown.
-    pub(super) fn of(operands: &[OsString]) -> Option<Self> {
+    pub(super) fn of<'a>(operands: impl Iterator<Item = &'a OsString>) -> Option<Self> {
         if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return None;
         }

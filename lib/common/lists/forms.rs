@@ -38,8 +38,8 @@ impl Form {
     }
 }
 
-/// DShield's columns, with a TAB between them: first address, last address, prefix length. They must
-/// agree; other columns follow. `rest` is the text behind the first column.
+/// DShield's columns, with a TAB between them: first address, last address, prefix length. They
+/// must agree; other columns follow. `rest` is the text behind the first column.
 pub(super) fn columns(first: Address, rest: &[u8]) -> Option<Form> {
     let mut columns = rest.strip_prefix(b"\t")?.split(|b| *b == b'\t');
     let last = host(columns.next()?)?;

@@ -32,8 +32,8 @@ const WITHOUT_NETWORK: [&[u8]; 4] = [
 
 /// Reads a line. The error is the text that is no address.
 ///
-/// An address or network comes first, and is a [`Record`] if its fields or prose follow. These forms
-/// are read too, where the whole line has them:
+/// An address or network comes first, and is a [`Record`] if its fields or prose follow. These
+/// forms are read too, where the whole line has them:
 ///
 /// - `a-b` and `a - b`, a range; `net mask` without host bits;
 /// - DShield's columns; `[v6]`; `ExitAddress a …`, as Tor lists its exits;

@@ -20,8 +20,8 @@ pub struct Protected {
 /// Reads the value of a flag: an address, a network, a range, the name of a file of them, or a host
 /// name. A file may be compressed and a FIFO.
 ///
-/// The error is the first line that can't be understood, or the reason why the file can't be read to
-/// its end.
+/// The error is the first line that can't be understood, or the reason why the file can't be read
+/// to its end.
 pub fn read(value: &str) -> Result<Protected, Fault> {
     let mut list = Protected::default();
     if let Some(networks) = line::networks(value.as_bytes()) {

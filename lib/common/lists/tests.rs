@@ -208,9 +208,9 @@ fn no_lists() {
     }
 }
 
-/// Whatever stands behind the first address: to ban, a line means that address alone, or a form that
-/// the whole line has. A remote party that writes the words behind it can't have others banned, but
-/// for those that a whole line names.
+/// Whatever stands behind the first address: to ban, a line means that address alone, or a form
+/// that the whole line has. A remote party that writes the words behind it can't have others
+/// banned, but for those that a whole line names.
 #[test]
 fn random_words_name_nobody_else() {
     const WORDS: [&str; 16] = [

@@ -1,13 +1,18 @@
 //! Time zones: the local one, one by its IANA name, UTC, or a fixed offset.
 
 use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 
+use nix::fcntl::OFlag;
 use tz::timezone::TransitionRule;
-use tz::{LocalTimeType, TimeZone};
+use tz::{LocalTimeType, TimeZone, TimeZoneSettings};
 
 use crate::complain::describe;
 
+/// The greatest size of a zone's file, in bytes; the largest of today has 5 KB.
+const MAX_FILE: u64 = 1 << 20;
 const DATABASE: &str = "/usr/share/zoneinfo";
 const DAY: i64 = 86_400;
 
@@ -29,7 +34,11 @@ impl Zone {
     pub fn local() -> Self {
         let name = env::var("TZ");
         let name = name.as_deref().unwrap_or("localtime");
-        TimeZone::from_posix_tz(name).map_or(Zone::UTC, |rules| Zone::Rules(Box::new(rules)))
+        let system = TimeZoneSettings::new(TimeZoneSettings::DEFAULT_DIRECTORIES, |path| {
+            Ok(read_file(path)?)
+        });
+        let rules = system.parse_posix_tz(name);
+        rules.map_or(Zone::UTC, |rules| Zone::Rules(Box::new(rules)))
     }
 
     /// Reads `UTC`, an offset such as `+09:00`, `+0900` or `-3`, or a name from the system's
@@ -50,7 +59,7 @@ impl Zone {
         if text.is_empty() || text.starts_with('/') || !text.chars().all(name) {
             return Err(wrong("not a name".into()));
         }
-        let data = fs::read(format!("{DATABASE}/{text}")).map_err(|e| wrong(describe(&e)))?;
+        let data = read_file(&format!("{DATABASE}/{text}")).map_err(|e| wrong(describe(&e)))?;
         let rules = TimeZone::from_tz_data(&data).map_err(|e| wrong(e.to_string()))?;
         Ok(Zone::Rules(Box::new(rules)))
     }
@@ -99,6 +108,24 @@ impl Zone {
             _ => (before, before),
         }
     }
+}
+
+/// Reads a file of a time zone (RFC 9636). It is a regular file of some kilobytes: `TZ` may name
+/// another, such as a device that never ends.
+fn read_file(path: &str) -> io::Result<Vec<u8>> {
+    // Without O_NONBLOCK the opening of a FIFO would wait for its writer.
+    let mut options = File::options();
+    let mut file = options
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        return Err(io::Error::other("not a file of a time zone"));
+    }
+    let mut data = Vec::new();
+    file.by_ref().take(MAX_FILE).read_to_end(&mut data)?;
+    Ok(data)
 }
 
 /// Seconds of `+HH`, `+HHMM` or `+HH:MM`, where the hour may be one digit if it stands alone.
@@ -170,6 +197,13 @@ pub(super) mod tests {
                 let read = Zone::parse(text).ok().map(|zone| zone.offset_at(0));
                 assert_eq!(read, seconds, "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_device_is_no_zone() {
+        for path in ["/dev/zero", "/usr/share", "/nonexistent"] {
+            assert!(read_file(path).is_err(), "{path}");
         }
     }
 

@@ -47,6 +47,8 @@ struct Compiled {
     fancy: Option<Fancy>,
     /// The groups of a verdict, by number.
     groups: Vec<(usize, Group)>,
+    /// All named groups, by number.
+    names: Vec<(usize, String)>,
     /// Numbers of groups that replace another one where it is empty (`F-ALT_USER`).
     instead: Vec<(usize, Group)>,
     /// Numbers of the groups of `<SKIPLINES>`.
@@ -133,6 +135,7 @@ impl Pattern {
             backtracker,
             fancy,
             groups: Vec::new(),
+            names: names.clone(),
             instead: Vec::new(),
             skips: Vec::new(),
         };
@@ -165,6 +168,18 @@ impl Pattern {
         self.compiled
             .get_mut()
             .ok_or_else(|| Trouble::Broken("not compiled".into()))
+    }
+
+    /// Whether the pattern has a group of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.linear.contains(&format!("(?P<{name}>"))
+    }
+
+    /// The bytes of a named group in the last match.
+    pub(super) fn named(&self, name: &str) -> Option<(usize, usize)> {
+        let names = &self.compiled.get()?.names;
+        let (number, _) = names.iter().find(|(_, n)| n == name)?;
+        self.span(*number)
     }
 
     /// Compiles the pattern now.

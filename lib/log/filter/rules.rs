@@ -1,5 +1,7 @@
 //! A filter: its patterns, and the memory of earlier lines.
 
+use std::ops::Range;
+
 use super::argument::{find, options};
 use super::dates::Dates;
 use super::group::{Group, Groups, IDENTITY};
@@ -39,7 +41,13 @@ pub struct Filter {
     /// Buffers for a line without its time stamp, and for the part that the prefix leaves.
     pub(super) text: Vec<u8>,
     pub(super) content: Vec<u8>,
-    has_journalmatch: bool,
+    /// Whether the lines are messages of the journal, without a stamp (`logtype=journal`).
+    is_journal: bool,
+    /// The number of the pattern that matched last, and the user then.
+    pub(super) matched: usize,
+    user: Vec<u8>,
+    /// The bytes of the last line's time stamp.
+    stamp: Option<Range<usize>>,
     /// Whether every line has one of the literals.
     pub(super) sifted: bool,
 }
@@ -123,7 +131,10 @@ impl Filter {
             candidates: Vec::new(),
             text: Vec::new(),
             content: Vec::new(),
-            has_journalmatch: values.lines("journalmatch").next().is_some(),
+            is_journal: values.get("logtype").is_some_and(|v| v.trim() == "journal"),
+            matched: 0,
+            user: Vec::new(),
+            stamp: None,
             sifted: false,
         })
     }
@@ -161,10 +172,44 @@ impl Filter {
         self.dates.patterns()
     }
 
-    /// Whether the filter selects entries of the journal (`journalmatch`), which a reader of lines
-    /// can't do.
-    pub fn has_journalmatch(&self) -> bool {
-        self.has_journalmatch
+    /// Whether the filter is for messages of the journal (`logtype=journal`): host, program and words
+    /// without a stamp. A stamp in the words stays there.
+    pub fn is_journal(&self) -> bool {
+        self.is_journal
+    }
+
+    /// The bytes of the last line that are its time stamp.
+    pub fn stamp(&self) -> Option<Range<usize>> {
+        self.stamp.clone()
+    }
+
+    /// Whether a pattern has a group of this name.
+    pub fn has_group(&self, name: &str) -> bool {
+        let mut all = self.prefix.iter().chain(&self.failures);
+        all.any(|pattern| pattern.has(name))
+    }
+
+    /// The text of a named group in the last match; the user also from an earlier line of the
+    /// session.
+    pub fn group(&self, name: &str) -> Option<&[u8]> {
+        if name == "user" && !self.user.is_empty() {
+            return Some(&self.user);
+        }
+        if self.joins_lines() {
+            return None;
+        }
+        let content = self.prefix.as_ref().and_then(Pattern::content);
+        let content = match content {
+            None => &self.text,
+            Some((start, end)) if self.text[end..] == *b"\n" => &self.text[start..],
+            Some(_) => &self.content,
+        };
+        let failure = self.failures.get(self.matched.checked_sub(1)?)?;
+        let within = failure.named(name).map(|(start, end)| &content[start..end]);
+        within.or_else(|| {
+            let (start, end) = self.prefix.as_ref()?.named(name)?;
+            Some(&self.text[start..end])
+        })
     }
 
     /// Compiles every pattern now. The error is the first message of the compiler.
@@ -200,7 +245,14 @@ impl Filter {
     /// Puts the line without its time stamp, and with a newline, into `text`.
     pub(super) fn cut(&mut self, line: &[u8], text: &mut Vec<u8>) -> Answer<()> {
         text.clear();
-        match self.dates.find(line) {
+        if self.is_journal {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+            return Ok(());
+        }
+        let found = self.dates.find(line);
+        self.stamp = found.as_ref().ok().cloned().flatten();
+        match found {
             Ok(Some(stamp)) => {
                 text.extend_from_slice(&line[..stamp.start]);
                 text.extend_from_slice(&line[stamp.end..]);
@@ -229,9 +281,13 @@ impl Filter {
 
     /// The verdict about a match, together with earlier lines of its session.
     pub(super) fn verdict(&mut self, found: Groups, pattern: usize) -> Verdict {
-        let verdict = self
-            .sessions
-            .merge(found, |found| Verdict::of(found, pattern));
+        self.matched = pattern;
+        self.user.clear();
+        let user = &mut self.user;
+        let verdict = self.sessions.merge(found, |found| {
+            user.extend_from_slice(found.get(Group::User).unwrap_or_default());
+            Verdict::of(found, pattern)
+        });
         verdict.unwrap_or(Verdict::Nothing)
     }
 }

@@ -98,7 +98,7 @@ impl Sessions {
         say: impl FnOnce(&Groups) -> T,
     ) -> Option<T> {
         let Some(name) = found.take(Group::Session) else {
-            return Some(say(&found));
+            return (!found.has(Group::NoFail)).then(|| say(&found));
         };
         if name.len() > MAX_TEXT {
             return decided(&found).then(|| say(&found));

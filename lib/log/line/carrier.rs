@@ -2,16 +2,18 @@
 //!
 //! What is wrapped around a line is taken off from the outside inwards, each of these once:
 //!
-//! | carrier | rule |
-//! | --- | --- |
-//! | BOM, NULs, colours | skipped where a carrier or a head may begin |
-//! | `file<TAB>`, `file:` | `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`, or a word before a stamp. The first line of an input that has one, or has a stamp without one, decides for all of it |
-//! | compose | `app-1  \| `: a name of letters, digits, `.`, `_` and `-`, padded by blanks |
-//! | docker json-file | a whole object of JSON with `log` first, and `stream` or `time` |
-//! | CRI | an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P` |
-//! | journal | a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR` |
-//! | logfmt | nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg` only once |
-//! | octet count | RFC 6587's number before `<38>` |
+//! - BOM, NULs, colours: skipped where a carrier or a head may begin
+//! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
+//!   or a word before a stamp or another carrier. The first line of an input that has one, or has a
+//!   stamp without one, decides for all of it
+//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks; `[pod/name/container] ` of
+//!   `kubectl logs --prefix`
+//! - docker json-file: a whole object of JSON with `log` first, and `time`
+//! - CRI: an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P`
+//! - journal: a whole object of JSON with `MESSAGE` and `__REALTIME_TIMESTAMP` or `__CURSOR`
+//! - logfmt: nothing but `key=value` pairs, one of them the time, the last of them `msg`, and `msg`
+//!   only once; its text has no head
+//! - octet count: RFC 6587's number before `<38>`
 //!
 //! An object in which a key that is read here stands twice is no carrier.
 
@@ -21,7 +23,7 @@ use memchr::memchr;
 
 use super::json::{Members, Value, unescape};
 use super::pairs::Pairs;
-use super::place;
+use super::{place, skip};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -50,56 +52,27 @@ pub(super) struct Entry {
     pub pid: Option<Range<usize>>,
 }
 
-/// Where a text goes on behind a BOM, NULs and colours (ECMA-48 control sequences).
-pub(super) fn skip_junk(text: &[u8], mut at: usize) -> usize {
-    loop {
-        match text[at..] {
-            [0, ..] => at += 1,
-            [0xef, 0xbb, 0xbf, ..] => at += 3,
-            [0x1b, b'[', ref rest @ ..] => {
-                let parameter = |b: &&u8| (0x20..0x40).contains(*b);
-                let length = rest.iter().take(16).take_while(parameter).count();
-                match rest.get(length) {
-                    Some(b'@'..=b'~') => at += length + 3,
-                    _ => return at,
-                }
-            }
-            _ => return at,
-        }
-    }
-}
-
 /// A longer name is not looked for, in bytes.
 const LONGEST: usize = 4096;
 
 /// The name of the file before a line, and where the line goes on.
+///
+/// A name has no blank. Where a TAB ends the first word, all before it is the name; else it ends at
+/// the first colon.
 pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     let near = &text[at..text.len().min(at + LONGEST)];
-    let path = near.starts_with(b"/") || near.starts_with(b"./") || near.starts_with(b"../");
-    let end = near.iter().position(|b| match b {
-        b'\t' | b':' => true,
-        b' ' => !path,
-        _ => *b < b' ',
-    })?;
-    // A path may have colons and blanks in it where a TAB ends it.
-    let tab = memchr(b'\t', near).filter(|tab| path || *tab == end);
-    let end = tab.unwrap_or(end);
+    let word = near.iter().position(|b| *b <= b' ')?;
+    let end = match near[word] {
+        b'\t' => word,
+        _ => memchr(b':', &near[..word])?,
+    };
     let goes_on = at + end + 1;
-    let ended = end > 0 && matches!(near[end], b'\t' | b':') && text.len() > goes_on;
-    let spaced = near[end] == b':' && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
-    let number = near[..end].iter().all(|b| b.is_ascii_digit());
-    let name = path || !near[..end].iter().any(|b| b"\"{}[]()<>=|,;".contains(b));
-    (ended && !spaced && !number && name).then_some((at..at + end, goes_on))
-}
-
-/// Where a line goes on behind `17:`, as `grep -n` writes it.
-pub(super) fn line_number(text: &[u8], at: usize) -> Option<usize> {
-    let digits = text[at..]
-        .iter()
-        .take(9)
-        .take_while(|b| b.is_ascii_digit())
-        .count();
-    (digits > 0 && text.get(at + digits) == Some(&b':')).then_some(at + digits + 1)
+    let spaced = end < word && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
+    let name = &near[..end];
+    let number = name.iter().all(u8::is_ascii_digit);
+    let odd = |b: &u8| b"\"{}[]()<>=|,;".contains(b);
+    let is_name = !name.is_empty() && !number && (is_path(name) || !name.iter().any(odd));
+    (is_name && !spaced && text.len() > goes_on).then_some((at..at + end, goes_on))
 }
 
 /// Whether a file's name before a line is sure to be one, whatever follows.
@@ -107,20 +80,29 @@ pub(super) fn is_path(name: &[u8]) -> bool {
     name.starts_with(b"/") || name.starts_with(b"./") || name.starts_with(b"../")
 }
 
-/// Where a line goes on behind `app-1  | `.
+/// Where a line goes on behind `app-1  | `, or `[pod/name/container] ` of `kubectl logs --prefix`.
 pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
-    let name = |b: &&u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
-    let length = text[at..].iter().take(128).take_while(name).count();
-    let mut bar = at + length;
+    if text[at..].starts_with(b"[pod/") {
+        let near = &text[at..text.len().min(at + 600)];
+        let end = memchr(b']', near).filter(|end| near.get(end + 1) == Some(&b' '))?;
+        return Some(at + end + 2);
+    }
+    let word = memchr(b' ', &text[at..text.len().min(at + 128)])?;
+    let mut bar = at + word;
     while let Some(b' ') = text.get(bar) {
         bar += 1;
     }
-    let bar = skip_junk(text, bar);
-    if length == 0 || bar == at + length || text.get(bar) != Some(&b'|') {
+    // Few lines have one here; only then it pays to look closer.
+    if !matches!(text.get(bar), Some(b'|' | 0x1b)) || bar == at + word || word == 0 {
         return None;
     }
-    let end = skip_junk(text, bar + 1);
-    (text.get(end) == Some(&b' ')).then(|| skip_junk(text, end + 1))
+    let bar = skip::junk(text, bar);
+    let name = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    if !text[at..at + word].iter().all(name) || text.get(bar) != Some(&b'|') {
+        return None;
+    }
+    let end = skip::junk(text, bar + 1);
+    (text.get(end) == Some(&b' ')).then(|| skip::junk(text, end + 1))
 }
 
 /// Where a message goes on behind its octet count.
@@ -148,7 +130,8 @@ pub(super) fn cri(text: &[u8], end: usize) -> Option<(usize, (usize, bool))> {
     }
 }
 
-/// Takes a line out of an object of JSON, if the object is a carrier; an escaped one is put into `out`.
+/// Takes a line out of an object of JSON, if the object is a carrier; an escaped one is put into
+/// `out`.
 pub(super) fn object(
     line: &[u8],
     at: usize,
@@ -190,9 +173,7 @@ fn docker(
             _ => {}
         }
     }
-    if !members.is_whole() || (stream.is_none() && time.is_none()) {
-        return None;
-    }
+    let time = time.flatten().filter(|_| members.is_whole())?;
     let raw = &line[log.clone()];
     let ended = raw.strip_suffix(b"\\n");
     let plain = ended.unwrap_or(raw);
@@ -210,7 +191,7 @@ fn docker(
     };
     let piece = Some((stream.unwrap_or(0), cut));
     let said = Said {
-        time: time.flatten(),
+        time: Some(time),
         piece,
         entry: None,
     };
@@ -289,7 +270,8 @@ fn journal(
     ))
 }
 
-/// A message of bytes that are no UTF-8 is an array of numbers; one that an entry has several times, one of strings.
+/// A message of bytes that are no UTF-8 is an array of numbers; one that an entry has several
+/// times, one of strings.
 fn array(line: &[u8], range: Range<usize>, out: &mut Vec<u8>) -> Option<Text> {
     let inside = line[range].strip_prefix(b"[")?.strip_suffix(b"]")?;
     if inside.trim_ascii_start().starts_with(b"\"") {

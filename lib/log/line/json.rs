@@ -15,8 +15,9 @@ pub(super) enum Value {
 
 /// The members of the object that a text begins with.
 ///
-/// A key or a value ends where JSON (RFC 8259) says, so no bytes inside a string are ever taken for a key. The walk ends
-/// where the text is no object any more; [`is_whole`](Self::is_whole) tells whether it came to the end of the text.
+/// A key or a value ends where JSON (RFC 8259) says, so no bytes inside a string are ever taken for
+/// a key. The walk ends where the text is no object any more; [`is_whole`](Self::is_whole) tells
+/// whether it came to the end of the text.
 #[derive(Clone, Debug)]
 pub(super) struct Members<'a> {
     text: &'a [u8],
@@ -59,6 +60,16 @@ impl<'a> Members<'a> {
     fn string(&mut self) -> Option<(Range<usize>, bool)> {
         self.skip(b'"')?;
         let (start, mut escaped) = (self.at, false);
+        // Most keys and many values are too short for a search to pay.
+        let near = self.text[start..].iter().take(16);
+        match near.clone().position(|b| *b == b'"' || *b == b'\\') {
+            Some(length) if self.text[start + length] == b'"' => {
+                self.at = start + length + 1;
+                return Some((start..start + length, false));
+            }
+            Some(length) => self.at += length,
+            None => self.at += near.len(),
+        }
         loop {
             self.at += memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
             if self.text[self.at] == b'"' {
@@ -91,7 +102,7 @@ impl<'a> Members<'a> {
                 _ => self.at += 1,
             }
         }
-        (self.at > start).then(|| Value::Other(start..self.at))
+        (self.at > start).then_some(Value::Other(start..self.at))
     }
 }
 
@@ -112,14 +123,15 @@ impl Iterator for Members<'_> {
         let (key, escaped) = self.string()?;
         self.skip(b':')?;
         let value = self.value()?;
-        // A key that is written with an escape is none that a writer of logs has: it counts as nameless.
+        // A key that is written with an escape is none that a writer of logs has: it counts as
+        // nameless.
         let key = if escaped { key.start..key.start } else { key };
         Some((key, value))
     }
 }
 
-/// Appends the text of a string; `\xHH`, as nginx and Apache write a byte, is read as well. An escape that is none
-/// stands as it is.
+/// Appends the text of a string; `\xHH`, as nginx and Apache write a byte, is read as well. An
+/// escape that is none stands as it is.
 pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest) {

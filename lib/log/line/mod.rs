@@ -1,33 +1,39 @@
 //! A line of a log in its parts, read once for everybody who needs one of them:
 //!
 //! ```text
-//! carrier   how it came here       file<TAB> or file: before it, docker json-file, CRI, compose, the journal as JSON, …
-//! head      who wrote it, when     time stamp, host, level, program, pid; and a second stamp of the service's own
-//! words     the message            what patterns are about
+//! carrier   how it came here     file<TAB> or file:, docker json-file, CRI, a journal entry
+//! head      who wrote it, when   time stamp, host, level, program, pid; a second stamp of its own
+//! words     the message          what patterns are about
 //! ```
 //!
-//! [`LineReader`] reads one line after another, from the left, in one pass and without regular expressions. `carrier.rs`
-//! and `head.rs` have tables of the parts and the rules that decide where a text could be read in two ways; `place.rs` says
-//! where a stamp may stand that is not at the beginning; [`StampReader`](crate::stamp::StampReader) says what is done
-//! where a stamp leaves something open.
+//! [`LineReader`] reads one line after another, from the left, in one pass and without regular
+//! expressions. `carrier.rs` and `head.rs` have tables of the parts and the rules that decide where
+//! a text could be read in two ways; `place.rs` says where a stamp may stand that is not at the
+//! beginning; [`StampReader`](crate::stamp::StampReader) says what is done where a stamp leaves
+//! something open.
 //!
-//! Logs are hostile input. A remote party writes words, and sometimes a host's name or a string inside an object, and these
-//! rules keep time, program and words where they are:
+//! Logs are hostile input. A remote party writes words, and sometimes a host's name or a string
+//! inside an object, and these rules keep time, program and words where they are:
 //!
 //! - A head ends behind the first program. Whatever follows is words, a second head too.
-//! - A name has no blank and no bracket, so a host's name from the DNS neither hides a program nor is one.
-//! - The time is the outermost one: the carrier's, else the head's. What stands in words is never a time.
-//! - Strings in JSON and logfmt are ended by their writer's quotes only; a key inside a string is none.
-//! - A line that a container's runtime has cut goes on in the next piece: no head is read in that. Only a short piece
-//!   with a head of its own is taken for a whole line, for a cut one is long.
-//! - A line without a stamp, in an input that has had heads, is told as such ([`Line::headed`]): it goes on with the line
-//!   before, and is no other program's.
+//! - A name has no blank and no bracket, so a host's name from the DNS neither hides a program nor
+//!   is one.
+//! - The time is the outermost one: the carrier's, else the head's. What stands in words is never a
+//!   time.
+//! - Strings in JSON and logfmt are ended by their writer's quotes only; a key inside a string is
+//!   none.
+//! - A line that a container's runtime has cut goes on in the next piece: no head is read in that.
+//!   Only a short piece with a head of its own is taken for a whole line, for a cut one is long.
+//! - A line without a stamp, in an input that has had heads, is told as such ([`Line::headed`]): it
+//!   goes on with the line before, and is no other program's.
 
 mod carrier; // what is around a line
 mod head; // who wrote it, when
 mod json; // objects, walked from the left
+mod names; // programs, hosts, levels
 mod pairs; // key=value
 mod place; // stamps that stand inside a line
+mod skip; // small parts before others
 #[cfg(test)]
 mod tests;
 
@@ -38,19 +44,9 @@ use memchr::memchr_iter;
 use crate::stamp::{StampFormat, StampReader};
 use carrier::{Entry, Said, Text};
 use head::{Begun, Head};
-use pipeban::time::{Time, Zone};
 
-/// Where a line has its time stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stamp {
-    /// It has none, or only its carrier tells the time.
-    #[default]
-    None,
-    /// At its beginning, as heads have it.
-    Beginning,
-    /// Further on: Common Log Format, a key of JSON or of logfmt, behind a word.
-    Inside,
-}
+pub use head::Stamp;
+use pipeban::time::{Time, Zone};
 
 /// A line in its parts.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +67,8 @@ pub struct Line<'a> {
     pub program: Option<&'a [u8]>,
     /// The process that the head names: digits, as a rule.
     pub pid: Option<&'a [u8]>,
-    /// Whether this line or one before it in this input had a head: a stamp at its beginning, or a program.
+    /// Whether this line or one before it in this input had a head: a stamp at its beginning, or a
+    /// program.
     pub headed: bool,
     /// Whether this is the rest of a line that a container's runtime has cut.
     pub continues: bool,
@@ -80,8 +77,8 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The text behind the stamp at its beginning, with host and program still in it: the message of a service that
-    /// writes its own log file. All of `text` where no stamp is at the beginning.
+    /// The text behind the stamp at its beginning, with host and program still in it: the message
+    /// of a service that writes its own log file. All of `text` where no stamp is at the beginning.
     pub fn rest(&self) -> &'a [u8] {
         &self.text[self.rest..]
     }
@@ -103,12 +100,15 @@ impl<'a> Line<'a> {
 }
 
 /// Reads the lines of logs.
+#[derive(Clone)]
 pub struct LineReader {
     stamps: StampReader,
     format: Option<StampFormat>,
     /// Whether lines of this input have a file's name before them, once that is known.
     prefixed: Option<bool>,
     headed: bool,
+    /// Whether only times are wanted, and no programs and words.
+    without_programs: bool,
     /// Of each stream of a container: how the last piece that was cut began.
     cut: [Cut; 2],
     unescaped: Vec<u8>,
@@ -125,8 +125,8 @@ enum Cut {
     Yes,
 }
 
-/// A piece of at least this many bytes was cut: runtimes cut at 8 or 16 KiB, or where a program's buffer of 1 KiB or more was
-/// full.
+/// A piece of at least this many bytes was cut: runtimes cut at 8 or 16 KiB, or where a program's
+/// buffer of 1 KiB or more was full.
 const CUT: usize = 1000;
 
 /// A line whose carrier is taken off.
@@ -134,23 +134,38 @@ struct Opened {
     file: Option<Range<usize>>,
     text: Text,
     said: Said,
-    /// The stamp that the text begins with, if it was read already.
-    begun: Option<Begun>,
+    begins: Begins,
+}
+
+/// Whether a text begins with a stamp.
+enum Begins {
+    Unread,
+    With(Begun),
+    Without,
 }
 
 impl LineReader {
-    /// Stamps that name no zone are in `zone`. With a format of one's own no other stamp is looked for, nor a carrier's;
-    /// it stands at the beginning of the text or, if it begins with a fixed character, where that stands first and the format
-    /// fits; where the text has none, the line with its carrier is looked at in the same way.
+    /// Stamps that name no zone are in `zone`. With a format of one's own no other stamp is looked
+    /// for, nor a carrier's; it stands at the beginning of the text or, if it begins with a fixed
+    /// character, where that stands first and the format fits; where the text has none, the line
+    /// with its carrier is looked at in the same way.
     pub fn new(zone: Zone, format: Option<StampFormat>) -> Self {
         LineReader {
             stamps: StampReader::new(zone),
             format,
             prefixed: None,
             headed: false,
+            without_programs: false,
             cut: [Cut::No; 2],
             unescaped: Vec::new(),
         }
+    }
+
+    /// Leaves out host, program, pid and a second stamp: the words are the [`rest`](Line::rest).
+    /// It takes less time.
+    pub fn without_programs(mut self) -> Self {
+        self.without_programs = true;
+        self
     }
 
     /// Begins another input, of which nothing is known yet.
@@ -163,6 +178,15 @@ impl LineReader {
 
     /// The parts of the next line, which is given without its newline.
     pub fn read<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+        // Most lines of most logs.
+        if self.prefixed == Some(false)
+            && self.format.is_none()
+            && let Some(begun) = head::begin_recent(line, &mut self.stamps)
+            && carrier::cri(line, begun.end).is_none()
+        {
+            self.headed = true;
+            return plain(line, head::read(line, &begun, self.without_programs));
+        }
         let opened = self.open(line);
         let cut = opened
             .said
@@ -172,12 +196,13 @@ impl LineReader {
             Text::Verbatim(range) => &line[range.clone()],
             Text::Unescaped => &self.unescaped,
         };
-        let mut head = match (&opened.said.entry, opened.begun) {
+        let mut head = match (&opened.said.entry, opened.begins) {
             _ if cut == Cut::Yes => Head::default(),
             (Some(entry), _) => by_entry(line, entry, text),
-            (None, Some(begun)) => head::read(text, &begun),
-            (None, None) => match head::begin(text, &mut self.stamps) {
-                Some(begun) => head::read(text, &begun),
+            (None, Begins::With(begun)) => head::read(text, &begun, self.without_programs),
+            (None, Begins::Without) => inside(text, &opened.said, &mut self.stamps),
+            (None, Begins::Unread) => match head::begin(text, &mut self.stamps) {
+                Some(begun) => head::read(text, &begun, self.without_programs),
                 None => inside(text, &opened.said, &mut self.stamps),
             },
         };
@@ -190,6 +215,9 @@ impl LineReader {
                 .or_else(|| by_format(format, &mut self.stamps, line));
         } else {
             head.time = opened.said.time.or(head.time);
+        }
+        if head.stamp == Stamp::Inside && self.prefixed.is_none() {
+            self.prefixed = Some(false);
         }
         if !continues {
             self.headed |= head.stamp == Stamp::Beginning || head.program.is_some();
@@ -221,17 +249,40 @@ impl LineReader {
         }
     }
 
-    /// The time of the next line, as [`read`](Self::read) tells it, where nothing else is asked for.
+    /// The time of the next line, as [`read`](Self::read) tells it, where nothing else is asked for
+    /// in this input.
     pub fn time(&mut self, line: &[u8]) -> Option<Time> {
-        if self.format.is_none()
-            && self.prefixed != Some(true)
-            && let Some((time, end)) = self.stamps.read(line)
+        if self.format.is_some() {
+            return self.read(line).time;
+        }
+        // Most lines of most logs.
+        if self.prefixed == Some(false)
+            && let Some((time, end)) = self.stamps.read_recent(line)
             && carrier::cri(line, end).is_none()
         {
-            (self.prefixed, self.headed) = (Some(false), true);
             return Some(time);
         }
-        self.read(line).time
+        let opened = self.open(line);
+        if opened.said.time.is_some() || opened.said.entry.is_some() {
+            return opened.said.time;
+        }
+        let text: &[u8] = match &opened.text {
+            Text::Verbatim(range) => &line[range.clone()],
+            Text::Unescaped => &self.unescaped,
+        };
+        let begun = match opened.begins {
+            Begins::With(begun) => return begun.time,
+            Begins::Without => None,
+            Begins::Unread => head::begin(text, &mut self.stamps),
+        };
+        match begun {
+            Some(begun) => begun.time,
+            None => {
+                let time = place::find(text, &mut self.stamps);
+                self.prefixed = self.prefixed.or(time.map(|_| false));
+                time
+            }
+        }
     }
 
     /// The time of a stamp that a text begins with; for who has found it in a way of one's own.
@@ -241,71 +292,109 @@ impl LineReader {
 
     /// Takes off what is around a line.
     fn open(&mut self, line: &[u8]) -> Opened {
-        let mut opened = Opened {
-            file: None,
-            text: Text::Verbatim(0..line.len()),
-            said: Said::default(),
-            begun: None,
-        };
         let mut at = match line.first() {
-            Some(0 | 0x1b | 0xef) => carrier::skip_junk(line, 0),
+            Some(0 | 0x1b | 0xef) => skip::junk(line, 0),
             _ => 0,
         };
-        opened.begun = head::begin(&line[at..], &mut self.stamps);
-        if opened.begun.is_none()
-            && self.prefixed != Some(false)
-            && let Some((file, goes_on)) = carrier::file(line, at)
-        {
-            let mut behind = carrier::skip_junk(line, goes_on);
-            let mut begun = head::begin(&line[behind..], &mut self.stamps);
-            if begun.is_none()
-                && let Some(goes_on) = carrier::line_number(line, behind)
-            {
-                begun = head::begin(&line[goes_on..], &mut self.stamps);
-                behind = if begun.is_some() { goes_on } else { behind };
-            }
-            if begun.is_some() || carrier::is_path(&line[file.clone()]) {
-                at = behind;
-                (opened.file, opened.begun) = (Some(file), begun);
-            }
+        let mut file = None;
+        let mut begun = head::begin(&line[at..], &mut self.stamps);
+        if begun.is_none() && self.prefixed != Some(false) {
+            (file, at, begun) = self.behind_file(line, at);
         }
-        if self.prefixed.is_none() && (opened.file.is_some() || opened.begun.is_some()) {
-            self.prefixed = Some(opened.file.is_some());
+        if self.prefixed.is_none() && (file.is_some() || begun.is_some()) {
+            self.prefixed = Some(file.is_some());
         }
-        if opened.begun.is_none()
+        if begun.is_none()
             && let Some(goes_on) = carrier::compose(line, at)
         {
             at = goes_on;
-            opened.begun = head::begin(&line[at..], &mut self.stamps);
+            begun = head::begin(&line[at..], &mut self.stamps);
         }
-        opened.text = Text::Verbatim(at..line.len());
-        if let Some(begun) = &opened.begun {
+        let mut opened = Opened {
+            file,
+            text: Text::Verbatim(at..line.len()),
+            said: Said::default(),
+            begins: Begins::Without,
+        };
+        if let Some(begun) = begun {
             // The stamp may be a container's, with the line behind it.
             if let Some((text, piece)) = carrier::cri(line, at + begun.end) {
                 opened.said.time = begun.time;
                 opened.said.piece = Some(piece);
                 opened.text = Text::Verbatim(text..line.len());
-                opened.begun = None;
+                opened.begins = Begins::Unread;
+            } else {
+                opened.begins = Begins::With(begun);
             }
             return opened;
         }
-        self.unescaped.clear();
         let taken = match line.get(at) {
-            Some(b'{') => carrier::object(line, at, &mut self.stamps, &mut self.unescaped),
+            Some(b'{') => {
+                self.unescaped.clear();
+                carrier::object(line, at, &mut self.stamps, &mut self.unescaped)
+            }
             Some(b'0'..=b'9') => {
-                let text = carrier::octets(line, at).unwrap_or(at);
-                opened.text = Text::Verbatim(text..line.len());
-                None
+                let text = carrier::octets(line, at);
+                text.map(|text| (Text::Verbatim(text..line.len()), Said::default()))
             }
             Some(b't' | b'l' | b'c') => {
-                carrier::logfmt(line, at, &mut self.stamps, &mut self.unescaped)
+                self.unescaped.clear();
+                let taken = carrier::logfmt(line, at, &mut self.stamps, &mut self.unescaped);
+                if let Some((text, said)) = taken {
+                    (opened.text, opened.said) = (text, said);
+                }
+                return opened;
             }
             _ => None,
         };
         if let Some((text, said)) = taken {
-            (opened.text, opened.said) = (text, said);
+            (opened.text, opened.said, opened.begins) = (text, said, Begins::Unread);
         }
         opened
+    }
+
+    /// The file before a line, where the line goes on, and the stamp there.
+    fn behind_file(
+        &mut self,
+        line: &[u8],
+        at: usize,
+    ) -> (Option<Range<usize>>, usize, Option<Begun>) {
+        let Some((file, goes_on)) = carrier::file(line, at) else {
+            return (None, at, None);
+        };
+        let behind = skip::junk(line, goes_on);
+        let begun = head::begin(&line[behind..], &mut self.stamps);
+        if begun.is_none()
+            && let Some(goes_on) = skip::number(line, behind)
+            && let Some(begun) = head::begin(&line[goes_on..], &mut self.stamps)
+        {
+            return (Some(file), goes_on, Some(begun));
+        }
+        let wrapped =
+            || line.get(behind) == Some(&b'{') || carrier::compose(line, behind).is_some();
+        if begun.is_some() || carrier::is_path(&line[file.clone()]) || wrapped() {
+            return (Some(file), behind, begun);
+        }
+        (None, at, None)
+    }
+}
+
+/// A line without a carrier, with a stamp.
+#[inline]
+fn plain<'a>(text: &'a [u8], head: Head<'a>) -> Line<'a> {
+    Line {
+        text,
+        place: Some(0),
+        file: None,
+        time: head.time,
+        stamp: head.stamp,
+        host: head.host,
+        program: head.program,
+        pid: head.pid,
+        headed: true,
+        continues: false,
+        rest: head.rest,
+        words: head.words,
     }
 }
 

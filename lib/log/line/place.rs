@@ -1,17 +1,17 @@
 //! A stamp that does not stand at the beginning of a line.
 //!
-//! It is looked for only where a service writes it before anything that a remote party chooses, or where such text can't be
-//! taken for it:
+//! It is looked for only where a service writes it before anything that a remote party chooses, or
+//! where such text can't be taken for it:
 //!
-//! | form | rule |
-//! | --- | --- |
-//! | an object of JSON | the first of the usual keys whose value is a stamp |
-//! | `key=value` pairs from the beginning on | the same; also `date=2026-03-30 time=02:16:17` |
-//! | `type=USER_AUTH msg=audit(…)` | the kernel's stamp of the record |
-//! | one word, and up to three groups in brackets | the stamp behind them: `INFO …`, `[GIN] …`, `[pid 42] […]`; one word alone only before a date |
-//! | Common Log Format | behind the first word, else the last one before the first quote that is not escaped: a user's name stands before it. Without a quote, the first |
+//! - an object of JSON: the first of the usual keys whose value is a stamp
+//! - `key=value` pairs from the beginning on: the same; also `date=2026-03-30 time=02:16:17`
+//! - `type=USER_AUTH msg=audit(…)`: the kernel's stamp of the record
+//! - one word, and up to three groups in brackets: the stamp behind them: `INFO …`, `[GIN] …`,
+//!   `[pid 42] […]`; one word alone only before a date
+//! - Common Log Format: behind the first word, else the last one before the first quote that is not
+//!   escaped: a user's name stands before it. Without a quote, the first
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
 use super::head;
 use super::json::{Members, Value};
@@ -20,7 +20,11 @@ use crate::stamp::StampReader;
 use pipeban::time::Time;
 
 /// Keys under which services write the time.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 24] = [
+    "timeMillis",
+    "log_timestamp",
+    "start_time",
+    "Time",
     "time",
     "ts",
     "t",
@@ -47,11 +51,14 @@ const KEYS: [&str; 20] = [
 pub(super) fn find(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
     match text.first()? {
         b'{' => in_object(text, stamps),
-        b'[' | b'(' => behind_words(text, stamps).or_else(|| common_log(text, stamps)),
+        b'[' | b'(' | b'<' => behind_words(text, stamps).or_else(|| common_log(text, stamps)),
         _ => {
-            let end = text.iter().take(256).position(|b| b" \t=".contains(b))?;
+            let end = memchr3(b' ', b'\t', b'=', &text[..text.len().min(256)])?;
             if text[end] == b'=' {
                 return in_pairs(text, stamps);
+            }
+            if text[end + 1..].starts_with(b"- ") {
+                return common_log(text, stamps);
             }
             behind_words(text, stamps).or_else(|| common_log(text, stamps))
         }
@@ -121,9 +128,18 @@ fn behind_words(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
     let (mut at, mut words) = (0, 0);
     for _ in 0..4 {
         match *text.get(at)? {
-            b'[' => {
+            open @ (b'[' | b'(' | b'<') => {
+                let close = match open {
+                    b'[' => b']',
+                    b'(' => b')',
+                    _ => b'>',
+                };
                 let inside = &text[at + 1..text.len().min(at + 65)];
-                at += 2 + memchr(b']', inside)?;
+                let length = memchr(close, inside)?;
+                if inside[..length].iter().all(u8::is_ascii_digit) && close == b'>' {
+                    return None; // no priority has so many digits
+                }
+                at += 2 + length;
             }
             _ if words == 1 => return None,
             _ => {
@@ -139,7 +155,7 @@ fn behind_words(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
         while let Some(b' ' | b'\t') = text.get(at) {
             at += 1;
         }
-        if could_be_date(&text[at..], words == 1 && text[0] != b'[')
+        if could_be_date(&text[at..], words == 1)
             && let Some(begun) = head::begin(&text[at..], stamps)
             && begun.time.is_some()
         {
@@ -157,7 +173,7 @@ fn could_be_date(text: &[u8], behind_word: bool) -> bool {
             let more = rest.iter().take(9).all(u8::is_ascii_digit);
             !(behind_word && more && rest.len() > 8)
         }
-        [first, ..] => first.is_ascii_alphabetic() || *first >= 0x80,
+        [first, ..] => first.is_ascii_uppercase(),
         [] => false,
     }
 }

@@ -3,19 +3,21 @@
 //! A service is one file here, compiled into the program: its patterns, lines that they match, and
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
+mod connections;
 mod programs;
 mod read;
+mod repeated;
 mod rule;
-mod sessions;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+use self::connections::{Connections, Report, Seen};
 use self::programs::Programs;
 use self::read::Kind;
+pub use self::repeated::MAX_EVENTS;
 use self::rule::{Match, Rule};
-use self::sessions::Sessions;
 use crate::line::{Line, Stamp};
 use crate::sieve::{self, Sieve};
 use pipeban::address::Address;
@@ -74,6 +76,44 @@ pub struct Hit<'a> {
     /// The bytes of the address in the line's text; `None` if it was on another line of the
     /// session.
     pub place: Option<Range<usize>>,
+    /// The number of events, at least 1.
+    pub count: u32,
+    /// The groups that were asked for: the number there, and the bytes in the line's text.
+    pub fields: Vec<(usize, Range<usize>)>,
+}
+
+/// An event, with the number of its rule.
+struct Event {
+    rule: usize,
+    address: Address,
+    place: Option<Range<usize>>,
+    count: u32,
+}
+
+/// The line before.
+#[derive(Debug, Default)]
+struct Last {
+    /// The rule and the address of its attempt, if it reported one.
+    attempt: Option<(usize, Address)>,
+    /// Its host and file.
+    host: Vec<u8>,
+    file: Vec<u8>,
+}
+
+impl Last {
+    fn note(&mut self, rule: usize, address: Address, line: &Line) {
+        self.attempt = Some((rule, address));
+        for (mine, its) in [(&mut self.host, line.host), (&mut self.file, line.file)] {
+            mine.clear();
+            mine.extend_from_slice(its.unwrap_or_default());
+        }
+    }
+
+    /// Whether a line is of the same host and file.
+    fn is_of(&self, line: &Line) -> bool {
+        let same = |mine: &[u8], its: Option<&[u8]>| mine == its.unwrap_or_default();
+        same(&self.host, line.host) && same(&self.file, line.file)
+    }
 }
 
 /// The patterns of some services, searched together.
@@ -82,8 +122,17 @@ pub struct Presets {
     rules: Vec<Rule>,
     programs: Programs,
     sieve: Sieve,
+    literals: Option<Vec<Vec<u8>>>,
+    /// The names of groups that are asked for.
+    wanted: Vec<String>,
+    /// Whether any rule is about a service's own log.
+    has_own_log: bool,
+    met_form: bool,
     candidates: Vec<u16>,
-    sessions: Sessions,
+    connections: Connections,
+    /// A buffer for the name of a connection.
+    name: Vec<u8>,
+    last: Last,
 }
 
 /// The rules that a line may match.
@@ -134,96 +183,200 @@ impl Presets {
                     name: format!("{name}/{}", rule.name),
                     service,
                     kind: rule.kind,
+                    step: rule.step,
                     pattern,
                     but: rule.but,
                     program: rule.program.map(|pattern| programs.add(&pattern)),
                     own_log: rule.own_log,
                     named: named[service],
+                    joins: false,
                     compiled: None,
                 });
             }
         }
+        note_connections(&mut rules);
+        let sieve = Sieve::new(&choices)?;
+        let repeated = repeated::LITERAL.to_vec();
+        let literals = sieve.literals().map(|l| [l, &[repeated]].concat());
         Ok(Presets {
-            sieve: Sieve::new(&choices)?,
+            sieve,
+            literals,
+            wanted: Vec::new(),
+            has_own_log: rules.iter().any(|r| r.own_log),
+            met_form: false,
             rules,
             programs,
             candidates: Vec::new(),
-            sessions: Sessions::default(),
+            connections: Connections::default(),
+            name: Vec::new(),
+            last: Last::default(),
         })
     }
 
-    /// Texts of which the words of every line that matters have one; `None` where any line may
+    /// Texts of which every line that matters has one, behind its carrier; `None` where any line may
     /// matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
-        self.sieve.literals()
+        self.literals.as_deref()
     }
 
-    /// The failed attempt that this line reports; lines come in their order.
-    pub fn check(&mut self, line: &Line) -> Option<Hit<'_>> {
-        let (range, eligible) = match (line.program, line.stamp) {
+    /// Asks for the texts of groups with these names.
+    pub fn want(&mut self, names: &[String]) {
+        self.wanted = names.to_vec();
+    }
+
+    /// Whether a rule has a group of this name.
+    pub fn has_group(&self, name: &str) -> bool {
+        let group = format!("(?P<{name}>");
+        self.rules.iter().any(|r| r.pattern.contains(&group))
+    }
+
+    /// Whether any line so far was of a program or a form that the rules are about.
+    pub fn met_form(&self) -> bool {
+        self.met_form
+    }
+
+    /// The names of the programs that the rules are about; `None` if they are not a few.
+    pub fn programs(&self) -> Option<Vec<String>> {
+        self.programs.names()
+    }
+
+    /// Begins another input: connections of the last one are none of this.
+    pub fn begin_file(&mut self) {
+        self.connections.clear();
+        self.pass();
+    }
+
+    /// Passes over a line that is not checked.
+    pub fn pass(&mut self) {
+        self.last.attempt = None;
+    }
+
+    /// The failed attempts that this line reports; lines come in their order. `follows` says
+    /// whether the line is right behind the last one that was checked.
+    pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
+        let last = self.last.attempt.take().filter(|_| follows);
+        if let (Some(count), Some((rule, address))) = (repeated::last(line), last) {
+            if !self.last.is_of(line) {
+                return None;
+            }
+            // Another message may follow that says the same again.
+            self.last.attempt = last;
+            return (count > 0).then(|| Hit {
+                address,
+                rule: &self.rules[rule].name,
+                place: None,
+                count,
+                fields: Vec::new(),
+            });
+        }
+        let (mut range, eligible) = match (line.program, line.stamp) {
             (Some(program), _) => {
                 let programs = self.programs.matching(program)?;
+                self.met_form = true;
                 (line.words_range(), Eligible::Program(programs))
             }
-            (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
-            (None, Stamp::None) if line.headed => return None,
+            (None, Stamp::Beginning | Stamp::Inside) => {
+                self.met_form |= self.has_own_log;
+                (line.rest_range(), Eligible::OwnLog)
+            }
+            // It goes on with a line before, and is no other program's.
+            (None, Stamp::None) if line.headed || line.continues => return None,
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
         };
+        if line.text.ends_with(b"\r") {
+            range.end = range.end.max(range.start + 1) - 1;
+        }
+        let mut repeats = 1;
+        if let Some((count, words)) = repeated::message(&line.text[range.clone()]) {
+            repeats = count;
+            range = range.start + words.start..range.start + words.end;
+        }
         let text = &line.text[range.clone()];
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
         let mut candidates = std::mem::take(&mut self.candidates);
         self.sieve.candidates(text, &mut candidates);
         let mut found = None;
         for number in candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
             if eligible.has(rule)
-                && let Some(hit) = rule.search(text)
+                && let Some(hit) = rule.search(text, &self.wanted)
             {
                 found = Some((number, hit));
                 break;
             }
         }
         self.candidates = candidates;
-        let (number, hit) = found?;
-        let (rule, address, place) = self.judge(number, hit, text, line)?;
-        Some(Hit {
-            address,
-            rule: &self.rules[rule].name,
-            place: place.map(|p| range.start + p.start..range.start + p.end),
+        let (number, mut hit) = found?;
+        self.met_form = true;
+        let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
+        let fields = std::mem::take(&mut hit.fields);
+        let fields = fields.into_iter().map(|(i, r)| (i, shift(r))).collect();
+        hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
+        let event = self.judge(number, hit, text, line)?;
+        if self.rules[event.rule].kind != Kind::Closes {
+            self.last.note(event.rule, event.address, line);
+        }
+        (event.count > 0).then(|| Hit {
+            address: event.address,
+            rule: &self.rules[event.rule].name,
+            place: event.place.map(shift),
+            count: event.count,
+            fields,
         })
     }
 
-    fn judge(
-        &mut self,
-        number: usize,
-        found: Match,
-        text: &[u8],
-        line: &Line,
-    ) -> Option<(usize, Address, Option<Range<usize>>)> {
+    /// The event of a match, together with other lines of its connection.
+    fn judge(&mut self, number: usize, found: Match, text: &[u8], line: &Line) -> Option<Event> {
         let rule = &self.rules[number];
-        let session = session(found.session.map(|range| &text[range]), line);
-        let session = session.map(|name| (rule.service, name));
-        match (rule.kind, found.address) {
-            (Kind::Rule, Some((address, place))) => {
-                if let Some(session) = session {
-                    self.sessions.named(session, address);
+        let (address, place) = found.address.clone().unzip();
+        let event = |rule, address, count| {
+            Some(Event {
+                rule,
+                address,
+                place: place.clone(),
+                count,
+            })
+        };
+        if !rule.joins {
+            return event(number, address?, found.count);
+        }
+        self.name.clear();
+        let named = found.session.clone().map(|range| &text[range]);
+        if !name_connection(rule.service, named, &found, line, &mut self.name) {
+            return event(number, address?, found.count).filter(|_| rule.counts());
+        }
+        let connection = self.connections.get(&self.name);
+        connection.see(&Seen {
+            address,
+            port: found.port,
+            time: line.time,
+        });
+        let count = found.count;
+        let report = match rule.kind {
+            Kind::Rule | Kind::Later => Report::Tries {
+                count,
+                step: rule.step,
+            },
+            // A failure that waited is one of the connection's.
+            Kind::Closes | Kind::Names | Kind::Ends => Report::Total(count),
+        };
+        match rule.kind {
+            Kind::Rule | Kind::Closes => event(number, address?, connection.add(report)),
+            Kind::Later => {
+                let address = connection.failed(number)?;
+                event(number, address, connection.add(report))
+            }
+            Kind::Names => {
+                let waiting = connection.waited();
+                if waiting.is_none() {
+                    connection.restart();
                 }
-                Some((number, address, Some(place)))
+                event(waiting?, address?, connection.add(report))
             }
-            (Kind::Names, Some((address, place))) => {
-                // A failure that waited for its address has it now.
-                let waiting = self.sessions.named(session?, address)?;
-                Some((waiting, address, Some(place)))
+            Kind::Ends => {
+                let waiting = connection.waited();
+                connection.end();
+                event(waiting?, address?, connection.add(report))
             }
-            (Kind::Ends, Some((address, place))) => {
-                let waiting = self.sessions.ended(&session?)?;
-                Some((waiting, address, Some(place)))
-            }
-            (Kind::Later, _) => {
-                let address = self.sessions.failed(session?, number)?;
-                Some((number, address, None))
-            }
-            _ => None,
         }
     }
 
@@ -234,12 +387,41 @@ impl Presets {
     }
 }
 
-/// A session's name: file, host and program; and the text in which the pattern found its name, or
-/// else the process. `None` for a line that tells neither.
-fn session(found: Option<&[u8]>, line: &Line) -> Option<Vec<u8>> {
-    let name = found.or(line.pid)?;
-    let parts = [line.file, line.host, line.program, Some(name)];
-    let parts = parts.map(Option::unwrap_or_default);
-    let name = parts.join(&b'\0');
-    (name.len() <= MAX_NAME).then_some(name)
+/// Notes of each rule whether lines of its connection are judged together: where a rule of the
+/// service asks for that.
+fn note_connections(rules: &mut [Rule]) {
+    let asks = |rule: &&Rule| rule.step > 0 || rule.kind != Kind::Rule;
+    let services: Vec<_> = rules.iter().filter(asks).map(|r| r.service).collect();
+    for rule in rules {
+        rule.joins = services.contains(&rule.service);
+    }
+}
+
+/// Appends the name of the connection that a line is about: file, host and program; and the process,
+/// or the session that the pattern names, or the client's address and port. Answers whether the line
+/// has one.
+fn name_connection(
+    service: usize,
+    session: Option<&[u8]>,
+    found: &Match,
+    line: &Line,
+    name: &mut Vec<u8>,
+) -> bool {
+    for part in [line.file, line.host, line.program] {
+        name.extend_from_slice(part.unwrap_or_default());
+        name.push(0);
+    }
+    if let Some(session) = session {
+        // Two services may name their sessions alike.
+        name.extend_from_slice(&service.to_ne_bytes());
+        name.extend_from_slice(session);
+    } else if let Some(pid) = line.pid {
+        name.extend_from_slice(pid);
+    } else if let (Some((address, _)), Some(port)) = (&found.address, found.port) {
+        address.write(name);
+        name.extend_from_slice(&port.to_ne_bytes());
+    } else {
+        return false;
+    }
+    name.len() <= MAX_NAME
 }

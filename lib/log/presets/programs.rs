@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 
+use regex_syntax::hir::{Hir, HirKind};
+
 use crate::search::Search;
+use crate::sieve::parsed;
 
 /// Names of programs remembered at once. A log has few; beyond this all are forgotten.
 const MAX_NAMES: usize = 500;
+/// More names than this are not a few.
+const MAX_FEW: usize = 8;
 /// A longer name of a program, in bytes, is none.
 const MAX_NAME: usize = 128;
 
@@ -13,8 +18,12 @@ const MAX_NAME: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     patterns: Vec<(String, Search)>,
-    /// For each name, whether the pattern of each number matches it.
-    known: HashMap<Box<[u8]>, Box<[bool]>>,
+    /// For each name, the number of its answer.
+    known: HashMap<Box<[u8]>, usize>,
+    /// For each known name, whether the pattern of each number matches it.
+    answers: Vec<Box<[bool]>>,
+    /// The last name and the number of its answer: most lines are by the same few programs.
+    last: (Vec<u8>, usize),
 }
 
 impl Programs {
@@ -28,24 +37,83 @@ impl Programs {
         })
     }
 
+    /// All names that the patterns match; `None` if they are not a few.
+    pub(super) fn names(&self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for (pattern, _) in &self.patterns {
+            all.extend(texts(&parsed(pattern).ok()?)?);
+        }
+        all.sort();
+        all.dedup();
+        let few = (1..=MAX_FEW).contains(&all.len());
+        few.then_some(all)
+    }
+
     /// Whether the pattern of each number matches this name; `None` if no pattern does.
     pub(super) fn matching(&mut self, name: &[u8]) -> Option<&[bool]> {
-        if !self.known.contains_key(name) {
-            if name.len() > MAX_NAME {
-                return None;
-            }
-            if self.known.len() >= MAX_NAMES {
-                self.known.clear();
-            }
-            let patterns = self.patterns.iter_mut();
-            let all = patterns.map(|(_, search)| search.is_match(name) == Ok(true));
-            let mut all: Box<[bool]> = all.collect();
-            if !all.contains(&true) {
-                all = Box::default();
-            }
-            self.known.insert(name.into(), all);
+        if self.last.0 != name || self.answers.is_empty() {
+            self.last.1 = self.number(name)?;
+            self.last.0.clear();
+            self.last.0.extend_from_slice(name);
         }
-        let all = self.known.get(name).filter(|all| !all.is_empty())?;
-        Some(all)
+        let answer = &self.answers[self.last.1];
+        (!answer.is_empty()).then_some(answer)
     }
+
+    /// The number of the answer for a name.
+    fn number(&mut self, name: &[u8]) -> Option<usize> {
+        if let Some(number) = self.known.get(name) {
+            return Some(*number);
+        }
+        if name.len() > MAX_NAME {
+            return None;
+        }
+        if self.known.len() >= MAX_NAMES {
+            self.known.clear();
+            self.answers.clear();
+        }
+        let patterns = self.patterns.iter_mut();
+        let all = patterns.map(|(_, search)| search.is_match(name) == Ok(true));
+        let all: Box<[bool]> = all.collect();
+        let none = !all.contains(&true);
+        self.answers.push(if none { Box::default() } else { all });
+        let number = self.answers.len() - 1;
+        self.known.insert(name.into(), number);
+        Some(number)
+    }
+}
+
+/// All texts that `hir` matches; `None` if they are not a few.
+fn texts(hir: &Hir) -> Option<Vec<String>> {
+    let all = match hir.kind() {
+        HirKind::Empty => vec![String::new()],
+        HirKind::Literal(text) => vec![String::from_utf8(text.0.to_vec()).ok()?],
+        HirKind::Capture(group) => texts(&group.sub)?,
+        HirKind::Repetition(repeat) if repeat.max == Some(1) && repeat.min == 0 => {
+            let mut all = texts(&repeat.sub)?;
+            all.push(String::new());
+            all
+        }
+        HirKind::Alternation(parts) => {
+            let parts: Option<Vec<_>> = parts.iter().map(texts).collect();
+            parts?.concat()
+        }
+        HirKind::Concat(parts) => {
+            let mut all = vec![String::new()];
+            for part in parts {
+                let part = texts(part)?;
+                let mut longer = Vec::new();
+                for text in &all {
+                    longer.extend(part.iter().map(|p| format!("{text}{p}")));
+                }
+                if longer.len() > MAX_FEW {
+                    return None;
+                }
+                all = longer;
+            }
+            all
+        }
+        _ => return None,
+    };
+    (all.len() <= MAX_FEW).then_some(all)
 }

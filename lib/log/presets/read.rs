@@ -8,12 +8,14 @@
 //! own-log                 … and about lines of the service's own log, which names no program
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
 //! but PATTERN             … unless the text matches this, too
+//! step N                  … of which one try may write several lines, this one as its Nth (1 to 9)
+//! closes NAME PATTERN     the connection ends after failed attempts, which may be counted already
 //! names PATTERN           no failure, but it has the address of a session
 //! ends PATTERN            the same, and the session ends
 //! later NAME PATTERN      a failed attempt whose address is on another line of the session
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
-//! - LINE                  an example of a line that nothing may match
+//! - LINE                  an example of a line that is no event
 //! ```
 //!
 //! A pattern is about words: the reader of lines has taken off carrier, head and the service's own
@@ -28,12 +30,21 @@
 //!
 //! Patterns are regular expressions on bytes, with `<IP>` for an address. They begin with `^`.
 //! Either no text of a remote party comes before `<IP>`, or the pattern ends with `$` and no such
-//! text comes behind it. The group `session` names a session; without it that is host and process.
+//! text comes behind it. Groups with these names have a meaning:
+//!
+//! | group | meaning |
+//! | --- | --- |
+//! | `session` | the session's name; without it a session is a host's process |
+//! | `count` | the number of attempts that the line reports |
+//! | `more` | the same number, without the first attempt |
+//! | `port` | the client's port; address and port are a connection where the head has no process |
+//! | `user`, `path`, … | a text for a field of the record, by `--with` |
 
 /// The meaning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Rule,
+    Closes,
     Names,
     Ends,
     Later,
@@ -46,6 +57,8 @@ pub(super) struct RuleText {
     pub(super) name: &'static str,
     pub(super) pattern: String,
     pub(super) but: Option<String>,
+    /// The place of the line among those of one try; 0 is none.
+    pub(super) step: u8,
     /// The programs that may write such words.
     pub(super) program: Option<String>,
     /// Whether the service's own log may have it.
@@ -56,7 +69,7 @@ pub(super) struct RuleText {
 #[derive(Clone, Debug)]
 #[cfg_attr(not(test), allow(dead_code))]
 pub(super) struct Example {
-    /// The rule and the address expected; none: nothing.
+    /// The rule and the address expected; none: no event.
     pub(super) expected: Option<(&'static str, &'static str)>,
     pub(super) before: Vec<&'static str>,
     pub(super) line: &'static str,
@@ -91,6 +104,7 @@ pub(super) fn read(text: &'static str) -> Preset {
             name,
             pattern: put_in(pattern),
             but: None,
+            step: 0,
             program: program.clone(),
             own_log,
         };
@@ -106,12 +120,18 @@ pub(super) fn read(text: &'static str) -> Preset {
             "program" => (program, own_log) = (Some(put_in(rest)), false),
             "own-log" => own_log = true,
             "rule" => preset.rules.push(rule(Kind::Rule, name, pattern)),
+            "closes" => preset.rules.push(rule(Kind::Closes, name, pattern)),
             "later" => preset.rules.push(rule(Kind::Later, name, pattern)),
             "names" => preset.rules.push(rule(Kind::Names, "", rest)),
             "ends" => preset.rules.push(rule(Kind::Ends, "", rest)),
             "but" => {
                 if let Some(rule) = preset.rules.last_mut() {
                     rule.but = Some(put_in(rest));
+                }
+            }
+            "step" => {
+                if let Some(rule) = preset.rules.last_mut() {
+                    rule.step = rest.parse().unwrap_or_default();
                 }
             }
             ">" => before.push(rest),

@@ -6,6 +6,7 @@ use pipeban::address::Address;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::read::Kind;
+use super::repeated::count;
 use crate::search::Search;
 
 /// A rule.
@@ -16,9 +17,13 @@ pub(super) struct Rule {
     /// The number of the service; sessions of two services are different.
     pub(super) service: usize,
     pub(super) kind: Kind,
+    /// The place of the line among those of one try; 0 is none.
+    pub(super) step: u8,
     pub(super) pattern: String,
     /// Texts that match this, too, do not count.
     pub(super) but: Option<String>,
+    /// Whether lines of one connection are judged together.
+    pub(super) joins: bool,
     /// The number of the programs that may write it.
     pub(super) program: Option<usize>,
     pub(super) own_log: bool,
@@ -34,17 +39,33 @@ pub(super) struct Compiled {
     /// The numbers of the groups that may have the address.
     addresses: Vec<usize>,
     session: Option<usize>,
+    count: Option<usize>,
+    more: Option<usize>,
+    port: Option<usize>,
+    /// The named groups.
+    names: Vec<(usize, String)>,
 }
 
 /// A match, with ranges in the text.
 pub(super) struct Match {
     pub(super) address: Option<(Address, Range<usize>)>,
     pub(super) session: Option<Range<usize>>,
+    /// The number of attempts; 1 where the pattern has no group for it.
+    pub(super) count: u32,
+    pub(super) port: Option<u16>,
+    /// Texts that were asked for, by their number there.
+    pub(super) fields: Vec<(usize, Range<usize>)>,
 }
 
 impl Rule {
+    /// Whether a line reports failed attempts by itself.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.kind, Kind::Rule | Kind::Closes)
+    }
+
     /// The match in a text; `None` also if the text in the address's place is none.
-    pub(super) fn search(&mut self, text: &[u8]) -> Option<Match> {
+    /// `wanted` has the names of groups that are asked for.
+    pub(super) fn search(&mut self, text: &[u8], wanted: &[String]) -> Option<Match> {
         if self.compiled.is_none() {
             self.compiled = compile(&self.pattern, self.but.as_deref());
         }
@@ -64,10 +85,23 @@ impl Rule {
             }
             None => None,
         };
-        let session = compiled.session.and_then(|g| groups.group(g));
+        let range = |group: Option<usize>| {
+            let (start, end) = groups.group(group?)?;
+            Some(start..end)
+        };
+        let number = |group| count(&text[range(group)?]);
+        let more = number(compiled.more).map(|more| more + 1);
+        let port = range(compiled.port).and_then(|r| std::str::from_utf8(&text[r]).ok());
+        let field = |(i, name): (usize, &String)| {
+            let group = compiled.names.iter().find(|(_, n)| n == name);
+            Some((i, range(Some(group?.0))?))
+        };
         Some(Match {
+            fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
-            session: session.map(|(start, end)| start..end),
+            session: range(compiled.session),
+            count: number(compiled.count).or(more).unwrap_or(1),
+            port: port.and_then(|port| port.parse().ok()),
         })
     }
 }
@@ -85,17 +119,26 @@ pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
     let build = |text: &str| RegexBuilder::new(text).unicode(false).build().ok();
     let pattern = Search::new(pattern);
     let names = pattern.names().ok()?;
+    let is_address = |name: &str| {
+        let number = name.strip_prefix("ip");
+        number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let addresses = names.iter().filter(|(_, name)| is_address(name));
     let named = |wanted: &str| {
-        let found = names.iter().filter(|(_, name)| name.starts_with(wanted));
-        found.map(|(number, _)| *number).collect::<Vec<_>>()
+        let found = names.iter().find(|(_, name)| name == wanted);
+        found.map(|(number, _)| *number)
     };
     Some(Compiled {
         but: match but {
             Some(but) => Some(build(but)?),
             None => None,
         },
-        addresses: named("ip"),
-        session: named("session").first().copied(),
+        addresses: addresses.map(|(number, _)| *number).collect(),
+        session: named("session"),
+        count: named("count"),
+        more: named("more"),
+        port: named("port"),
+        names: names.clone(),
         pattern,
     })
 }

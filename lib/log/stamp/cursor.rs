@@ -1,6 +1,6 @@
 //! The parts of a time stamp, read from bytes; a part that does not stand here is `None`.
 
-use super::fields::Offset;
+use super::fields::{Offset, century};
 use super::names;
 use super::zones;
 
@@ -8,9 +8,16 @@ use super::zones;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     pub rest: &'a [u8],
+    /// A day of the week was read.
+    pub weekday_read: bool,
 }
 
 impl<'a> Cursor<'a> {
+    pub(super) fn new(rest: &'a [u8]) -> Self {
+        let weekday_read = false;
+        Cursor { rest, weekday_read }
+    }
+
     pub(super) fn first(&self) -> Option<u8> {
         self.rest.first().copied()
     }
@@ -48,6 +55,11 @@ impl<'a> Cursor<'a> {
         (length >= least).then_some(value)
     }
 
+    /// A year by its last two digits.
+    pub(super) fn year_of_century(&mut self) -> Option<i32> {
+        self.digits(2, 2).map(century)
+    }
+
     /// The number of digits that stand here, up to 64.
     pub(super) fn count_digits(&self) -> usize {
         self.length(|b| b.is_ascii_digit())
@@ -68,7 +80,8 @@ impl<'a> Cursor<'a> {
         let mut length = 0;
         for near in self.rest.windows(2).take(64) {
             let letter = near[0].is_ascii_alphabetic() || near[0] >= 0x80;
-            if !letter && !(near[0] == b'.' && near[1] >= 0x80) {
+            let point = near[0] == b'.' && near[1] >= 0x80;
+            if !letter && !point {
                 break;
             }
             length += 1;
@@ -169,7 +182,8 @@ impl<'a> Cursor<'a> {
         Some(sign * (hours * 3_600 + minutes * 60) as i32)
     }
 
-    /// An offset that the stamp goes on with, or after a blank: `Z`, `+0900`, `UTC`, `CEST`, `GMT+2`.
+    /// An offset that the stamp goes on with, or after a blank: `Z`, `+0900`, `UTC`, `CEST`,
+    /// `GMT+2`.
     pub(super) fn offset(&mut self) -> Option<Offset> {
         let mut ahead = *self;
         _ = ahead.skip(b' ');
@@ -218,8 +232,9 @@ impl<'a> Cursor<'a> {
         self.east()
     }
 
-    /// A count since 1970 as whole seconds and microseconds. Its size tells whether it is one of seconds (10 digits, from
-    /// 2001 to 2286), or of milli-, micro- or nanoseconds in those years. A fraction may follow.
+    /// A count since 1970 as whole seconds and microseconds. Its size tells whether it is one of
+    /// seconds (10 digits, from 2001 to 2286), or of milli-, micro- or nanoseconds in those years.
+    /// A fraction may follow.
     pub(super) fn epoch(&mut self) -> Option<(i64, u32)> {
         let (digits, rest) = self.rest.split_at(self.count_digits());
         let per_second = match digits.len() {
@@ -242,7 +257,8 @@ impl<'a> Cursor<'a> {
         !self.rest.first().is_some_and(u8::is_ascii_alphanumeric)
     }
 
-    /// How many of these bytes stand here; more than 64 is no part of a stamp, and not worth the time.
+    /// How many of these bytes stand here; more than 64 is no part of a stamp, and not worth the
+    /// time.
     pub(super) fn length(&self, is: impl Fn(u8) -> bool) -> usize {
         let near = self.rest.iter().take(64);
         near.take_while(|b| is(**b)).count()

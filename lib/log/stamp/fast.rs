@@ -1,123 +1,144 @@
-//! The two forms that most lines have, RFC 3164's and RFC 3339's, where the minute is that of a line before.
+//! Stamps of the minute of a line before.
 //!
-//! It answers as `form.rs` does or not at all: a text that goes on so that more could belong to the stamp is left to that.
+//! Most stamps of a log are those of the lines before but for the seconds. What stood before and
+//! behind the seconds is remembered; where it stands again, only these are read. It answers as
+//! `form.rs` does or not at all: where more could belong to the stamp than before, `form.rs` reads
+//! it.
 
 use super::cursor::two;
 use super::fields::Fields;
+use super::zones;
 use pipeban::time::Time;
 
-/// `Mar 30 02:16:` in bytes.
-const SHORT: usize = 13;
-/// `2026-03-30T02:16:` in bytes.
-const LONG: usize = 17;
+/// The longest text before the seconds that is remembered, in bytes.
+const BEFORE: usize = 32;
+/// The longest behind them.
+const BEHIND: usize = 16;
 
-/// The minutes last read in each form.
-#[derive(Debug, Default)]
+/// The two last minutes of different texts: a line may have a carrier's stamp and its own.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
-    short: Minute,
-    long: Minute,
+    minutes: [Minute; 2],
+    /// The one that is replaced next.
+    next: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Minute {
-    /// The text up to the seconds, as two numbers that overlap; zeros, which no stamp has, before the first.
-    text: (u64, u64),
-    /// Its beginning, in seconds since clocks showed 1970-01-01 00:00.
-    clock: i64,
-    /// The seconds that the reader's clocks are ahead of UTC, if that is known for all of the minute.
-    offset: Option<i32>,
+    /// The first eight bytes; zeros, with which no stamp begins, where nothing is remembered.
+    first: u64,
+    before: [u8; BEFORE],
+    /// The length of `before`.
+    seconds: usize,
+    behind: [u8; BEHIND],
+    /// The length of `behind`.
+    length: usize,
+    /// The two bytes after that: a year or a zone ends only before some.
+    after: [Option<u8>; 2],
+    /// Its beginning, in seconds since 1970.
+    start: i64,
+    /// Whether the stamp has a year.
+    dated: bool,
 }
 
-fn eight(text: &[u8], at: usize) -> u64 {
-    let bytes = text.get(at..at + 8).and_then(|b| b.try_into().ok());
-    bytes.map_or(0, u64::from_le_bytes)
+fn first_eight(text: &[u8]) -> u64 {
+    text.first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 impl Recent {
     #[inline]
     pub(super) fn read(&self, text: &[u8]) -> Option<(Time, usize)> {
-        let first = eight(text, 0);
-        if first == self.short.text.0 && eight(text, SHORT - 8) == self.short.text.1 {
-            return self.short(text);
+        let first = first_eight(text);
+        if first == self.minutes[0].first {
+            let found = self.minutes[0].read(text);
+            if found.is_some() {
+                return found;
+            }
         }
-        if first == self.long.text.0 && eight(text, LONG - 9) == self.long.text.1 {
-            return self.long(text);
+        if first == self.minutes[1].first {
+            return self.minutes[1].read(text);
         }
         None
     }
 
-    fn short(&self, text: &[u8]) -> Option<(Time, usize)> {
-        let second = seconds(text, SHORT)?;
-        let (micros, end) = fraction(text, SHORT + 2)?;
-        if !is_end(text, end) || goes_on_undated(&text[end..]) {
-            return None;
-        }
-        let offset = self.short.offset?;
-        Some((self.short.time(second, micros, offset), end))
-    }
-
-    fn long(&self, text: &[u8]) -> Option<(Time, usize)> {
-        if text.get(LONG - 1) != Some(&b':') {
-            return None;
-        }
-        let second = seconds(text, LONG)?;
-        let (micros, end) = fraction(text, LONG + 2)?;
-        let (offset, end) = match *text.get(end..)? {
-            [b'Z', ..] => (0, end + 1),
-            [sign @ (b'+' | b'-'), a, b, b':', c, d, ..] => {
-                let (hours, minutes) = (two(a, b)?, two(c, d)?);
-                if hours > 23 || minutes > 59 {
-                    return None;
-                }
-                let east = (hours * 3_600 + minutes * 60) as i32;
-                (if sign == b'-' { -east } else { east }, end + 6)
-            }
-            [b' ', ref behind @ ..] if !goes_on_dated(behind) => (self.long.offset?, end),
-            [b']', ..] => (self.long.offset?, end),
-            _ => return None,
+    /// Remembers the minute of a stamp that `text` begins with; it began at `start`.
+    pub(super) fn remember(&mut self, text: &[u8], length: usize, fields: &Fields, start: i64) {
+        let Some(seconds) = fields
+            .seconds_from_end
+            .and_then(|left| text.len().checked_sub(left))
+        else {
+            return;
         };
-        is_end(text, end).then(|| (self.long.time(second, micros, offset), end))
-    }
-
-    /// Remembers the minute of a stamp that `text` begins with, which began at `clock` on the clock.
-    pub(super) fn remember(
-        &mut self,
-        text: &[u8],
-        fields: &Fields,
-        clock: i64,
-        offset: Option<i32>,
-    ) {
-        let is = |marks: &[(usize, u8)]| marks.iter().all(|(at, b)| text.get(*at) == Some(b));
-        if is(&[(3, b' '), (6, b' '), (9, b':'), (12, b':')]) {
-            // Only where the stamp says neither year nor zone.
-            if fields.year.is_none() && fields.offset.is_none() && text[0].is_ascii_alphabetic() {
-                let text = (eight(text, 0), eight(text, SHORT - 8));
-                self.short = Minute {
-                    text,
-                    clock,
-                    offset,
-                };
-            }
-        } else if is(&[(4, b'-'), (7, b'-'), (13, b':'), (16, b':')]) && b"T ".contains(&text[10]) {
-            let text = (eight(text, 0), eight(text, LONG - 9));
-            self.long = Minute {
-                text,
-                clock,
-                offset,
-            };
+        let Some((_, end)) = fraction(text, seconds + 2) else {
+            return;
+        };
+        let fits = (8..=BEFORE).contains(&seconds) && end <= length && length - end <= BEHIND;
+        if !fits {
+            return;
         }
+        let minute = &mut self.minutes[self.next];
+        *minute = Minute {
+            first: first_eight(text),
+            seconds,
+            length: length - end,
+            after: [text.get(length).copied(), text.get(length + 1).copied()],
+            start,
+            dated: fields.year.is_some(),
+            ..Minute::default()
+        };
+        minute.before[..seconds].copy_from_slice(&text[..seconds]);
+        minute.behind[..length - end].copy_from_slice(&text[end..length]);
+        self.next = 1 - self.next;
     }
 }
 
 impl Minute {
-    fn time(&self, second: u32, micros: u32, offset: i32) -> Time {
-        let seconds = self.clock + i64::from(second) - i64::from(offset);
-        Time(seconds * 1_000_000 + i64::from(micros))
+    #[inline]
+    fn read(&self, text: &[u8]) -> Option<(Time, usize)> {
+        let at = self.seconds;
+        if at == 0 || text.get(8..at)? != &self.before[8..at] {
+            return None;
+        }
+        let second = two(*text.get(at)?, *text.get(at + 1)?).filter(|second| *second < 61)?;
+        let (micros, end) = fraction(text, at + 2)?;
+        let behind = &self.behind[..self.length];
+        let goes_on = text[end..].strip_prefix(behind)?;
+        if goes_on.first().is_some_and(u8::is_ascii_alphanumeric) || self.may_go_on(goes_on) {
+            return None;
+        }
+        let next = goes_on.first().copied();
+        let colon = next == Some(b':') && self.after[1] != goes_on.get(1).copied();
+        if self.length > 0 && (next != self.after[0] || colon) {
+            return None;
+        }
+        let micros = (self.start + i64::from(second)) * 1_000_000 + i64::from(micros);
+        Some((Time(micros), text.len() - goes_on.len()))
     }
-}
 
-fn seconds(text: &[u8], at: usize) -> Option<u32> {
-    two(*text.get(at)?, *text.get(at + 1)?).filter(|second| *second < 61)
+    /// Whether more could belong to the stamp: half of the day, zone or year.
+    fn may_go_on(&self, text: &[u8]) -> bool {
+        let behind = match *text {
+            [b'+' | b'-', ..] | [b':', b'0'..=b'9', ..] => return true,
+            [b' ' | b'\t', ref behind @ ..] => behind,
+            _ => return false,
+        };
+        match *behind {
+            [b' ' | b'\t' | b'+' | b'z', ..] => true,
+            [b'-', next, ..] => next.is_ascii_digit(),
+            [b'a' | b'p' | b'A' | b'P', next, ..] if b"mM.".contains(&next) => true,
+            [b'A'..=b'Z', ..] => {
+                let name = behind.iter().take(6).take_while(|b| b.is_ascii_uppercase());
+                zones::find(&behind[..name.count()]).is_some() || behind[0] == b'Z'
+            }
+            // The digits of a host's address, or of a year.
+            [b'0'..=b'9', ref digits @ ..] if !self.dated => !digits
+                .iter()
+                .take(4)
+                .any(|b| *b == b'.' || b.is_ascii_lowercase()),
+            _ => false,
+        }
+    }
 }
 
 /// Microseconds at `at`, where a point or a comma stands with digits behind it, and where they end.
@@ -140,37 +161,4 @@ fn fraction(text: &[u8], at: usize) -> Option<(u32, usize)> {
     }
     let missing = 6_usize.saturating_sub(length) as u32;
     Some((micros * 10_u32.pow(missing), at + 1 + length))
-}
-
-fn is_end(text: &[u8], at: usize) -> bool {
-    !text.get(at).is_some_and(u8::is_ascii_alphanumeric)
-}
-
-/// Whether a zone or a year may follow a stamp that has neither: `behind` begins where the stamp may end.
-fn goes_on_undated(behind: &[u8]) -> bool {
-    match *behind {
-        [b' ', b'a'..=b'y', ..] | [b':', ..] | [] => false,
-        [b' ', b'A'..=b'Z', ref name @ ..] => {
-            let next = name.iter().take(8).find(|b| !b.is_ascii_uppercase());
-            !next.is_some_and(|b| b.is_ascii_lowercase() || *b == b'-' || b.is_ascii_digit())
-        }
-        // The digits of a host's address, or of a year.
-        [b' ', b'0'..=b'9', ref name @ ..] => !name
-            .iter()
-            .take(4)
-            .any(|b| *b == b'.' || b.is_ascii_lowercase()),
-        _ => true,
-    }
-}
-
-/// Whether a zone or a half of the day may follow a stamp with a year: `behind` begins after a blank.
-fn goes_on_dated(behind: &[u8]) -> bool {
-    match *behind {
-        [b'a' | b'p', next, ..] => next == b'm' || next == b'M' || next == b'.',
-        [
-            b'b'..=b'o' | b'q'..=b'y' | b'0'..=b'9' | b'[' | b'(' | b'*',
-            ..,
-        ] => false,
-        _ => true,
-    }
 }

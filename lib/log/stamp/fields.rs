@@ -25,6 +25,9 @@ pub(super) struct Fields {
     pub offset: Option<Offset>,
     /// Whole seconds since 1970, in place of all but `micros`.
     pub epoch: Option<i64>,
+    /// How many bytes of the text are left where the seconds begin, for a stamp that has them
+    /// behind a colon.
+    pub seconds_from_end: Option<usize>,
 }
 
 impl Fields {
@@ -43,4 +46,10 @@ impl Fields {
         };
         Some(())
     }
+}
+
+/// The year that two digits mean: from 1969 to 2068, as strptime(3) reads them.
+pub(super) fn century(year: u32) -> i32 {
+    let year = year as i32;
+    if year < 69 { 2000 + year } else { 1900 + year }
 }

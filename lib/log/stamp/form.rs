@@ -1,26 +1,30 @@
 //! The forms in which logs write a time stamp, told by the bytes in it and read from the left.
 //!
-//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a fraction, AM or PM, a zone,
-//! the year. `T` is the clock in this table.
+//! A date, what stands between it and the clock, the clock, and then as far as they stand there: a
+//! fraction, AM or PM, a zone, the year. `T` is the clock in this list
+//! of beginnings.
 //!
-//! | begins with | dates |
-//! | --- | --- |
-//! | a month's name | `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`, `Mar 30 T UTC 2026` |
-//! | a day of the week | the same, and all that begin with a number |
-//! | 4 digits | `2026-03-30T`, also with `/`, `.` or a month's name; `2026 Mar 30 T`, `2026年03月30日 T` |
-//! | 1 or 2 digits | `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`, `03/30/26 T`, `3月 30 T` |
-//! | 6, 8, 14 digits | `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617` |
-//! | 10, 13, 16, 19 digits | since 1970, in seconds and less |
-//! | `audit(` | the kernel's audit record |
-//! | `@4` | TAI64N, 24 digits of base 16 |
+//! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
+//!   `Mar 30 T UTC 2026`
+//! - a day of the week: the same, and all that begin with a number
+//! - 4 digits: `2026-03-30T`, also with `/`, `.`, `:` or a month's name; `2026 Mar 30 T`, `2026年03月30日
+//!   T`
+//! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
+//!   `03/30/26 T`, `3月 30 T`
+//! - a number and a number: `03/30 T`, `03-30 T`; `I0330 T` behind a level's letter
+//! - 6, 8, 14 digits: `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617`
+//! - 10, 13, 16, 19 digits: since 1970, in seconds and less
+//! - `audit(`: the kernel's audit record
+//! - `@4`: TAI64N, 24 digits of base 16
 
+use super::clock::{between, clock};
 use super::cursor::Cursor;
 use super::fields::Fields;
 use super::order::Order;
 
 /// Reads a stamp at the beginning of `text`, and its length in bytes.
 pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
-    let mut cursor = Cursor { rest: text };
+    let mut cursor = Cursor::new(text);
     let first = cursor.first()?;
     let fields = match first {
         b'0'..=b'9' => number(&mut cursor, order)?,
@@ -32,11 +36,26 @@ pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
             fields
         }
         b'@' => tai64n(&mut cursor)?,
+        b'I' | b'W' | b'E' | b'F' if text.get(5) == Some(&b' ') && text[1].is_ascii_digit() => {
+            klog(&mut cursor)?
+        }
         b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => name(&mut cursor, order)?,
         _ => return None,
     };
     let sound = fields.epoch.is_some() || fields.has_clock();
     (sound && cursor.ends()).then(|| (fields, text.len() - cursor.rest.len()))
+}
+
+/// Kubernetes' `I0330 02:16:17.123456`: level, month and day.
+fn klog(cursor: &mut Cursor) -> Option<Fields> {
+    cursor.rest = &cursor.rest[1..];
+    let fields = Fields {
+        month: cursor.digits(2, 2)?,
+        day: cursor.digits(2, 2)?,
+        ..Fields::default()
+    };
+    cursor.blanks()?;
+    clock(cursor, fields)
 }
 
 /// A stamp that begins with a month's name or a day of the week.
@@ -45,7 +64,8 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
         return None;
     }
     let mut ahead = *cursor;
-    if let Some(month) = ahead.month()
+    if !english_weekday(ahead.rest)
+        && let Some(month) = ahead.month()
         && let Some(fields) = after_month(&mut ahead, month)
     {
         *cursor = ahead;
@@ -54,7 +74,12 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     if let Some(fields) = numbered_month_after(cursor, &["Thg ", "thg ", "Tháng ", "tháng "]) {
         return Some(fields);
     }
-    cursor.weekday()?;
+    if english_weekday(cursor.rest) {
+        cursor.rest = &cursor.rest[3..];
+    } else {
+        cursor.weekday()?;
+    }
+    cursor.weekday_read = true;
     _ = cursor.skip(b',');
     cursor.blanks()?;
     match cursor.first()? {
@@ -66,11 +91,28 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
     }
 }
 
+/// Whether the first three letters are those of an English day, and all of the word.
+fn english_weekday(text: &[u8]) -> bool {
+    match text {
+        [a, b, c, b' ' | b',', ..] => {
+            let name = [a | 0x20, b | 0x20, c | 0x20];
+            matches!(
+                &name,
+                b"mon" | b"tue" | b"wed" | b"thu" | b"fri" | b"sat" | b"sun"
+            )
+        }
+        _ => false,
+    }
+}
+
 /// Whether a digit follows the first or the second word: few words of a log need be looked up.
 fn date_is_near(cursor: &Cursor) -> bool {
     let mut ahead = *cursor;
     for _ in 0..2 {
-        ahead.word();
+        // No name is longer, but this: `September`.
+        if ahead.word().len() > 24 {
+            return false;
+        }
         while let Some(b' ' | b',' | b'.' | b'-' | b'/') = ahead.first() {
             ahead.rest = &ahead.rest[1..];
         }
@@ -127,7 +169,7 @@ fn number(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
         4 => year_first(cursor),
         6 => {
             let mut fields = Fields {
-                year: Some(year_of_century(cursor)?),
+                year: Some(cursor.year_of_century()?),
                 ..Fields::default()
             };
             fields.month = cursor.digits(2, 2)?;
@@ -169,6 +211,9 @@ fn short_number(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
             return None;
         }
         let second = cursor.digits(1, 2)?;
+        if separator != b'.' && cursor.blanks().is_some() {
+            return clock(cursor, order.undated([first, second])?);
+        }
         cursor.skip(separator)?;
         let long = cursor.count_digits() == 4;
         let third = if long {
@@ -224,7 +269,7 @@ fn year_first(cursor: &mut Cursor) -> Option<Fields> {
         return clock(cursor, fields);
     }
     let separator = cursor.first()?;
-    if !matches!(separator, b'-' | b'/' | b'.' | b' ') {
+    if !matches!(separator, b'-' | b'/' | b'.' | b':' | b' ') {
         return None;
     }
     _ = cursor.skip(separator);
@@ -248,20 +293,9 @@ fn year_first(cursor: &mut Cursor) -> Option<Fields> {
 fn year(cursor: &mut Cursor) -> Option<i32> {
     match cursor.count_digits() {
         4 => cursor.digits(4, 4).map(|year| year as i32),
-        2 => year_of_century(cursor),
+        2 => cursor.year_of_century(),
         _ => None,
     }
-}
-
-/// Two digits: from 1969 to 2068, as strptime(3) reads them.
-pub(super) fn year_of_century(cursor: &mut Cursor) -> Option<i32> {
-    cursor.digits(2, 2).map(century)
-}
-
-/// The year of the last two digits of it.
-pub(super) fn century(year: u32) -> i32 {
-    let year = year as i32;
-    if year < 69 { 2000 + year } else { 1900 + year }
 }
 
 fn compact_date(cursor: &mut Cursor) -> Option<Fields> {
@@ -285,115 +319,11 @@ fn compact_clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
     Some(fields)
 }
 
-/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around it.
-fn between(cursor: &mut Cursor) -> Option<()> {
-    let blanks = cursor.blanks().is_some();
-    let sign = match cursor.first()? {
-        b'T' | b't' | b'-' | b':' | b';' | b'@' | b'_' | b',' | b'/' | b'|' => {
-            cursor.rest = &cursor.rest[1..];
-            _ = cursor.blanks();
-            true
-        }
-        _ => false,
-    };
-    (blanks || sign).then_some(())
-}
-
-/// The clock and what may follow it.
-fn clock(cursor: &mut Cursor, mut fields: Fields) -> Option<Fields> {
-    fields.hour = cursor.digits(1, 2)?;
-    let separator = cursor.first().filter(|b| *b == b':' || *b == b'.')?;
-    _ = cursor.skip(separator);
-    fields.minute = cursor.digits(2, 2)?;
-    cursor.skip(separator)?;
-    fields.second = cursor.digits(2, 2)?;
-    if separator == b'.' && cursor.first() == Some(b'.') {
-        return None; // an address
-    }
-    fields.micros = match fraction_by_colon(cursor) {
-        Some(micros) => micros,
-        None => cursor.fraction(),
-    };
-    // Where no year came first, a word here may be a host's name.
-    let dated = fields.year.is_some();
-    if dated {
-        let mut ahead = *cursor;
-        _ = ahead.blanks();
-        if let Some(after_noon) = ahead.half()
-            && ahead.ends()
-        {
-            fields.set_half(after_noon)?;
-            *cursor = ahead;
-        }
-    }
-    let mut ahead = *cursor;
-    fields.offset = ahead.offset();
-    let named = ahead.rest.len() < cursor.rest.len()
-        && cursor.rest.get(1).is_some_and(u8::is_ascii_uppercase);
-    if !dated {
-        let mut behind = ahead;
-        fields.year = year_behind(&mut behind);
-        if fields.year.is_some() {
-            ahead = behind;
-            // `Mar 30 02:16:17 2026 +0000`
-            fields.offset = fields.offset.or_else(|| ahead.offset());
-        } else if named && ahead.first() != Some(b':') {
-            fields.offset = None;
-            ahead = *cursor;
-        }
-    } else if !named && fields.offset.is_some() && cursor.first() == Some(b' ') {
-        // Go's own form has the zone's name, too: ` +0900 JST`.
-        let mut behind = ahead;
-        if behind.first() == Some(b' ')
-            && behind.rest.get(1).is_some_and(u8::is_ascii_uppercase)
-            && behind.offset().is_some()
-        {
-            ahead = behind;
-        }
-    }
-    *cursor = ahead;
-    Some(fields)
-}
-
-/// `02:16:17:123`
-fn fraction_by_colon(cursor: &mut Cursor) -> Option<u32> {
-    let mut ahead = *cursor;
-    ahead.skip(b':')?;
-    if !matches!(ahead.count_digits(), 3 | 6) {
-        return None;
-    }
-    let micros = ahead.micros()?;
-    if !ahead.ends() || ahead.first() == Some(b':') {
-        return None;
-    }
-    *cursor = ahead;
-    Some(micros)
-}
-
-/// The year of asctime(3), behind the clock.
-fn year_behind(cursor: &mut Cursor) -> Option<i32> {
-    cursor.blanks()?;
-    let year = cursor
-        .digits(4, 4)
-        .filter(|year| (1970..2100).contains(year))?;
-    // `2001:db8::25` is a host.
-    match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
-        []
-        | [b' ' | b'\t' | b']' | b')' | b'>' | b',' | b';' | b'|', ..]
-        | [b':']
-        | [b':', b' ', ..] => Some(year as i32),
-        _ => None,
-    }
-}
-
 /// Since 1970; more than a point or a comma may not go on with it, for a host's name may begin so.
 fn epoch(cursor: &mut Cursor) -> Option<Fields> {
     let (seconds, micros) = cursor.epoch()?;
     match cursor.rest {
-        // Common Log Format, with a number for the host's name.
-        [b' ', b'-', b' ', ..] => return None,
+        [b' ', b'-', b' ', rest @ ..] if has_common_log(rest) => return None,
         []
         | [
             b' ' | b'\t' | b']' | b')' | b'>' | b':' | b';' | b'|' | b'"' | b'}',
@@ -410,7 +340,15 @@ fn epoch(cursor: &mut Cursor) -> Option<Fields> {
     })
 }
 
-/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since 1970, and nanoseconds.
+/// Whether a date of the Common Log Format is near: the number before it is a host's name.
+fn has_common_log(text: &[u8]) -> bool {
+    let near = text.windows(4).take(300);
+    near.into_iter()
+        .any(|w| w[0] == b'[' && w[1].is_ascii_digit() && w[3] == b'/')
+}
+
+/// `@4000000069c9dd7b0756b3a8`, as multilog(8) writes: seconds of TAI, ten more than those since
+/// 1970, and nanoseconds.
 fn tai64n(cursor: &mut Cursor) -> Option<Fields> {
     let (digits, rest) = cursor.rest.get(1..)?.split_at_checked(24)?;
     let digits = std::str::from_utf8(digits).ok()?;

@@ -2,7 +2,6 @@
 
 use super::cursor::Cursor;
 use super::fields::Fields;
-use super::form;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Item {
@@ -39,9 +38,10 @@ pub struct StampFormat {
 }
 
 impl StampFormat {
-    /// Reads a form such as `%d.%m.%Y %H:%M:%S`, in the conversions of strftime(3) and chrono's `%.f`, an optional
-    /// fraction of a second with its point or comma. A blank stands for any number of blanks and TABs, but one at
-    /// least; names are in any of many languages, in any case.
+    /// Reads a form such as `%d.%m.%Y %H:%M:%S`, in the conversions of strftime(3) and chrono's
+    /// `%.f`, an optional fraction of a second with its point or comma. A blank stands for any
+    /// number of blanks and TABs, but one at least; names are in any of many languages, in any
+    /// case.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut items = Vec::new();
         compile(text, &mut items)?;
@@ -61,9 +61,10 @@ impl StampFormat {
         }
     }
 
-    /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a digit.
+    /// Reads a stamp at the beginning of `text`. What follows may not go on with a letter or a
+    /// digit.
     pub(super) fn read(&self, text: &[u8]) -> Option<Fields> {
-        let mut cursor = Cursor { rest: text };
+        let mut cursor = Cursor::new(text);
         let mut fields = Fields::default();
         let mut after_noon = None;
         for item in &self.items {
@@ -71,7 +72,7 @@ impl StampFormat {
                 Item::Literal(byte) => cursor.skip(*byte)?,
                 Item::Blanks => cursor.blanks()?,
                 Item::Year => fields.year = Some(cursor.digits(4, 4)? as i32),
-                Item::YearOfCentury => fields.year = Some(form::year_of_century(&mut cursor)?),
+                Item::YearOfCentury => fields.year = Some(cursor.year_of_century()?),
                 Item::Month => fields.month = cursor.digits(1, 2).filter(|m| *m > 0)?,
                 Item::MonthName => fields.month = cursor.month()?,
                 Item::Day => {

@@ -1,19 +1,18 @@
-//! The time stamps of log lines: a text that begins with one, in; the moment and the stamp's length, out.
+//! The time stamps of log lines: a text that begins with one, in; the moment and the stamp's
+//! length, out.
 //!
-//! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is done where a stamp leaves
-//! something open.
+//! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is
+//! done where a stamp leaves something open.
 
+mod clock; // the clock of a stamp
 mod cursor; // the parts of a stamp
-mod fast; // the two most frequent forms, where the minute is that of a line before
+mod fast; // stamps of the minute of a line before
 mod fields; // a stamp in its parts
 mod form; // all known forms
 mod format; // a form of one's own
 mod names; // months and days of the week in many languages
 mod order; // 03/30/2026 or 30/03/2026
 mod zones; // CEST and other names
-
-#[cfg(test)]
-mod tests;
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
@@ -31,19 +30,24 @@ const LATE: i64 = 300;
 
 /// Reads one stamp after another, of one log.
 ///
-/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a comma; what is finer than a
-/// microsecond is cut off. Where a stamp leaves something open, these rules hold:
+/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a
+/// comma; what is finer than a microsecond is cut off. Where a stamp leaves something open, these
+/// rules hold:
 ///
-/// | open is | rule |
-/// | --- | --- |
-/// | the year | the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31` read on New Year's Day is last year's, `Feb 29` a leap year's |
-/// | the century | 1969 to 2068 |
-/// | day or month first | the month, but see `order.rs`: a day beyond 12 or a date ahead of the clock shows the other order, and so do such dates before it in the same log; with points the day is first |
-/// | the zone | the reader's own |
-/// | a zone's name | the reader's own zone, if it has that name; else a table of the usual meanings (`zones.rs`); a name that is not there is none, and the stamp is in the reader's zone |
-/// | which of two | a time that clocks showed twice is the first, unless that is more than five minutes before the line before |
-/// | a time left out | a time that clocks left out is read as if they had not been set |
-/// | second 60 | the first of the next minute |
+/// - the year: the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31`
+///   read on New Year's Day is last year's, `Feb 29` a leap year's
+/// - the century: 1969 to 2068
+/// - day or month first: the month, but see `order.rs`: a day beyond 12 or a date ahead of the
+///   clock shows the other order, and so do such dates before it in the same log; with points the
+///   day is first
+/// - the zone: the reader's own
+/// - a zone's name: the reader's own zone, if it has that name; else a table of the usual meanings
+///   (`zones.rs`); a name that is not there is none, and the stamp is in the reader's zone
+/// - which of two: a time that clocks showed twice is the first, unless that is more than five
+///   minutes before the line before
+/// - a time left out: a time that clocks left out is read as if they had not been set
+/// - second 60: the first of the next minute
+#[derive(Clone)]
 pub struct StampReader {
     zone: Zone,
     order: Order,
@@ -86,29 +90,61 @@ impl StampReader {
         }
     }
 
+    /// The clock by which years are told, in place of the system's.
+    #[cfg(test)]
+    pub(crate) fn set_now(&mut self, now: Time) {
+        self.order.now = Some(now);
+    }
+
+    /// Takes over what another reader knows of the log, but for what it has read already.
+    #[cfg(test)]
+    pub(crate) fn go_on_from(&mut self, other: &StampReader) {
+        self.last = other.last;
+        self.order = other.order.clone();
+    }
+
     /// Begins another log, of which nothing is known; the zone is the same.
     pub fn begin_log(&mut self) {
         self.order.forget();
+        self.recent = Recent::default();
         self.last = None;
     }
 
-    /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does not follow it.
+    /// The same as [`read`](Self::read), or nothing where that would take longer.
+    #[inline]
+    pub fn read_recent(&mut self, text: &[u8]) -> Option<(Time, usize)> {
+        let found = self.recent.read(text)?;
+        self.last = Some(found.0.0.div_euclid(1_000_000));
+        Some(found)
+    }
+
+    /// The time that a text begins with, and the stamp's length in bytes. A letter or a digit does
+    /// not follow it.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<(Time, usize)> {
-        if let Some((time, length)) = self.recent.read(text) {
-            self.last = Some(time.0.div_euclid(1_000_000));
-            return Some((time, length));
+        if let Some(found) = self.read_recent(text) {
+            return Some(found);
         }
+        let order = self.order.clone();
         let (fields, length) = form::read(text, &mut self.order)?;
+        if self.order != order {
+            self.recent = Recent::default();
+        }
         let time = self.time(&fields)?;
-        if fields.epoch.is_none() {
-            let clock = self.hour.start + i64::from(fields.minute * 60);
-            self.recent.remember(text, &fields, clock, self.hour.offset);
+        if fields.seconds_from_end.is_some() && fields.second < 60 && self.is_sure(&fields) {
+            let start = time.0.div_euclid(1_000_000) - i64::from(fields.second);
+            self.recent.remember(text, length, &fields, start);
         }
         Some((time, length))
     }
 
-    /// The length of the stamp that a text begins with. It is not remembered: such a text may be a remote party's.
+    /// Whether all seconds of the stamp's minute are as far ahead of UTC.
+    fn is_sure(&self, fields: &Fields) -> bool {
+        fields.offset.is_some() || self.hour.offset.is_some()
+    }
+
+    /// The length of the stamp that a text begins with. It is not remembered: such a text may be a
+    /// remote party's.
     pub fn length(text: &[u8]) -> Option<usize> {
         let mut order = Order::default();
         form::read(text, &mut order).map(|(_, length)| length)

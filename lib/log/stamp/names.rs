@@ -1,21 +1,27 @@
-//! Names of months and days of the week, as strftime(3) writes them under the languages that systems are set to.
+//! Names of months and days of the week, as strftime(3) writes them under the languages that
+//! systems are set to.
 //!
-//! The abbreviations are those of glibc's locales (`abmon`, `ab_alt_mon`, `abday`) and of CLDR 47. Japanese, Chinese and
-//! Korean months are numbers (`3月`, `3월`), Vietnamese ones too (`Thg 3`); those are read in `form.rs`. Left out are
-//! Croatian, whose `lis`, `lip` and `srp` are other months in Polish and Czech, and languages written from right to left.
+//! The abbreviations are those of glibc's locales (`abmon`, `ab_alt_mon`, `abday`) and of CLDR 47.
+//! Japanese, Chinese and Korean months are numbers (`3月`, `3월`), Vietnamese ones too (`Thg 3`);
+//! those are read in `form.rs`. Left out are Croatian, whose `lis`, `lip` and `srp` are other
+//! months in Polish and Czech, and languages written from right to left.
 
 use std::sync::LazyLock;
 
-/// A language, its months from January on, with `|` between forms of one, and the days of its week in any order.
+/// A language, its months from January on, with `|` between forms of one, and the days of its week
+/// in any order.
 type Language = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
 const LANGUAGES: [Language; 36] = [
     ("en", "jan feb mar apr may jun jul aug sep|sept oct nov dec", "sun mon tue wed thu fri sat"),
-    ("en, in full", "january february march april may june july august september october november december",
+    ("en, in full",
+        "january february march april may june july august september october november december",
         "sunday monday tuesday wednesday thursday friday saturday"),
-    ("de", "jan|jän feb mär|märz|mrz apr mai jun|juni jul|juli aug sep|sept okt nov dez", "so mo di mi do fr sa"),
-    ("fr", "janv févr mars avril|avr mai juin juil août sept oct nov déc", "dim lun mar mer jeu ven sam"),
+    ("de", "jan|jän feb mär|märz|mrz apr mai jun|juni jul|juli aug sep|sept okt nov dez",
+        "so mo di mi do fr sa"),
+    ("fr", "janv févr mars avril|avr mai juin juil août sept oct nov déc",
+        "dim lun mar mer jeu ven sam"),
     ("es", "ene feb mar abr may jun jul ago sep|sept oct nov dic", "dom lun mar mié jue vie sáb"),
     ("it", "gen feb mar apr mag giu lug ago set ott nov dic", "dom lun mar mer gio ven sab"),
     ("pt", "jan fev mar abr mai jun jul ago set out nov dez", "dom seg ter qua qui sex sáb"),
@@ -24,10 +30,13 @@ const LANGUAGES: [Language; 36] = [
     ("cs", "led úno bře dub kvě čen|čvn čec|čvc srp zář říj lis pro", "ne po út st čt pá so"),
     ("sk", "jan feb mar apr máj jún júl aug sep okt nov dec", "ne po ut st št pi so"),
     ("sl", "jan feb mar apr maj jun jul avg sep okt nov dec", "ned pon tor sre čet pet sob"),
-    ("sv", "jan feb mar|mars apr maj jun|juni jul|juli aug sep okt nov dec", "sön mån tis ons tor fre lör"),
+    ("sv", "jan feb mar|mars apr maj jun|juni jul|juli aug sep okt nov dec",
+        "sön mån tis ons tor fre lör"),
     ("da", "jan feb mar apr maj jun jul aug sep okt nov dec", "søn man tir ons tor fre lør"),
-    ("nb", "jan feb mars|mar april|apr mai juni|jun juli|jul aug sep okt nov des", "sø ma ti on to fr lø"),
-    ("fi", "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu", "su ma ti ke to pe la"),
+    ("nb", "jan feb mars|mar april|apr mai juni|jun juli|jul aug sep okt nov des",
+        "sø ma ti on to fr lø"),
+    ("fi", "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu",
+        "su ma ti ke to pe la"),
     ("et", "jaan veebr märts apr mai juuni juuli aug sept okt nov dets", ""),
     ("lv", "jan|janv feb|febr mar|marts apr mai|maijs jūn jūl aug sep|sept okt nov dec", "sv pk"),
     ("lt", "saus vas kov bal geg birž liep rugp rugs spal lapkr gruod", "sk pr an tr kt pn št"),
@@ -35,7 +44,8 @@ const LANGUAGES: [Language; 36] = [
     ("uk", "січ лют бер кві|квіт тра|трав чер|черв лип сер|серп вер жов|жовт лис|лист гру|груд",
         "нд пн вт ср чт пт сб"),
     ("be", "сту лют сак кра мая|май чэр ліп жні вер кас ліс сне", "няд пан аўт срд чцв пят суб"),
-    ("ru", "янв фев|февр мар|март апр мая|май июн|июнь|июня июл|июль|июля авг сен|сент окт ноя|нояб дек",
+    ("ru",
+        "янв фев|февр мар|март апр мая|май июн|июнь июл|июль авг сен|сент окт ноя|нояб дек",
         "вс пн вт ср чт пт сб"),
     ("bg", "яну фев мар|март апр май юни юли авг сеп окт ное дек", "нд пн вт ср чт пт сб"),
     ("mk", "јан фев мар апр мај јун јул авг сеп окт ное дек", "нед пон вто сре чет пет саб"),
@@ -45,9 +55,11 @@ const LANGUAGES: [Language; 36] = [
     ("hu", "jan febr márc ápr máj jún júl aug szept okt nov dec", "sze cs szo"),
     ("ro", "ian feb mar apr mai iun iul aug sep|sept oct nov dec", "du lu ma mi jo vi sb"),
     ("id", "jan feb mar apr mei jun jul agu|agt sep okt nov des", "min sen sel rab kam jum sab"),
-    ("ca", "gen febr març d’abr|abr maig juny jul d’ag|ag set d’oct|oct nov des", "dg dl dt dc dj dv ds"),
+    ("ca", "gen febr març d’abr|abr maig juny jul d’ag|ag set d’oct|oct nov des",
+        "dg dl dt dc dj dv ds"),
     ("eu", "urt ots mar api mai eka uzt abu ira urr aza abe", "ig al ar az og or lr"),
-    ("gl", "xan feb mar abr mai|maio xuñ|xuño xul ago set out nov dec", "dom lun mar mér xov ven sáb"),
+    ("gl", "xan feb mar abr mai|maio xuñ|xuño xul ago set out nov dec",
+        "dom lun mar mér xov ven sáb"),
     ("is", "jan feb mar apr maí jún júl ágú sep okt nóv des", "sun mán þri mið fim fös lau"),
     ("th", "ม.ค ก.พ มี.ค เม.ย พ.ค มิ.ย ก.ค ส.ค ก.ย ต.ค พ.ย ธ.ค", "อา พฤ"),
     ("zh, ja and ko", "", "日 一 二 三 四 五 六 月 火 水 木 金 土 일 월 화 수 목 금 토 周日 周一 周二 周三 周四 周五 周六"),
@@ -76,25 +88,33 @@ static NAMES: LazyLock<Vec<(&str, u8)>> = LazyLock::new(|| {
 
 /// A month by its name in one of the languages above, with or without a point, in any case.
 pub(super) fn month(name: &[u8]) -> Option<u32> {
-    let (first, rest) = named(name)?;
     // A name that is a day's too (Spanish mar) has the day first.
-    let month = if first == 0 { *rest.first()? } else { first };
-    Some(month.into())
+    named(name)
+        .into_iter()
+        .flatten()
+        .find(|month| *month > 0)
+        .map(u32::from)
 }
 
 /// Whether this is a day of the week in one of the languages above.
 pub(super) fn is_weekday(name: &[u8]) -> bool {
-    named(name).is_some_and(|(first, _)| first == 0)
+    named(name)[0] == Some(0)
 }
 
-/// What a name means, 0 a day; and the second meaning if it has two.
-fn named(name: &[u8]) -> Option<(u8, Vec<u8>)> {
+/// The meanings of a name, 0 for a day.
+fn named(name: &[u8]) -> [Option<u8>; 2] {
     let mut buffer = [0; LONGEST];
-    let name = lower(name, &mut buffer)?;
+    let Some(name) = lower(name, &mut buffer) else {
+        return [None; 2];
+    };
     let at = NAMES.partition_point(|(known, _)| *known < name);
-    let mut found = NAMES[at..].iter().take_while(|(known, _)| *known == name);
-    let first = found.next()?.1;
-    Some((first, found.map(|(_, month)| *month).collect()))
+    let meaning = |at: usize| {
+        NAMES
+            .get(at)
+            .filter(|(known, _)| *known == name)
+            .map(|(_, m)| *m)
+    };
+    [meaning(at), meaning(at + 1)]
 }
 
 /// The name without points at its end, in small letters; `None` if it is too long to be one.

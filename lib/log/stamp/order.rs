@@ -2,12 +2,11 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::fields::Fields;
-use super::form::century;
+use super::fields::{Fields, century};
 use pipeban::time::Time;
 
 /// The order in which a log writes its dates, learnt from those that leave no doubt.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Order {
     /// A date of this log so far had the day first, or had the month first.
     day_first: Option<bool>,
@@ -28,11 +27,26 @@ impl Order {
         self.day_first = None;
     }
 
+    /// Reads month and day, where no year follows, in the order that is known of this log.
+    pub(super) fn undated(&self, [first, second]: [u32; 2]) -> Option<Fields> {
+        let day_first = first > 12 || (self.day_first == Some(true) && second <= 12);
+        let (month, day) = match day_first {
+            true => (second, first),
+            false => (first, second),
+        };
+        (1..=12).contains(&month).then(|| Fields {
+            month,
+            day,
+            ..Fields::default()
+        })
+    }
+
     /// Reads three numbers with `separator` between them; the last has four digits (`long`) or two.
     ///
-    /// With points the day is first. Else the month is first, unless a date of this log so far showed that the day is. Of
-    /// these orders, and year first where all have two digits, it is the first by which the date is in the calendar and not
-    /// ahead of the clock by more than a day; where all are ahead, the first that is in the calendar.
+    /// With points the day is first. Else the month is first, unless a date of this log so far
+    /// showed that the day is. Of these orders, and year first where all have two digits, it is the
+    /// first by which the date is in the calendar and not ahead of the clock by more than a day;
+    /// where all are ahead, the first that is in the calendar.
     pub(super) fn date(&mut self, separator: u8, numbers: [u32; 3], long: bool) -> Option<Fields> {
         let places = match separator {
             b'.' => [DAY_FIRST, DAY_FIRST, YEAR_FIRST],

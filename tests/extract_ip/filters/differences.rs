@@ -6,8 +6,9 @@ const KNOWN: [(&str, &str, &str); 2] = [
     ("freeswitch", "-1 host56.example.net", ORDER),
 ];
 
-/// Two of the filter's forms of a time stamp match here, one of them leaves the time zone in the line. fail2ban tries those first that
-/// it met most often in the lines before; ours are tried in the filter's order, after the one of the line before.
+/// Two of the filter's forms of a time stamp match here, one of them leaves the time zone in the
+/// line. fail2ban tries those first that it met most often in the lines before; ours are tried in
+/// the filter's order, after the one of the line before.
 const ORDER: &str = "the order in which forms of time stamps are tried";
 
 /// Whether this difference is one of the table.
@@ -18,7 +19,8 @@ pub fn is_known(argument: &str, difference: &str) -> bool {
         .any(|(filter, text, _)| *filter == name && *text == difference)
 }
 
-/// Whether fail2ban backtracks without end over its own lines for this filter, which it does under Python's `re`.
+/// Whether fail2ban backtracks without end over its own lines for this filter, which it does under
+/// Python's `re`.
 pub fn never_ends(argument: &str) -> bool {
     argument == "sshd[logtype=\"rfc5424\"]"
 }

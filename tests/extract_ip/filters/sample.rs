@@ -6,8 +6,9 @@ use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Time stamps as logs have them. No names of days or zones: fail2ban-regex ends with a KeyError on a zone that it does not
-/// know, and takes a weekday for one. No impossible times either: it leaves those in the line, its server does not.
+/// Time stamps as logs have them. No names of days or zones: fail2ban-regex ends with a KeyError on
+/// a zone that it does not know, and takes a weekday for one. No impossible times either: it leaves
+/// those in the line, its server does not.
 const STAMPS: [&str; 18] = [
     "2026-03-30 02:16:17",
     "30/Mar/2026:02:16:17 +0000",
@@ -29,7 +30,8 @@ const STAMPS: [&str; 18] = [
     "<W>2026-03-30 02:16:17.123",
 ];
 
-/// Those that the filter looks for at the beginning of a line; all usual ones where it looks everywhere.
+/// Those that the filter looks for at the beginning of a line; all usual ones where it looks
+/// everywhere.
 fn stamps(filter: &Filter) -> Vec<&'static str> {
     let forms: Vec<Regex> = filter
         .stamps()

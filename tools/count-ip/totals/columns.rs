@@ -37,6 +37,7 @@ pub fn print(
         .map_or((80, 0), |(width, height)| (width.0.into(), height.0));
     let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
     let bar_width = rest.clamp(8, WIDEST_BAR);
+    output.allow_escapes();
     let (on, off) = colours();
     for (address, total) in head.into_iter().chain(totals) {
         check_saturation(total.count);

@@ -70,6 +70,7 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
     let addresses = all.iter().map(|(_, totals)| totals.len()).max();
     let digits = most.to_string().len();
     let address_digits = addresses.unwrap_or(0).to_string().len();
+    output.allow_escapes();
     let (on, off) = colours();
     let mut expected = None;
     for ((start, totals), sum) in all.iter().zip(sums) {

@@ -49,6 +49,7 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
         if input.opened() != operand {
             operand = input.opened();
             reader.begin_file();
+            chooser.judge.begin_file();
         }
         let line = reader.read(&line);
         done |= explain(&mut chooser, &input.place(), &line, output.buffer());
@@ -87,14 +88,14 @@ fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
 
 /// Explains one line; answers whether an address was taken.
 fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -> bool {
-    let judgement = chooser.judge.judge(line);
+    let judgement = chooser.judge.judge(line, true);
     let line = line.text;
     say(out, 0, format_args!("{place}: {}", readable(line)));
     let mut all = Vec::new();
     finder::find_all(line, |found| all.push(found));
-    let mut named = None;
+    let (mut named, mut count) = (None, 1);
     if let Judgement::Counts(Some((_, verdict))) = &judgement {
-        named = verdict.found.clone();
+        (named, count) = (verdict.found.clone(), verdict.count);
     }
     let counts = matches!(judgement, Judgement::Counts(_));
     let matched = match judgement {
@@ -137,6 +138,9 @@ fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -
         say(out, 1, what);
     } else if all.is_empty() {
         say(out, 1, "has no address");
+    }
+    if count > 1 {
+        say(out, 1, format_args!("counts as {count} events"));
     }
     !taken.is_empty()
 }

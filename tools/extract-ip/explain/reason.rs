@@ -57,7 +57,7 @@ impl Reason {
                 span: place(found.as_deref()),
                 named: true,
             },
-            Matcher::Filter(_) => {
+            Matcher::Filter(..) => {
                 let mut span = place(found.as_deref());
                 if let Some(found) = found.filter(|f| f.range.is_empty()) {
                     finder::find_all(line, |other| {

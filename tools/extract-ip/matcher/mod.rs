@@ -5,7 +5,7 @@ mod pattern;
 mod ready;
 mod verdict;
 
-use pipeban::complain::{self, Fault};
+use pipeban::complain::Fault;
 use pipeban_log::filter::Filter;
 use pipeban_log::line::Line;
 use pipeban_log::presets::Presets;
@@ -18,7 +18,8 @@ pub(crate) use self::verdict::Verdict;
 pub(crate) enum Matcher {
     Pattern(Box<Pattern>),
     Presets(Box<Presets>),
-    Filter(Box<Filter>),
+    /// With the names of the groups that are asked for.
+    Filter(Box<Filter>, Vec<String>),
 }
 
 impl Matcher {
@@ -34,19 +35,56 @@ impl Matcher {
     /// The filter of a file, with its options in brackets.
     pub(crate) fn filter(argument: &str) -> Result<Matcher, Fault> {
         let filter = Filter::load(argument)?;
-        if filter.has_journalmatch() {
-            let what = "journalmatch is ignored: choose the journal's entries by journalctl";
-            complain::note(filter.name(), what);
-        }
-        Ok(Matcher::Filter(Box::new(filter)))
+        Ok(Matcher::Filter(Box::new(filter), Vec::new()))
     }
 
-    /// The verdict about a line; `None` if the line does not match. Lines come in their order.
-    pub(crate) fn judge(&mut self, line: &Line) -> Option<Verdict<'_>> {
+    /// The verdict about a line; `None` if the line does not match. Lines come in their order;
+    /// `follows` says whether this one is right behind the last one.
+    pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Option<Verdict<'_>> {
         match self {
             Matcher::Pattern(pattern) => pattern.judge(line.text),
-            Matcher::Presets(presets) => ready::judge_by_presets(presets, line),
-            Matcher::Filter(filter) => ready::judge_by_filter(filter, line.text),
+            Matcher::Presets(presets) => ready::judge_by_presets(presets, line, follows),
+            // In the journal a line is host, program and words, without the head's stamp.
+            Matcher::Filter(filter, wanted) => {
+                let text = if filter.is_journal() {
+                    line.rest()
+                } else {
+                    line.text
+                };
+                ready::judge_by_filter(filter, wanted, text)
+            }
+        }
+    }
+
+    /// Asks for the texts of groups with these names.
+    pub(crate) fn want(&mut self, names: &[String]) {
+        match self {
+            Matcher::Pattern(pattern) => pattern.want(names),
+            Matcher::Presets(presets) => presets.want(names),
+            Matcher::Filter(_, wanted) => *wanted = names.to_vec(),
+        }
+    }
+
+    /// Whether a pattern has a group of this name.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        match self {
+            Matcher::Pattern(pattern) => pattern.has_group(name),
+            Matcher::Presets(presets) => presets.has_group(name),
+            Matcher::Filter(filter, _) => filter.has_group(name),
+        }
+    }
+
+    /// Passes over a line that another matcher took.
+    pub(crate) fn pass(&mut self) {
+        if let Matcher::Presets(presets) = self {
+            presets.pass();
+        }
+    }
+
+    /// Begins another input.
+    pub(crate) fn begin_file(&mut self) {
+        if let Matcher::Presets(presets) = self {
+            presets.begin_file();
         }
     }
 
@@ -56,7 +94,7 @@ impl Matcher {
         let literals = match self {
             Matcher::Pattern(pattern) => return Some(vec![pattern.literal()?]),
             Matcher::Presets(presets) => presets.literals()?,
-            Matcher::Filter(filter) => filter.literals()?,
+            Matcher::Filter(filter, _) => filter.literals()?,
         };
         Some(literals.iter().map(Vec::as_slice).collect())
     }
@@ -65,7 +103,7 @@ impl Matcher {
     pub(crate) fn names_address(&self) -> bool {
         match self {
             Matcher::Pattern(pattern) => pattern.names_address(),
-            Matcher::Presets(_) | Matcher::Filter(_) => true,
+            Matcher::Presets(_) | Matcher::Filter(..) => true,
         }
     }
 }

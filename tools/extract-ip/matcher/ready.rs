@@ -18,20 +18,35 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
 }
 
 /// The verdict of presets.
-pub(super) fn judge_by_presets<'a>(presets: &'a mut Presets, line: &Line) -> Option<Verdict<'a>> {
-    let hit = presets.check(line)?;
+pub(super) fn judge_by_presets<'a>(
+    presets: &'a mut Presets,
+    line: &Line,
+    follows: bool,
+) -> Option<Verdict<'a>> {
+    let hit = presets.check(line, follows)?;
     // The place of an address from another line is behind this one's end, where none can be.
     let end = line.text.len();
     let place = hit.place.unwrap_or(end..end);
+    let fields = hit.fields.iter();
+    let fields = fields
+        .map(|(i, range)| (*i, line.text[range.clone()].to_vec()))
+        .collect();
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
+        count: hit.count,
+        fields,
+        stamp: None,
     })
 }
 
 /// The verdict of a filter. The filter sees the line without its time stamp, so the place of the
 /// address is not known: it is the line's end.
-pub(super) fn judge_by_filter<'a>(filter: &'a mut Filter, line: &[u8]) -> Option<Verdict<'a>> {
+pub(super) fn judge_by_filter<'a>(
+    filter: &'a mut Filter,
+    wanted: &[String],
+    line: &[u8],
+) -> Option<Verdict<'a>> {
     let verdict = match filter.check(line) {
         Ok(verdict) => verdict,
         Err(Fault::Error { place, what }) => {
@@ -56,8 +71,13 @@ pub(super) fn judge_by_filter<'a>(filter: &'a mut Filter, line: &[u8]) -> Option
         }
     };
     let place = line.len()..line.len();
+    let field = |(i, name): (usize, &String)| Some((i, filter.group(name)?.to_vec()));
+    let fields = wanted.iter().enumerate().filter_map(field);
     Some(Verdict {
         found: Some(Found::new(address, place)),
         rule: Some(filter.rule(pattern)),
+        count: 1,
+        fields: fields.collect(),
+        stamp: filter.stamp(),
     })
 }

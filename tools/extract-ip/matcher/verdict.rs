@@ -1,5 +1,7 @@
 //! The verdict about a line that matches.
 
+use std::ops::Range;
+
 use pipeban_log::finder::Found;
 
 /// The verdict about a line that matches.
@@ -8,4 +10,10 @@ pub(crate) struct Verdict<'a> {
     pub(crate) found: Option<Found>,
     /// The name of the pattern, for the record.
     pub(crate) rule: Option<&'a str>,
+    /// The number of events.
+    pub(crate) count: u32,
+    /// Texts of groups that were asked for, by their number there.
+    pub(crate) fields: Vec<(usize, Vec<u8>)>,
+    /// The time stamp in the line, where the matcher found one in a way of its own.
+    pub(crate) stamp: Option<Range<usize>>,
 }

@@ -88,6 +88,7 @@ fn of_each_form() {
             );
             let when = match name {
                 "journalctl -o cat" | "journalctl -o short-monotonic" => None,
+                "journalctl -o short-delta" => None,
                 "one-digit day, one blank" => time("2026-03-03T02:16:17Z"),
                 _ => time("2026-03-30T02:16:17Z"),
             };

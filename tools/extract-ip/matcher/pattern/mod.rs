@@ -39,6 +39,8 @@ pub(crate) struct Pattern {
     /// Whether no line matches without an `<IP>`.
     needs_tag: bool,
     literal: Option<Vec<u8>>,
+    /// The names of groups that are asked for.
+    wanted: Vec<String>,
     /// Buffers: the line's addresses, the line with marks in place of some, and the marks' places.
     found: Vec<Found>,
     marked: Vec<u8>,
@@ -60,6 +62,7 @@ impl Pattern {
             literal: longest_literal(&hir),
             hir,
             tags,
+            wanted: vec![],
             found: vec![],
             marked: vec![],
             marks: vec![],
@@ -189,9 +192,16 @@ impl Pattern {
             self.find(line);
             named = Some(self.named(line)?);
         }
+        let mut fields = Vec::new();
+        if !self.wanted.is_empty() {
+            fields = self.fields(line, named.as_ref());
+        }
         Some(Verdict {
             found: named,
             rule: self.rule(),
+            count: 1,
+            fields,
+            stamp: None,
         })
     }
 
@@ -218,18 +228,67 @@ impl Pattern {
     /// The bytes of the line that match.
     pub(crate) fn span(&mut self, line: &[u8]) -> Option<Range<usize>> {
         let named = self.judge(line)?.found;
-        let Some(found) = named else {
-            self.search.find(line).ok()?;
-            let (start, end) = self.search.group(0)?;
-            return Some(start..end);
+        self.groups(line, named.as_ref(), &[0]).pop()?
+    }
+
+    /// Asks for the texts of groups with these names.
+    pub(crate) fn want(&mut self, names: &[String]) {
+        self.wanted = names.to_vec();
+    }
+
+    /// Whether it has a group of this name.
+    pub(crate) fn has_group(&self, name: &str) -> bool {
+        let names = self.search.names().unwrap_or_default();
+        names.iter().any(|(_, n)| n == name)
+    }
+
+    /// The texts of the groups that were asked for.
+    fn fields(&mut self, line: &[u8], named: Option<&Found>) -> Vec<(usize, Vec<u8>)> {
+        let names = self.search.names().unwrap_or_default();
+        let number = |name| {
+            names
+                .iter()
+                .find(|(_, n)| n == name)
+                .map(|(number, _)| *number)
         };
-        self.found = vec![found];
+        let numbers = self
+            .wanted
+            .iter()
+            .map(|name| number(name).unwrap_or(usize::MAX));
+        let numbers: Vec<_> = numbers.collect();
+        let ranges = self.groups(line, named, &numbers).into_iter().enumerate();
+        ranges
+            .filter_map(|(i, range)| Some((i, line[range?].to_vec())))
+            .collect()
+    }
+
+    /// The bytes of the line that these groups have, where `named` is the address.
+    fn groups(
+        &mut self,
+        line: &[u8],
+        named: Option<&Found>,
+        numbers: &[usize],
+    ) -> Vec<Option<Range<usize>>> {
+        let Some(found) = named else {
+            let found = self.search.find(line) == Ok(true);
+            let group = |n: &usize| self.search.group(*n).filter(|_| found);
+            let range = |n| group(n).map(|(start, end)| start..end);
+            return numbers.iter().map(range).collect();
+        };
+        self.found = vec![found.clone()];
         self.mark(line, 0..1);
-        self.search.find(&self.marked).ok()?;
-        let (start, end) = self.search.group(0)?;
-        let longer = self.found[0].range.len() - MARK.len();
-        let back = |at| if at > self.marks[0] { at + longer } else { at };
-        Some(back(start)..back(end))
+        let found = self.search.find(&self.marked) == Ok(true);
+        let (mark, length) = (self.marks[0], self.found[0].range.len());
+        let back = |at| {
+            if at > mark {
+                at + length - MARK.len()
+            } else {
+                at
+            }
+        };
+        let group = |n: &usize| self.search.group(*n).filter(|_| found);
+        let range = |n| group(n).map(|(start, end)| back(start)..back(end));
+        numbers.iter().map(range).collect()
     }
 }
 

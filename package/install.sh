@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs what this archive has: ./install.sh [--uninstall] [PREFIX]     (PREFIX: /usr/local)
+# DESTDIR, if set, goes before each path. What is in /etc and /var stays at --uninstall.
+set -eu
+cd "$(dirname "$0")"
+action=install
+[ "${1:-}" != --uninstall ] || { action=uninstall; shift; }
+case ${1:-} in
+-*)
+    echo "usage: install.sh [--uninstall] [PREFIX]" >&2
+    exit 2
+    ;;
+esac
+prefix=${DESTDIR:-}${1:-/usr/local}
+
+# Lines of mode, file of the archive, and place.
+files() {
+    for tool in bin/*; do
+        name=${tool##*/}
+        echo "755 $tool bin/$name"
+        echo "644 completions/bash share/bash-completion/completions/$name"
+        echo "644 completions/fish share/fish/vendor_completions.d/$name.fish"
+    done
+    echo "644 completions/zsh share/zsh/site-functions/_pipeban"
+    for page in man/*; do
+        echo "644 $page share/man/man${page##*.}/${page##*/}"
+    done
+    for unit in examples/systemd/*; do
+        echo "644 $unit lib/systemd/system/${unit##*/}"
+    done
+    find examples -type f | while read -r example; do
+        echo "644 $example share/doc/pipeban/$example"
+    done
+    echo "644 README.md share/doc/pipeban/README.md"
+}
+
+files | while read -r mode file place; do
+    place=$prefix/$place
+    if [ $action = uninstall ]; then
+        rm -f "$place"
+        continue
+    fi
+    mkdir -p "${place%/*}"
+    # A program that runs can't be written over, but it can be replaced.
+    cp "$file" "$place.new"
+    chmod "$mode" "$place.new"
+    mv "$place.new" "$place"
+done
+if [ $action = uninstall ]; then
+    find "$prefix/share/doc/pipeban" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    echo "removed from $prefix"
+    exit
+fi
+mkdir -p "${DESTDIR:-}/etc/pipeban"
+echo "installed under $prefix; to begin: man pipeban, $prefix/share/doc/pipeban/README.md"

@@ -1,0 +1,79 @@
+//! Demands of an environment that a tool refuses.
+
+use std::process::{Command, Stdio};
+
+use crate::common::{Shell, left_out};
+
+#[test]
+fn a_time_zone_is_a_file_of_its_kind() {
+    let shell = Shell::new();
+    let fifo = shell.path("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    for zone in [
+        "/dev/zero",
+        ":/dev/zero",
+        "../../../dev/zero",
+        &fifo.display().to_string(),
+    ] {
+        let script = format!("ulimit -v 4000000; TZ={zone} timeout 60 ban-ip --dry-run --for 1h");
+        let outcome = shell.feed(&script, b"203.0.113.7\n");
+        assert_eq!(
+            (outcome.addresses(), outcome.status),
+            (vec!["203.0.113.7"], Some(0)),
+            "{zone}"
+        );
+    }
+}
+
+/// A line that an attacker wrote, shown to a person.
+const LINE: &str = "203.0.113.7 \x1b]0;owned\x07 \x1b[2J \u{9b}2J \u{202e}txt";
+
+/// The output of a script on a terminal, that of script(1).
+fn on_a_terminal(shell: &Shell, script: &str) -> String {
+    let mut command = shell.command("script");
+    command
+        .args(["-qec", script, "/dev/null"])
+        .stdin(Stdio::null());
+    let output = match command.output() {
+        Ok(output) => output.stdout,
+        Err(_) => {
+            left_out("script(1) is not installed");
+            return String::new();
+        }
+    };
+    String::from_utf8(output).unwrap()
+}
+
+#[test]
+fn a_terminal_gets_no_control_character() {
+    let shell = Shell::new();
+    let log = shell.path("log");
+    std::fs::write(&log, format!("{LINE}\n")).unwrap();
+    let log = log.display();
+    let ban = format!("extract-ip --line {log} | ban-ip --backend none --for 1h --even-me");
+    assert_eq!(shell.run(&ban).status, Some(0));
+    let shown = "\\u{1b}]0;owned\\u{7} \\u{1b}[2J \\u{9b}2J \\u{202e}txt";
+    for script in [
+        format!("extract-ip --line {log}"),
+        format!("extract-ip --explain {log}"),
+        format!("extract-ip --line --json {log}"),
+        "ban-ip --why 203.0.113.7".into(),
+        format!("follow-log --once --from start {log}"),
+    ] {
+        let text = on_a_terminal(&shell, &script);
+        let raw = |c: char| c.is_control() && !"\r\n\t".contains(c);
+        assert!(
+            !text.contains(raw) && !text.contains('\u{202e}'),
+            "{script}: {text:?}"
+        );
+        // JSON has its own escapes for some of them.
+        assert!(
+            text.is_empty() || text.contains(shown) || script.contains("--json"),
+            "{text}"
+        );
+    }
+    // A pipe gets the bytes as they are.
+    let piped = shell.run(&format!("follow-log --once --from start {log} | cat"));
+    assert_eq!(piped.out, format!("{LINE}\n"));
+}
