@@ -30,8 +30,7 @@ fn rows(db: &Connection) -> Vec<String> {
 fn shell_of_version_0() -> (Shell, Connection) {
     let shell = Shell::new();
     let db = Connection::open(shell.path("state.db")).unwrap();
-    db.execute_batch(include_str!("data/state-0.sql"))
-        .unwrap();
+    db.execute_batch(include_str!("data/state-0.sql")).unwrap();
     (shell, db)
 }
 

@@ -17,9 +17,18 @@ use pipeban::time::parse_duration;
 #[derive(Parser)]
 #[command(name = "follow-log", version)]
 pub struct Arguments {
-    /// Logs, or quoted patterns of them (`'/var/log/nginx/*.log'`)
+    /// Logs, quoted patterns of them (`'/var/log/nginx/*.log'`), pipes, or files of a journal
     #[arg(value_name = "FILE|GLOB")]
     pub files: Vec<PathBuf>,
+    /// The systemd journal's entries of this unit; several may be given, and patterns
+    #[arg(short, long = "unit", value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// The whole systemd journal
+    #[arg(long)]
+    pub journal: bool,
+    /// The journal in this directory, of any machine
+    #[arg(short = 'D', long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
     /// Where to begin; `resume`: where it last stopped, also in the rotated file, or else at the
     /// beginning
     #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]

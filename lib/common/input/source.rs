@@ -12,8 +12,11 @@ use std::time::Instant;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use pipeban_journal::is_journal;
+
 use super::decode::Decoded;
 use crate::figures;
+use crate::journal::JournalText;
 use crate::unpack::is_packed;
 
 pub(super) const STANDARD_INPUT: &str = "standard input";
@@ -60,6 +63,17 @@ impl Source {
         let waits = !kind.is_file();
         if kind.is_fifo() {
             let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        }
+        if kind.is_file() && is_journal(&file)? {
+            let size = file.metadata()?.len();
+            let text = JournalText::new(file, &name)?;
+            counter.fetch_add(size, Relaxed);
+            return Ok(Source {
+                name,
+                lines: 0,
+                told_idle: false,
+                bytes: Bytes::Decoded(Decoded::start(text)),
+            });
         }
         let file = Blocking(file, counter);
         Ok(Source {
