@@ -27,8 +27,8 @@ pub struct Entry {
 
 impl Entry {
     /// Appends the entry as a line: the time as it is given, then `host program[pid]: message`. A
-    /// newline in the message is written `\n`. In the other fields blanks and control characters are
-    /// written `_`, so that none of them can seem to be another one.
+    /// newline in the message is written `\n`. In the other fields blanks and control characters
+    /// are written `_`, so that none of them can seem to be another one.
     pub fn write(&self, time: &[u8], out: &mut Vec<u8>) {
         let begin = out.len();
         out.extend_from_slice(time);

@@ -1,5 +1,5 @@
-//! The fields of interest among an entry's data. Most data stand in many entries, so those that were
-//! read last are remembered by their offset.
+//! The fields of interest among an entry's data. Most data stand in many entries, so those that
+//! were read last are remembered by their offset.
 
 /// The number of data that are remembered; a power of two.
 const REMEMBERED: usize = 1 << 12;

@@ -50,6 +50,8 @@ pub struct JournalFile {
     count: u64,
     /// The number that the last of them has.
     number: u64,
+    /// When that one was received.
+    received: i64,
     /// The chain of entries is damaged.
     broken: bool,
     memory: Memory,
@@ -71,6 +73,7 @@ impl JournalFile {
             items: Default::default(),
             count: 0,
             number: 0,
+            received: 0,
             broken: false,
             memory: Memory::new(),
             units,
@@ -84,9 +87,9 @@ impl JournalFile {
         self.header.file_id
     }
 
-    /// When its first and its last entry were received, in microseconds of the Unix epoch.
-    pub fn span(&self) -> (i64, i64) {
-        (self.header.head as i64, self.header.tail as i64)
+    /// When its first entry was received, in microseconds of the Unix epoch.
+    pub fn begins_at(&self) -> i64 {
+        self.header.head as i64
     }
 
     /// Whether it was rotated: no entry is added any more.
@@ -97,6 +100,11 @@ impl JournalFile {
     /// The number of the last entry that was read or passed, wanted or not; 0 before the first.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// When the last entry that was read or passed was received, in microseconds of the Unix epoch.
+    pub fn received(&self) -> i64 {
+        self.received
     }
 
     /// Takes notice of entries that were added; true if there are any.
@@ -111,8 +119,8 @@ impl JournalFile {
         Ok(more)
     }
 
-    /// Passes the entries at the beginning for which `is_old` holds, given their number and the time
-    /// when they were received.
+    /// Passes the entries at the beginning for which `is_old` holds, given their number and the
+    /// time when they were received.
     pub fn seek(&mut self, is_old: impl Fn(u64, i64) -> bool) -> io::Result<()> {
         while self.step()? {
             let here = self
@@ -149,8 +157,10 @@ impl JournalFile {
         let old = head
             .ok()
             .filter(|(number, received)| is_old(*number, *received));
-        if let Some((number, _)) = old {
-            self.number = self.number.max(number);
+        if let Some((number, received)) = old
+            && number > self.number
+        {
+            (self.number, self.received) = (number, received);
         }
         old.is_some()
     }
@@ -263,7 +273,7 @@ impl JournalFile {
         let (object, bytes) = object(&mut self.blocks, &self.header, offset, Kind::Entry, 64)?;
         let items = ((object.size - 64) as usize / width).min(FIELDS);
         entry.number = u64_at(bytes, 16);
-        self.number = entry.number;
+        (self.number, self.received) = (entry.number, entry.received);
         entry.received = u64_at(bytes, 24) as i64;
         entry.time = entry.received;
         let whole = 64 + items * width;
@@ -336,8 +346,8 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Reads the beginning of a data object, at most `most` bytes, into `data`: `NAME=value`. Packed
-    /// data that end too early count as far as they go.
+    /// Reads the beginning of a data object, at most `most` bytes, into `data`: `NAME=value`.
+    /// Packed data that end too early count as far as they go.
     fn value(&mut self, offset: u64, most: usize) -> io::Result<()> {
         let begin = if self.header.compact { 72 } else { 64 };
         let (object, bytes) = object(&mut self.blocks, &self.header, offset, Kind::Data, begin)?;

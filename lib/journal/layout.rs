@@ -43,8 +43,6 @@ pub(crate) struct Header {
     pub(crate) array: u64,
     /// The time of the first entry, in microseconds of the Unix epoch.
     pub(crate) head: u64,
-    /// The time of the last entry.
-    pub(crate) tail: u64,
 }
 
 impl Header {
@@ -67,7 +65,6 @@ impl Header {
             entries: u64_at(bytes, 152),
             array: u64_at(bytes, 176),
             head: u64_at(bytes, 184),
-            tail: u64_at(bytes, 192),
         };
         if header.size < HEADER as u64 || header.entries > 1 << 40 {
             return Err(wrong("a header that can not be"));

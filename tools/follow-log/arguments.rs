@@ -1,9 +1,10 @@
 //! The command line of follow-log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use pipeban::complain::Fault;
 use pipeban::time::parse_duration;
 
 /// Print the lines of growing logs as they come.
@@ -46,6 +47,26 @@ pub struct Arguments {
     /// Write the file's name and a TAB before each line
     #[arg(long)]
     pub prefix: bool,
+}
+
+impl Arguments {
+    /// Whether standard input is the only source.
+    pub fn is_standard_input(&self) -> bool {
+        let journal = self.journal || !self.units.is_empty() || self.directory.is_some();
+        !journal && self.files.iter().all(|file| file == Path::new("-"))
+    }
+
+    /// Refuses flags and operands that do not go together.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.files.iter().any(|file| file == Path::new("-")) {
+            let what = "standard input can't be followed beside files";
+            return Err(Fault::new("usage", what));
+        }
+        if self.replay.is_some() && self.from != From::Resume {
+            return Err(Fault::new("usage", "--replay goes with --from resume"));
+        }
+        Ok(())
+    }
 }
 
 /// Where a follower begins in a file that it has not followed before in this run.

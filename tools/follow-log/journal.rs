@@ -63,8 +63,8 @@ struct Open {
 }
 
 impl Journal {
-    /// The journal that the arguments ask for, if they do. Operands that are journal files are taken
-    /// from `operands`.
+    /// The journal that the arguments ask for, if they do. Operands that are journal files are
+    /// taken from `operands`.
     pub fn open(arguments: &Arguments, operands: &mut Vec<PathBuf>) -> Result<Option<Self>, Fault> {
         let mut files = Vec::new();
         operands.retain(|operand| {
@@ -161,13 +161,13 @@ impl Journal {
     fn note(&mut self, file: &JournalFile) {
         let position = JournalPosition {
             number: file.number(),
-            received: file.span().1,
+            received: file.received(),
         };
         self.unsaved.insert(file.id(), position);
     }
 
     fn add(&mut self, shown: PathBuf, file: JournalFile) {
-        let head = file.span().0;
+        let head = file.begins_at();
         let open = Open {
             shown,
             file,
@@ -323,7 +323,7 @@ impl Journal {
             if open.file.number() > 0 {
                 let position = JournalPosition {
                     number: open.file.number(),
-                    received: open.file.span().1,
+                    received: open.file.received(),
                 };
                 self.unsaved.insert(open.file.id(), position);
             }

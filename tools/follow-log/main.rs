@@ -41,12 +41,11 @@ mod lookup; // from an operand to files
 mod name_events;
 mod units; // the units whose entries are wanted // whether a name may lead elsewhere now
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use pipeban::complain::Fault;
 
-use arguments::{Arguments, From};
+use arguments::Arguments;
 use follower::Follower;
 use stop::Stop;
 
@@ -55,18 +54,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let is_standard_input = |p: &PathBuf| p == Path::new("-");
-    let journal = arguments.journal || !arguments.units.is_empty() || arguments.directory.is_some();
-    if !journal && arguments.files.iter().all(is_standard_input) {
+    if arguments.is_standard_input() {
         return stdin::copy(arguments.prefix);
     }
-    if arguments.files.iter().any(is_standard_input) {
-        let what = "standard input can't be followed beside files";
-        return Err(Fault::new("usage", what));
-    }
-    if arguments.replay.is_some() && arguments.from != From::Resume {
-        return Err(Fault::new("usage", "--replay goes with --from resume"));
-    }
+    arguments.check()?;
     open::allow_many();
     // Before any thread is started: all of them leave the signals to it.
     let stop = Stop::new()?;
