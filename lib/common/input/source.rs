@@ -13,8 +13,11 @@ use std::time::Instant;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use pipeban_journal::is_journal;
+
 use super::decode::Decoded;
 use crate::figures;
+use crate::journal::JournalText;
 use crate::unpack::{is_packed, is_packed_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
@@ -69,6 +72,17 @@ impl Source {
         let waits = !kind.is_file();
         if kind.is_fifo() {
             let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+        }
+        if kind.is_file() && is_journal(&file)? {
+            let size = file.metadata()?.len();
+            let text = JournalText::new(file, &name)?;
+            counter.fetch_add(size, Relaxed);
+            return Ok(Source {
+                name,
+                lines: 0,
+                told_idle: false,
+                bytes: Bytes::Decoded(Decoded::start(text)),
+            });
         }
         let part = match part {
             Some(part) if operand != "-" && kind.is_file() && !is_packed_file(&file)? => {
