@@ -31,11 +31,11 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-const FILES: [(&str, &str); 34] = files! {
+const FILES: [(&str, &str); 37] = files! {
     "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana"
-    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn"
-    "pam-generic" "postfix" "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
-    "squid" "sshd" "sudo" "traefik" "vaultwarden" "vsftpd" "webmin" "wordpress"
+    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error"
+    "openvpn"     "pam-generic" "postfix" "postgresql" "postgresql-user" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
+    "squid" "sshd" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
 /// The bytes of a session's name, at most; a longer one is no name.
@@ -48,6 +48,9 @@ pub struct Service {
     pub name: &'static str,
     /// A line that describes it.
     pub title: &'static str,
+    /// The way in which a remote party can make it name somebody else, and the condition under
+    /// which it cannot (`REASON; safe if …`); `None` if it never can.
+    pub forged: Option<&'static str>,
     /// The names of its rules.
     pub rules: Vec<&'static str>,
 }
@@ -62,6 +65,7 @@ pub fn list() -> Vec<Service> {
         Service {
             name,
             title: preset.title,
+            forged: Some(preset.forged).filter(|text| !text.is_empty()),
             rules,
         }
     };
@@ -110,6 +114,8 @@ pub struct Presets {
     sessions: Sessions,
     tries: Tries,
     last: Option<Last>,
+    /// By the number of the service: whether a client can write lines into this input.
+    stopped: [bool; FILES.len()],
 }
 
 /// The rules that a line may match.
@@ -133,12 +139,15 @@ impl Eligible<'_> {
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one. The error names an unknown name.
+    /// Loads services by name; `all` is every one that no remote party can turn against others. The
+    /// error names an unknown name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
         let (mut chosen, mut named) = ([false; FILES.len()], [false; FILES.len()]);
         for name in names {
             if name == "all" {
-                chosen = [true; FILES.len()];
+                for (chosen, (_, text)) in chosen.iter_mut().zip(FILES) {
+                    *chosen |= read::read(text).forged.is_empty();
+                }
                 continue;
             }
             let number = FILES.iter().position(|(n, _)| *n == name);
@@ -185,6 +194,7 @@ impl Presets {
             sessions: Sessions::default(),
             tries: Tries::default(),
             last: None,
+            stopped: [false; FILES.len()],
         })
     }
 
@@ -199,6 +209,7 @@ impl Presets {
         self.sessions = Sessions::default();
         self.tries = Tries::default();
         self.last = None;
+        self.stopped = [false; FILES.len()];
     }
 
     /// Passes over a line that is not checked.
@@ -246,6 +257,7 @@ impl Presets {
         for number in candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
             if eligible.has(rule)
+                && !self.stopped[rule.service]
                 && let Some(hit) = rule.search(text)
             {
                 found = Some((number, hit));
@@ -254,6 +266,10 @@ impl Presets {
         }
         self.candidates = candidates;
         let (number, mut hit) = found?;
+        if self.rules[number].kind == Kind::Stops {
+            self.stopped[self.rules[number].service] = true;
+            return None;
+        }
         hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
         let event = self.judge(number, hit, text, line)?;
         if self.rules[event.rule].kind != Kind::Closes {
@@ -314,7 +330,9 @@ impl Presets {
                 step,
             },
             // A failure that waited is one of the connection's.
-            (Kind::Closes | Kind::Names | Kind::Ends, _) => Report::Total(found.count),
+            (Kind::Closes | Kind::Names | Kind::Ends | Kind::Stops, _) => {
+                Report::Total(found.count)
+            }
         };
         let attempt = Attempt {
             address,
@@ -341,7 +359,7 @@ impl Presets {
 
 /// Notes of each rule whether it needs the memory of sessions and of connections.
 fn note_connections(rules: &mut [Rule]) {
-    let is_session = |rule: &&Rule| !matches!(rule.kind, Kind::Rule | Kind::Closes);
+    let is_session = |rule: &&Rule| !matches!(rule.kind, Kind::Rule | Kind::Closes | Kind::Stops);
     let sessions: Vec<_> = rules.iter().filter(is_session).map(|r| r.service).collect();
     let is_joined = |rule: &&Rule| rule.step > 0 || rule.kind == Kind::Closes;
     let joined: Vec<_> = rules.iter().filter(is_joined).map(|r| r.service).collect();

@@ -3,6 +3,7 @@
 //! ```text
 //! # a comment
 //! title TEXT
+//! forged REASON; safe if …  a remote party can write the text of a rule: no part of `all`
 //! let NAME = PATTERN      <NAME> means it in the patterns that follow
 //! program PATTERN         the rules that follow are about words of this program (its whole name)
 //! own-log                 … and about lines of the service's own log, which names no program
@@ -12,6 +13,7 @@
 //! closes NAME PATTERN     the connection ends after failed attempts, which may be counted already
 //! names PATTERN           no failure, but it has the address of a session
 //! ends PATTERN            the same, and the session ends
+//! stops PATTERN           a client can write lines into this log: no more rules of the file
 //! later NAME PATTERN      a failed attempt whose address is on another line of the session
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
@@ -48,6 +50,7 @@ pub(super) enum Kind {
     Names,
     Ends,
     Later,
+    Stops,
 }
 
 /// A rule as it is written.
@@ -79,6 +82,9 @@ pub(super) struct Example {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preset {
     pub(super) title: &'static str,
+    /// The way in which a remote party can forge a line, and the condition under which it cannot;
+    /// empty if it never can.
+    pub(super) forged: &'static str,
     pub(super) rules: Vec<RuleText>,
     #[cfg_attr(not(test), allow(dead_code))]
     pub(super) examples: Vec<Example>,
@@ -112,6 +118,7 @@ pub(super) fn read(text: &'static str) -> Preset {
         let pattern = pattern.trim_start();
         match word {
             "title" => preset.title = rest,
+            "forged" => preset.forged = rest,
             "let" => {
                 let pattern = pattern.trim_start_matches("= ");
                 let pattern = put_in(pattern);
@@ -124,6 +131,7 @@ pub(super) fn read(text: &'static str) -> Preset {
             "later" => preset.rules.push(rule(Kind::Later, name, pattern)),
             "names" => preset.rules.push(rule(Kind::Names, "", rest)),
             "ends" => preset.rules.push(rule(Kind::Ends, "", rest)),
+            "stops" => preset.rules.push(rule(Kind::Stops, "", rest)),
             "but" => {
                 if let Some(rule) = preset.rules.last_mut() {
                     rule.but = Some(put_in(rest));

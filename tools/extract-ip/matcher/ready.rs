@@ -14,6 +14,10 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
         let rules = service.rules.join(" ");
         let line = format!("{:15} {} ({rules})\n", service.name, service.title);
         out.extend_from_slice(line.as_bytes());
+        if let Some(forged) = service.forged {
+            let line = format!("{:15} can be forged: {forged}\n", "");
+            out.extend_from_slice(line.as_bytes());
+        }
     }
 }
 

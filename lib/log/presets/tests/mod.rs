@@ -100,7 +100,8 @@ fn examples_with_all_presets() {
     let mut presets = Presets::new(["all"]).expect("presets");
     for (name, example) in examples() {
         let found = verdict(&mut presets, &example, &plain(example.line));
-        if let Some((_, address)) = example.expected {
+        let forged = list().iter().any(|s| s.name == name && s.forged.is_some());
+        if let Some((_, address)) = example.expected.filter(|_| !forged) {
             let found = found.unwrap_or_else(|| panic!("{name}: nothing in {}", example.line));
             assert_eq!(found.1, address, "{}", example.line);
         }
@@ -336,7 +337,7 @@ fn patterns_are_anchored() {
             assert!(!literals.is_empty(), "{name}: no literal in {pattern}");
             assert_eq!(
                 rule.pattern.contains("<IP>"),
-                rule.kind != Kind::Later,
+                !matches!(rule.kind, Kind::Later | Kind::Stops),
                 "{name}: {pattern}"
             );
         }
@@ -361,8 +362,8 @@ fn every_rule_has_an_example() {
 #[test]
 fn every_line_of_a_file_is_one_of_its_kinds() {
     let words = [
-        "#", "title", "let", "program", "own-log", "rule", "but", "step", "closes", "names",
-        "ends", "later", "+", ">", "-",
+        "#", "title", "forged", "let", "program", "own-log", "rule", "but", "step", "closes",
+        "names", "ends", "stops", "later", "+", ">", "-",
     ];
     for (name, text) in FILES {
         for line in text.lines().filter(|l| !l.is_empty()) {
