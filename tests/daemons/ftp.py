@@ -20,6 +20,8 @@ def times(count, number):
     """A count of several failures, in each log."""
     if isinstance(count, dict):
         return {name: times(one, number) for name, one in count.items()}
+    if not number:
+        return 0
     return count * number if isinstance(count, int) else count
 
 
