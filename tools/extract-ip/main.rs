@@ -12,10 +12,11 @@ mod pick;
 mod times;
 mod workers;
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
 
@@ -38,6 +39,12 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
         return explain::run(Chooser::new(&arguments, keep)?, arguments);
+    }
+    // For a person alone: swatch starts a process for each line, and cron mails each word.
+    if io::stderr().is_terminal() {
+        for (name, forged) in matcher::marked_presets(&arguments.preset) {
+            complain::note(name, format_args!("can be forged: {forged}"));
+        }
     }
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));

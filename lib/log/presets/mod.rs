@@ -31,15 +31,20 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-const FILES: [(&str, &str); 37] = files! {
-    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana"
-    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error"
-    "openvpn"     "pam-generic" "postfix" "postgresql" "postgresql-user" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
-    "squid" "sshd" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
+const FILES: [(&str, &str); 44] = files! {
+    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch" "gitea"
+    "grafana" "haproxy" "home-assistant" "kernel" "lighttpd" "mongodb" "mysqld" "named"
+    "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix" "postfix-preauth"
+    "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox" "pure-ftpd" "roundcube"
+    "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo" "traefik" "traefik-common"
+    "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
 /// The bytes of a session's name, at most; a longer one is no name.
 const MAX_NAME: usize = 256;
+
+/// The files in one input into which a client can write lines, at most; a host has few such logs.
+const MAX_FILES: usize = 100;
 
 /// A service for which there are patterns.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,8 +119,8 @@ pub struct Presets {
     sessions: Sessions,
     tries: Tries,
     last: Option<Last>,
-    /// By the number of the service: whether a client can write lines into this input.
-    stopped: [bool; FILES.len()],
+    /// The files, by their names in the lines, into which a client can write lines.
+    stopped: Vec<Option<Box<[u8]>>>,
 }
 
 /// The rules that a line may match.
@@ -124,6 +129,8 @@ enum Eligible<'a> {
     Program(&'a [bool]),
     /// Those about a service's own log.
     OwnLog,
+    /// Those of presets that were named about lines that go on with one of a service's own log.
+    GoesOn,
     /// Those of presets that were named: the line tells nothing about its writer.
     Named,
 }
@@ -133,6 +140,7 @@ impl Eligible<'_> {
         match self {
             Eligible::Program(programs) => rule.program.is_some_and(|number| programs[number]),
             Eligible::OwnLog => rule.own_log,
+            Eligible::GoesOn => rule.goes_on && rule.named,
             Eligible::Named => rule.named,
         }
     }
@@ -160,10 +168,20 @@ impl Presets {
         let mut rules = Vec::new();
         let mut choices = Vec::new();
         let mut programs = Programs::default();
-        for (service, (name, text)) in FILES.iter().enumerate().filter(|(i, _)| chosen[*i]) {
-            for rule in read::read(text).rules {
+        for (service, (name, text)) in FILES.iter().enumerate() {
+            let preset = read::read(text);
+            let is_marked = !preset.forged.is_empty();
+            for rule in preset.rules {
+                // Who names a marked preset believes its log.
+                match rule.kind {
+                    Kind::Stops if named[service] => continue,
+                    Kind::Stops => {}
+                    _ if !chosen[service] => continue,
+                    _ => {}
+                }
                 let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
                 let pattern = read::expand(&rule.pattern).map_err(wrong)?;
+                let but = rule.but.as_deref().map(read::expand).transpose();
                 choices.push(sieve::required(&sieve::parsed(&pattern).map_err(wrong)?));
                 rules.push(Rule {
                     name: format!("{name}/{}", rule.name),
@@ -171,10 +189,12 @@ impl Presets {
                     kind: rule.kind,
                     step: rule.step,
                     pattern,
-                    but: rule.but,
+                    but: but.map_err(wrong)?,
                     program: rule.program.map(|pattern| programs.add(&pattern)),
                     own_log: rule.own_log,
+                    goes_on: rule.goes_on,
                     named: named[service],
+                    believed: named[service] && is_marked,
                     has_sessions: false,
                     joins: false,
                     compiled: None,
@@ -194,7 +214,7 @@ impl Presets {
             sessions: Sessions::default(),
             tries: Tries::default(),
             last: None,
-            stopped: [false; FILES.len()],
+            stopped: Vec::new(),
         })
     }
 
@@ -209,7 +229,7 @@ impl Presets {
         self.sessions = Sessions::default();
         self.tries = Tries::default();
         self.last = None;
-        self.stopped = [false; FILES.len()];
+        self.stopped.clear();
     }
 
     /// Passes over a line that is not checked.
@@ -239,12 +259,15 @@ impl Presets {
             }
             (None, Stamp::Beginning | Stamp::Inside) => (line.rest_range(), Eligible::OwnLog),
             // It goes on with a line before, and is no other program's.
-            (None, Stamp::None) if line.headed || line.continues => return None,
+            (None, Stamp::None) if line.headed || line.continues => {
+                (line.words_range(), Eligible::GoesOn)
+            }
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
         };
         if line.text.ends_with(b"\r") {
             range.end = range.end.max(range.start + 1) - 1;
         }
+        let is_stopped = self.stopped.iter().any(|f| f.as_deref() == line.file);
         let mut repeats = 1;
         if let Some((count, words)) = repeated::message(&line.text[range.clone()]) {
             repeats = count;
@@ -253,25 +276,31 @@ impl Presets {
         let text = &line.text[range.clone()];
         let mut candidates = std::mem::take(&mut self.candidates);
         self.sieve.candidates(text, &mut candidates);
-        let mut found = None;
+        let (mut found, mut stops) = (Vec::new(), false);
         for number in candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
-            if eligible.has(rule)
-                && !self.stopped[rule.service]
-                && let Some(hit) = rule.search(text)
-            {
-                found = Some((number, hit));
-                break;
+            if !eligible.has(rule) || is_stopped && !rule.believed {
+                continue;
+            }
+            if let Some(hit) = rule.search(text) {
+                stops |= rule.kind == Kind::Stops;
+                let is_failure = rule.is_failure();
+                found.push((number, hit));
+                // A line about one service's session may be a failure for another.
+                if is_failure {
+                    break;
+                }
             }
         }
         self.candidates = candidates;
-        let (number, mut hit) = found?;
-        if self.rules[number].kind == Kind::Stops {
-            self.stopped[self.rules[number].service] = true;
-            return None;
+        if stops && !is_stopped {
+            self.stop(line.file);
         }
-        hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-        let event = self.judge(number, hit, text, line)?;
+        found.retain(|(number, _)| !stops || self.rules[*number].believed);
+        let event = found.into_iter().find_map(|(number, mut hit)| {
+            hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
+            self.judge(number, hit, text, line)
+        })?;
         if self.rules[event.rule].kind != Kind::Closes {
             self.last = Some(Last {
                 address: event.address,
@@ -290,6 +319,13 @@ impl Presets {
         })
     }
 
+    /// Notes that a client can write lines into a file.
+    fn stop(&mut self, file: Option<&[u8]>) {
+        if self.stopped.len() < MAX_FILES {
+            self.stopped.push(file.map(Box::from));
+        }
+    }
+
     /// The event of a match, together with other lines of its connection.
     fn judge(&mut self, number: usize, found: Match, text: &[u8], line: &Line) -> Option<Event> {
         let rule = &self.rules[number];
@@ -299,40 +335,36 @@ impl Presets {
             name = session(range.map(|range| &text[range]), line);
         }
         let session = name.map(|name| (rule.service, name));
-        let (event, address, place) = match (rule.kind, found.address.clone()) {
+        let (event, address, place, count) = match (rule.kind, found.address.clone()) {
             (Kind::Rule | Kind::Closes, Some((address, place))) => {
                 if let Some(session) = session {
-                    self.sessions.named(session, address);
+                    self.sessions.named(session, address, line.time);
                 }
-                (number, address, Some(place))
+                (number, address, Some(place), found.count)
             }
             (Kind::Names, Some((address, place))) => {
-                if let Some(name) = connection(&found, line) {
+                if let Some(name) = connection(&found, text, line) {
                     self.tries.begin(&name);
                 }
-                // A failure that waited for its address has it now.
-                let waiting = self.sessions.named(session?, address)?;
-                (waiting, address, Some(place))
+                // Failures that waited for their address have it now.
+                let (waiting, count) = self.sessions.begun(session?, address, line.time)?;
+                (waiting, address, Some(place), count)
             }
-            (Kind::Ends, Some((address, place))) => {
-                let waiting = self.sessions.ended(&session?)?;
-                (waiting, address, Some(place))
+            (Kind::Ends, address) => {
+                let (waiting, count) = self.sessions.ended(session?, line.time)?;
+                let (address, place) = address?;
+                (waiting, address, Some(place), count)
             }
             (Kind::Later, _) => {
-                let address = self.sessions.failed(session?, number)?;
-                (number, address, None)
+                let address = self.sessions.failed(session?, number, line.time)?;
+                (number, address, None, found.count)
             }
             _ => return None,
         };
         let report = match (rule.kind, self.rules[event].step) {
-            (Kind::Rule | Kind::Later, step) => Report::Tries {
-                count: found.count,
-                step,
-            },
+            (Kind::Rule | Kind::Later, step) => Report::Tries { count, step },
             // A failure that waited is one of the connection's.
-            (Kind::Closes | Kind::Names | Kind::Ends | Kind::Stops, _) => {
-                Report::Total(found.count)
-            }
+            (Kind::Closes | Kind::Names | Kind::Ends | Kind::Stops, _) => Report::Total(count),
         };
         let attempt = Attempt {
             address,
@@ -340,7 +372,7 @@ impl Presets {
             time: line.time,
             report,
         };
-        let connection = rule.joins.then(|| connection(&found, line)).flatten();
+        let connection = rule.joins.then(|| connection(&found, text, line)).flatten();
         let count = self.tries.count(connection, &attempt);
         Some(Event {
             rule: event,
@@ -369,9 +401,12 @@ fn note_connections(rules: &mut [Rule]) {
     }
 }
 
-/// The name of the connection that a line is about: a host's process, or the client's address and
-/// port. `None` for a line that tells neither.
-fn connection(found: &Match, line: &Line) -> Option<Vec<u8>> {
+/// The name of the connection that a line is about: the session, where the pattern has a group for
+/// it; a host's process; or the client's address and port. `None` for a line that tells none.
+fn connection(found: &Match, text: &[u8], line: &Line) -> Option<Vec<u8>> {
+    if found.names_session {
+        return session(Some(&text[found.session.clone()?]), line);
+    }
     if line.pid.is_some() {
         return session(None, line);
     }
