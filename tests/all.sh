@@ -24,6 +24,8 @@ faketime faketime
 fail2ban-regex fail2ban
 sqlite3 sqlite3
 logrotate logrotate
+sqlite3 sqlite3
+strace strace
 systemd-analyze systemd
 mandoc mandoc
 groff groff-base

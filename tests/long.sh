@@ -8,6 +8,7 @@ export PATH="$PATH:/usr/sbin:/sbin"
 [ "$(id -u)" = 0 ] || { echo "$0: needs root" >&2; exit 2; }
 sh tests/common/install.sh <<END
 debootstrap debootstrap
+systemd-nspawn systemd-container
 END
 
 passed=0 left=0 failed=0
@@ -31,6 +32,8 @@ part() {
 }
 
 part tests/package.sh
+part tests/boot.sh
+part tests/daemons/run.sh
 
 echo "$passed long tests passed, $failed failed, $left left out"
 [ $failed = 0 ]

@@ -30,7 +30,7 @@ files >"$root/tmp/before"
 
 echo "== install"
 inside dpkg -i /tmp/pipeban.deb >/dev/null
-[ -d "$root/etc/pipeban" ] && [ -z "$(ls -A "$root/etc/pipeban")" ]
+[ "$(ls -A "$root/etc/pipeban")" = never ]
 
 echo "== the main job, from the installed files, in a network namespace of its own"
 inside unshare -n sh -ec '
@@ -45,7 +45,7 @@ echo "== demo"
 inside unshare -n sh /usr/share/doc/pipeban/examples/demo.sh | tail -n 8
 
 echo "== manual"
-for page in follow-log extract-ip count-ip ban-ip unban-at mail-ban pipeban pipeban-record; do
+for page in follow-log extract-ip count-ip ban-ip unban-at mail-ban merge-ip pipeban pipeban-record; do
     text=$(inside man -P cat $page)
     echo "$text" | sed -n '/^NAME/{n;p;q}'
 done
@@ -64,7 +64,9 @@ inside dpkg -r pipeban >/dev/null
 files >"$root/tmp/after"
 echo "left behind:"
 diff "$root/tmp/before" "$root/tmp/after" | tee "$root/tmp/left" || true
-! grep -v '^> ./var/lib/pipeban\|^[0-9]' "$root/tmp/left"
+if grep -v '^> ./var/lib/pipeban\|^> ./etc/pipeban\|^[0-9]' "$root/tmp/left"; then
+    exit 1
+fi
 echo "== purge"
 inside dpkg -P pipeban >/dev/null
 files | diff "$root/tmp/before" -

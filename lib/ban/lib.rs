@@ -5,6 +5,14 @@
 pub mod firewall; // one trait for all firewalls, a file for each backend
 pub mod ledger; // the bans with their beginning, end and reason
 
-pub mod enforce; // makes the firewall hold the bans of the ledger
+pub mod failure; // which of the two failed
+mod tell; // tells one firewall the bans that it was not told yet
+
+pub mod restore; // makes a firewall hold exactly the bans of the ledger
+
+pub mod enforce; // makes a firewall hold new bans, and those that it lost
+
+pub mod look; // looks in all firewalls for bans that the ledger does not know
+
 pub mod privilege; // gives up capabilities that are not needed
 pub mod waiter; // the process that waits for bans to end

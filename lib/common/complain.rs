@@ -20,6 +20,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 static TOOL: OnceLock<String> = OnceLock::new();
 /// Whether the cursor stands behind a bar of progress.
 static BAR: AtomicBool = AtomicBool::new(false);
+/// Whether messages go to the system's log.
+static SYSTEM_LOG: AtomicBool = AtomicBool::new(false);
 static FAILED: AtomicBool = AtomicBool::new(false);
 static BAD_LINES: Mutex<BadLines> = Mutex::new(BadLines {
     all: 0,
@@ -56,6 +58,11 @@ pub fn as_tool(name: &str) {
     TOOL.get_or_init(|| name.into());
 }
 
+/// From here on messages go to the system's log, for a process without a standard error.
+pub fn use_system_log() {
+    SYSTEM_LOG.store(true, Relaxed);
+}
+
 /// Prints a message that is no fault: the exit status does not change.
 pub fn note(place: impl Display, what: impl Display) {
     let tool = TOOL.get().map_or("pipeban", String::as_str);
@@ -64,7 +71,7 @@ pub fn note(place: impl Display, what: impl Display) {
     // A remote party may have written some of the text; a terminal must not obey it.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
     message.push('\n');
-    if std::io::stderr().write_all(message.as_bytes()).is_err() {
+    if SYSTEM_LOG.load(Relaxed) || std::io::stderr().write_all(message.as_bytes()).is_err() {
         // Standard error is closed or broken. Nobody is left to tell when this fails too.
         let _ = to_system_log(&message);
     }

@@ -4,6 +4,10 @@
 
 pub mod terminal; // text for a terminal
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod complain; // the one way to complain: `tool: where: what`
 pub mod time; // moments, durations, time zones, the times of at(1)
 

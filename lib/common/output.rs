@@ -40,6 +40,8 @@ pub struct Output {
     /// Whether it goes on without a reader, and whether it has to.
     endures: bool,
     reader_gone: bool,
+    /// Whether a flush does nothing.
+    collects: bool,
 }
 
 impl Output {
@@ -53,6 +55,7 @@ impl Output {
             escapes: io::stdout().is_terminal(),
             endures: false,
             reader_gone: false,
+            collects: false,
         }
     }
 
@@ -75,6 +78,16 @@ impl Output {
     pub fn handing_on(&self, to: SyncSender<Vec<u8>>) -> Self {
         Output {
             to: Some(to),
+            ..Output::new(self.json)
+        }
+    }
+
+    /// An output of the same form that keeps all in its [buffer](Self::buffer), for the caller to
+    /// take it from there.
+    pub fn collecting(&self) -> Self {
+        Output {
+            collects: true,
+            escapes: false,
             ..Output::new(self.json)
         }
     }
@@ -132,6 +145,9 @@ impl Output {
 
     /// Writes the whole buffer. To be called before a wait and at the end.
     pub fn flush(&mut self) -> Result<(), Fault> {
+        if self.collects {
+            return Ok(());
+        }
         if let Some(to) = &self.to {
             let buffer = std::mem::take(&mut self.buffer);
             return to.send(buffer).map_err(|_| Fault::ReaderGone);

@@ -7,17 +7,18 @@
 
 use std::env;
 use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::complain::Fault;
-use crate::complain::describe;
+use crate::complain::{Fault, describe};
+use crate::time::Time;
 
 /// The steps from each version of the file (`PRAGMA user_version`) to the next, the first from 0.
 ///
@@ -168,6 +169,51 @@ impl State {
     fn fault(&self, e: &rusqlite::Error) -> Fault {
         Fault::new(self.path.display(), sqlite_words(e))
     }
+}
+
+/// Whether the file is damaged or no database. A file that can't be read is not known to be.
+pub fn is_damaged(path: &Path) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let check = || -> rusqlite::Result<bool> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(path, flags)?;
+        db.busy_handler(Some(wait))?;
+        let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok(found != "ok")
+    };
+    check().unwrap_or_else(|e| {
+        let damage = [DatabaseCorrupt, NotADatabase];
+        e.sqlite_error_code()
+            .is_some_and(|code| damage.contains(&code))
+    })
+}
+
+/// Renames a damaged file to `FILE.damaged-TIME`, with its log, and answers the new name; `None` if
+/// another process did that first.
+pub fn set_aside(path: &Path) -> std::io::Result<Option<PathBuf>> {
+    let file = OpenOptions::new().read(true).open(path)?;
+    let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| e)?;
+    let same = path.metadata()?.ino() == lock.metadata()?.ino();
+    if !same || !is_damaged(path) {
+        return Ok(None);
+    }
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let time = Time::from_secs(Time::now().secs());
+    let aside = with(&format!(".damaged-{time}"));
+    for suffix in ["-wal", "-shm"] {
+        let mut name = aside.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::rename(with(suffix), name) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+            _ => (),
+        }
+    }
+    std::fs::rename(path, &aside)?;
+    Ok(Some(aside))
 }
 
 /// An error that ends a transaction.

@@ -8,7 +8,7 @@ use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban_ban::firewall::{Backend, Firewall};
 
-const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
+pub const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const MIXED: [&str; 9] = [
     "198.51.100.0/24",
     "198.51.100.7",
@@ -21,12 +21,12 @@ const MIXED: [&str; 9] = [
     "2001:db8::ffff:c633:6407",
 ];
 
-fn address(text: &str) -> Address {
+pub fn address(text: &str) -> Address {
     Address::parse(text.as_bytes()).unwrap()
 }
 
 /// A firewall by the name of its backend, as it is.
-fn connect(name: &str) -> Box<dyn Firewall> {
+pub fn connect(name: &str) -> Box<dyn Firewall> {
     Backend::parse(name).unwrap().open().ok().unwrap()
 }
 
@@ -37,7 +37,7 @@ fn open() -> Box<dyn Firewall> {
 fn open_backend(name: &str) -> Box<dyn Firewall> {
     let mut firewall = connect(name);
     assert!(firewall.ensure().unwrap(), "a new kernel has lost all bans");
-    firewall.restored().unwrap();
+    assert!(firewall.restored().unwrap());
     assert!(!firewall.ensure().unwrap());
     firewall
 }
@@ -216,7 +216,7 @@ fn what_others_take_away_is_put_back() {
         let mut firewall = connect("nft");
         assert!(firewall.ensure().unwrap(), "and nobody has restored it yet");
         firewall.ban(&[one]).unwrap();
-        firewall.restored().unwrap();
+        assert!(firewall.restored().unwrap());
         assert_eq!(rules().unwrap(), before);
 
         // Between the look and the ban: the ban holds, and the next look knows that others are

@@ -63,11 +63,21 @@ fn sync_makes_the_firewall_hold_what_the_ledger_says() {
                     "{}",
                     marked.out
                 );
+                let planned = shell.run(&format!("{sync} --dry-run"));
+                assert_eq!(shell.run(&list), marked, "{backend}: nothing is touched");
+                let synced = shell.run(&sync);
+                assert_eq!(planned.addresses(), synced.addresses());
                 assert_eq!(
-                    shell.run(&sync).addresses(),
-                    ["203.0.113.0/24", "203.0.113.7"],
+                    synced.addresses(),
+                    ["198.51.100.1", "203.0.113.0/24", "203.0.113.7"],
                     "{backend}"
                 );
+                let lifted: Vec<_> = synced
+                    .out
+                    .lines()
+                    .filter(|l| l.contains("\tlifted="))
+                    .collect();
+                assert!(lifted.len() == 1 && lifted[0].starts_with("198.51.100.1\t"));
                 assert_eq!(shell.run(&list), before, "{backend}");
 
                 let flush = match backend {

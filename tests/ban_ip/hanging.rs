@@ -23,8 +23,8 @@ impl Firewall for Hanging {
     fn ensure(&mut self) -> io::Result<bool> {
         Ok(false)
     }
-    fn restored(&mut self) -> io::Result<()> {
-        Ok(())
+    fn restored(&mut self) -> io::Result<bool> {
+        Ok(true)
     }
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.calls += 1;
@@ -55,11 +55,22 @@ fn a_firewall_that_hangs_is_waited_for_once() {
     let (_directory, mut ledger) = new_ledger();
     let mut firewall = Hanging::default();
     ban(&mut ledger, 0..3, Time::now(), false);
-    let told = enforce(&mut ledger, &Backend::None, &mut firewall);
+    let told = enforce(&mut ledger, &Backend::None, &mut firewall, &[], &mut |_| {
+        Ok(())
+    });
     assert!(told.is_err());
     assert_eq!(firewall.calls, 1, "one time-out for all three");
     // The next run tells them all the same.
     firewall.takes = 3;
-    assert!(enforce(&mut ledger, &Backend::None, &mut firewall).is_ok());
+    assert!(
+        enforce(
+            &mut ledger,
+            &Backend::None,
+            &mut firewall,
+            &[],
+            &mut |_| Ok(())
+        )
+        .is_ok()
+    );
     assert_eq!(firewall.taken.len(), 3);
 }

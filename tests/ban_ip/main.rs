@@ -2,14 +2,19 @@
 //! below it.
 
 mod backends;
+mod both;
 mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
 mod hanging;
+mod kills;
 mod ledger;
+mod no_ledger;
+mod one_fails;
 mod packets;
 mod refusals;
+mod restore;
 mod retention;
 mod state;
 mod times;

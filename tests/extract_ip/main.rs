@@ -7,3 +7,4 @@ mod filters;
 mod finder;
 mod flags;
 mod presets;
+mod time;

@@ -33,6 +33,27 @@ fn units() {
     }
 }
 
+#[test]
+fn bans_are_adjusted_when_the_clock_is_set() {
+    let shell = Shell::new();
+    for unit in [
+        "pipeban-sync.service",
+        "pipeban-clock.service",
+        "pipeban-sync.timer",
+    ] {
+        let text = std::fs::read_to_string(format!("examples/systemd/{unit}")).unwrap();
+        let tool = concat!("ExecStart=", env!("CARGO_BIN_EXE_ban-ip"));
+        let text = text.replace("ExecStart=ban-ip", tool);
+        std::fs::write(shell.path(unit), text).unwrap();
+    }
+    let timer = shell.path("pipeban-sync.timer").display().to_string();
+    let arguments = ["verify", "--man=no", timer.as_str()];
+    if run("systemd-analyze", &arguments).is_some() {
+        let text = std::fs::read_to_string(timer).unwrap();
+        assert!(text.contains("OnClockChange=yes\n"), "{text}");
+    }
+}
+
 /// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
 const HOST: &str = r#"
     set -e

@@ -2,13 +2,14 @@
 
 use std::process::Command;
 
-pub const TOOLS: [(&str, &str); 6] = [
+pub const TOOLS: [(&str, &str); 7] = [
     ("follow-log", env!("CARGO_BIN_EXE_follow-log")),
     ("extract-ip", env!("CARGO_BIN_EXE_extract-ip")),
     ("count-ip", env!("CARGO_BIN_EXE_count-ip")),
     ("ban-ip", env!("CARGO_BIN_EXE_ban-ip")),
     ("unban-at", env!("CARGO_BIN_EXE_unban-at")),
     ("mail-ban", env!("CARGO_BIN_EXE_mail-ban")),
+    ("merge-ip", env!("CARGO_BIN_EXE_merge-ip")),
 ];
 
 /// The names of all flags in `--help`, with their hyphens: `-f`, `--field`.

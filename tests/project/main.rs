@@ -6,4 +6,5 @@ mod completions;
 mod help;
 mod house;
 mod manual;
+mod package;
 mod readme;

@@ -9,7 +9,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
     let mut inside = false;
     for line in manifest.lines() {
         if line.starts_with('[') {
-            inside = ["[dependencies]", "[dev-dependencies]"].contains(&line);
+            inside = line.ends_with("dependencies]") && !line.starts_with("[workspace.");
         } else if let Some((name, _)) = line.split_once(['.', ' ']).filter(|_| inside)
             && !name.starts_with("pipeban-")
             && !name.starts_with('#')
@@ -40,6 +40,17 @@ fn every_dependency_has_its_reason() {
     used.sort();
     used.dedup();
     assert_eq!(told, used, "left README's table, right the manifests");
+}
+
+#[test]
+fn the_number_of_presets() {
+    let readme = include_str!("../../README.md");
+    let list = crate::common::Shell::new()
+        .run("extract-ip --preset list")
+        .out;
+    let number = list.lines().filter(|l| !l.starts_with(' ')).count();
+    let told = format!("Patterns for {number} services are built in");
+    assert!(readme.contains(&told), "not in README: {told}");
 }
 
 #[test]

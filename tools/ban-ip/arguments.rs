@@ -68,8 +68,9 @@ pub struct Arguments {
     #[arg(value_parser = clap::value_parser!(u8).range(0..=128))]
     pub max_prefix6: u8,
 
-    /// Decide and print, but touch nothing; records with at= are judged at that time
-    #[arg(short = 'n', long, group = "mode")]
+    /// Decide and print, but touch nothing; records with at= are judged at that time; with --sync:
+    /// what it would do
+    #[arg(short = 'n', long, conflicts_with_all = ["list", "why", "verify"])]
     pub dry_run: bool,
 
     /// Print what is banned now, from the firewall and the ledger together

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pipeban::record::Record;
 use pipeban::time::Time;
+use pipeban_ban::ledger::{Ban, NewBan};
 
 use crate::arguments::Arguments;
 
@@ -18,7 +19,7 @@ pub struct Candidate {
     /// The record as it came in.
     pub record: Record,
     /// Its `until=`: none, never, or a time.
-    pub until: Option<Option<Time>>,
+    until: Option<Option<Time>>,
     /// When it happened.
     pub at: Option<Time>,
 }
@@ -69,7 +70,7 @@ fn time(record: &Record, key: &str) -> Result<Option<Time>, String> {
 /// The length of bans.
 pub struct Policy {
     /// The length of a first ban; `None`: as the record says.
-    pub duration: Option<Duration>,
+    duration: Option<Duration>,
     /// The factor for each earlier ban.
     pub escalate: Option<f64>,
     max: Duration,
@@ -82,6 +83,21 @@ impl Policy {
             duration: arguments.duration,
             escalate: arguments.escalate,
             max: arguments.max.unwrap_or(CENTURY),
+        }
+    }
+
+    /// The ban of a record that begins now, after this number of earlier ones.
+    pub fn new_ban(&self, candidate: &Candidate, now: Time, earlier: u32) -> NewBan {
+        // An end that the record names decides alone.
+        let names_end = self.duration.is_none() && candidate.until.is_some();
+        NewBan {
+            ban: Ban {
+                address: candidate.record.address,
+                since: now,
+                until: self.until(candidate, now, earlier),
+            },
+            facts: candidate.facts(),
+            event: candidate.at.filter(|_| !names_end),
         }
     }
 

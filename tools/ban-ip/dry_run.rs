@@ -5,9 +5,10 @@ use std::path::Path;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
+use pipeban::output::Output;
 use pipeban::time::Time;
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::{Ban, Ledger};
+use pipeban_ban::ledger::{Ban, BanFormatter, Ledger};
 
 use crate::candidate::{Candidate, Policy};
 
@@ -36,9 +37,17 @@ impl DryRun {
         })
     }
 
-    /// The ban of each candidate that would be new or longer.
-    pub fn ban(&mut self, batch: &[Candidate]) -> Result<Vec<Option<Ban>>, Fault> {
-        batch.iter().map(|c| self.decide(c)).collect()
+    /// Prints the records whose bans would be new or longer; answers whether there was any.
+    pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+        let (mut done, mut formatter) = (false, BanFormatter::default());
+        for mut candidate in batch {
+            if let Some(ban) = self.decide(&candidate)? {
+                formatter.describe(&ban, &mut candidate.record);
+                output.record(&candidate.record)?;
+                done = true;
+            }
+        }
+        Ok(done)
     }
 
     /// The ban of a record at its time.

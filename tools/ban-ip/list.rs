@@ -8,9 +8,9 @@ use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::enforce::agree;
 use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
 use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::restore::agree;
 
 /// Prints a record for each ban; `only=ledger` or `only=firewall` marks a ban that the other does
 /// not hold, and `firewall-until=` one that ends in the firewall at another time.
@@ -32,8 +32,15 @@ pub fn run(
     let known = in_firewall.is_some();
     let mut in_firewall: BTreeMap<Address, _> = in_firewall.into_iter().flatten().collect();
     let now = Time::now();
-    let ledger = Ledger::look(state_file)?;
-    let in_ledger = ledger.map_or(Ok(vec![]), |ledger| ledger.current(now))?;
+    let current = |ledger: Option<Ledger>| ledger.map_or(Ok(vec![]), |l| l.current(now));
+    let in_ledger = match Ledger::look(state_file).and_then(current) {
+        Ok(bans) => bans,
+        Err(fault) => {
+            // And so are the firewall's.
+            complain::fault(fault)?;
+            vec![]
+        }
+    };
 
     let mut found = false;
     let mut strangers = Vec::new();

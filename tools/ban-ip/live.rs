@@ -1,22 +1,46 @@
 //! Bans in ledger and firewall.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use pipeban::complain::Fault;
+use pipeban::address::Address;
+use pipeban::complain::{self, Fault};
+use pipeban::output::Output;
+use pipeban::state;
 use pipeban::time::Time;
-use pipeban_ban::enforce::{Outcome, enforce};
+use pipeban_ban::enforce::enforce;
+use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Entered, Ledger, NewBan};
+use pipeban_ban::restore::adopt;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
+use crate::printer::Printer;
+
+/// A ledger that can't be used is tried again after this time.
+const RETRY: Duration = Duration::from_secs(2);
+/// The greatest number of bans that wait for the ledger.
+const WAITING: usize = 200_000;
 
 /// A run that bans.
 pub struct Live {
     policy: Policy,
     backend: Backend,
-    ledger: Ledger,
+    key: String,
+    state_file: Option<PathBuf>,
     firewall: Box<dyn Firewall>,
+    /// `None` if it can't be used just now.
+    ledger: Option<Ledger>,
+    /// When the ledger was last tried in vain.
+    tried: Instant,
+    /// That was reported.
+    in_trouble: bool,
+    /// Bans that are in the firewall and have still to be entered.
+    unentered: Vec<NewBan>,
+    /// Records whose bans are entered, and that the firewall could not be told yet.
+    untold: Vec<(Candidate, Ban)>,
 }
 
 impl Live {
@@ -26,54 +50,216 @@ impl Live {
         backend: Backend,
         state_file: Option<&Path>,
     ) -> Result<Self, Fault> {
-        let firewall = backend.open()?;
-        let ledger = Ledger::open(state_file)?;
-        Ok(Live {
+        let mut live = Live {
             policy,
+            key: backend.to_string(),
+            firewall: backend.open()?,
             backend,
-            ledger,
-            firewall,
-        })
+            state_file: state_file.map(PathBuf::from),
+            ledger: None,
+            tried: Instant::now(),
+            in_trouble: false,
+            unentered: vec![],
+            untold: vec![],
+        };
+        match live.open_ledger() {
+            Ok(()) => (),
+            Err(fault) if live.backend.does_alone() => live.do_without(fault)?,
+            Err(fault) => return Err(fault),
+        }
+        Ok(live)
     }
 
-    /// Bans a batch; answers the ban of each candidate that is new or longer.
-    pub fn ban(&mut self, batch: &[Candidate]) -> Result<Vec<Option<Ban>>, Fault> {
+    fn open_ledger(&mut self) -> Result<(), Fault> {
+        let mut ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
+        adopt(&mut ledger, &self.backend, self.firewall.as_mut())?;
+        self.ledger = Some(ledger);
+        Ok(())
+    }
+
+    /// Goes on without the ledger, and reports why, once for as long as that lasts. A damaged one is
+    /// replaced.
+    fn do_without(&mut self, fault: Fault) -> Result<(), Fault> {
+        self.ledger = None;
+        self.tried = Instant::now();
+        let path = state::path(self.state_file.as_deref());
+        let replaced = state::is_damaged(&path).then(|| Ledger::replace(&path));
+        let fault = match replaced {
+            Some(Ok(())) => match self.open_ledger() {
+                Ok(()) => return Ok(()),
+                Err(fault) => fault,
+            },
+            Some(Err(fault)) => fault,
+            None => fault,
+        };
+        match std::mem::replace(&mut self.in_trouble, true) {
+            true => Ok(()),
+            false => complain::fault(fault),
+        }
+    }
+
+    /// The moment at which the ledger is to be tried again, if it is.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.ledger.is_none().then(|| self.tried + RETRY)
+    }
+
+    /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans that
+    /// wait for it.
+    pub fn retry(&mut self, last: bool) -> Result<(), Fault> {
+        if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
+            self.tried = Instant::now();
+            if self.open_ledger().is_err() {
+                return Ok(());
+            }
+        }
+        let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unentered.is_empty()) else {
+            return Ok(());
+        };
+        match ledger.ban(&self.key, &self.unentered, Time::now()) {
+            Ok(_) => {
+                self.unentered.clear();
+                self.in_trouble = false;
+            }
+            Err(fault) => return self.do_without(fault),
+        }
+        match self.enforce(&[], &mut |_| Ok(())) {
+            Err(Failure::Ledger(fault)) => self.do_without(fault),
+            done => done.map_err(Fault::from),
+        }
+    }
+
+    /// Bans a batch and prints the bans that are new or longer or were put back; answers whether
+    /// there was any.
+    pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+        self.retry(false)?;
+        if batch.is_empty() {
+            return Ok(false);
+        }
+        let mut printer = Printer::new(batch, output);
+        if self.ledger.is_some() {
+            match self.ban_by_ledger(&mut printer) {
+                Ok(()) => return Ok(printer.done()),
+                Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
+                Err(Failure::Firewall { fault, .. }) => {
+                    complain::fault(fault)?;
+                    self.untold.extend(printer.unprinted());
+                    return Ok(printer.done());
+                }
+                Err(Failure::Ledger(fault)) if self.backend.does_alone() => {
+                    self.do_without(fault)?;
+                }
+                Err(Failure::Ledger(fault)) => return Err(fault),
+            }
+        }
+        if self.ledger.is_some() {
+            // It was replaced just now.
+            match self.ban_by_ledger(&mut printer) {
+                Err(Failure::Ledger(fault)) => self.do_without(fault)?,
+                done => {
+                    done.map_err(Fault::from)?;
+                    return Ok(printer.done());
+                }
+            }
+        }
+        self.ban_alone(&mut printer)?;
+        Ok(printer.done())
+    }
+
+    /// Enters a batch and enforces it.
+    fn ban_by_ledger(&mut self, printer: &mut Printer) -> Result<(), Failure> {
         let now = Time::now();
-        let mut bans = Vec::with_capacity(batch.len());
-        for candidate in batch {
-            bans.push(self.new_ban(candidate, now)?);
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(());
+        };
+        let mut bans = Vec::with_capacity(printer.batch.len());
+        for candidate in &printer.batch {
+            let earlier = match self.policy.escalate {
+                Some(_) => ledger.earlier(&candidate.record.address, now)?,
+                None => 0,
+            };
+            bans.push(self.policy.new_ban(candidate, now, earlier));
         }
-        let mut entered = self.ledger.ban(&self.backend.to_string(), &bans, now)?;
-        if entered.iter().any(Option::is_some) {
-            let outcome: Outcome =
-                enforce(&mut self.ledger, &self.backend, self.firewall.as_mut())?;
-            if outcome.later {
-                waiter::start(self.ledger.path())?;
-            }
-            for ban in &mut entered {
-                *ban = ban.filter(|ban| !outcome.refused.contains(&ban.address));
+        let entered = ledger.ban(&self.key, &bans, now)?;
+        self.in_trouble = false;
+        printer.expect(entered, std::mem::take(&mut self.untold));
+        let known = printer.known();
+        self.enforce(&known, &mut |bans| printer.made(bans))?;
+        // Another process may have told the firewall bans of this one.
+        if let Some(ledger) = &self.ledger {
+            for ban in printer.expected() {
+                if ledger.find(&self.key, &ban.address, None)?.is_some() {
+                    printer.made(&[ban])?;
+                }
             }
         }
-        Ok(entered)
+        Ok(())
     }
 
-    fn new_ban(&self, candidate: &Candidate, now: Time) -> Result<NewBan, Fault> {
-        let address = candidate.record.address;
-        let earlier = match self.policy.escalate {
-            Some(_) => self.ledger.earlier(&address, now)?,
-            None => 0,
+    fn enforce(
+        &mut self,
+        known: &[Ban],
+        made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
+    ) -> Result<(), Failure> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(());
         };
-        let ban = Ban {
-            address,
-            since: now,
-            until: self.policy.until(candidate, now, earlier),
-        };
-        // An end that the record names decides alone.
-        let names_end = self.policy.duration.is_none() && candidate.until.is_some();
-        Ok(NewBan {
-            ban,
-            facts: candidate.facts(),
-            event: candidate.at.filter(|_| !names_end),
-        })
+        let outcome = enforce(ledger, &self.backend, self.firewall.as_mut(), known, made)?;
+        if outcome.later {
+            waiter::start(ledger.path())?;
+        }
+        Ok(())
+    }
+
+    /// Bans a batch in the firewall alone, and remembers the bans for the ledger.
+    fn ban_alone(&mut self, printer: &mut Printer) -> Result<(), Fault> {
+        let fault = |e: &std::io::Error| self.backend.fault(e);
+        self.firewall.ensure().map_err(|e| fault(&e))?;
+        let now = Time::now();
+        let addresses: Vec<Address> = printer.batch.iter().map(|c| c.record.address).collect();
+        let held = self.firewall.held(&addresses).map_err(|e| fault(&e))?;
+        let mut held: HashMap<Address, Ban> = held
+            .into_iter()
+            .flatten()
+            .map(|(address, left)| (address, NewBan::held(address, left, now).ban))
+            .collect();
+        let mut entered = Vec::with_capacity(printer.batch.len());
+        for candidate in &printer.batch {
+            let mut new = self.policy.new_ban(candidate, now, 0);
+            let old = held.get(&new.ban.address);
+            let ban = new.ban.onto(old).filter(|ban| !ban.has_ended(now));
+            let left = ban.and_then(|ban| ban.left(now));
+            if left.is_some_and(|left| !self.firewall.expires(left)) {
+                let text = "not banned: nothing would lift it, without the ledger";
+                complain::error(new.ban.address, text);
+                entered.push(Entered::Nothing);
+                continue;
+            }
+            entered.push(ban.map_or(Entered::Nothing, Entered::New));
+            if let Some(ban) = ban {
+                held.insert(ban.address, ban);
+                new.ban = ban;
+                self.unentered.push(new);
+            }
+        }
+        let bans: Vec<_> = entered
+            .iter()
+            .filter_map(|entered| match entered {
+                Entered::New(ban) => Some((ban.address, ban.left(now))),
+                _ => None,
+            })
+            .collect();
+        let banned = self.firewall.ban(&bans);
+        banned.map_err(|e| self.backend.fault(&e))?;
+        if self.unentered.len() > WAITING {
+            let more = self.unentered.len() - WAITING;
+            self.unentered.truncate(WAITING);
+            let text = format!("{more} bans are in the firewall only");
+            complain::error("ledger", text);
+        }
+        printer.expect(entered, vec![]);
+        for ban in printer.expected() {
+            printer.made(&[ban])?;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod dry_run;
 mod list;
 mod live;
 mod never;
+mod printer;
 mod ssh;
 mod sync;
 mod verify;
@@ -32,7 +33,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let named = arguments.named_backend()?;
     if arguments.sync {
-        return sync::run(named.as_ref(), state_file, &mut output);
+        return sync::run(named.as_ref(), state_file, arguments.dry_run, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.list {
@@ -40,6 +41,6 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     } else if arguments.verify {
         verify::run(&backend, &mut output)
     } else {
-        ban::run(&arguments, backend, &mut output)
+        ban::run(&arguments, backend)
     }
 }

@@ -1,47 +1,92 @@
-//! `--sync`: makes the firewall hold what the ledger says, after a reboot or a flush.
+//! `--sync`: makes the firewall hold the bans of the ledger, after a reboot or a flush.
 
 use std::path::Path;
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::enforce::sync;
+use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::{BanFormatter, Ledger};
+use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::restore::{Changes, plan, sync};
 use pipeban_ban::waiter;
 
-/// Prints a record for each ban that was put back in `only` one firewall, or in all that the ledger
-/// names.
+/// Prints a record for each ban that was put back and for each that was let go, with `lifted=`, in
+/// `only` one firewall, or in all that the ledger names.
 ///
-/// Answers true also if nothing was missing: the work is done.
+/// Answers true also if nothing was to be done: ledger and firewall agree.
 pub fn run(
     only: Option<&Backend>,
     state_file: Option<&Path>,
+    dry_run: bool,
     output: &mut Output,
 ) -> Result<bool, Fault> {
-    let mut ledger = Ledger::open(state_file)?;
-    let backends = match only {
-        Some(backend) => vec![backend.to_string()],
-        None => ledger.backends(Time::now())?,
+    let ledger = match dry_run {
+        true => Ledger::look(state_file)?,
+        false => Some(Ledger::open_or_replace(state_file)?),
     };
-    for backend in &backends {
-        let backend = Backend::parse(backend).map_err(|e| Fault::new("ledger", e))?;
-        let mut firewall = backend.open()?;
-        let mut printed = Ok(());
-        let mut formatter = BanFormatter::default();
-        let outcome = sync(&mut ledger, &backend, firewall.as_mut(), |ban| {
-            let mut record = Record::new(ban.address);
-            formatter.describe(ban, &mut record);
-            if printed.is_ok() {
-                printed = output.record(&record);
+    // Without a ledger all would be adopted.
+    let Some(mut ledger) = ledger else {
+        return Ok(true);
+    };
+    for key in firewalls(only, &ledger)? {
+        let backend = match Backend::parse(&key) {
+            Ok(backend) => backend,
+            Err(e) => {
+                complain::error("ledger", e);
+                continue;
             }
-        })?;
-        if outcome.later {
-            waiter::start(ledger.path())?;
+        };
+        match sync_one(&mut ledger, &backend, dry_run) {
+            Ok(changes) => print(&changes, output)?,
+            Err(Failure::Ledger(fault)) => return Err(fault),
+            // The others do not wait for it.
+            Err(Failure::Firewall { fault, .. }) => complain::fault(fault)?,
         }
-        printed?;
     }
     output.flush()?;
     Ok(true)
+}
+
+/// The firewalls to be synchronised, as the ledger writes them.
+fn firewalls(only: Option<&Backend>, ledger: &Ledger) -> Result<Vec<String>, Fault> {
+    if let Some(backend) = only {
+        return Ok(vec![backend.to_string()]);
+    }
+    let mut named = ledger.backends(Time::now())?;
+    let usual = Backend::usual().to_string();
+    if !named.contains(&usual) && (named.is_empty() || ledger.knows(&usual)?) {
+        named.push(usual);
+    }
+    Ok(named)
+}
+
+fn sync_one(ledger: &mut Ledger, backend: &Backend, dry_run: bool) -> Result<Changes, Failure> {
+    let opened = backend.open();
+    let mut firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
+    if dry_run {
+        return plan(ledger, backend, firewall.as_mut());
+    }
+    let changes = sync(ledger, backend, firewall.as_mut())?;
+    if changes.outcome.later {
+        waiter::start(ledger.path())?;
+    }
+    Ok(changes)
+}
+
+fn print(changes: &Changes, output: &mut Output) -> Result<(), Fault> {
+    let mut formatter = BanFormatter::default();
+    for ban in &changes.put_back {
+        let mut record = Record::new(ban.address);
+        formatter.describe(ban, &mut record);
+        output.record(&record)?;
+    }
+    let now = seconds(Time::now());
+    for address in &changes.let_go {
+        let mut record = Record::new(*address);
+        record.set("lifted", now.as_bytes());
+        output.record(&record)?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
-//! `--why ADDRESS`: the history of its bans and of those of networks around it, with their
-//! evidence.
+//! `--why ADDRESS`: the history of its bans, of those of networks around it, and of those inside it,
+//! with their evidence.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use pipeban::address::Address;
@@ -9,34 +10,75 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::firewall::name_in;
-use pipeban_ban::ledger::{Ledger, seconds};
+use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
+use pipeban_ban::look::Firewalls;
 
-/// Prints a record for each ban, the widest network first, then the oldest ban.
+/// Prints a record for each ban: first those of networks around the address, the widest first, then
+/// its own, then those inside it; the oldest ban of each first.
 ///
-/// `lifted=` is the moment of a lift before the ban's `until=`.
+/// `lifted=` is the moment of a lift before the ban's `until=`; `only=firewall` marks a ban that a
+/// firewall holds and the ledger does not.
 pub fn run(
     address: &Address,
     state_file: Option<&Path>,
     output: &mut Output,
 ) -> Result<bool, Fault> {
-    let Some(ledger) = Ledger::look(state_file)? else {
-        return Ok(false);
-    };
-    let mut found = false;
-    for len in 0..=address.prefix_len() {
-        for details in ledger.history(&address.widen(len))? {
-            let mut record = Record::with_fields(details.ban.address, &details.facts);
-            record.set("since", seconds(details.ban.since).as_bytes());
-            let until = |until: Option<Time>| until.map_or("never".into(), seconds);
-            record.set("until", until(details.planned_end).as_bytes());
-            if details.planned_end != details.ban.until {
-                record.set("lifted", until(details.ban.until).as_bytes());
-            }
-            record.set("backend", name_in(&details.backend).as_bytes());
+    let now = Time::now();
+    let around: Vec<Address> = (0..=address.prefix_len())
+        .map(|l| address.widen(l))
+        .collect();
+    let mut history = Vec::new();
+    if let Some(ledger) = Ledger::look(state_file)? {
+        for network in &around {
+            history.extend(ledger.history(network)?);
+        }
+        if !address.is_host() {
+            history.extend(ledger.history_inside(address)?);
+        }
+    }
+    for details in &history {
+        output.record(&record(details))?;
+    }
+    let in_force = history.iter().filter(|details| !details.ban.has_ended(now));
+    let in_force: HashSet<(&str, Address)> = in_force
+        .map(|details| (details.backend.as_str(), details.ban.address))
+        .collect();
+    // A firewall that is not used here, or that this user may not ask, is no fault.
+    let held = Firewalls::default().ask(
+        |_| false,
+        |firewall| match address.is_host() {
+            true => firewall.held(&around),
+            false => firewall.list(),
+        },
+    );
+    let mut found = !history.is_empty();
+    for (backend, held) in held {
+        let mut held = held;
+        held.retain(|(a, _)| a.contains(address) || address.contains(a));
+        held.retain(|(a, _)| !in_force.contains(&(backend.name(), *a)));
+        held.sort();
+        for (address, left) in held {
+            let mut record = Record::new(address);
+            let until = left.map_or("never".into(), |left| seconds(now + left));
+            record.set("until", until.as_bytes());
+            record.set("backend", backend.name().as_bytes());
+            record.set("only", b"firewall");
             output.record(&record)?;
             found = true;
         }
     }
     output.flush()?;
     Ok(found)
+}
+
+fn record(details: &BanDetails) -> Record {
+    let mut record = Record::with_fields(details.ban.address, &details.facts);
+    record.set("since", seconds(details.ban.since).as_bytes());
+    let until = |until: Option<Time>| until.map_or("never".into(), seconds);
+    record.set("until", until(details.planned_end).as_bytes());
+    if details.planned_end != details.ban.until {
+        record.set("lifted", until(details.ban.until).as_bytes());
+    }
+    record.set("backend", name_in(&details.backend).as_bytes());
+    record
 }

@@ -66,6 +66,11 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_field, conflicts_with = "hosts")]
     pub forgive: Option<(String, String)>,
 
+    /// Totals by time slot, such as 1h or 1d, as records with at=; on a terminal bars over time
+    #[arg(long, value_name = "DURATION", value_parser = parse_slot)]
+    #[arg(conflicts_with_all = ["by", "plain"])]
+    pub per: Option<Duration>,
+
     /// Of the totals, only the K largest
     #[arg(long, value_name = "K")]
     pub top: Option<usize>,
@@ -123,6 +128,7 @@ impl Arguments {
             ("--top", self.top.is_some()),
             ("--min", self.min.is_some()),
             ("--plain", self.plain),
+            ("--per", self.per.is_some()),
         ];
         let of_watching = [
             ("--within", self.within.is_some()),
@@ -194,6 +200,15 @@ impl Arguments {
     /// Whether counts are kept in the state file.
     pub fn is_remembered(&self) -> bool {
         self.state || self.state_file.is_some()
+    }
+}
+
+/// Reads the length of a time slot.
+fn parse_slot(text: &str) -> Result<Duration, String> {
+    let length = parse_duration(text)?;
+    match length.as_secs() {
+        0 => Err("a slot of at least a second is wanted".into()),
+        _ => Ok(length),
     }
 }
 

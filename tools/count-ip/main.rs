@@ -11,6 +11,7 @@ mod output; // the record of a count
 mod fields; // the fields of a line that a rule reads
 mod table; // tables of millions of addresses, under a bound on memory
 mod throttle; // an address counts at most once in a time
+mod times; // the time of each event, and the events without one that counts
 mod value; // the value of a field in 16 bytes
 
 mod totals; // totals at the end of input

@@ -59,6 +59,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     pub(crate) timezone: Option<String>,
 
+    /// Only lines from this time on: at(1)'s words, of the past; or 5m: that long ago
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+
+    /// Only lines until this time, in the same words
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+
     /// Add the log line as line=
     #[arg(short, long)]
     pub(crate) line: bool,
@@ -80,7 +88,7 @@ pub(crate) struct Arguments {
     pub(crate) not: Vec<String>,
 
     /// Say to a person how each line is judged, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone"])]
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone", "since", "until"])]
     pub(crate) explain: bool,
 
     /// Print each record as a JSON object

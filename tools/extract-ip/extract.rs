@@ -13,12 +13,14 @@ use crate::choose::{Chooser, Judgement};
 use crate::keep::Keep;
 use crate::lines::Lines;
 use crate::times::{self, Times};
+use crate::window::Window;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
     chooser: Chooser,
     reader: LineReader,
     times: Option<Times>,
+    window: Option<Window>,
     /// The number of the operand that the last block came from.
     operand: usize,
     /// Whether no line was passed over since the last one that was read.
@@ -35,15 +37,23 @@ pub(crate) struct Extractor {
 impl Extractor {
     pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
         let times = Times::new(arguments);
+        let window = Window::new(arguments)?;
+        let chooser = Chooser::new(arguments, keep)?;
+        let reader = times::reader(arguments)?;
         Ok(Extractor {
-            chooser: Chooser::new(arguments, keep)?,
-            reader: times::reader(arguments)?,
+            reader: if chooser.needs_heads {
+                reader
+            } else {
+                reader.without_programs()
+            },
+            chooser,
             operand: 0,
             follows: false,
             may_skip: false,
             line: arguments.line,
-            bare: !(arguments.line || arguments.json || times.is_some()),
+            bare: !(arguments.line || arguments.json || times.is_some() || window.is_some()),
             times,
+            window,
             done: false,
         })
     }
@@ -105,13 +115,25 @@ impl Extractor {
         let Judgement::Counts(verdict) = self.chooser.judge.judge(&line, self.follows) else {
             return Ok(());
         };
+        if self
+            .window
+            .is_some_and(|window| window.leaves_out(line.time))
+        {
+            return Ok(());
+        }
         let verdict = verdict.map(|(_, verdict)| verdict);
         let rule = verdict.as_ref().and_then(|v| v.rule);
         let count = verdict.as_ref().map_or(1, |v| v.count);
         let named = verdict.as_ref().and_then(|v| v.found.as_ref());
         let mut at = None;
+        let mut timeless = None;
         let mut result = Ok(());
         self.chooser.picker.pick(line.text, named, |choice| {
+            if let Some(window) = &mut self.window
+                && *timeless.get_or_insert_with(|| window.leaves_out_timeless(line.time))
+            {
+                return;
+            }
             self.done = true;
             if self.bare && rule.is_none() {
                 choice.found.write(choice.text, output.buffer());
@@ -140,10 +162,29 @@ impl Extractor {
         result
     }
 
+    /// Ends a file; the next block is another's.
+    pub(crate) fn end_file(&mut self) {
+        self.operand = 0;
+    }
+
+    /// Takes over the numbers of an extractor of other files.
+    pub(crate) fn join(&mut self, other: Extractor) {
+        self.done |= other.done;
+        if let (Some(times), Some(other)) = (&mut self.times, other.times) {
+            times.join(other);
+        }
+        if let (Some(window), Some(other)) = (&mut self.window, other.window) {
+            window.join(other);
+        }
+    }
+
     /// Ends the input; answers whether an address was printed.
     pub(crate) fn end(self) -> bool {
         if let Some(times) = self.times {
             times.report();
+        }
+        if let Some(window) = self.window {
+            window.report();
         }
         self.done
     }

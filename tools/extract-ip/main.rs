@@ -1,6 +1,7 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
 mod arguments;
+mod bisect;
 mod choose;
 mod complete;
 mod explain;
@@ -8,8 +9,10 @@ mod extract;
 mod keep;
 mod lines;
 mod matcher;
+mod oldest_first;
 mod pick;
 mod times;
+mod window;
 mod workers;
 
 use std::io::{self, IsTerminal};
@@ -17,7 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use pipeban::complain::{self, Fault};
-use pipeban::input::{Event, Input};
+use pipeban::input::Event;
 use pipeban::output::Output;
 
 use arguments::Arguments;
@@ -46,11 +49,13 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
             complain::note(name, format_args!("can be forged: {forged}"));
         }
     }
+    if oldest_first::pays(&arguments) {
+        return oldest_first::run(arguments, keep);
+    }
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let mut input = Input::new(arguments.files);
-    input.show_progress();
+    let mut input = window::input(&arguments)?;
     let mut output = Output::new(arguments.json);
     if count > 1 {
         return workers::run(extractors, input, output);

@@ -49,6 +49,11 @@ impl Times {
         None
     }
 
+    /// Adds the lines of other files.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.without += other.without;
+    }
+
     /// Tells how many lines had an address but no time.
     pub(crate) fn report(&self) {
         let lines = match self.without {
@@ -62,7 +67,7 @@ impl Times {
 }
 
 /// Whether no operand, or standard input without any, is a regular file.
-fn is_live(files: &[OsString]) -> bool {
+pub(crate) fn is_live(files: &[OsString]) -> bool {
     let is_file = |file: &OsString| {
         let path = if file == "-" {
             "/dev/stdin".as_ref()

@@ -64,6 +64,7 @@ impl Worker {
                 }
             }
             output.flush()?;
+            extractor.end_file();
             Ok(extractor)
         };
         let thread = Builder::new().spawn(work);

@@ -10,8 +10,8 @@ use pipeban::time::parse_duration;
 ///
 /// Each line is printed once and whole, whether a log is rotated by rename, by copying and
 /// truncating, or by delete and create. A pattern in quotes is followed too: files that match later
-/// are read from their beginning. A file may be missing at first. Without files, or with `-`,
-/// standard input is copied.
+/// are read from their beginning. A file may be missing at first. Pipes and FIFOs are read as they
+/// come. Without files, or with `-`, standard input is copied.
 ///
 /// The position is kept for each file by name: two followers of one file need a state file each.
 #[derive(Parser)]
@@ -25,7 +25,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
     pub from: From,
     /// With `--from resume`, begin this much earlier, by the lines' own time stamps, so that
-    /// windows are whole again
+    /// windows are whole again; without a position, this long ago
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub replay: Option<Duration>,
     /// Keep the position in this file (default: $PIPEBAN_STATE or the usual state)

@@ -7,13 +7,15 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, WatchDescriptor};
 use pipeban::complain::Fault;
 
-use crate::inotify::EventQueue;
+use crate::inotify::{EventQueue, MASK_ADD};
 
 /// The changes of files since they were last asked for.
 #[derive(Default)]
 pub struct Changes {
     /// Files that were written to.
     pub written: Vec<WatchDescriptor>,
+    /// Files that a writer has closed.
+    pub closed: Vec<WatchDescriptor>,
     /// Files of which a link was made or taken away.
     pub relinked: Vec<WatchDescriptor>,
     /// The kernel's queue was full: any file may have been written to.
@@ -37,6 +39,14 @@ impl FileEvents {
         self.0.watch(path.as_str(), flags)
     }
 
+    /// Asks in addition for the moment when a writer closes the file.
+    pub fn watch_closing(&self, file: &File) {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let flags = AddWatchFlags::IN_CLOSE_WRITE | MASK_ADD;
+        // Without it the file waits a little longer.
+        let _ = self.0.watch(path.as_str(), flags);
+    }
+
     /// Watches this file no longer.
     pub fn forget(&self, file: WatchDescriptor) {
         self.0.forget(file);
@@ -50,6 +60,8 @@ impl FileEvents {
                 changes.lost = true;
             } else if event.mask.contains(AddWatchFlags::IN_MODIFY) {
                 changes.written.push(event.wd);
+            } else if event.mask.contains(AddWatchFlags::IN_CLOSE_WRITE) {
+                changes.closed.push(event.wd);
             } else if event.mask.contains(AddWatchFlags::IN_ATTRIB) {
                 changes.relinked.push(event.wd);
             }

@@ -7,8 +7,11 @@ use pipeban::complain::{self, Fault, describe};
 use pipeban::output::Output;
 
 use crate::arguments::Arguments;
+use crate::copies;
 use crate::names::Names;
+use crate::pipes::Pipes;
 use crate::queue::{Job, Key, Queue};
+use crate::rewriting;
 use crate::saver::Saver;
 use crate::source::{self, Progress};
 use crate::stop::{self, Stop};
@@ -22,6 +25,7 @@ pub struct Follower {
     once: bool,
     names: Names,
     queue: Queue,
+    pipes: Pipes,
     saver: Saver,
     stop: Stop,
     buffer: Box<[u8]>,
@@ -34,10 +38,12 @@ impl Follower {
     /// Nothing is looked up yet.
     pub fn new(arguments: Arguments, stop: Stop) -> Result<Self, Fault> {
         let saver = Saver::open(arguments.from, arguments.state_file.as_deref())?;
+        let mut files = arguments.files.clone();
         Ok(Follower {
             once: arguments.once,
             queue: Queue::new(saver.last_number()?, arguments.prefix)?,
-            names: Names::new(arguments)?,
+            pipes: Pipes::open(&mut files, arguments.prefix),
+            names: Names::new(files, &arguments)?,
             saver,
             stop,
             buffer: source::buffer(),
@@ -53,17 +59,23 @@ impl Follower {
             .start(&mut self.queue, self.saver.positions.as_mut())?;
         loop {
             self.read_all()?;
+            let more = self.pipes.read(&mut self.buffer, self.output.buffer());
             self.flush()?;
-            if !self.queue.is_empty() {
+            if more || !self.queue.is_empty() {
                 continue;
             }
-            if self.once {
+            let ended = self.names.is_empty() && self.pipes.is_empty();
+            if ended || self.once && self.pipes.are_done() {
                 self.finish()?;
                 return Ok(self.done);
             }
             let wake = self.do_what_is_due()?;
-            let events = [self.names.as_fd(), self.queue.events.as_fd()];
-            match self.stop.wait(events, wake) {
+            if !self.queue.is_empty() {
+                continue;
+            }
+            let mut events = vec![self.names.as_fd(), self.queue.events.as_fd()];
+            events.extend(self.pipes.fds());
+            match self.stop.wait(&events, wake) {
                 Ok(None) => {
                     self.look_again()?;
                     self.queue.take_events()?;
@@ -83,6 +95,7 @@ impl Follower {
     /// Reads everything that is queued.
     fn read_all(&mut self) -> Result<(), Fault> {
         while let Some(job) = self.queue.next() {
+            let held = self.output.buffer().len();
             match job {
                 Job::Source(key) => self.read(key),
                 Job::Rest(mut rest) => match rest.read(&mut self.buffer, self.output.buffer()) {
@@ -93,7 +106,12 @@ impl Follower {
             }
             // A new file must be opened before it can be deleted, however much there is to read.
             self.look_again()?;
-            if self.output.buffer().len() >= FULL {
+            if self.stop.is_asked() {
+                self.end()?;
+            }
+            // Lines do not wait for the end of a long read that gives none.
+            let now_held = self.output.buffer().len();
+            if now_held >= FULL || now_held > 0 && now_held == held {
                 self.flush()?;
                 self.saver.save_in_time(&mut self.queue, Instant::now());
             }
@@ -101,15 +119,38 @@ impl Follower {
         Ok(())
     }
 
+    /// Ends by the signal that has come, amid the reading.
+    fn end(&mut self) -> Result<(), Fault> {
+        // Lines that are not written out are not kept as read either.
+        if self.output.flush_beside(&[self.stop.as_fd()])? {
+            self.saver.save_last(&mut self.queue);
+        }
+        if let Some(signal) = self.stop.asked()? {
+            stop::die(signal);
+        }
+        Ok(())
+    }
+
     /// Reads one piece of a followed file.
     fn read(&mut self, key: Key) {
+        if !rewriting::is_ready(&mut self.queue, key, !self.once).unwrap_or(true) {
+            if let Some(source) = self.queue.get(key) {
+                source.queued = false;
+            }
+            return;
+        }
         if !truncation::prove(&mut self.queue, key).unwrap_or(true) {
+            return;
+        }
+        if let Some(source) = self.queue.get(key) {
+            source.queued = false;
+        }
+        if !copies::is_log(&mut self.queue, key).unwrap_or(false) {
             return;
         }
         let Some(source) = self.queue.get(key) else {
             return;
         };
-        source.queued = false;
         match source.read(&mut self.buffer, self.output.buffer()) {
             Ok(Progress::End) => {}
             // A log waits for its rotated files, and gives way to other logs.
@@ -155,10 +196,15 @@ impl Follower {
                 self.saver.forget(&shown, id);
             }
         }
+        let waiting = self.queue.wait_for_writers(now);
+        let halves = self.queue.finish_rotated(now, self.output.buffer());
+        let poll = self.queue.poll(now);
         self.flush()?;
         let save = self.saver.save_in_time(&mut self.queue, now);
         let later = later.into_iter().map(|(_, when)| when);
-        Ok(later.chain(save).min())
+        let retry = self.names.retry_at(&self.queue);
+        let others = [save, waiting, halves, poll, retry];
+        Ok(later.chain(others.into_iter().flatten()).min())
     }
 
     /// Ends a run that does not wait: rotated files are at their end.

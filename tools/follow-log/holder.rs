@@ -4,7 +4,7 @@ use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use crate::position::{Fit, Id, Position};
-use crate::rotated::{Content, Rotated, by_id, oldest_first, rotated_files};
+use crate::rotated::{Content, Rotated, after, by_id, rotated_files};
 
 /// A position found in a rotated file.
 pub struct Place {
@@ -38,7 +38,7 @@ pub fn find(position: &Position, id: Option<Id>, real: &Path) -> Option<Place> {
         let renamed = id.and_then(|id| Rotated::of(by_id(real, id)?).ok());
         if let Some(holder) = renamed.filter(|file| fits(file, Fit::Holds)) {
             return Some(Place {
-                rest: holder.content().ok().and_then(|c| after(c, position)),
+                rest: holder.content().ok().and_then(|c| behind(c, position)),
                 later: Vec::new(),
                 holder,
                 older: Vec::new(),
@@ -52,15 +52,15 @@ pub fn find(position: &Position, id: Option<Id>, real: &Path) -> Option<Place> {
     let whole = fits(&holder, Fit::Holds);
     let content = holder.content().ok().filter(|_| whole);
     Some(Place {
-        rest: content.and_then(|c| after(c, position)),
-        later: oldest_first(files, holder.made()),
+        rest: content.and_then(|c| behind(c, position)),
+        later: after(files, &holder),
         holder,
         older,
     })
 }
 
 /// The text behind the position.
-fn after(content: Content, position: &Position) -> Option<Content> {
+fn behind(content: Content, position: &Position) -> Option<Content> {
     match content {
         Content::Plain(mut file) => {
             file.seek(SeekFrom::Start(position.offset)).ok()?;

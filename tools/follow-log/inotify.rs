@@ -10,6 +10,9 @@ use pipeban::complain::Fault;
 /// is emptied.
 const READS: usize = 16;
 
+/// linux/inotify.h: adds to the events that are asked for already.
+pub const MASK_ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(0x2000_0000);
+
 /// A queue of events that is read without waiting.
 pub struct EventQueue(Inotify);
 

@@ -34,6 +34,16 @@ impl Lines {
         }
     }
 
+    /// The name of their file, to complain of it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a line has begun whose end has not come.
+    pub fn has_half(&self) -> bool {
+        !self.half.is_empty()
+    }
+
     /// Takes the next piece and appends the lines that it completes.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         let mut rest = piece;

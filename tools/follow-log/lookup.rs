@@ -3,6 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -30,31 +31,55 @@ pub enum Step<'a> {
     LookUp(&'a Path, &'a OsStr),
 }
 
+/// A name that could not be looked up, for another reason than that it is missing.
+pub struct Refused {
+    /// The name as a user knows it.
+    pub shown: PathBuf,
+    /// The reason.
+    pub error: io::Error,
+}
+
 /// Finds the files of `operand`. `before` is told of each step; it returns whether the path passed,
 /// or the directory, is there and watched.
-pub fn find(operand: &Path, before: &mut dyn FnMut(Step) -> bool) -> Vec<Found> {
+pub fn find(operand: &Path, before: &mut dyn FnMut(Step) -> bool) -> (Vec<Found>, Vec<Refused>) {
     let mut search = Search {
         before,
         found: Vec::new(),
+        refused: Vec::new(),
     };
-    // Fails for an empty operand only, which names nothing.
-    if let Ok(directory) = std::path::absolute(".") {
-        let parts: Vec<_> = operand.components().collect();
-        let mut links = 0;
-        // The working directory may itself be moved.
-        if let Some(start) = search.resolve(Path::new("/"), &directory, false, &mut links) {
-            search.expand(&start, Path::new(""), &parts, false);
-        }
+    // The working directory need not be one that may be entered, unless it matters.
+    let directory = if operand.is_absolute() {
+        Ok("/".into())
+    } else {
+        std::path::absolute(".")
+    };
+    let parts: Vec<_> = operand.components().collect();
+    let mut links = 0;
+    // The working directory may itself be moved.
+    let start = directory.and_then(|path| search.resolve(Path::new("/"), &path, false, &mut links));
+    match start {
+        Ok(start) => search.expand(&start, Path::new(""), &parts, false),
+        Err(error) => search.refuse(operand, error),
     }
-    search.found
+    (search.found, search.refused)
 }
 
 struct Search<'a> {
     before: &'a mut dyn FnMut(Step) -> bool,
     found: Vec<Found>,
+    refused: Vec<Refused>,
 }
 
 impl Search<'_> {
+    /// Notes an error, unless it is that the name is missing.
+    fn refuse(&mut self, shown: &Path, error: io::Error) {
+        let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        if !missing.contains(&error.kind()) {
+            let shown = shown.into();
+            self.refused.push(Refused { shown, error });
+        }
+    }
+
     fn expand(&mut self, directory: &Path, shown: &Path, parts: &[Component], wild: bool) {
         let Some((part, rest)) = parts.split_first() else {
             return;
@@ -62,31 +87,31 @@ impl Search<'_> {
         let mut names = vec![(part.as_os_str().to_owned(), wild)];
         if is_pattern(part.as_os_str()) && !directory.join(part).exists() {
             (self.before)(Step::LookUp(directory, part.as_os_str()));
-            names = matching(directory, part.as_os_str())
-                .into_iter()
-                .map(|n| (n, true))
-                .collect();
+            let matching = matching(directory, part.as_os_str()).unwrap_or_else(|e| {
+                self.refuse(&shown.join(part), e);
+                Vec::new()
+            });
+            names = matching.into_iter().map(|n| (n, true)).collect();
         }
         for (name, wild) in names {
             let shown = shown.join(&name);
             let mut links = 0;
             match self.resolve(directory, Path::new(&name), rest.is_empty(), &mut links) {
-                Some(real) if rest.is_empty() => self.found.push(Found { shown, real, wild }),
-                Some(real) => self.expand(&real, &shown, rest, wild),
-                None => {}
+                Ok(real) if rest.is_empty() => self.found.push(Found { shown, real, wild }),
+                Ok(real) => self.expand(&real, &shown, rest, wild),
+                Err(e) => self.refuse(&rest.iter().fold(shown, |path, p| path.join(p)), e),
             }
         }
     }
 
-    /// The path without symbolic links; `None` where a part of it is missing. `last`: the path
-    /// leads to the file itself.
+    /// The path without symbolic links. `last`: the path leads to the file itself.
     fn resolve(
         &mut self,
         directory: &Path,
         path: &Path,
         last: bool,
         links: &mut u32,
-    ) -> Option<PathBuf> {
+    ) -> io::Result<PathBuf> {
         let mut real = directory.to_owned();
         let mut parts = path.components().peekable();
         while let Some(part) = parts.next() {
@@ -101,12 +126,12 @@ impl Search<'_> {
                     if last || !(self.before)(Step::Pass(&next)) {
                         (self.before)(Step::LookUp(&real, name));
                     }
-                    if next.symlink_metadata().ok()?.is_symlink() {
+                    if next.symlink_metadata()?.is_symlink() {
                         *links += 1;
                         if *links > MAX_LINKS {
-                            return None;
+                            return Err(nix::errno::Errno::ELOOP.into());
                         }
-                        let target = fs::read_link(&next).ok()?;
+                        let target = fs::read_link(&next)?;
                         real = self.resolve(&real, &target, last, links)?;
                     } else {
                         real = next;
@@ -114,19 +139,19 @@ impl Search<'_> {
                 }
             }
         }
-        Some(real)
+        Ok(real)
     }
 }
 
 /// The names in a directory that match, sorted.
-fn matching(directory: &Path, pattern: &OsStr) -> Vec<OsString> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries
+fn matching(directory: &Path, pattern: &OsStr) -> io::Result<Vec<OsString>> {
+    let mut names: Vec<_> = fs::read_dir(directory)?
+        .flatten()
         .map(|e| e.file_name())
         .filter(|n| matches(pattern.as_bytes(), n.as_bytes()))
         .collect();
     names.sort();
-    names
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -145,7 +170,7 @@ mod tests {
         std::os::unix::fs::symlink("self", home.join("self")).expect("a link");
         let look = |operand: &str| {
             let mut asked = Vec::new();
-            let found = find(&home.join(operand), &mut |before| {
+            let (found, _) = find(&home.join(operand), &mut |before| {
                 let (path, name) = match before {
                     Step::Pass(path) => (path, OsStr::new("pass")),
                     Step::LookUp(directory, name) => (directory, name),

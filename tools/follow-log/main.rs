@@ -6,11 +6,16 @@ mod follower; // the loop: what is read next, and when to wait
 mod stdin; // standard input, which needs no following
 mod stop; // when to stop
 
+mod beginning; // where a new file begins
+mod copies; // copies of logs, which are no logs
 mod names; // which files the operands name now
 mod resume; // where a log begins that was followed in an earlier run
+mod rewriting; // logs rewritten in place
 mod succession; // rotation while the log is followed
 mod truncation; // truncated files, whose content was copied away
 
+mod pipes; // operands that are pipes
+mod polling; // files without events
 mod queue; // the files that are followed, in the order in which they are read
 mod saver; // when their positions are written
 
@@ -22,11 +27,13 @@ mod rotated_name; // the names of rotated files
 mod source; // one followed file
 
 mod lines; // whole lines from pieces
+mod old_lines; // the place of old lines in a rewritten file
 mod open; // regular files, opened without waiting
 mod position; // a position in a file, and the proof that a file holds it
 mod positions; // the positions that are kept in the state
 
 mod file_events; // which files were written to
+mod filesystem; // whether a file system tells events
 mod glob; // patterns of names
 mod inotify; // a queue of the kernel's events
 mod lookup; // from an operand to files
@@ -57,6 +64,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.replay.is_some() && arguments.from != From::Resume {
         return Err(Fault::new("usage", "--replay goes with --from resume"));
     }
+    open::allow_many();
     // Before any thread is started: all of them leave the signals to it.
     let stop = Stop::new()?;
     Follower::new(arguments, stop)?.run()

@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, WatchDescriptor};
+use nix::unistd::{AccessFlags, access};
 use pipeban::complain::{self, Fault};
 
 use crate::glob;
-use crate::inotify::EventQueue;
-use crate::lookup::{self, Found, Step};
-
-/// linux/inotify.h: adds to the events that are asked for already.
-const MASK_ADD: AddWatchFlags = AddWatchFlags::from_bits_retain(0x2000_0000);
+use crate::inotify::{EventQueue, MASK_ADD};
+use crate::lookup::{self, Found, Refused, Step};
 
 /// The events of names. Their queue is not that of the files, which writers can fill up.
 pub struct NameEvents {
@@ -23,7 +21,11 @@ pub struct NameEvents {
     /// The paths that lead to the files; of directories the names and patterns looked up in them.
     watched: HashMap<WatchDescriptor, Vec<OsString>>,
     /// Directories that can't be watched, which was told.
-    refused: Vec<PathBuf>,
+    unwatched: Vec<PathBuf>,
+    /// Of some directory no events come: the names must be looked up from time to time.
+    pub blind: bool,
+    /// A change of rights may matter: a name could not be opened.
+    pub rights_matter: bool,
 }
 
 impl NameEvents {
@@ -32,33 +34,53 @@ impl NameEvents {
         Ok(NameEvents {
             queue: EventQueue::new()?,
             watched: HashMap::new(),
-            refused: Vec::new(),
+            unwatched: Vec::new(),
+            blind: false,
+            rights_matter: false,
         })
     }
 
     /// Finds the files of all operands and watches every directory that was looked into on the way.
-    pub fn find(&mut self, operands: &[PathBuf]) -> Vec<Found> {
+    pub fn find(&mut self, operands: &[PathBuf]) -> (Vec<Found>, Vec<Refused>) {
         let old = std::mem::take(&mut self.watched);
-        let mut found = Vec::new();
+        self.blind = false;
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
         for operand in operands {
             let mut before = |step: Step| match step {
                 Step::Pass(path) => self.watch_path(path),
                 Step::LookUp(directory, name) => self.watch_name(directory, name),
             };
-            found.extend(lookup::find(operand, &mut before));
+            let (mut some_found, mut some_refused) = lookup::find(operand, &mut before);
+            if some_found.is_empty() {
+                // The end of a directory is told late, when its last open file is closed: while a
+                // name is missing each directory is looked up in the one above it.
+                let mut before = |step: Step| match step {
+                    Step::Pass(path) => {
+                        if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
+                            self.watch_name(above, name);
+                        }
+                        self.watch_path(path)
+                    }
+                    Step::LookUp(directory, name) => self.watch_name(directory, name),
+                };
+                (some_found, some_refused) = lookup::find(operand, &mut before);
+            }
+            found.extend(some_found);
+            refused.extend(some_refused);
         }
         for descriptor in old.keys() {
             if !self.watched.contains_key(descriptor) {
                 self.queue.forget(*descriptor);
             }
         }
-        found
+        (found, refused)
     }
 
     /// Watches whether a directory or link on the way to a name goes away; true if it is there.
     fn watch_path(&mut self, path: &Path) -> bool {
         let flags = AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_ATTRIB
             | AddWatchFlags::IN_DONT_FOLLOW
             // It may be watched for names, too.
             | MASK_ADD;
@@ -76,6 +98,7 @@ impl NameEvents {
             | AddWatchFlags::IN_MOVE
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_ATTRIB
             | AddWatchFlags::IN_ONLYDIR
             | MASK_ADD;
         match self.queue.watch(directory, flags) {
@@ -88,15 +111,16 @@ impl NameEvents {
             }
             // It has just gone, of which the path passed before it tells.
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            Err(e) if !self.refused.iter().any(|d| d == directory) => {
-                let what = format!(
-                    "can't be watched, so a rotation may be missed: {}",
-                    e.desc()
-                );
-                complain::error(directory.display(), what);
-                self.refused.push(directory.into());
+            Err(e) => {
+                self.blind = true;
+                // One that can't be entered either is told with the name that is looked up.
+                let entered = access(directory, AccessFlags::X_OK).is_ok();
+                if entered && !self.unwatched.iter().any(|d| d == directory) {
+                    let what = format!("can't be watched ({}); looked at each second", e.desc());
+                    complain::note(directory.display(), what);
+                    self.unwatched.push(directory.into());
+                }
             }
-            Err(_) => {}
         }
         false
     }
@@ -109,7 +133,10 @@ impl NameEvents {
                 changed |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
                 continue;
             };
-            // Without a name it is the directory itself that was moved or deleted.
+            if event.mask.contains(AddWatchFlags::IN_ATTRIB) && !self.rights_matter {
+                continue;
+            }
+            // Without a name it is the directory itself that was moved, deleted or opened up.
             changed |= event.name.is_none_or(|name| {
                 let matches =
                     |n: &OsString| *n == name || glob::matches(n.as_bytes(), name.as_bytes());

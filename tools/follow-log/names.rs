@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use pipeban::complain::{self, Fault, describe};
-use pipeban::unpack::unpack;
 
 use crate::arguments::{Arguments, From};
+use crate::beginning::{self, Beginner};
 use crate::glob::is_pattern;
 use crate::lookup::Found;
 use crate::name_events::NameEvents;
@@ -17,40 +17,46 @@ use crate::open::open;
 use crate::position::Id;
 use crate::positions::Positions;
 use crate::queue::{Key, Queue};
-use crate::resume::{self, Begin};
-use crate::rotated::Content;
-use crate::rotated_name::is_rotated;
-use crate::source::last_line;
-use crate::succession::succeed;
+use crate::rotated_name::logs_of;
+
+/// A name that could not be opened is tried again this often; so is every name in a directory that
+/// tells no events.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A name that can't be opened.
+#[derive(Clone, Copy)]
+struct Refusal {
+    since: Instant,
+    told: bool,
+}
 
 /// The operands and the files behind them.
 pub struct Names {
     operands: Vec<PathBuf>,
-    from: From,
     once: bool,
-    replay: Option<Duration>,
+    beginner: Beginner,
     events: NameEvents,
     /// The file that each name leads to.
     current: HashMap<PathBuf, Key>,
     /// Names that have led to a file.
     known: HashSet<PathBuf>,
-    complained: HashSet<PathBuf>,
-    starting: bool,
+    /// Names that can't be opened now.
+    refused: HashMap<PathBuf, Refusal>,
+    looked: Instant,
 }
 
 impl Names {
     /// Nothing is looked up yet.
-    pub fn new(arguments: Arguments) -> Result<Self, Fault> {
+    pub fn new(operands: Vec<PathBuf>, arguments: &Arguments) -> Result<Self, Fault> {
         Ok(Names {
-            operands: arguments.files,
-            from: arguments.from,
+            operands,
             once: arguments.once,
-            replay: arguments.replay,
+            beginner: Beginner::new(arguments.from, arguments.replay),
             events: NameEvents::new()?,
             current: HashMap::new(),
             known: HashSet::new(),
-            complained: HashSet::new(),
-            starting: true,
+            refused: HashMap::new(),
+            looked: Instant::now(),
         })
     }
 
@@ -60,8 +66,14 @@ impl Names {
         queue: &mut Queue,
         positions: Option<&mut Positions>,
     ) -> Result<(), Fault> {
-        self.look(queue, positions)?;
-        self.starting = false;
+        let mut positions = positions;
+        self.look(queue, positions.as_deref_mut())?;
+        if let Some(positions) = positions
+            && self.beginner.from == From::Resume
+        {
+            positions.forget_missing()?;
+        }
+        self.beginner.starting = false;
         self.tell_missing();
         Ok(())
     }
@@ -72,10 +84,22 @@ impl Names {
         queue: &mut Queue,
         positions: Option<&mut Positions>,
     ) -> Result<(), Fault> {
-        if self.events.changed()? {
+        let due = self.retry_at(queue).is_some_and(|at| at <= Instant::now());
+        if self.events.changed()? || due {
             self.look(queue, positions)?;
         }
         Ok(())
+    }
+
+    /// Whether there is no name to look up.
+    pub fn is_empty(&self) -> bool {
+        self.operands.is_empty()
+    }
+
+    /// When the names must be looked up again although no event comes.
+    pub fn retry_at(&self, queue: &Queue) -> Option<Instant> {
+        let blind = self.events.blind || queue.polling.is_needed() || !self.refused.is_empty();
+        blind.then(|| self.looked + RETRY)
     }
 
     /// Looks up all names and follows the new files behind them.
@@ -84,88 +108,139 @@ impl Names {
         queue: &mut Queue,
         mut positions: Option<&mut Positions>,
     ) -> Result<(), Fault> {
-        let found = self.events.find(&self.operands);
-        let is_old = |f: &Found| f.wild && found.iter().any(|log| is_rotated(&f.shown, &log.shown));
-        let (old, logs): (Vec<_>, Vec<_>) = found.iter().partition(|f| is_old(f));
-        if self.starting && self.from == From::Start {
-            read_old(queue, old);
+        // A right that is given while the names are looked up must not be missed.
+        self.events.rights_matter = true;
+        let (found, refused) = self.events.find(&self.operands);
+        let mut still_refused = HashMap::new();
+        for name in refused {
+            let refusal = self.refuse(&name.shown, &name.error);
+            still_refused.insert(name.shown, refusal);
         }
-        for file in &logs {
-            self.take(file, queue, positions.as_deref_mut())?;
+        let shown: HashSet<&Path> = found.iter().map(|f| f.shown.as_path()).collect();
+        // A log comes before the files that may be its rotated ones.
+        let mut old = Vec::new();
+        let mut logs = Vec::new();
+        for file in &found {
+            let beside = if file.wild {
+                logs_of(&file.shown)
+            } else {
+                Vec::new()
+            };
+            let beside = beside
+                .into_iter()
+                .filter(|log| shown.contains(log.as_path()));
+            let beside: Vec<PathBuf> = beside.collect();
+            if beside.is_empty() {
+                logs.push((file, beside));
+            } else {
+                old.push((file, beside));
+            }
         }
-        let mut gone = self.current.clone();
-        for file in &logs {
-            gone.remove(&file.shown);
+        if self.beginner.starting && self.beginner.from == From::Start {
+            self.beginner.read_old(queue, &mut old)?;
         }
-        for (shown, key) in gone {
-            self.current.remove(&shown);
-            queue.retire(key);
+        for (file, beside) in logs.into_iter().chain(old) {
+            match self.take(file, beside, queue, positions.as_deref_mut())? {
+                Ok(()) => {}
+                Err(e) => {
+                    let refusal = self.refuse(&file.shown, &e);
+                    still_refused.insert(file.shown.clone(), refusal);
+                }
+            }
         }
+        self.refused = still_refused;
+        self.events.rights_matter = !self.refused.is_empty();
+        self.current.retain(|name, key| {
+            let found = shown.contains(name.as_path());
+            if !found {
+                queue.retire(*key);
+            }
+            found
+        });
+        self.looked = Instant::now();
         Ok(())
     }
 
-    /// Follows the file that a name leads to, if that is new.
+    /// Tells once that a name can't be opened. In a running follower it may be so for a moment
+    /// only: logrotate(8) makes a new log for root alone and then gives it away.
+    fn refuse(&mut self, shown: &Path, error: &io::Error) -> Refusal {
+        let now = Instant::now();
+        let new = Refusal {
+            since: now,
+            told: false,
+        };
+        let mut refusal = self.refused.get(shown).copied().unwrap_or(new);
+        let lasting = self.beginner.starting || now >= refusal.since + RETRY;
+        if lasting && !refusal.told {
+            refusal.told = true;
+            complain::error(shown.display(), describe(error));
+        }
+        refusal
+    }
+
+    /// Follows the file that a name leads to, if that is new. `beside`: the found logs of which it
+    /// may be a rotated file. The inner error is that the file can't be opened.
     fn take(
         &mut self,
         found: &Found,
+        beside: Vec<PathBuf>,
         queue: &mut Queue,
         positions: Option<&mut Positions>,
-    ) -> Result<(), Fault> {
+    ) -> Result<io::Result<()>, Fault> {
+        // A file that is followed need not be opened to be known.
+        if let Ok(metadata) = found.real.metadata()
+            && let Some(key) = queue.key_of(Id::from(&metadata))
+        {
+            self.keep(found, key, queue);
+            return Ok(Ok(()));
+        }
         let file = match open(&found.real) {
             Ok(file) => file,
             // It has just gone, of which an event tells.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Ok(())),
             Err(e) => {
-                if self.complained.insert(found.shown.clone()) {
-                    complain::error(found.shown.display(), describe(&e));
-                }
-                return Ok(());
+                self.beginner.note_refused(found);
+                return Ok(Err(e));
             }
         };
         let fault = |e| Fault::new(found.shown.display(), describe(&e));
         let id = Id::from(&file.metadata().map_err(fault)?);
         if let Some(key) = queue.key_of(id) {
-            let source = queue.get(key);
-            if let Some(source) = source.filter(|s| s.shown == found.shown) {
-                source.retired = false;
-                source.real.clone_from(&found.real);
-                self.current.insert(found.shown.clone(), key);
-            }
-            return Ok(());
+            self.keep(found, key, queue);
+            return Ok(Ok(()));
         }
-        let before = queue.newest(&found.shown);
         let first = self.known.insert(found.shown.clone());
-        let begin = match (self.from, positions) {
-            _ if !first => {
-                if let Some(before) = before {
-                    succeed(queue, before, found)?;
-                }
-                Begin::At(0)
-            }
-            (From::Resume, Some(positions)) => {
-                resume::resume(queue, positions, self.replay, (found, &file))?
-            }
-            (From::End, _) if self.starting => Begin::At(last_line(&file).map_err(fault)?),
-            _ => Begin::At(0),
+        let new = beginning::New {
+            found,
+            file,
+            first,
+            beside,
         };
-        let key = match begin {
-            Begin::At(offset) => queue.follow(file, found, offset)?,
-            Begin::Truncated => {
-                let key = queue.follow(file, found, 0)?;
-                if let Some(source) = queue.get(key) {
-                    source.restart();
-                }
-                key
-            }
+        if let Some(key) = self.beginner.begin(new, queue, positions)? {
+            self.current.insert(found.shown.clone(), key);
+        }
+        Ok(Ok(()))
+    }
+
+    /// A name leads to a file that is followed already.
+    fn keep(&mut self, found: &Found, key: Key, queue: &mut Queue) {
+        let Some(source) = queue.get(key) else {
+            return;
         };
-        self.current.insert(found.shown.clone(), key);
-        Ok(())
+        if source.shown == found.shown {
+            source.retired = false;
+            source.real.clone_from(&found.real);
+            self.current.insert(found.shown.clone(), key);
+        } else if let Some(before) = self.current.remove(&found.shown) {
+            // It is the file of another name, renamed.
+            queue.retire(before);
+        }
     }
 
     /// Tells which operands name no file.
     fn tell_missing(&self) {
         for operand in self.operands.iter().filter(|o| !self.known.contains(*o)) {
-            if self.complained.contains(operand) || is_pattern(operand.as_os_str()) {
+            if self.refused.contains_key(operand) || is_pattern(operand.as_os_str()) {
                 continue;
             }
             if self.once {
@@ -180,16 +255,5 @@ impl Names {
 impl AsFd for Names {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.events.as_fd()
-    }
-}
-
-/// Queues the rotated files that a pattern found beside the log itself, the oldest first.
-fn read_old(queue: &mut Queue, mut old: Vec<&Found>) {
-    old.sort_by_key(|f| f.real.metadata().and_then(|m| m.modified()).ok());
-    for file in old {
-        match open(&file.real).and_then(unpack) {
-            Ok(stream) => queue.read_last(&file.shown, Content::Packed(stream)),
-            Err(e) => complain::error(file.shown.display(), describe(&e)),
-        }
     }
 }

@@ -12,6 +12,7 @@ use pipeban::state::State;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use crate::position::{Fingerprint, Id, Position};
+use crate::rotated_name::logs_of;
 
 /// A row for each file. The newest of a name is the log itself, the others are rotated files that
 /// are still read.
@@ -82,6 +83,42 @@ impl Positions {
             let mut query = db.prepare_cached(query)?;
             query.query_map([key(shown)], kept)?.collect()
         })
+    }
+
+    /// The positions of a file, under whatever name, with the names.
+    pub fn load_by_id(&self, id: Id) -> Result<Vec<(PathBuf, Position)>, Fault> {
+        self.state.run(|db| {
+            let query = "SELECT dev, ino, real, offset, head_len, head_hash, tail_len, tail_hash,
+                path FROM positions WHERE dev = ? AND ino = ? ORDER BY number DESC";
+            let mut query = db.prepare_cached(query)?;
+            let row = |row: &Row| {
+                let path: Vec<u8> = row.get(8)?;
+                Ok((OsStr::from_bytes(&path).into(), kept(row)?.position))
+            };
+            let id = params![id.dev as i64, id.ino as i64];
+            query.query_map(id, row)?.collect()
+        })
+    }
+
+    /// Deletes the rows of rotated names that lead to no file any more.
+    pub fn forget_missing(&mut self) -> Result<(), Fault> {
+        let rows: Vec<(PathBuf, Id)> = self.state.run(|db| {
+            let mut query = db.prepare("SELECT path, dev, ino FROM positions")?;
+            let row = |row: &Row| {
+                let path: Vec<u8> = row.get(0)?;
+                let number = |i| row.get::<_, i64>(i).map(|n| n as u64);
+                let (dev, ino) = (number(1)?, number(2)?);
+                Ok((OsStr::from_bytes(&path).into(), Id { dev, ino }))
+            };
+            query.query_map([], row)?.collect()
+        })?;
+        let is_missing = |path: &Path| {
+            let found = path.symlink_metadata();
+            found.is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+        };
+        let missing = |(path, _): &(PathBuf, Id)| !logs_of(path).is_empty() && is_missing(path);
+        self.gone.extend(rows.into_iter().filter(missing));
+        Ok(())
     }
 
     /// The greatest number in use; those of this run must be greater.

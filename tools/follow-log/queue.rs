@@ -1,6 +1,6 @@
 //! The files that are followed, and the order in which they are read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -11,16 +11,21 @@ use nix::sys::inotify::WatchDescriptor;
 use pipeban::complain::{self, Fault, describe};
 
 use crate::file_events::FileEvents;
+use crate::filesystem::{self, Events};
 use crate::lines::Lines;
 use crate::lookup::Found;
+use crate::polling::Polling;
 use crate::position::Id;
 use crate::rest::Rest;
 use crate::rotated::Content;
-use crate::source::Source;
+use crate::source::{Source, Standing};
 
 /// A deleted file is let go when it was silent for this long: by then its writers have opened the
 /// new one, and its space on the disk is free again.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// A half line at the end of a rotated file is a line when the file was silent for this long.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The number of rotated files of one log that are read on, for writers that were not told.
 const ROTATED: usize = 8;
@@ -43,8 +48,13 @@ pub struct Queue {
     sources: HashMap<Key, Source>,
     watched: HashMap<WatchDescriptor, Key>,
     ids: HashMap<Id, Key>,
+    names: HashMap<PathBuf, BTreeSet<Key>>,
     jobs: VecDeque<Job>,
     last: Key,
+    /// Files that are read from time to time.
+    pub polling: Polling,
+    /// A file can't be watched, which was told.
+    refused: bool,
     prefix: bool,
 }
 
@@ -57,8 +67,11 @@ impl Queue {
             sources: HashMap::new(),
             watched: HashMap::new(),
             ids: HashMap::new(),
+            names: HashMap::new(),
             jobs: VecDeque::new(),
             last,
+            polling: Polling::default(),
+            refused: false,
             prefix,
         })
     }
@@ -80,8 +93,20 @@ impl Queue {
 
     /// The file that had this name last.
     pub fn newest(&self, shown: &Path) -> Option<Key> {
-        let same = self.sources.iter().filter(|(_, s)| s.shown == shown);
-        same.map(|(key, _)| *key).max()
+        self.names.get(shown)?.last().copied()
+    }
+
+    /// All files that have, or had, one of these names.
+    pub fn of_names<'a>(&'a self, names: &'a [PathBuf]) -> impl Iterator<Item = &'a Source> {
+        let keys = names.iter().filter_map(|name| self.names.get(name));
+        keys.flatten().filter_map(|key| self.sources.get(key))
+    }
+
+    /// Reads a file only when it has shown that it is no copy of one of these logs.
+    pub fn doubt(&mut self, key: Key, logs: Vec<PathBuf>) {
+        if let Some(source) = self.sources.get_mut(&key) {
+            source.standing = Standing::Undecided(logs);
+        }
     }
 
     /// Follows a file from `offset` and queues it.
@@ -89,14 +114,28 @@ impl Queue {
         let fault = |e: String| Fault::new(found.shown.display(), e);
         // Watched before it is read: a line that is written in between is then told.
         let watched = self.events.watch(&file);
-        let watched = watched.map_err(|e| fault(watch_words(e)))?;
+        let events = match watched {
+            Ok(_) => filesystem::events(&file),
+            Err(_) => Events::Unknown,
+        };
         self.last += 1;
         let lines = Lines::new(&found.shown, self.prefix);
         let names = (found.shown.clone(), found.real.clone());
         let source = Source::new(file, names, offset, self.last, lines);
         let source = source.map_err(|e| fault(describe(&e)))?;
-        self.watched.insert(watched, self.last);
+        match watched {
+            Ok(watched) => _ = self.watched.insert(watched, self.last),
+            Err(e) if !std::mem::replace(&mut self.refused, true) => {
+                let what = format!("{}; looked at each second", watch_words(e));
+                complain::note(found.shown.display(), what);
+            }
+            Err(_) => {}
+        }
+        let device = source.id.dev;
+        self.polling.add(self.last, events, device, &found.shown);
         self.ids.insert(source.id, self.last);
+        let same = self.names.entry(found.shown.clone()).or_default();
+        same.insert(self.last);
         self.sources.insert(self.last, source);
         self.queue(self.last);
         Ok(self.last)
@@ -113,7 +152,13 @@ impl Queue {
             Content::Plain(mut file) => {
                 let id = Id::from(&file.metadata().map_err(fault)?);
                 let offset = file.stream_position().map_err(fault)?;
-                if !self.ids.contains_key(&id) {
+                // A file that was found by its own name may be a copy of the log.
+                let known = self.key_of(id);
+                let copy = known.filter(|key| self.is_copy(*key));
+                if let Some(copy) = copy {
+                    self.let_go(copy, &mut Vec::new());
+                }
+                if known.is_none() || copy.is_some() {
                     let key = self.follow(file, found, offset)?;
                     self.retire(key);
                 }
@@ -121,6 +166,12 @@ impl Queue {
             packed => self.read_last(&found.shown, packed),
         }
         Ok(())
+    }
+
+    /// Whether a file is, or may be, the copy of a log.
+    pub fn is_copy(&self, key: Key) -> bool {
+        let source = self.sources.get(&key);
+        source.is_some_and(|s| !matches!(s.standing, Standing::Log))
     }
 
     /// Notes that a file's name leads elsewhere. It is read on, before its successor.
@@ -162,8 +213,16 @@ impl Queue {
             self.queue_all();
         }
         for watched in changes.written {
-            if let Some(key) = self.watched.get(&watched) {
-                self.queue(*key);
+            if let Some(key) = self.watched.get(&watched).copied() {
+                self.polling.has_events(key);
+                self.queue(key);
+            }
+        }
+        for watched in changes.closed {
+            if let Some(key) = self.watched.get(&watched).copied() {
+                let search = self.get(key).and_then(|source| source.search.as_mut());
+                search.into_iter().for_each(|search| search.closed = true);
+                self.queue(key);
             }
         }
         for watched in changes.relinked {
@@ -173,6 +232,57 @@ impl Queue {
             }
         }
         Ok(())
+    }
+
+    /// Asks for the moment when the writer of a file closes it.
+    pub fn watch_closing(&self, key: Key) {
+        if let Some(source) = self.sources.get(&key) {
+            self.events.watch_closing(&source.file);
+        }
+    }
+
+    /// Queues the files that have waited long enough for a writer to close them, and tells when the
+    /// next will have.
+    pub fn wait_for_writers(&mut self, now: Instant) -> Option<Instant> {
+        let waiting = self.sources.iter();
+        let waiting = waiting.filter_map(|(key, s)| Some((*key, s.search.as_ref()?.until)));
+        let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|(_, until)| *until <= now);
+        due.into_iter().for_each(|(key, _)| self.queue(key));
+        later.into_iter().map(|(_, until)| until).min()
+    }
+
+    /// Queues the files without events when it is time, and tells when it will be again.
+    pub fn poll(&mut self, now: Instant) -> Option<Instant> {
+        let (due, next) = self.polling.is_due(now);
+        if due {
+            for key in self.polling.numbers() {
+                if let Some(source) = self.sources.get(&key) {
+                    let grown = source.has_grown();
+                    self.polling.note_growth(key, grown, &source.shown);
+                }
+                self.queue(key);
+            }
+        }
+        next
+    }
+
+    /// Takes half lines for lines at the end of rotated files that were silent, and tells when the
+    /// next will have been.
+    pub fn finish_rotated(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+        let mut next = None;
+        for (key, source) in &mut self.sources {
+            let newest = self.names.get(&source.shown).and_then(BTreeSet::last);
+            if !source.retired || !source.lines.has_half() || newest == Some(key) {
+                continue;
+            }
+            let due = source.last_read + SILENCE;
+            if due <= now {
+                source.finish(out);
+            } else {
+                next = Some(next.map_or(due, |next: Instant| next.min(due)));
+            }
+        }
+        next
     }
 
     /// Queues the text of an old file of `shown` behind the others.
@@ -240,12 +350,16 @@ impl Queue {
     pub fn let_go(&mut self, key: Key, out: &mut Vec<u8>) -> Option<(PathBuf, Id)> {
         let mut source = self.sources.remove(&key)?;
         source.finish(out);
+        self.polling.remove(key);
         if let Some((watched, _)) = self.watched.iter().find(|(_, k)| **k == key) {
             let watched = *watched;
             self.events.forget(watched);
             self.watched.remove(&watched);
         }
         self.ids.remove(&source.id);
+        if let Some(same) = self.names.get_mut(&source.shown) {
+            same.remove(&key);
+        }
         Some((source.shown, source.id))
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use pipeban::input::MAX_LINE;
+use pipeban::record::Record;
 use pipeban::time::{Time, Zone};
 use pipeban_log::line::LineReader;
 
@@ -15,19 +16,22 @@ use crate::rotated::{Content, Rotated};
 /// Files are searched in pieces of this size, in bytes.
 const PIECE: u64 = 64 << 10;
 
+/// The keys of a record that tell its time, with the sign behind them; the first counts.
+const TIMES: [&str; 3] = ["at=", "since=", "last="];
+
 /// The lines before the offset `end` of `holder`, and of `older` files (the newest first), whose
-/// stamps are at most `within` before the last one; the oldest first. `None` if the last lines have
-/// no time stamp.
+/// stamps are at most `within` before `now`, or else before the last one; the oldest first. `None`
+/// if the last lines have no time stamp.
 pub fn before(
     holder: &Rotated,
     end: u64,
     older: &[Rotated],
-    within: Duration,
+    (within, now): (Duration, Option<Time>),
 ) -> io::Result<Option<Vec<Content>>> {
     let Some(last) = last_stamp(&last_bytes(holder.content()?, end)?) else {
         return Ok(None);
     };
-    let from = last - within;
+    let from = now.unwrap_or(last) - within;
     let mut wanted = Vec::new();
     let mut more = lines_since(holder.content()?, end, from, &mut wanted)?;
     for old in older {
@@ -109,18 +113,32 @@ fn find_begin(file: &File, end: u64, from: Time) -> io::Result<(u64, bool)> {
     }
 }
 
+/// The time of a line: a record's own, or its time stamp.
+fn time_of(stamps: &mut LineReader, line: &[u8]) -> Option<Time> {
+    let is_key = |field: &[u8]| TIMES.iter().any(|key| field.starts_with(key.as_bytes()));
+    let line = line.trim_ascii_end();
+    let keyed = line.split(|b| *b == b'\t').skip(1).any(is_key) || line.starts_with(b"{");
+    let record = keyed.then(|| Record::parse(line));
+    let record = record.and_then(|parsed| parsed.ok().flatten());
+    let time = |key: &&str| {
+        let value = record.as_ref()?.get(key.trim_end_matches('='))?;
+        Time::parse(&value)
+    };
+    TIMES.iter().find_map(time).or_else(|| stamps.time(line))
+}
+
 fn first_stamp(bytes: &[u8]) -> Option<Time> {
     let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
-        .find_map(|line| stamps.time(line))
+        .find_map(|line| time_of(&mut stamps, line))
 }
 
 fn last_stamp(bytes: &[u8]) -> Option<Time> {
     let mut stamps = LineReader::new(Zone::local(), None);
     bytes
         .split(|b| *b == b'\n')
-        .filter_map(|line| stamps.time(line))
+        .filter_map(|line| time_of(&mut stamps, line))
         .last()
 }
 
@@ -142,7 +160,8 @@ impl Read for Since {
             if bounded.read_until(b'\n', &mut self.line)? == 0 {
                 return Ok(0);
             }
-            if self.stamps.time(&self.line).is_some_and(|t| t >= from) {
+            let time = time_of(&mut self.stamps, &self.line);
+            if time.is_some_and(|t| t >= from) {
                 self.from = None;
             }
         }

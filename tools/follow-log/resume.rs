@@ -2,24 +2,50 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipeban::complain::{self, Fault, describe};
+use pipeban::time::Time;
 
 use crate::holder;
 use crate::lookup::Found;
+use crate::old_lines::find_position;
 use crate::position::{Fit, Id};
 use crate::positions::Positions;
 use crate::queue::Queue;
 use crate::replay;
 use crate::rotated::{Content, Rotated, between, by_id, rotated_files};
+use crate::source::last_line;
+
+/// The number of directories that are searched for rotated files.
+const AROUND: usize = 256;
 
 /// Where the log itself begins.
 pub enum Begin {
     /// At this offset, in bytes.
     At(u64),
+    /// At the end: its lines are old.
+    AtEnd,
     /// At the beginning: it was truncated since.
     Truncated,
+}
+
+/// The position of a file with the name of a rotated one, if this very file has one: it is a log
+/// of its own, or the file of another name, renamed.
+pub fn by_identity(
+    positions: &mut Positions,
+    (found, file): (&Found, &File),
+) -> Result<Option<Begin>, Fault> {
+    let fault = |e| Fault::new(found.shown.display(), describe(&e));
+    let id = Id::from(&file.metadata().map_err(fault)?);
+    for (shown, position) in positions.load_by_id(id)? {
+        if matches!(position.fit(file), Ok(Fit::Holds)) {
+            positions.forget(&shown, id);
+            return Ok(Some(Begin::At(position.offset)));
+        }
+    }
+    Ok(None)
 }
 
 /// Queues the rest of the files that were rotated since, and tells where the log itself, `file`,
@@ -37,7 +63,7 @@ pub fn resume(
         positions.forget(&found.shown, row.id);
     }
     let Some((newest, older)) = kept.split_first() else {
-        return Ok(Begin::At(0));
+        return begin_ago(queue, within, (found, file));
     };
     for row in older.iter().rev().filter(|row| row.id != id) {
         let file = by_id(&found.real, row.id).or_else(|| by_id(&row.real, row.id));
@@ -56,8 +82,10 @@ pub fn resume(
         }
         return Ok(Begin::At(position.offset));
     }
-    let place = holder::find(&position, Some(newest.id), &found.real)
-        .or_else(|| holder::find(&position, Some(newest.id), &newest.real));
+    let find = |real: &Path| holder::find(&position, Some(newest.id), real);
+    let place = find(&found.real)
+        .or_else(|| find(&newest.real))
+        .or_else(|| elsewhere(&found.real).iter().find_map(|real| find(real)));
     match place {
         Some(place) => {
             let end = (&place.holder, position.offset);
@@ -72,6 +100,11 @@ pub fn resume(
                 queue.follow_rotated(content, found)?;
             }
         }
+        None if let Some(offset) = find_position(file, &position).map_err(fault)? => {
+            let own = file.try_clone().and_then(Rotated::of).map_err(fault)?;
+            replay(queue, within, (&own, offset), &[], found)?;
+            return Ok(Begin::At(offset));
+        }
         None if position.offset > 0 => complain::note(
             found.shown.display(),
             "the file that was read last is gone; its last lines may be missing",
@@ -85,6 +118,48 @@ pub fn resume(
     })
 }
 
+/// Begins a log without a position: `within` before now, or else at the beginning.
+pub fn begin_ago(
+    queue: &mut Queue,
+    within: Option<Duration>,
+    (found, file): (&Found, &File),
+) -> Result<Begin, Fault> {
+    let Some(within) = within else {
+        return Ok(Begin::At(0));
+    };
+    let fault = |e| Fault::new(found.shown.display(), describe(&e));
+    let end = last_line(file, u64::MAX).map_err(fault)?;
+    let own = file.try_clone().and_then(Rotated::of).map_err(fault)?;
+    let older = rotated_files(&found.real);
+    let contents = replay::before(&own, end, &older, (within, Some(Time::now())));
+    match contents.map_err(fault)? {
+        Some(contents) => {
+            for content in contents {
+                queue.read_last(&found.shown, content);
+            }
+        }
+        None if end > 0 => complain::note(
+            found.shown.display(),
+            "its last lines have no time stamp; begun at its end",
+        ),
+        None => {}
+    }
+    Ok(Begin::At(end))
+}
+
+/// The log's name in the directories beside and below it, where logrotate's `olddir` may be.
+fn elsewhere(real: &Path) -> Vec<PathBuf> {
+    let (Some(directory), Some(name)) = (real.parent(), real.file_name()) else {
+        return Vec::new();
+    };
+    let around = [Some(directory), directory.parent()];
+    let entries = around.into_iter().flatten().map(std::fs::read_dir);
+    let entries = entries.flatten().flatten().flatten();
+    let directories = entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
+    let directories = directories.map(|e| e.path()).filter(|d| d != directory);
+    directories.take(AROUND).map(|d| d.join(name)).collect()
+}
+
 /// Queues the lines of the last while before a position, which is an offset in its holder.
 fn replay(
     queue: &mut Queue,
@@ -96,7 +171,7 @@ fn replay(
     let Some(within) = within.filter(|_| end > 0) else {
         return Ok(());
     };
-    let contents = replay::before(holder, end, older, within);
+    let contents = replay::before(holder, end, older, (within, None));
     match contents.map_err(|e| Fault::new(found.shown.display(), describe(&e)))? {
         Some(contents) => {
             for content in contents {

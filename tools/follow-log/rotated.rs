@@ -10,7 +10,7 @@ use pipeban::unpack::{is_packed_file, unpack};
 
 use crate::open::open;
 use crate::position::{EDGE, Fingerprint, Fit, Id, Position};
-use crate::rotated_name::{Age, age, is_packed, numbered};
+use crate::rotated_name::{Form, form, is_packed, numbered};
 
 /// How often the rotated files are listed again while they are being renamed.
 const TRIES: u32 = 20;
@@ -22,6 +22,8 @@ pub struct Rotated {
     pub id: Id,
     /// Whether it is compressed.
     pub packed: bool,
+    /// The form of its name, where it was found by that.
+    form: Option<Form>,
 }
 
 impl Rotated {
@@ -34,6 +36,7 @@ impl Rotated {
         Ok(Rotated {
             id: Id::from(&file.metadata()?),
             packed: is_packed_file(&file)?,
+            form: None,
             file,
         })
     }
@@ -99,14 +102,14 @@ impl Content {
 }
 
 /// The names of the rotated files of a log, the newest first, with their inode numbers.
-type Listing = Vec<(Age, bool, PathBuf, u64)>;
+type Listing = Vec<(Form, bool, PathBuf, u64)>;
 
 fn list(real: &Path) -> Listing {
     let directory = real.parent().map(fs::read_dir);
     let entries = directory.into_iter().flatten().flatten().flatten();
     let row = |e: fs::DirEntry| {
         let path = e.path();
-        Some((age(&path, real)?, is_packed(&path), path, e.ino()))
+        Some((form(&path, real)?, is_packed(&path), path, e.ino()))
     };
     let mut list: Listing = entries.filter_map(row).collect();
     // While a file is being compressed both forms are there, and the compressed one, which sorts
@@ -121,8 +124,12 @@ pub fn rotated_files(real: &Path) -> Vec<Rotated> {
     let mut files = Vec::new();
     for _ in 0..TRIES {
         let before = list(real);
-        let open = before.iter().map(|(_, _, path, _)| Rotated::open(path));
-        files = open.filter_map(io::Result::ok).collect();
+        let open = |(form, _, path, _): &(Form, bool, PathBuf, u64)| {
+            let mut file = Rotated::open(path).ok()?;
+            file.form = Some(form.clone());
+            Some(file)
+        };
+        files = before.iter().filter_map(open).collect();
         if list(real) == before {
             break;
         }
@@ -132,10 +139,11 @@ pub fn rotated_files(real: &Path) -> Vec<Rotated> {
 
 /// Of rotated files, the newest first, those that are newer than one of them: the oldest first.
 pub fn newer(mut files: Vec<Rotated>, than: impl FnMut(&Rotated) -> bool) -> Vec<Rotated> {
-    let this = files.iter().position(than).unwrap_or(0);
-    let made = files.get(this).and_then(Rotated::made);
-    files.truncate(this);
-    oldest_first(files, made)
+    let Some(this) = files.iter().position(than) else {
+        return Vec::new();
+    };
+    files.truncate(this + 1);
+    files.pop().map_or(Vec::new(), |this| after(files, &this))
 }
 
 /// Of rotated files, the newest first, those that were made since `made` and do not begin as `this`
@@ -146,17 +154,25 @@ pub fn made_since(
     this: Fingerprint,
 ) -> Vec<Rotated> {
     let since = |file: &Rotated| Some(file.made()? >= made?);
-    files.retain(|file| since(file).unwrap_or(false) && !file.begins(this));
+    // Without a file whose rotated name is known, a number inside a name is no proof.
+    let suffix = |file: &Rotated| file.form.as_ref().is_some_and(|f| f.inside.is_none());
+    files.retain(|file| suffix(file) && since(file).unwrap_or(false) && !file.begins(this));
     files.reverse();
     files
 }
 
-/// These files, the newest first, without those that were made before `made`: the oldest first.
-pub fn oldest_first(mut files: Vec<Rotated>, made: Option<SystemTime>) -> Vec<Rotated> {
-    // A name is no proof: a file that was made earlier did not come later.
+/// Of these files, the newest first, those that came after `this` by their names and by the time
+/// when they were made: the oldest first.
+pub fn after(mut files: Vec<Rotated>, this: &Rotated) -> Vec<Rotated> {
+    let made = this.made();
     files.retain(|file| {
+        let alike = match (&file.form, &this.form) {
+            (Some(own), Some(form)) => own.is_like(form),
+            _ => true,
+        };
+        // A name is no proof: a file that was made earlier did not come later.
         let own = file.made();
-        own.is_none() || made.is_none() || own >= made
+        alike && (own.is_none() || made.is_none() || own >= made)
     });
     files.reverse();
     files

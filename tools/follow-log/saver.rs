@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::statvfs::statvfs;
 use pipeban::complain::{self, Fault};
+use pipeban::state;
 
 use crate::arguments::From;
 use crate::position::Id;
@@ -15,6 +17,9 @@ use crate::source::Source;
 /// repeats at most the lines of this time.
 const DELAY: Duration = Duration::from_millis(20);
 
+/// The room that a new state needs, in bytes.
+const ROOM: u64 = 128 << 10;
+
 /// Writes positions, where they are kept at all.
 pub struct Saver {
     /// The positions of earlier runs and of this one.
@@ -24,12 +29,17 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// Opens the state. Only a run that resumes, or that names the state file, must have it.
+    /// Opens the state. Only a run that resumes, or that names the state file, must have it; on a
+    /// full disk it goes on without.
     pub fn open(from: From, state_file: Option<&Path>) -> Result<Self, Fault> {
         let positions = match Positions::open(state_file) {
             Ok(positions) => Some(positions),
             Err(Fault::Error { place, what }) if from != From::Resume && state_file.is_none() => {
                 complain::note(place, format!("{what}; the position will not be kept"));
+                None
+            }
+            Err(Fault::Error { place, what }) if is_full(state_file) => {
+                complain::error(place, format!("{what}; the position will not be kept"));
                 None
             }
             Err(fault) => return Err(fault),
@@ -87,6 +97,18 @@ impl Saver {
         }
         self.positions.iter_mut().for_each(Positions::close);
     }
+}
+
+/// Whether the disk of the state has no room.
+fn is_full(state_file: Option<&Path>) -> bool {
+    let path = state::path(state_file);
+    let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
+    let disk = statvfs(directory.unwrap_or(Path::new(".")));
+    disk.is_ok_and(|disk| {
+        // Their types differ between machines.
+        let blocks = u128::from(disk.blocks_available());
+        blocks * u128::from(disk.fragment_size()) < u128::from(ROOM)
+    })
 }
 
 fn entry(source: &Source) -> Entry {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -9,8 +10,10 @@ use std::time::{Instant, SystemTime};
 use memchr::memrchr;
 use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
+use pipeban::input::MAX_LINE;
 
 use crate::lines::Lines;
+use crate::old_lines::{Search, whole_lines};
 use crate::position::{EDGE, Fingerprint, Id, Position, bytes_at};
 
 /// The size of one read, in bytes.
@@ -32,9 +35,23 @@ pub enum Progress {
     Replaced,
 }
 
+/// The number of a log's former beginnings that are remembered.
+const HEADS: usize = 4;
+
+/// The part that a file with the name of a rotated one plays.
+pub enum Standing {
+    /// A log.
+    Log,
+    /// It has not shown yet whether it is a copy of one of these logs.
+    Undecided(Vec<PathBuf>),
+    /// A copy, whose lines have been printed.
+    Copy,
+}
+
 /// A file that is followed.
 pub struct Source {
-    file: File,
+    /// The file.
+    pub file: File,
     /// Its identity.
     pub id: Id,
     /// Its name as a user knows it.
@@ -61,6 +78,12 @@ pub struct Source {
     pub before: Option<Fingerprint>,
     /// The beginning that it had when that was proven.
     proven: Vec<u8>,
+    /// Whether it is a log at all, or a copy of one.
+    pub standing: Standing,
+    /// The beginnings that it had before it was truncated, at most [`HEADS`], the newest last.
+    earlier: Vec<Vec<u8>>,
+    /// Old lines that may stand in it, before it is read.
+    pub search: Option<Search>,
     /// It no longer has the name under which it was found.
     pub retired: bool,
     /// It has no name at all.
@@ -82,11 +105,10 @@ impl Source {
         number: u64,
         lines: Lines,
     ) -> io::Result<Self> {
-        let before = offset.min(EDGE as u64);
         let mut source = Source {
             id: Id::from(&file.metadata()?),
-            head: bytes_at(&file, 0, before as usize)?,
-            tail: bytes_at(&file, offset - before, before as usize)?,
+            head: Vec::new(),
+            tail: Vec::new(),
             offset,
             position: Position {
                 offset,
@@ -101,13 +123,16 @@ impl Source {
             may_have_hole: false,
             before: None,
             proven: Vec::new(),
+            standing: Standing::Log,
+            earlier: Vec::new(),
+            search: None,
             retired: false,
             unlinked: false,
             last_read: Instant::now(),
             queued: false,
             unsaved: true,
         };
-        source.set_position(offset, Fingerprint::of(&source.tail));
+        source.start_at(offset)?;
         Ok(source)
     }
 
@@ -172,11 +197,48 @@ impl Source {
         }
         self.proven.clear();
         self.lines.forget();
-        self.head.clear();
+        let head = std::mem::take(&mut self.head);
+        if !head.is_empty() {
+            self.earlier.push(head);
+            let over = self.earlier.len().saturating_sub(HEADS);
+            self.earlier.drain(..over);
+        }
         self.tail.clear();
         self.offset = 0;
         self.may_have_hole = true;
         self.set_position(0, Fingerprint::of(b""));
+    }
+
+    /// The beginnings that the file has and had.
+    pub fn heads(&self) -> impl Iterator<Item = &[u8]> {
+        let heads = self.earlier.iter().chain([&self.head]);
+        heads.map(Vec::as_slice).filter(|head| !head.is_empty())
+    }
+
+    /// The last whole lines that were read, at most [`EDGE`] bytes.
+    pub fn last_lines(&self) -> Vec<u8> {
+        let half = (self.offset - self.position.offset) as usize;
+        let end = self.tail.len().saturating_sub(half);
+        let whole = self.position.offset <= end as u64;
+        whole_lines(&self.tail[..end], whole).to_vec()
+    }
+
+    /// Passes the lines that the file holds now.
+    pub fn skip_to_end(&mut self) -> io::Result<()> {
+        self.start_at(last_line(&self.file, u64::MAX)?)
+    }
+
+    /// Goes on at `offset`, which is the beginning of a line.
+    pub fn start_at(&mut self, offset: u64) -> io::Result<()> {
+        let before = offset.min(EDGE as u64);
+        self.head = bytes_at(&self.file, 0, before as usize)?;
+        self.tail = bytes_at(&self.file, offset - before, before as usize)?;
+        self.offset = offset;
+        self.before = None;
+        self.proven.clear();
+        self.lines.forget();
+        self.set_position(offset, Fingerprint::of(&self.tail.clone()));
+        Ok(())
     }
 
     /// The first bytes that the file holds now, at most `EDGE`.
@@ -201,6 +263,19 @@ impl Source {
     /// When the file was made, where the file system knows.
     pub fn made(&self) -> Option<SystemTime> {
         self.file.metadata().ok()?.created().ok()
+    }
+
+    /// The path of the file now, under whatever name; `None` where it has none.
+    pub fn path(&self) -> Option<PathBuf> {
+        if self.unlinked {
+            return None;
+        }
+        std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())).ok()
+    }
+
+    /// Whether the file holds more, or less, than was read.
+    pub fn has_grown(&self) -> bool {
+        self.file.metadata().is_ok_and(|m| m.len() != self.offset)
     }
 
     /// Notes whether the file still has a name.
@@ -231,10 +306,14 @@ impl Source {
     }
 }
 
-/// The offset behind the last newline of a file: a half-written line is still to come as a whole.
-pub fn last_line(file: &File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    while end > 0 {
+/// The offset behind the last newline before `end` or the file's end: a half-written line is still
+/// to come as a whole. A line longer than the longest that is printed is not searched for its
+/// beginning.
+pub fn last_line(file: &File, end: u64) -> io::Result<u64> {
+    let whole = end.min(file.metadata()?.len());
+    let least = whole.saturating_sub((MAX_LINE + PIECE) as u64);
+    let mut end = whole;
+    while end > least {
         let begin = end.saturating_sub(PIECE as u64);
         let bytes = bytes_at(file, begin, (end - begin) as usize)?;
         if let Some(newline) = memrchr(b'\n', &bytes) {
@@ -242,5 +321,5 @@ pub fn last_line(file: &File) -> io::Result<u64> {
         }
         end = begin;
     }
-    Ok(0)
+    Ok(if least == 0 { 0 } else { whole })
 }

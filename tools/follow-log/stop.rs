@@ -31,6 +31,12 @@ impl Stop {
         Ok(Stop { signals })
     }
 
+    /// Whether a signal has come.
+    pub fn is_asked(&self) -> bool {
+        let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+
     /// The signal that has come, if one has.
     pub fn asked(&self) -> Result<Option<Signal>, Fault> {
         let read = self
@@ -45,7 +51,7 @@ impl Stop {
     /// the rest of its pipeline would wait for ever.
     pub fn wait(
         &self,
-        events: [BorrowedFd; 2],
+        events: &[BorrowedFd],
         until: Option<Instant>,
     ) -> Result<Option<Signal>, Fault> {
         let timeout = until.map_or(PollTimeout::NONE, |t| {
@@ -54,19 +60,18 @@ impl Stop {
         });
         let out = io::stdout();
         let mut fds = vec![
-            PollFd::new(events[0], PollFlags::POLLIN),
-            PollFd::new(events[1], PollFlags::POLLIN),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             // Without events to wait for, poll(2) tells only errors and a hang-up.
             PollFd::new(out.as_fd(), PollFlags::empty()),
         ];
+        fds.extend(events.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)));
         fds.extend(figures::asked().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(Fault::new("poll", e.desc())),
         }
         figures::tell();
-        if fds[3].any().unwrap_or(false) {
+        if fds[1].any().unwrap_or(false) {
             return Err(Fault::ReaderGone);
         }
         self.asked()

@@ -3,8 +3,10 @@
 use std::io;
 
 use crate::holder;
+use crate::old_lines::Wanted;
 use crate::position::Fingerprint;
 use crate::queue::{Key, Queue};
+use crate::rewriting;
 use crate::rotated::{Rotated, newer, rotated_files};
 
 /// Begins a file anew that holds other bytes than were read: it was truncated, perhaps after a copy
@@ -14,11 +16,19 @@ pub fn begin_anew(queue: &mut Queue, key: Key) {
         return;
     };
     let (position, shown, real) = (source.position, source.shown.clone(), source.real.clone());
+    let lines = source.last_lines();
     source.restart();
-    // Copies that are newer still are found when the file is read again.
-    let rest = holder::find(&position, None, &real).and_then(|place| place.rest);
-    queue.queue_first(key);
-    queue.read_first(&shown, rest.into_iter().collect());
+    match holder::find(&position, None, &real) {
+        // Copies that are newer still are found when the file is read again.
+        Some(place) => {
+            queue.queue_first(key);
+            queue.read_first(&shown, place.rest.into_iter().collect());
+        }
+        None => {
+            rewriting::search(queue, key, Wanted::Lines(lines));
+            queue.queue_first(key);
+        }
+    }
 }
 
 /// Looks, before the new content of a truncated file is read, whether other content was written,

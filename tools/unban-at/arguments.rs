@@ -25,7 +25,11 @@ pub struct Arguments {
     #[arg(value_name = "ADDRESS|CIDR")]
     pub addresses: Vec<OsString>,
 
-    /// Print what is to be lifted, and when
+    /// Also the bans of all addresses and networks inside the networks given
+    #[arg(long, conflicts_with_all = ["list", "due"])]
+    pub inside: bool,
+
+    /// Print the bans that have an end, and when
     #[arg(long, conflicts_with_all = ["time", "due"])]
     pub list: bool,
 
@@ -40,6 +44,10 @@ pub struct Arguments {
     /// Leave the waiting to a process in the background
     #[arg(long, requires = "wait", hide = true)]
     pub background: bool,
+
+    /// Messages go to the system's log: the process in the background has no standard error
+    #[arg(long, requires = "wait", hide = true)]
+    pub system_log: bool,
 
     /// Print records as JSON objects
     #[arg(long)]

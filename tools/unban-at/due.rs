@@ -16,8 +16,9 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
+use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::Ledger;
+use pipeban_ban::ledger::{Ban, Ledger};
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
@@ -29,9 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Lifts bans that are due; answers whether there was any.
-pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
+pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
+    // The work goes on, also if nobody reads its output any more.
+    let output = &mut Output::enduring(arguments.json);
     if arguments.background {
         return leave_behind(arguments);
+    }
+    if arguments.system_log {
+        complain::use_system_log();
     }
     let mut ledger = Ledger::open(arguments.state_file.as_deref())?;
     if !arguments.wait {
@@ -49,39 +55,51 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         match lift(&mut ledger, output) {
             Ok(lifted) => {
                 done |= lifted;
-                let next = ledger.lock(|ledger| {
-                    let next = ledger.next_due()?;
-                    if next.is_none() {
-                        // A process that enters a ban after this finds the lock free.
-                        lock = None;
-                    }
-                    Ok(next)
-                })?;
-                let Some(next) = next else { return Ok(done) };
-                wait = wait.min(next.since(Time::now()));
+                // A process that enters a ban after this finds the lock free.
+                match ledger.next_due_or(|| lock = None) {
+                    Ok(Some(next)) => wait = wait.min(next.since(Time::now())),
+                    Ok(None) => return Ok(done),
+                    Err(fault) => complain::fault(fault)?,
+                }
             }
-            // The work goes on, also if nobody reads its output any more.
-            Err(fault) => complain::fault(fault).unwrap_or_default(),
+            Err(fault) => complain::fault(fault)?,
         }
         wait_for_change(&changes, wait);
     }
 }
 
-/// Lifts the bans that are due in each firewall and prints them; answers whether there was any.
+/// Lifts the bans that are due in each firewall and prints them; answers whether there was any. A
+/// firewall that fails is reported, and keeps none of the others waiting.
 fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
     let mut done = false;
     for backend in ledger.due_backends(Time::now())? {
-        let backend = Backend::parse(&backend).map_err(|e| Fault::new("ledger", e))?;
-        let mut firewall = backend.open()?;
-        for ban in enforce(ledger, &backend, firewall.as_mut())?.lifted {
-            let mut record = Record::new(ban.address);
-            ban.describe(&mut record);
-            output.record(&record)?;
-            done = true;
+        match lift_in(ledger, &backend) {
+            Ok(lifted) => {
+                for ban in lifted {
+                    let mut record = Record::new(ban.address);
+                    ban.describe(&mut record);
+                    output.record(&record)?;
+                    done = true;
+                }
+            }
+            Err(Failure::Ledger(fault)) => return Err(fault),
+            Err(Failure::Firewall { fault, .. }) => {
+                complain::fault(fault)?;
+                ledger.put_off(&backend, Time::now() + PATIENCE)?;
+            }
         }
     }
     output.flush()?;
     Ok(done)
+}
+
+/// Lifts the bans that are due in one firewall.
+fn lift_in(ledger: &mut Ledger, backend: &str) -> Result<Vec<Ban>, Failure> {
+    let firewall = |fault| Failure::Firewall { fault, lasts: true };
+    let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
+    let mut opened = backend.open().map_err(firewall)?;
+    let outcome = enforce(ledger, &backend, opened.as_mut(), &[], &mut |_| Ok(()))?;
+    Ok(outcome.lifted)
 }
 
 /// Watches the ledger's log: each write to it is a change. The log exists as long as the ledger is
@@ -116,7 +134,7 @@ fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
     detach();
     let me = env::current_exe().map_err(fault)?;
     let mut command = Command::new(me);
-    command.args(["--due", "--wait"]);
+    command.args(["--due", "--wait", "--system-log"]);
     if let Some(state_file) = &arguments.state_file {
         let state_file = std::path::absolute(state_file).map_err(fault)?;
         command.arg("--state-file").arg(state_file);

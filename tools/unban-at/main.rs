@@ -2,6 +2,7 @@
 
 mod arguments;
 mod due;
+mod ends;
 mod list;
 mod set_end;
 
@@ -17,10 +18,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
-    let mut output = Output::new(arguments.json);
     match &arguments.time {
-        Some(time) => set_end::run(&arguments, time, &mut output),
-        None if arguments.list => list::run(&arguments, &mut output),
-        None => due::run(&arguments, &mut output),
+        Some(time) => set_end::run(&arguments, time),
+        None if arguments.list => list::run(&arguments, &mut Output::new(arguments.json)),
+        None => due::run(&arguments),
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use super::{Firewall, exec, ipset, iptables, nft, none, run};
+use super::interface::{Firewall, run};
+use super::{exec, ipset, iptables, nft, none};
 use pipeban::complain::{Fault, describe};
 
 /// A kind of firewall.
@@ -82,6 +83,12 @@ impl Backend {
             Backend::Exec { .. } => "exec",
             Backend::None => "none",
         }
+    }
+
+    /// Whether the firewall ends bans by itself and can be asked which it holds, so that bans can be
+    /// made without a ledger.
+    pub fn does_alone(&self) -> bool {
+        matches!(self, Backend::Nft | Backend::Ipset)
     }
 
     /// Makes the firewall ready to use.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::{Entry, Firewall};
+use super::interface::{Entry, Firewall};
 use pipeban::address::Address;
 use pipeban::program::{self, Bounds};
 
@@ -55,8 +55,8 @@ impl Firewall for Exec {
         Ok(false)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        Ok(())
+    fn restored(&mut self) -> io::Result<bool> {
+        Ok(true)
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
@@ -80,5 +80,9 @@ impl Firewall for Exec {
 
     fn expires(&self, _: Duration) -> bool {
         false
+    }
+
+    fn at_once(&self) -> usize {
+        1
     }
 }

@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::interface::{Entry, Firewall, run};
 use super::iptables::accepted_before;
-use super::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const FAMILIES: [Family; 2] = [
@@ -15,13 +15,15 @@ const FAMILIES: [Family; 2] = [
         set: "pipeban4",
         family: "inet",
         iptables: "iptables",
-        mark: "255.255.255.255",
+        begun: "255.255.255.254",
+        complete: "255.255.255.255",
     },
     Family {
         set: "pipeban6",
         family: "inet6",
         iptables: "ip6tables",
-        mark: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        begun: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
+        complete: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     },
 ];
 
@@ -35,14 +37,19 @@ struct Family {
     set: &'static str,
     family: &'static str,
     iptables: &'static str,
-    /// If this address is in the set, the bans are complete. No packet comes from it, and a flush
-    /// of the set removes it.
-    mark: &'static str,
+    /// Marks: addresses from which no packet comes. The first is put into the set before bans are
+    /// restored, the second after that. If both are there, the bans are complete: a flush of the set
+    /// meanwhile has removed the first.
+    begun: &'static str,
+    complete: &'static str,
 }
 
 #[derive(Default)]
 pub(super) struct Ipset {
+    /// When sets and rules were last seen in place.
     seen: Option<Instant>,
+    /// The bans were complete then.
+    complete: bool,
 }
 
 fn family(address: &Address) -> &'static Family {
@@ -91,7 +98,12 @@ impl Family {
                 run(self.iptables, &insert, b"")?;
             }
         }
-        is_there("ipset", &["test", self.set, self.mark])
+        self.is_complete()
+    }
+
+    fn is_complete(&self) -> io::Result<bool> {
+        let has = |mark| is_there("ipset", &["test", self.set, mark]);
+        Ok(has(self.begun)? && has(self.complete)?)
     }
 }
 
@@ -114,30 +126,52 @@ fn timeout(time: Option<Duration>) -> u64 {
 }
 
 impl Ipset {
+    fn is_fresh(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.elapsed() < TRUSTED)
+    }
+
+    /// Makes sets and rules.
+    fn put_in_place(&mut self) -> io::Result<()> {
+        let complete = [FAMILIES[0].put_in_place()?, FAMILIES[1].put_in_place()?];
+        self.complete = complete == [true, true];
+        self.seen = Some(Instant::now());
+        Ok(())
+    }
+
     /// Runs `lines`, after a look at sets and rules if the last one was too long ago.
     fn put(&mut self, lines: &str) -> io::Result<()> {
-        if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) && restore(lines).is_ok() {
+        if self.is_fresh() && restore(lines).is_ok() {
             return Ok(());
         }
-        self.ensure()?;
+        self.put_in_place()?;
         restore(lines)
     }
 }
 
 impl Firewall for Ipset {
     fn ensure(&mut self) -> io::Result<bool> {
-        if self.seen.is_some_and(|t| t.elapsed() < TRUSTED) {
-            return Ok(false);
+        if !(self.is_fresh() && self.complete) {
+            self.put_in_place()?;
         }
-        let complete = [FAMILIES[0].put_in_place()?, FAMILIES[1].put_in_place()?];
-        let complete = complete == [true, true];
-        self.seen = complete.then(Instant::now);
-        Ok(!complete)
+        if !self.complete {
+            let lines = FAMILIES.map(|f| {
+                let (set, begun, complete) = (f.set, f.begun, f.complete);
+                format!("del {set} {complete}\nadd {set} {begun}\n")
+            });
+            restore(&lines.concat())?;
+        }
+        Ok(!self.complete)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.mark));
-        restore(&lines.concat())
+    fn restored(&mut self) -> io::Result<bool> {
+        let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.complete));
+        restore(&lines.concat())?;
+        Ok(!self.lost_again()?)
+    }
+
+    fn lost_again(&mut self) -> io::Result<bool> {
+        self.complete = FAMILIES[0].is_complete()? && FAMILIES[1].is_complete()?;
+        Ok(!self.complete)
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
@@ -169,7 +203,10 @@ impl Firewall for Ipset {
             let start = format!("add {} ", family.set);
             for line in text.lines().filter_map(|l| l.strip_prefix(&start)) {
                 let mut words = line.split(' ');
-                let Some(address) = words.next().filter(|a| *a != family.mark) else {
+                let Some(address) = words
+                    .next()
+                    .filter(|a| ![family.begun, family.complete].contains(a))
+                else {
                     continue;
                 };
                 let left = words.find_map(|w| w.parse().ok()).filter(|s| *s != 0);
@@ -187,7 +224,7 @@ impl Firewall for Ipset {
                 let rule = format!("PREROUTING -m set --match-set {} src -j DROP", family.set);
                 found.extend(accepted_before(family.family == "inet", &rule)?);
             }
-            if !is_there("ipset", &["test", family.set, family.mark])? {
+            if !family.is_complete()? {
                 let set = family.set;
                 found.push(format!(
                     "set {set}: bans may be missing: nobody has restored them"

@@ -10,12 +10,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Entry, Firewall, run};
+use super::interface::{Entry, Firewall, run};
 use pipeban::address::Address;
 
 const JUMP: &str = "PREROUTING -j PIPEBAN";
-/// A rule without effect: if it is there, the bans are complete. A flush of the chain removes it.
-const MARK: &str = "PIPEBAN -m comment --comment restored";
+/// Rules without effect. The first is put into the chain before bans are restored, the second after
+/// that. If both are there, the bans are complete: a flush of the chain meanwhile has removed the
+/// first.
+const BEGUN: &str = "PIPEBAN -m comment --comment restoring";
+const COMPLETE: &str = "PIPEBAN -m comment --comment restored";
 
 pub(super) struct Iptables;
 
@@ -24,7 +27,8 @@ pub(super) struct Iptables;
 struct Chain {
     chain: bool,
     jump: bool,
-    mark: bool,
+    begun: bool,
+    complete: bool,
     banned: BTreeSet<Address>,
 }
 
@@ -47,7 +51,8 @@ fn read(ipv4: bool) -> io::Result<Chain> {
             continue;
         };
         seen.jump |= rule == JUMP;
-        seen.mark |= rule == MARK;
+        seen.begun |= rule == BEGUN;
+        seen.complete |= rule == COMPLETE;
         let source = rule.strip_prefix("PIPEBAN -s ");
         let source = source.and_then(|r| r.strip_suffix(" -j DROP"));
         // A network of length 0 is saved without `-s`.
@@ -59,9 +64,12 @@ fn read(ipv4: bool) -> io::Result<Chain> {
     Ok(seen)
 }
 
-/// Makes the chain and the jump to it, marked as complete or not, and appends rules; `anew` removes
-/// all others before.
-fn write(ipv4: bool, seen: &Chain, rules: &[Address], mark: bool, anew: bool) -> io::Result<()> {
+/// The marks that a chain is to have: [`BEGUN`] and [`COMPLETE`].
+type Marks = (bool, bool);
+
+/// Makes the chain and the jump to it with these marks, and appends rules; `anew` removes all others
+/// before.
+fn write(ipv4: bool, seen: &Chain, rules: &[Address], marks: Marks, anew: bool) -> io::Result<()> {
     let mut text = String::new();
     if anew || !seen.chain {
         // With --noflush, naming a chain makes it or empties it.
@@ -70,8 +78,15 @@ fn write(ipv4: bool, seen: &Chain, rules: &[Address], mark: bool, anew: bool) ->
     if !seen.jump {
         writeln!(text, "-I {JUMP}").expect("a String takes every write");
     }
-    if mark && (anew || !seen.mark) {
-        writeln!(text, "-A {MARK}").expect("a String takes every write");
+    for (rule, wanted, is_there) in [
+        (BEGUN, marks.0, seen.begun && !anew),
+        (COMPLETE, marks.1, seen.complete && !anew),
+    ] {
+        match (wanted, is_there) {
+            (true, false) => writeln!(text, "-A {rule}").expect("a String takes every write"),
+            (false, true) => writeln!(text, "-D {rule}").expect("a String takes every write"),
+            _ => (),
+        }
     }
     for address in rules {
         writeln!(text, "-A PIPEBAN -s {address} -j DROP").expect("a String takes every write");
@@ -108,14 +123,32 @@ impl Firewall for Iptables {
         let mut lost = false;
         for ipv4 in families() {
             let seen = read(ipv4)?;
-            write(ipv4, &seen, &[], false, false)?;
-            lost |= !seen.mark;
+            let complete = seen.begun && seen.complete;
+            write(ipv4, &seen, &[], (true, complete), false)?;
+            lost |= !complete;
         }
         Ok(lost)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        families().try_for_each(|ipv4| write(ipv4, &read(ipv4)?, &[], true, false))
+    fn restored(&mut self) -> io::Result<bool> {
+        for ipv4 in families() {
+            let seen = read(ipv4)?;
+            if !seen.begun {
+                return Ok(false);
+            }
+            write(ipv4, &seen, &[], (true, true), false)?;
+        }
+        Ok(!self.lost_again()?)
+    }
+
+    fn lost_again(&mut self) -> io::Result<bool> {
+        for ipv4 in families() {
+            let seen = read(ipv4)?;
+            if !(seen.jump && seen.begun && seen.complete) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
@@ -128,7 +161,7 @@ impl Firewall for Iptables {
             let seen = read(ipv4)?;
             wanted.retain(|a| !seen.banned.contains(a));
             let new: Vec<Address> = wanted.into_iter().collect();
-            write(ipv4, &seen, &new, false, false)?;
+            write(ipv4, &seen, &new, (seen.begun, seen.complete), false)?;
         }
         Ok(())
     }
@@ -144,7 +177,7 @@ impl Firewall for Iptables {
             let stay: Vec<Address> = stay.copied().collect();
             if stay.len() < seen.banned.len() {
                 // To delete them one by one takes a search through all rules for each.
-                write(ipv4, &seen, &stay, seen.mark, true)?;
+                write(ipv4, &seen, &stay, (seen.begun, seen.complete), true)?;
             }
         }
         Ok(())
@@ -163,7 +196,7 @@ impl Firewall for Iptables {
         for ipv4 in families() {
             let seen = read(ipv4)?;
             found.extend(accepted_before(ipv4, JUMP)?);
-            if !seen.mark {
+            if !(seen.begun && seen.complete) {
                 let name = program(ipv4, "");
                 found.push(format!(
                     "{name}: bans may be missing: nobody has restored them"

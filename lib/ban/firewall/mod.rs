@@ -2,71 +2,14 @@
 //!
 //! A backend bans and lifts. It makes no decisions and does not know the ledger.
 
-mod backend;
-mod exec;
-mod ipset;
-mod iptables;
-mod netlink;
-mod nft;
-mod none;
-
-use std::io;
-use std::time::Duration;
-
-use pipeban::address::Address;
-use pipeban::program::{self, Bounds};
+mod backend; // the backends by name
+mod exec; // commands of the administrator's
+mod interface; // the trait
+mod ipset; // sets of ipset(8)
+mod iptables; // rules of iptables(8)
+mod netlink; // messages to and from the kernel's netfilter
+mod nft; // the kernel's nf_tables
+mod none; // no firewall
 
 pub use backend::{Backend, name_in};
-
-/// An address or network that a firewall holds or is to hold, and the time that is left of its
-/// ban; `None` is until lifted.
-pub type Entry = (Address, Option<Duration>);
-
-/// The bounds of a firewall's program: others wait while it runs. A list of a million entries has
-/// some 60 MB.
-const PROGRAM: Bounds = Bounds {
-    time: Duration::from_secs(30),
-    output: 512 << 20,
-};
-
-/// Runs a firewall's program and answers its output; see [`program::output`].
-fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result<String> {
-    program::output(program, arguments, input, &PROGRAM)
-}
-
-/// A firewall that drops all packets from a banned address: those to this host, those forwarded
-/// through it, and those of open connections.
-///
-/// An error of kind `PermissionDenied` or `Unsupported` says that nothing will ever work here; one
-/// of kind `TimedOut` says that nothing works just now.
-pub trait Firewall {
-    /// Makes sure that the tables and rules are in the kernel, and puts back what is missing; cheap
-    /// if nobody changed them.
-    ///
-    /// Answers whether bans may have been lost. The caller then bans all addresses again that
-    /// should be banned, and calls [`restored`](Self::restored); until then every process gets this
-    /// answer.
-    fn ensure(&mut self) -> io::Result<bool>;
-
-    /// Notes in the kernel that the bans are complete.
-    fn restored(&mut self) -> io::Result<()>;
-
-    /// Bans all of these; after an error some may be banned. An address that is already banned
-    /// takes the new time, longer or shorter, and no packet gets through meanwhile.
-    fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;
-
-    /// Lifts all of these; an address that is not banned is no error.
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()>;
-
-    /// All addresses that are banned now, with the time that is left; `None` if the backend cannot
-    /// tell.
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>>;
-
-    /// Reasons why a packet from a banned address may get through, in plain words; none if all is
-    /// well.
-    fn verify(&mut self) -> io::Result<Vec<String>>;
-
-    /// Whether a ban of this length ends by itself; if not, somebody has to
-    /// [`lift`](Self::lift) it in time.
-    fn expires(&self, time: Duration) -> bool;
-}
+pub use interface::{Entry, Firewall, lasts};

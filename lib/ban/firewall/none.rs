@@ -1,9 +1,9 @@
-//! No firewall: bans are in the ledger alone.
+//! No firewall: bans are in the ledger only.
 
 use std::io;
 use std::time::Duration;
 
-use super::{Entry, Firewall};
+use super::interface::{Entry, Firewall};
 use pipeban::address::Address;
 
 pub(super) struct None;
@@ -13,8 +13,8 @@ impl Firewall for None {
         Ok(false)
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        Ok(())
+    fn restored(&mut self) -> io::Result<bool> {
+        Ok(true)
     }
 
     fn ban(&mut self, _: &[Entry]) -> io::Result<()> {

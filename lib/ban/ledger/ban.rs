@@ -23,17 +23,18 @@ pub struct Ban {
 
 impl Ban {
     /// This ban in place of `old`: `None` if it ends no later. A ban that is lengthened keeps its
-    /// beginning.
+    /// beginning, unless that is in the future: then the clock was wrong.
     pub fn onto(self, old: Option<&Ban>) -> Option<Self> {
         let Some(old) = old else { return Some(self) };
         // Ends are compared by the second, as they are printed: else each event of a flood would
         // lengthen its ban by some microseconds.
-        let longer = match (self.until, old.until) {
+        let now = self.since;
+        let longer = match (self.until, old.left(now)) {
             (_, None) => false,
             (None, Some(_)) => true,
-            (Some(mine), Some(other)) => mine.secs() > other.secs(),
+            (Some(mine), Some(left)) => mine.secs() > (now + left).secs(),
         };
-        let since = old.since;
+        let since = old.since.min(now);
         longer.then_some(Ban { since, ..self })
     }
 
@@ -47,9 +48,10 @@ impl Ban {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// The time that is left of it; `None` is until lifted.
+    /// The time that is left of it, at most its length: a clock may be wrong. `None` is until
+    /// lifted.
     pub fn left(&self, now: Time) -> Option<Duration> {
-        self.until.map(|until| until.since(now))
+        self.until.map(|until| until.since(now.max(self.since)))
     }
 
     /// From the columns address, since and ends, the first of them at `from`.

@@ -1,9 +1,12 @@
 //! Changes of bans: new ones, longer ones, and ends.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
+use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
-use super::{Ban, Ledger, find};
+use super::store::{Ledger, find, readable};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::record::Record;
@@ -24,17 +27,41 @@ pub struct NewBan {
     pub event: Option<Time>,
 }
 
+impl NewBan {
+    /// A ban that a firewall holds and the ledger does not know.
+    pub fn held(address: Address, left: Option<Duration>, now: Time) -> Self {
+        NewBan {
+            ban: Ban {
+                address,
+                since: now,
+                until: left.map(|left| now + left),
+            },
+            facts: vec![],
+            event: None,
+        }
+    }
+}
+
+/// The result of entering a ban.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entered {
+    /// The ban is new or longer: the firewall has to be told.
+    New(Ban),
+    /// It is no news; this ban of the address is in force.
+    Known(Ban),
+    /// It is no news, and the address is not banned.
+    Nothing,
+}
+
 impl Ledger {
     /// Enters those of `wanted` that are new, or longer than the present ban of their address, and
-    /// have not ended by now; the firewall has then to be told.
-    ///
-    /// Answers the resulting ban of each that was entered; see [`Ban::onto`].
+    /// have not ended by now; see [`Ban::onto`]. The firewall has then to be told.
     pub fn ban(
         &mut self,
         backend: &str,
         wanted: &[NewBan],
         now: Time,
-    ) -> Result<Vec<Option<Ban>>, Fault> {
+    ) -> Result<Vec<Entered>, Fault> {
         if wanted.len() >= BULK {
             // To write back seldom is quicker, but each process that opens the file reads all that
             // is not yet written back.
@@ -43,7 +70,7 @@ impl Ledger {
         }
         self.state.write(|db| {
             let (mut changes, mut last) = (0, 0);
-            let mut entered = vec![None; wanted.len()];
+            let mut entered = vec![Entered::Nothing; wanted.len()];
             // Neighbours share a page of the index.
             let mut order: Vec<usize> = (0..wanted.len()).collect();
             order.sort_by_key(|i| wanted[*i].ban.address);
@@ -52,26 +79,30 @@ impl Ledger {
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?;
             for i in order {
-                let entry = &wanted[i];
-                let ban = &entry.ban;
-                let address = ban.address.to_string();
+                let new = &wanted[i];
+                let ban = &new.ban;
                 let until = ban.until.map(|t| t.0);
-                let facts = Some(&entry.facts).filter(|f| !f.is_empty());
+                let facts = Some(&new.facts).filter(|f| !f.is_empty());
                 if ban.has_ended(now) {
                     continue;
                 }
+                let address = ban.address.to_string();
                 let values = params![address, backend, ban.since.0, until, facts];
-                let change = match insert.execute(values)? {
-                    0 => replace(db, backend, entry, facts, now)?,
-                    _ => Some((db.last_insert_rowid(), *ban)),
-                };
-                if let Some((id, ban)) = change {
-                    entered[i] = Some(ban);
-                    last = id;
-                    changes += 1;
+                if insert.execute(values)? > 0 {
+                    entered[i] = Entered::New(*ban);
+                    last = db.last_insert_rowid();
+                } else {
+                    if last == 0 {
+                        last = highest(db)?;
+                    }
+                    entered[i] = replace(db, backend, new, facts, now, last + 1)?;
+                    last += i64::from(matches!(entered[i], Entered::New(_)));
                 }
+                changes += i64::from(matches!(entered[i], Entered::New(_)));
             }
-            forget_some(db, changes, last, now)?;
+            if changes > 0 {
+                forget_some(db, changes, last, now)?;
+            }
             Ok(entered)
         })
     }
@@ -96,50 +127,67 @@ impl Ledger {
     }
 }
 
-/// Enters a ban of an address that had one before; answers the resulting ban with its number.
+/// Enters a ban of an address that had one before, under the number `id`.
 fn replace(
     db: &Connection,
     backend: &str,
-    entry: &NewBan,
+    new: &NewBan,
     facts: Option<&Vec<u8>>,
     now: Time,
-) -> rusqlite::Result<Option<(i64, Ban)>> {
-    let ban = &entry.ban;
-    let address = ban.address.to_string();
-    if let Some(event) = entry.event
+    id: i64,
+) -> rusqlite::Result<Entered> {
+    let address = new.ban.address.to_string();
+    let old = find(db, backend, &new.ban.address, Time(i64::MAX), now)?;
+    let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
+    if let Some(event) = new.event
         && last_event(db, &address, backend)?.is_some_and(|last| event <= last && last <= now)
     {
-        return Ok(None);
+        return Ok(no_news);
     }
-    let old = find(db, backend, &ban.address, Time(i64::MAX), now)?;
-    if old.is_none() {
-        let mut keep = db.prepare_cached(
-            "INSERT INTO past (address, backend, since, until, ends, facts)
-             SELECT address, backend, since, until, ends, facts FROM ban
-             WHERE address = ? AND backend = ?",
-        )?;
-        keep.execute([address.as_str(), backend])?;
-    }
-    let Some(new) = ban.onto(old.map(|(_, old)| old).as_ref()) else {
-        return Ok(None);
+    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref()) else {
+        return Ok(no_news);
     };
-    let id = renumber(db, &address, backend)?;
+    match old {
+        Some((old_id, _)) => forget_reminder(db, old_id)?,
+        None => keep_past(db, &address, backend)?,
+    }
+    // A ban that is lengthened without evidence keeps its own.
     let mut update = db.prepare_cached(
-        "UPDATE ban SET since = ?3, until = ?4, ends = ?4, facts = ifnull(?5, iif(?6, facts, NULL))
+        "UPDATE ban SET id = ?7, since = ?3, until = ?4, ends = ?4,
+             facts = ifnull(?5, iif(?6, facts, NULL))
          WHERE address = ?1 AND backend = ?2",
     )?;
-    let until = new.until.map(|t| t.0);
-    // A ban that is lengthened without evidence keeps its own.
-    let lengthened = old.is_some();
     update.execute(params![
         address,
         backend,
-        new.since.0,
-        until,
+        ban.since.0,
+        ban.until.map(|t| t.0),
         facts,
-        lengthened
+        old.is_some(),
+        id
     ])?;
-    Ok(Some((id, new)))
+    Ok(Entered::New(ban))
+}
+
+/// Moves the ended ban of an address to the past ones; a note that a firewall has to lift it is
+/// without object then.
+fn keep_past(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<()> {
+    let mut keep = db.prepare_cached(
+        "INSERT INTO past (address, backend, since, until, ends, facts)
+         SELECT address, backend, since, until, ends, facts FROM ban
+         WHERE address = ?1 AND backend = ?2",
+    )?;
+    keep.execute([address, backend])?;
+    let mut delete = db.prepare_cached(
+        "DELETE FROM later WHERE ban = (SELECT id FROM ban WHERE address = ?1 AND backend = ?2)",
+    )?;
+    delete.execute([address, backend]).map(drop)
+}
+
+/// The highest number of a ban.
+pub(super) fn highest(db: &Connection) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached("SELECT ifnull(max(id), 0) FROM ban")?;
+    query.query_row([], |row| row.get(0))
 }
 
 /// The time of the event for which an address was banned last, if its record said so.
@@ -156,11 +204,10 @@ fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<i
     let mut query = db.prepare_cached("SELECT id FROM ban WHERE address = ? AND backend = ?")?;
     let id = query.query_row([address, backend], |row| row.get(0))?;
     forget_reminder(db, id)?;
-    let mut query = db.prepare_cached("SELECT max(id) + 1 FROM ban")?;
-    let highest = query.query_row([], |row| row.get(0))?;
+    let last = highest(db)? + 1;
     let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
-    update.execute([highest, id])?;
-    Ok(highest)
+    update.execute([last, id])?;
+    Ok(last)
 }
 
 /// Sets the end of an address's bans; answers them with their firewalls.
@@ -171,15 +218,15 @@ fn end(
     now: Time,
 ) -> rusqlite::Result<Vec<(String, Ban)>> {
     let text = address.to_string();
+    // Also a ban that has ended, if its firewall has still to lift it.
     let mut query = db.prepare_cached(
         "SELECT backend, address, since, ends FROM ban
-         WHERE address = ? AND (ends IS NULL OR ends > ?)",
+         WHERE address = ? AND (ends IS NULL OR ends > ? OR id IN (SELECT ban FROM later)
+             OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0))",
     )?;
-    let found: Vec<(String, Ban)> = query
-        .query_map(params![text, now.0], |row| {
-            Ok((row.get(0)?, Ban::read(row, 1)?))
-        })?
-        .collect::<Result<_, _>>()?;
+    let found: Vec<(String, Ban)> = readable(query.query_map(params![text, now.0], |row| {
+        Ok((row.get(0)?, Ban::read(row, 1)?))
+    })?)?;
     let mut changed = Vec::new();
     for (backend, ban) in found {
         renumber(db, &text, &backend)?;

@@ -1,16 +1,16 @@
 //! Forgets ended bans, a few at a time.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 
 use pipeban::time::Time;
 
-/// An ended ban is kept for this time.
-const RETENTION: Duration = Duration::from_secs(90 * 86_400);
 /// The greatest number of ended bans kept among the last bans of their address, and likewise among
 /// the earlier ones.
 const REMEMBERED: i64 = 500_000;
+/// An ended ban is kept until bans were entered on this number of later days.
+const DAYS: i64 = 90;
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
 /// Old bans are looked at after each series of this number of changes.
 const FORGET_EVERY: i64 = 1_000;
 /// The number of bans that are looked at together.
@@ -29,17 +29,29 @@ pub(super) fn forget_some(
     last: i64,
     now: Time,
 ) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO day VALUES (?)")?;
+    insert.execute([now.0.div_euclid(DAY)])?;
     if last / FORGET_EVERY == (last - changes) / FORGET_EVERY {
         return Ok(());
     }
     forget(db, last, now)
 }
 
+/// Bans that ended before this moment are old: since then bans were entered on [`DAYS`] days. The
+/// clock alone makes none old: it may be ahead for a while.
+fn long_ago(db: &Connection) -> rusqlite::Result<i64> {
+    let mut query =
+        db.prepare_cached("SELECT number FROM day ORDER BY number DESC LIMIT 1 OFFSET ?")?;
+    let mut rows = query.query([DAYS - 1])?;
+    let first = rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()?;
+    Ok(first.map_or(i64::MIN, |day| day.saturating_mul(DAY)))
+}
+
 /// Removes bans that ended long ago, and the oldest ended bans if there are too many: among the
 /// oldest past bans, and in a stretch of the last bans, another one each time, so that no run has
 /// to look at all of them.
 fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
-    let long_ago = (now - RETENTION).0;
+    let long_ago = long_ago(db)?;
     db.prepare_cached(
         "DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT ?3)
          AND (ends < ?1 OR id <= (SELECT max(id) FROM past) - ?2)",

@@ -24,6 +24,8 @@ use crate::figures;
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
 
+pub use source::Part;
+
 /// The greatest length of a line, in bytes without the newline. A longer line is cut here, or
 /// before the word that stands here; its tail is discarded.
 pub const MAX_LINE: usize = 1 << 20;
@@ -72,6 +74,8 @@ pub struct Input {
     progress: Option<Arc<Mutex<Progress>>>,
     /// Whether an error ends the input.
     fails: bool,
+    /// The part of each file to read; without it all.
+    part: Option<Arc<Part>>,
 }
 
 /// An operand that is not read yet.
@@ -104,7 +108,14 @@ impl Input {
             skipping: false,
             progress: None,
             fails: false,
+            part: None,
         }
+    }
+
+    /// From now on of a regular file that is not compressed only the part is read that this
+    /// function answers. It is asked when the file is opened.
+    pub fn read_part(&mut self, part: Arc<Part>) {
+        self.part = Some(part);
     }
 
     /// From now on an operand that can't be opened or read to its end, and a line that is too long,
@@ -128,6 +139,7 @@ impl Input {
         self.operands.into_iter().map(move |operand| Input {
             progress: self.progress.clone(),
             operands: VecDeque::from([operand]),
+            part: self.part.clone(),
             ..Input::new(vec![])
         })
     }
@@ -140,7 +152,7 @@ impl Input {
             if let Operand::Name(name) = operand
                 && !is_fifo(name)
             {
-                let opened = open(name, self.progress.as_deref());
+                let opened = open(name, self.progress.as_deref(), self.part.as_deref());
                 if opened.as_ref().is_err_and(is_too_many) {
                     return;
                 }
@@ -294,7 +306,7 @@ impl Input {
                 let (name, opened) = match operand {
                     Operand::Opened(name, opened) => (name, opened),
                     Operand::Name(name) => {
-                        let opened = open(&name, self.progress.as_deref());
+                        let opened = open(&name, self.progress.as_deref(), self.part.as_deref());
                         (name, opened)
                     }
                 };
@@ -346,9 +358,13 @@ impl Input {
     }
 }
 
-fn open(name: &OsString, progress: Option<&Mutex<Progress>>) -> io::Result<Source> {
+fn open(
+    name: &OsString,
+    progress: Option<&Mutex<Progress>>,
+    part: Option<&Part>,
+) -> io::Result<Source> {
     let counter = progress.and_then(|p| Some(p.lock().ok()?.counter()));
-    Source::open(name, counter.unwrap_or_default())
+    Source::open(name, counter.unwrap_or_default(), part)
 }
 
 fn is_fifo(name: &OsString) -> bool {

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::decode::Decoded;
 use crate::figures;
-use crate::unpack::is_packed;
+use crate::unpack::{is_packed, is_packed_file};
+
+/// The part of a file that is to be read, as offsets of lines' beginnings.
+pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
 
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
@@ -46,8 +50,13 @@ enum Bytes {
 }
 
 impl Source {
-    /// Opens an operand. Its bytes, as they stand in the file, are added to `counter`.
-    pub(super) fn open(operand: &OsString, counter: Arc<AtomicU64>) -> io::Result<Self> {
+    /// Opens an operand; of a regular file that is not compressed, only `part` is read. Its bytes,
+    /// as they stand in the file, are added to `counter`.
+    pub(super) fn open(
+        operand: &OsString,
+        counter: Arc<AtomicU64>,
+        part: Option<&Part>,
+    ) -> io::Result<Self> {
         let (name, file) = if operand == "-" {
             (
                 STANDARD_INPUT.into(),
@@ -61,12 +70,30 @@ impl Source {
         if kind.is_fifo() {
             let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         }
-        let file = Blocking(file, counter);
+        let part = match part {
+            Some(part) if operand != "-" && kind.is_file() && !is_packed_file(&file)? => {
+                Some(part(&file)?)
+            }
+            _ => None,
+        };
+        let bytes = match part {
+            Some(part) => {
+                (&file).seek(SeekFrom::Start(part.start))?;
+                counter.fetch_add(part.start, Relaxed);
+                let left = part.end.saturating_sub(part.start);
+                let file = Blocking(file, counter, left);
+                Bytes::Plain { file, waits }
+            }
+            None => {
+                let file = Blocking(file, counter, u64::MAX);
+                Bytes::Unread { file, waits }
+            }
+        };
         Ok(Source {
             name,
             lines: 0,
             told_idle: false,
-            bytes: Bytes::Unread { file, waits },
+            bytes,
         })
     }
 
@@ -120,8 +147,8 @@ impl Source {
 }
 
 /// A file whose reads wait for data, whatever signals come and whether or not its descriptor is
-/// non-blocking.
-struct Blocking(File, Arc<AtomicU64>);
+/// non-blocking. The number is that of bytes to read at most.
+struct Blocking(File, Arc<AtomicU64>, u64);
 
 impl Blocking {
     fn ready(&self) -> bool {
@@ -133,6 +160,9 @@ impl Blocking {
 
 impl Read for Blocking {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.2).unwrap_or(usize::MAX);
+        let length = buffer.len().min(most);
+        let buffer = &mut buffer[..length];
         loop {
             match self.0.read(buffer) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -144,6 +174,7 @@ impl Read for Blocking {
                 result => {
                     let read = *result.as_ref().unwrap_or(&0);
                     self.1.fetch_add(read as u64, Relaxed);
+                    self.2 -= read as u64;
                     return result;
                 }
             }

@@ -10,7 +10,7 @@ mod moment; // a moment, in microseconds
 
 mod at; // TIME as at(1) reads it
 
-pub use at::{parse_at, parse_at_in};
+pub use at::{parse_at, parse_at_in, parse_past, parse_past_in};
 pub use duration::{format_duration, parse_duration};
 pub use moment::Time;
 pub use zone::Zone;

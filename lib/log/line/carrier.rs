@@ -22,7 +22,7 @@ use memchr::memchr;
 
 use super::json::{Members, Value, unescape};
 use super::pairs::Pairs;
-use super::place;
+use super::{place, skip};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -51,25 +51,6 @@ pub(super) struct Entry {
     pub pid: Option<Range<usize>>,
 }
 
-/// Where a text goes on behind a BOM, NULs and colours (ECMA-48 control sequences).
-pub(super) fn skip_junk(text: &[u8], mut at: usize) -> usize {
-    loop {
-        match text[at..] {
-            [0, ..] => at += 1,
-            [0xef, 0xbb, 0xbf, ..] => at += 3,
-            [0x1b, b'[', ref rest @ ..] => {
-                let parameter = |b: &&u8| (0x20..0x40).contains(*b);
-                let length = rest.iter().take(16).take_while(parameter).count();
-                match rest.get(length) {
-                    Some(b'@'..=b'~') => at += length + 3,
-                    _ => return at,
-                }
-            }
-            _ => return at,
-        }
-    }
-}
-
 /// A longer name is not looked for, in bytes.
 const LONGEST: usize = 4096;
 
@@ -93,16 +74,6 @@ pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     (is_name && !spaced && text.len() > goes_on).then_some((at..at + end, goes_on))
 }
 
-/// Where a text goes on behind a number and a colon, as `grep -n` writes it before a line.
-pub(super) fn number(text: &[u8], at: usize) -> Option<usize> {
-    let digits = text[at..]
-        .iter()
-        .take(9)
-        .take_while(|b| b.is_ascii_digit())
-        .count();
-    (digits > 0 && text.get(at + digits) == Some(&b':')).then_some(at + digits + 1)
-}
-
 /// Whether a file's name before a line is sure to be one, whatever follows.
 pub(super) fn is_path(name: &[u8]) -> bool {
     name.starts_with(b"/") || name.starts_with(b"./") || name.starts_with(b"../")
@@ -119,13 +90,13 @@ pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
     if !matches!(text.get(bar), Some(b'|' | 0x1b)) || bar == at + word || word == 0 {
         return None;
     }
-    let bar = skip_junk(text, bar);
+    let bar = skip::junk(text, bar);
     let name = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
     if !text[at..at + word].iter().all(name) || text.get(bar) != Some(&b'|') {
         return None;
     }
-    let end = skip_junk(text, bar + 1);
-    (text.get(end) == Some(&b' ')).then(|| skip_junk(text, end + 1))
+    let end = skip::junk(text, bar + 1);
+    (text.get(end) == Some(&b' ')).then(|| skip::junk(text, end + 1))
 }
 
 /// Where a message goes on behind its octet count.

@@ -22,9 +22,22 @@
 
 use memchr::memchr;
 
-use super::{Stamp, carrier};
+use super::names::{is_address, is_device, is_facility, is_host, is_level, tag, without_path};
+use super::skip;
 use crate::stamp::StampReader;
 use pipeban::time::Time;
+
+/// Where a line has its time stamp.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stamp {
+    /// It has none, or only its carrier tells the time.
+    #[default]
+    None,
+    /// At its beginning, as heads have it.
+    Beginning,
+    /// Further on: Common Log Format, a key of JSON or of logfmt, behind a word.
+    Inside,
+}
 
 /// A head, by where its parts stand in the text.
 #[derive(Clone, Debug, Default)]
@@ -88,14 +101,14 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
         return None;
     }
     let at = match first {
-        b'<' => priority(text).unwrap_or(0),
+        b'<' => skip::priority(text).unwrap_or(0),
         _ => 0,
     };
     if text[at..].starts_with(b"1 ") {
         return rfc5424(text, at + 2, stamps);
     }
     // A Cisco's count of lines.
-    let at = carrier::number(text, at)
+    let at = skip::number(text, at)
         .filter(|at| text.get(*at) == Some(&b' '))
         .unwrap_or(at);
     let (at, close) = opened(text, at)?;
@@ -106,7 +119,7 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
     if let Some((time, length)) = stamps.read(text_at) {
         return Some(closed(text, Some(time), at + length, close));
     }
-    let length = monotonic(text_at).filter(|_| close == Some(b']'))?;
+    let length = skip::monotonic(text_at).filter(|_| close == Some(b']'))?;
     let mut begun = closed(text, None, at + length, close);
     // Only journalctl -o short-monotonic has a host and a program behind it.
     begun.kind = Kind::Bare;
@@ -127,7 +140,7 @@ pub(super) fn own_stamp(text: &[u8], at: usize) -> usize {
         return 0;
     };
     let length = StampReader::length(&words[open..]);
-    let length = length.or_else(|| monotonic(&words[open..]).filter(|_| close == Some(b']')));
+    let length = length.or_else(|| skip::monotonic(&words[open..]).filter(|_| close == Some(b']')));
     length.map_or(0, |length| closed(words, None, open + length, close).rest)
 }
 
@@ -181,48 +194,11 @@ fn behind(text: &[u8], mut at: usize) -> usize {
         Some(b':' | b',') if matches!(text.get(at + 1), None | Some(b' ' | b'\t')) => at += 1,
         _ => {}
     }
-    at = skip_blanks(text, at);
+    at = skip::blanks(text, at);
     if text[at..].starts_with(b"| ") {
-        at = skip_blanks(text, at + 1);
+        at = skip::blanks(text, at + 1);
     }
     at
-}
-
-fn skip_blanks(text: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t') = text.get(at) {
-        at += 1;
-    }
-    // Colours, too, at any place where a part may begin.
-    match text.get(at) {
-        Some(0x1b) => carrier::skip_junk(text, at),
-        _ => at,
-    }
-}
-
-/// Where a text goes on behind `<38>`.
-fn priority(text: &[u8]) -> Option<usize> {
-    let digits = text
-        .iter()
-        .skip(1)
-        .take(3)
-        .take_while(|b| b.is_ascii_digit())
-        .count();
-    (digits > 0 && text.get(1 + digits) == Some(&b'>')).then_some(digits + 2)
-}
-
-/// The length of `1234.567890`, as the kernel counts.
-fn monotonic(text: &[u8]) -> Option<usize> {
-    let digits = |at: usize| {
-        text.iter()
-            .skip(at)
-            .take(12)
-            .take_while(|b| b.is_ascii_digit())
-            .count()
-    };
-    let seconds = digits(0);
-    let micros = digits(seconds + 1);
-    let form = seconds > 0 && text.get(seconds) == Some(&b'.') && (3..=9).contains(&micros);
-    form.then_some(seconds + 1 + micros)
 }
 
 fn rfc5424(text: &[u8], at: usize, stamps: &mut StampReader) -> Option<Begun> {
@@ -273,9 +249,9 @@ impl<'a> Head<'a> {
         for _ in 0..6 {
             let end = word_end(text, at);
             let word = &text[at..end];
-            if let Some((name, pid, length)) = program(word) {
+            if let Some((name, pid, length)) = tag(word) {
                 if pid.is_none() && name.iter().all(u8::is_ascii_digit) {
-                    at = skip_blanks(text, end);
+                    at = skip::blanks(text, end);
                     continue;
                 }
                 if is_level(name) {
@@ -284,7 +260,7 @@ impl<'a> Head<'a> {
                 self.host = host;
                 self.program = Some(name);
                 self.pid = pid;
-                self.words = skip_blanks(text, at + length);
+                self.words = skip::blanks(text, at + length);
                 self.words += solaris_id(&text[self.words..]);
                 return;
             }
@@ -309,7 +285,7 @@ impl<'a> Head<'a> {
                 }
                 None => return,
             }
-            at = skip_blanks(text, end);
+            at = skip::blanks(text, end);
         }
     }
 
@@ -329,7 +305,7 @@ impl<'a> Head<'a> {
         at = structured(text, at);
         // The message may begin with a mark of its encoding.
         let mark = text[at..].starts_with(b"\xef\xbb\xbf");
-        self.words = skip_blanks(text, at + if mark { 3 } else { 0 });
+        self.words = skip::blanks(text, at + if mark { 3 } else { 0 });
     }
 }
 
@@ -357,161 +333,12 @@ fn structured(text: &[u8], start: usize) -> usize {
             }
         }
     }
-    skip_blanks(text, at)
+    skip::blanks(text, at)
 }
 
 fn word_end(text: &[u8], at: usize) -> usize {
     let length = text[at..].iter().position(|b| *b == b' ' || *b == b'\t');
     length.map_or(text.len(), |length| at + length)
-}
-
-/// Longer words are no names.
-const LONGEST: usize = 255;
-
-/// A program's name, its pid, and their length with what ends them.
-type Tag<'a> = (&'a [u8], Option<&'a [u8]>, usize);
-
-/// The tag of `name:`, `name[pid]:` or `name[pid]`.
-fn program(word: &[u8]) -> Option<Tag<'_>> {
-    let (body, length) = match word {
-        [body @ .., b':'] => (body, word.len()),
-        [.., b']'] => (word, word.len()),
-        _ => {
-            // `name[pid]:text`
-            let at = memchr(b']', word).filter(|at| word.get(at + 1) == Some(&b':'))?;
-            (&word[..=at], at + 2)
-        }
-    };
-    let colon = body.len() < length;
-    let (name, pid) = match body {
-        [inside @ .., b']'] => {
-            let open = memchr(b'[', inside)?;
-            let pid = &inside[open + 1..];
-            let sound = |b: &u8| b.is_ascii_alphanumeric() || b"._-/".contains(b);
-            let digits = pid.first().is_some_and(u8::is_ascii_digit);
-            if pid.len() > 32 || !pid.iter().all(sound) || !(colon || digits) {
-                return None;
-            }
-            (&inside[..open], Some(pid))
-        }
-        _ => (body, None),
-    };
-    (is_program(name)).then(|| (without_path(name), pid.filter(|p| !p.is_empty()), length))
-}
-
-/// Letters, digits and a few signs; anything but brackets inside round brackets.
-fn is_program(name: &[u8]) -> bool {
-    if name.is_empty() || name.len() > LONGEST {
-        return false;
-    }
-    let mut inside = false;
-    for byte in name {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {}
-            b'_' | b'.' | b'-' | b'/' | b'@' | b'+' | b'%' | b'#' | b'~' | b'\\' => {}
-            b'(' => inside = true,
-            b')' => inside = false,
-            b':' if inside => {}
-            _ => return false,
-        }
-    }
-    !inside
-}
-
-/// `/usr/sbin/sshd` is `sshd`, `/usr/sbin/postfix/smtpd` is `postfix/smtpd`, as that is too.
-fn without_path(name: &[u8]) -> &[u8] {
-    if name.first() != Some(&b'/') {
-        return name;
-    }
-    // Behind the folder of programs, if it is one, else behind the last slash.
-    let folder = memchr::memmem::rfind(name, b"bin/").map(|at| at + 4);
-    let start = folder.or_else(|| memchr::memrchr(b'/', name).map(|at| at + 1));
-    let base = &name[start.unwrap_or(0)..];
-    if base.is_empty() { name } else { base }
-}
-
-/// Names of levels, which services write where others have a program.
-fn is_level(name: &[u8]) -> bool {
-    const LEVELS: [&str; 14] = [
-        "trace",
-        "debug",
-        "info",
-        "information",
-        "log",
-        "note",
-        "notice",
-        "warn",
-        "warning",
-        "error",
-        "err",
-        "critical",
-        "fatal",
-        "panic",
-    ];
-    name.len() <= 11
-        && LEVELS
-            .iter()
-            .any(|level| name.eq_ignore_ascii_case(level.as_bytes()))
-}
-
-/// `auth.info`, `<auth.info>` or `<4.6>`.
-fn is_facility(word: &[u8]) -> bool {
-    let (word, marked) = match word {
-        [b'<', inside @ .., b'>'] => (inside, true),
-        _ => (word, false),
-    };
-    let Some(point) = memchr(b'.', word) else {
-        return false;
-    };
-    let (facility, priority) = (&word[..point], &word[point + 1..]);
-    let number = |text: &[u8]| matches!(text.len(), 1 | 2) && text.iter().all(u8::is_ascii_digit);
-    let is = |names: &[&str], name: &[u8]| names.iter().any(|known| known.as_bytes() == name);
-    (marked && number(facility) && number(priority))
-        || (is(&FACILITIES, facility) && is(&PRIORITIES, priority))
-}
-
-/// syslog.h's names.
-const FACILITIES: [&str; 26] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "clock",
-    "authpriv", "ftp", "ntp", "security", "console", "audit", "alert", "local0", "local1",
-    "local2", "local3", "local4", "local5", "local6", "local7",
-];
-const PRIORITIES: [&str; 12] = [
-    "emerg", "panic", "alert", "crit", "err", "error", "warning", "warn", "notice", "info",
-    "debug", "none",
-];
-
-/// UniFi's name, MAC address and model with its version.
-fn is_device(word: &[u8]) -> bool {
-    let word = word.strip_suffix(b":").unwrap_or(word);
-    let word = word
-        .strip_prefix(b"(\"")
-        .and_then(|w| w.strip_suffix(b"\")"))
-        .unwrap_or(word);
-    let mut parts = word.split(|b| *b == b',');
-    let (Some(_), Some(mac), Some(_), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    mac.len() == 12 && mac.iter().all(u8::is_ascii_hexdigit)
-}
-
-fn is_host(word: &[u8]) -> bool {
-    let name = |b: &u8| b.is_ascii_alphanumeric() || b".-_/@".contains(b);
-    word.len() <= LONGEST && (word.iter().all(name) || is_ipv6(word))
-}
-
-/// Whether it is an address: a relay that has no name for a host writes this.
-fn is_address(word: &[u8]) -> bool {
-    word.iter().all(|b| b.is_ascii_digit() || *b == b'.') || is_ipv6(word)
-}
-
-fn is_ipv6(word: &[u8]) -> bool {
-    let zone = memchr(b'%', word).unwrap_or(word.len());
-    let sound = |b: &u8| b.is_ascii_hexdigit() || *b == b':' || *b == b'.';
-    let colons = word.iter().filter(|b| **b == b':').count();
-    (2..=8).contains(&colons) && word[..zone].iter().all(sound)
 }
 
 /// The length of Solaris's `[ID 800047 auth.info] `.
@@ -529,7 +356,7 @@ fn solaris_id(words: &[u8]) -> usize {
     };
     match memchr(b']', &level[..level.len().min(32)]) {
         Some(end) if digits > 0 && is_facility(&level[..end]) => {
-            skip_blanks(words, 4 + digits + 1 + end + 1)
+            skip::blanks(words, 4 + digits + 1 + end + 1)
         }
         _ => 0,
     }

@@ -30,8 +30,10 @@
 mod carrier; // what is around a line
 mod head; // who wrote it, when
 mod json; // objects, walked from the left
+mod names; // programs, hosts, levels
 mod pairs; // key=value
 mod place; // stamps that stand inside a line
+mod skip; // small parts before others
 #[cfg(test)]
 mod tests;
 
@@ -42,19 +44,9 @@ use memchr::memchr_iter;
 use crate::stamp::{StampFormat, StampReader};
 use carrier::{Entry, Said, Text};
 use head::{Begun, Head};
-use pipeban::time::{Time, Zone};
 
-/// Where a line has its time stamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stamp {
-    /// It has none, or only its carrier tells the time.
-    #[default]
-    None,
-    /// At its beginning, as heads have it.
-    Beginning,
-    /// Further on: Common Log Format, a key of JSON or of logfmt, behind a word.
-    Inside,
-}
+pub use head::Stamp;
+use pipeban::time::{Time, Zone};
 
 /// A line in its parts.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +100,7 @@ impl<'a> Line<'a> {
 }
 
 /// Reads the lines of logs.
+#[derive(Clone)]
 pub struct LineReader {
     stamps: StampReader,
     format: Option<StampFormat>,
@@ -300,7 +293,7 @@ impl LineReader {
     /// Takes off what is around a line.
     fn open(&mut self, line: &[u8]) -> Opened {
         let mut at = match line.first() {
-            Some(0 | 0x1b | 0xef) => carrier::skip_junk(line, 0),
+            Some(0 | 0x1b | 0xef) => skip::junk(line, 0),
             _ => 0,
         };
         let mut file = None;
@@ -369,10 +362,10 @@ impl LineReader {
         let Some((file, goes_on)) = carrier::file(line, at) else {
             return (None, at, None);
         };
-        let behind = carrier::skip_junk(line, goes_on);
+        let behind = skip::junk(line, goes_on);
         let begun = head::begin(&line[behind..], &mut self.stamps);
         if begun.is_none()
-            && let Some(goes_on) = carrier::number(line, behind)
+            && let Some(goes_on) = skip::number(line, behind)
             && let Some(begun) = head::begin(&line[goes_on..], &mut self.stamps)
         {
             return (Some(file), goes_on, Some(begun));

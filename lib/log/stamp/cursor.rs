@@ -1,6 +1,6 @@
 //! The parts of a time stamp, read from bytes; a part that does not stand here is `None`.
 
-use super::fields::Offset;
+use super::fields::{Offset, century};
 use super::names;
 use super::zones;
 
@@ -53,6 +53,11 @@ impl<'a> Cursor<'a> {
         }
         self.rest = &self.rest[length..];
         (length >= least).then_some(value)
+    }
+
+    /// A year by its last two digits.
+    pub(super) fn year_of_century(&mut self) -> Option<i32> {
+        self.digits(2, 2).map(century)
     }
 
     /// The number of digits that stand here, up to 64.

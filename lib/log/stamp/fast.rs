@@ -16,14 +16,14 @@ const BEFORE: usize = 32;
 const BEHIND: usize = 16;
 
 /// The two last minutes of different texts: a line may have a carrier's stamp and its own.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Recent {
     minutes: [Minute; 2],
     /// The one that is replaced next.
     next: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Minute {
     /// The first eight bytes; zeros, with which no stamp begins, where nothing is remembered.
     first: u64,

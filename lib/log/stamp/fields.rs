@@ -47,3 +47,9 @@ impl Fields {
         Some(())
     }
 }
+
+/// The year that two digits mean: from 1969 to 2068, as strptime(3) reads them.
+pub(super) fn century(year: u32) -> i32 {
+    let year = year as i32;
+    if year < 69 { 2000 + year } else { 1900 + year }
+}

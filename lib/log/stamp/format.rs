@@ -2,7 +2,6 @@
 
 use super::cursor::Cursor;
 use super::fields::Fields;
-use super::form;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Item {
@@ -73,7 +72,7 @@ impl StampFormat {
                 Item::Literal(byte) => cursor.skip(*byte)?,
                 Item::Blanks => cursor.blanks()?,
                 Item::Year => fields.year = Some(cursor.digits(4, 4)? as i32),
-                Item::YearOfCentury => fields.year = Some(form::year_of_century(&mut cursor)?),
+                Item::YearOfCentury => fields.year = Some(cursor.year_of_century()?),
                 Item::Month => fields.month = cursor.digits(1, 2).filter(|m| *m > 0)?,
                 Item::MonthName => fields.month = cursor.month()?,
                 Item::Day => {

@@ -4,6 +4,7 @@
 //! Where a stamp stands in a line is told in [`line`](crate::line). [`StampReader`] says what is
 //! done where a stamp leaves something open.
 
+mod clock; // the clock of a stamp
 mod cursor; // the parts of a stamp
 mod fast; // stamps of the minute of a line before
 mod fields; // a stamp in its parts
@@ -46,6 +47,7 @@ const LATE: i64 = 300;
 ///   minutes before the line before
 /// - a time left out: a time that clocks left out is read as if they had not been set
 /// - second 60: the first of the next minute
+#[derive(Clone)]
 pub struct StampReader {
     zone: Zone,
     order: Order,

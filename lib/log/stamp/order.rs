@@ -2,8 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::fields::Fields;
-use super::form::century;
+use super::fields::{Fields, century};
 use pipeban::time::Time;
 
 /// The order in which a log writes its dates, learnt from those that leave no doubt.

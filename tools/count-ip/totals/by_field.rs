@@ -56,7 +56,7 @@ pub struct FieldTotals {
     throttle: Option<Duration>,
     last_counted: AddressMap<LastCounted>,
     /// The number of records without the field.
-    without: u64,
+    pub without: u64,
 }
 
 impl FieldTotals {

@@ -37,13 +37,8 @@ pub fn print(
         .map_or((80, 0), |(width, height)| (width.0.into(), height.0));
     let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
     let bar_width = rest.clamp(8, WIDEST_BAR);
-    let colour = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     output.allow_escapes();
-    let (on, off) = if colour {
-        ("\x1b[36m", "\x1b[0m")
-    } else {
-        ("", "")
-    };
+    let (on, off) = colours();
     for (address, total) in head.into_iter().chain(totals) {
         check_saturation(total.count);
         let address = address.to_string();
@@ -65,6 +60,14 @@ pub fn print(
     Ok(())
 }
 
+/// The codes that begin and end the colour of a bar; empty where the user wants none.
+pub fn colours() -> (&'static str, &'static str) {
+    match std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
+        true => ("\x1b[36m", "\x1b[0m"),
+        false => ("", ""),
+    }
+}
+
 /// A bar of at most `width` characters, exact to an eighth of one, and at least that long.
 pub fn bar(count: u64, most: u64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -74,7 +77,7 @@ pub fn bar(count: u64, most: u64, width: usize) -> String {
 }
 
 /// Date and time to the second, for a person who knows the time zone.
-fn clock(time: Time) -> String {
+pub fn clock(time: Time) -> String {
     time.to_string()
         .chars()
         .take(19)

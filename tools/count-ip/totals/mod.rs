@@ -5,9 +5,11 @@ mod total; // the count of one address
 mod by_field; // counts of a field's values, in memory
 mod columns; // totals as a person reads them
 mod counter; // counts of all addresses, in memory
+mod per_slot; // counts of addresses by time slot, in memory
 
 mod print; // totals as records, as uniq -c prints them, or as columns
 mod print_fields; // the same for the values of a field
+mod print_slots; // the same by time slot
 mod saved; // totals that the state file keeps between runs
 
 use std::time::Instant;
@@ -19,6 +21,7 @@ use crate::arguments::Arguments;
 use crate::line::{BadLines, report_bad};
 use by_field::FieldTotals;
 use counter::Totals;
+use per_slot::SlotTotals;
 use saved::{BEHIND, Saved};
 
 /// A way to count.
@@ -27,6 +30,8 @@ trait Counter {
     fn new(arguments: &Arguments) -> Self;
     /// Counts the lines of a block; returns their number and the bad ones.
     fn count(&mut self, block: &[u8]) -> (u64, BadLines);
+    /// Takes the counts out; what is reported at the end stays.
+    fn take(&mut self, arguments: &Arguments) -> Self;
     /// Adds all counts to those in the state file.
     fn save(self, saved: &mut Saved) -> Result<(), Fault>;
     /// Adds the counts in the state file to these.
@@ -42,6 +47,10 @@ impl Counter for Totals {
 
     fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
         Totals::count(self, block)
+    }
+
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        std::mem::replace(self, Totals::new(arguments))
     }
 
     fn save(self, saved: &mut Saved) -> Result<(), Fault> {
@@ -68,6 +77,12 @@ impl Counter for FieldTotals {
         FieldTotals::count(self, block)
     }
 
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        let mut taken = std::mem::replace(self, FieldTotals::new(arguments));
+        std::mem::swap(&mut self.without, &mut taken.without);
+        taken
+    }
+
     fn save(self, saved: &mut Saved) -> Result<(), Fault> {
         self.report();
         saved.add_fields(self)
@@ -83,11 +98,44 @@ impl Counter for FieldTotals {
     }
 }
 
+impl Counter for SlotTotals {
+    fn new(arguments: &Arguments) -> Self {
+        SlotTotals::new(arguments)
+    }
+
+    fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
+        SlotTotals::count(self, block)
+    }
+
+    fn take(&mut self, arguments: &Arguments) -> Self {
+        let mut taken = std::mem::replace(self, SlotTotals::new(arguments));
+        std::mem::swap(&mut self.times, &mut taken.times);
+        taken
+    }
+
+    fn save(self, saved: &mut Saved) -> Result<(), Fault> {
+        self.report();
+        saved.add_slots(self)
+    }
+
+    fn load(&mut self, saved: &Saved) -> Result<(), Fault> {
+        saved.load_slots_into(self)
+    }
+
+    fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
+        self.report();
+        print_slots::print(self, arguments)
+    }
+}
+
 /// Counts all of the input and prints the totals; true if there were any.
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
-    match arguments.by {
-        Some(_) => count_all::<FieldTotals>(&arguments),
-        None => count_all::<Totals>(&arguments),
+    if arguments.by.is_some() {
+        count_all::<FieldTotals>(&arguments)
+    } else if arguments.per.is_some() {
+        count_all::<SlotTotals>(&arguments)
+    } else {
+        count_all::<Totals>(&arguments)
     }
 }
 
@@ -114,12 +162,12 @@ fn count_all<C: Counter>(arguments: &Arguments) -> Result<bool, Fault> {
         if let Some(saved) = &mut saved
             && deadline.is_some_and(|deadline| deadline <= Instant::now())
         {
-            std::mem::replace(&mut counter, C::new(arguments)).save(saved)?;
+            counter.take(arguments).save(saved)?;
             deadline = None;
         }
     }
     if let Some(saved) = &mut saved {
-        std::mem::replace(&mut counter, C::new(arguments)).save(saved)?;
+        counter.take(arguments).save(saved)?;
         counter.load(saved)?;
     }
     counter.print(arguments)

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
+use pipeban::time::{Time, format_duration};
 
 use super::by_field::{FieldTotal, FieldTotals};
 use super::counter::Totals;
+use super::per_slot::SlotTotals;
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::hits::{self, Hits, bytes, characters};
@@ -45,6 +47,28 @@ impl Saved {
             addresses.map(move |(address, total)| (name(address), total))
         };
         self.add_all(totals.into_totals().flat_map(named))
+    }
+
+    /// The same for addresses by time slot.
+    pub fn add_slots(&mut self, totals: SlotTotals) -> Result<(), Fault> {
+        let totals = totals.into_totals();
+        self.add_all(totals.map(|(start, address, count)| {
+            let span = Some((start, start));
+            (format!("{address} {}", start.0), Total { count, span })
+        }))
+    }
+
+    /// Adds the totals by time slot in the file to these.
+    pub fn load_slots_into(&self, totals: &mut SlotTotals) -> Result<(), Fault> {
+        for (name, hit) in self.hits.all()? {
+            if let Some((address, start)) = name.split_once(' ')
+                && let Some(address) = Address::parse(address.as_bytes())
+                && let Ok(start) = start.parse()
+            {
+                totals.add(Time(start), address, hit.count);
+            }
+        }
+        Ok(())
     }
 
     fn add_all(&mut self, totals: impl Iterator<Item = (String, Total)>) -> Result<(), Fault> {
@@ -95,8 +119,12 @@ fn scope(arguments: &Arguments) -> String {
     if let Some(key) = &arguments.by {
         return format!("totals by {key}");
     }
+    let per = arguments
+        .per
+        .map(|per| format!(" per {}", format_duration(per)));
+    let per = per.unwrap_or_default();
     match arguments.sizes() {
-        sizes if sizes == [[32], [128]] => "totals".into(),
-        [four, six] => format!("totals, prefixes {four:?} {six:?}"),
+        sizes if sizes == [[32], [128]] => format!("totals{per}"),
+        [four, six] => format!("totals{per}, prefixes {four:?} {six:?}"),
     }
 }

@@ -14,12 +14,10 @@ mod policy; // the networks or the group in which an event counts
 
 mod in_memory; // tallies in memory
 mod in_state; // tallies in the state file
-mod report;
-mod times; // the time of each event, and the events without one that counts // the record of an address that reached the threshold
+mod report; // the record of an address that reached the threshold
 
 mod watcher; // lines of the stream, counted in batches
 
-use std::ffi::OsString;
 use std::time::Instant;
 
 use pipeban::complain::Fault;
@@ -27,6 +25,7 @@ use pipeban::input::{Event, Input};
 
 use crate::arguments::Arguments;
 use crate::line::report_bad;
+use crate::times::is_live;
 use watcher::Watcher;
 
 /// Reads the input to its end and prints the addresses that reach the threshold; true if any did.
@@ -48,23 +47,4 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
         }
     }
     watcher.finish()
-}
-
-/// Whether the input comes as things happen: no operand is a regular file, nor is standard input.
-fn is_live(files: &[OsString]) -> bool {
-    let is_file = |file: &OsString| {
-        let path = if file == "-" {
-            "/dev/stdin".as_ref()
-        } else {
-            file.as_os_str()
-        };
-        std::fs::metadata(path).is_ok_and(|file| file.is_file())
-    };
-    let standard_input = [OsString::from("-")];
-    let files = if files.is_empty() {
-        &standard_input
-    } else {
-        files
-    };
-    !files.iter().any(is_file)
 }

@@ -15,11 +15,11 @@ use super::in_state::Stored;
 use super::policy::Policy;
 use super::report::{evidence_of, parse, record};
 use super::rule::{Crossing, Event, Report, Verdict};
-use super::times::Times;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
 use crate::output::print_count;
 use crate::table::memory::BATCH;
+use crate::times::Times;
 
 /// Counts the lines of the stream.
 pub struct Watcher {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
-use crate::firewall::Entry;
+use crate::firewall::interface::Entry;
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
 use pipeban::address::Address;
 
@@ -78,13 +78,20 @@ fn milliseconds(time: Duration) -> u64 {
     time.as_millis().clamp(20, CENTURY) as u64
 }
 
-/// Asks for one element; ENOENT says that it or its set is missing.
-pub(super) fn get(element: &Element) -> Request {
+/// Asks for elements one by one; ENOENT says that one of them or its set is missing.
+pub(super) fn get(elements: &[Element]) -> Request {
     let mut r = Request::default();
-    r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-        write(r, std::slice::from_ref(element), false);
-    });
+    for element in elements {
+        r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
+            write(r, std::slice::from_ref(element), false);
+        });
+    }
     r
+}
+
+/// The name of the set that a part of a dump is from.
+pub(super) fn set_of(a: Attributes) -> Option<Set> {
+    Set::named(a.text(NFTA_SET_ELEM_LIST_SET)?)
 }
 
 /// Asks for all elements of a set.

@@ -6,8 +6,11 @@ use nix::libc;
 pub(super) const TABLE: &str = "pipeban";
 /// The chain at the hook prerouting with the rules that drop.
 pub(super) const CHAIN: &str = "prerouting";
-/// A chain without a hook: if it is there, the bans are complete.
+/// A chain without a hook: if it is there with the [`TOKEN`], the bans are complete.
 pub(super) const RESTORED: &str = "restored";
+/// The user data of that chain. The program nft does not save it: so after a saved ruleset is loaded
+/// the bans are not taken to be complete.
+pub(super) const TOKEN: &[u8] = b"pipeban";
 
 /// Constants of the crate libc in another type.
 macro_rules! typed {
@@ -39,7 +42,7 @@ typed!(u32: NFT_META_NFPROTO NFT_CMP_EQ NFT_PAYLOAD_NETWORK_HEADER);
 typed!(i32: NF_IP_PRI_RAW);
 
 messages!(NFT_MSG_NEWTABLE NFT_MSG_GETTABLE);
-messages!(NFT_MSG_NEWCHAIN NFT_MSG_GETCHAIN);
+messages!(NFT_MSG_NEWCHAIN NFT_MSG_GETCHAIN NFT_MSG_DELCHAIN);
 messages!(NFT_MSG_NEWRULE NFT_MSG_GETRULE);
 messages!(NFT_MSG_NEWSET NFT_MSG_GETSET);
 messages!(NFT_MSG_NEWSETELEM NFT_MSG_GETSETELEM NFT_MSG_DELSETELEM);
@@ -47,9 +50,9 @@ messages!(NFT_MSG_GETGEN);
 /// Not in the crate libc.
 pub(super) const NFT_MSG_GETFLOWTABLE: u16 = NFT_MSG_GETGEN + 7;
 
-attributes!(NFTA_TABLE_NAME = 1 NFTA_TABLE_FLAGS = 2);
+attributes!(NFTA_TABLE_NAME = 1 NFTA_TABLE_FLAGS = 2 NFTA_TABLE_HANDLE = 4);
 attributes!(NFTA_CHAIN_TABLE = 1 NFTA_CHAIN_NAME = 3 NFTA_CHAIN_HOOK = 4);
-attributes!(NFTA_CHAIN_POLICY = 5 NFTA_CHAIN_TYPE = 7);
+attributes!(NFTA_CHAIN_POLICY = 5 NFTA_CHAIN_TYPE = 7 NFTA_CHAIN_USERDATA = 12);
 attributes!(NFTA_HOOK_HOOKNUM = 1 NFTA_HOOK_PRIORITY = 2);
 attributes!(NFTA_RULE_TABLE = 1 NFTA_RULE_CHAIN = 2 NFTA_RULE_EXPRESSIONS = 4);
 attributes!(NFTA_SET_TABLE = 1 NFTA_SET_NAME = 2 NFTA_SET_FLAGS = 3);

@@ -12,14 +12,14 @@ mod ruleset;
 mod set;
 mod verify;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::interface::{Entry, Firewall};
 use super::netlink::{Attributes, Request, Socket};
-use super::{Entry, Firewall};
 use elements::Element;
 use pipeban::address::Address;
 use set::Set;
@@ -27,6 +27,8 @@ use set::Set;
 /// Elements per transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three such
 /// attributes fit a socket's usual send buffer.
 const STEP: usize = 1_500;
+/// Elements that are asked for together: the answers must fit a socket's receive buffer.
+const ASKED: usize = 64;
 /// Up to this number, elements are looked up one by one before they are put in.
 const FEW: usize = 8;
 /// Two times left are the same if they differ by less: the kernel counts in ticks.
@@ -37,6 +39,10 @@ const ATTEMPTS: usize = 1_000;
 pub(super) struct Nft {
     socket: Socket,
     seen: Ruleset,
+    /// The table whose bans are being restored, by its handle.
+    restoring: Option<u64>,
+    /// The last elements were there already: then it is quicker not to expect new ones.
+    expect_old: bool,
 }
 
 /// Our part of the kernel's ruleset, as it was at a generation; generation 0 is none.
@@ -44,9 +50,10 @@ pub(super) struct Nft {
 struct Ruleset {
     generation: u32,
     table: bool,
+    handle: Option<u64>,
     chain: bool,
-    /// The bans are complete.
-    restored: bool,
+    /// The chain that says that the bans are complete, and whether it has the token.
+    restored: Option<bool>,
     sets: BTreeSet<Set>,
     /// The sets that have their rule.
     rules: BTreeSet<Set>,
@@ -75,6 +82,8 @@ impl Nft {
         let mut nft = Nft {
             socket: Socket::open().map_err(unsupported)?,
             seen: Ruleset::default(),
+            restoring: None,
+            expect_old: false,
         };
         nft.generation().map_err(unsupported)?;
         Ok(nft)
@@ -94,10 +103,13 @@ impl Nft {
             ..Ruleset::default()
         };
         let mut each = |kind, _, a: Attributes| match kind {
-            header::NFT_MSG_NEWTABLE => seen.table = ruleset::is_awake(a),
+            header::NFT_MSG_NEWTABLE => {
+                seen.table = ruleset::is_awake(a);
+                seen.handle = ruleset::handle(a);
+            }
             header::NFT_MSG_NEWCHAIN => {
                 seen.chain |= ruleset::is_hooked(a);
-                seen.restored |= ruleset::is_restored(a);
+                seen.restored = ruleset::restored(a).or(seen.restored);
             }
             header::NFT_MSG_NEWSET => seen.sets.extend(ruleset::set(a)),
             header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
@@ -109,7 +121,12 @@ impl Nft {
                 failed => return failed.map(|()| seen),
             }
         }
-        Ok(seen)
+        // Else the parts were seen at different times.
+        if self.generation()? == seen.generation {
+            Ok(seen)
+        } else {
+            Err(Errno::EINTR)
+        }
     }
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
@@ -119,19 +136,20 @@ impl Nft {
         }
         again(|| {
             self.seen = Ruleset::default();
-            let mut seen = self.look()?;
+            let seen = self.look()?;
             let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
-            if !(seen.table && seen.chain && ruleless.is_empty()) {
-                let request = ruleset::batch(seen.generation, |r| {
-                    ruleset::put_table(r);
-                    ruleset::put_chain(r);
-                    ruleless.iter().for_each(|set| ruleset::put_rule(r, *set));
-                });
-                self.socket.ask(&request, |_, _, _| ())?;
-                seen.generation = ruleset::next(seen.generation);
+            if seen.table && seen.chain && ruleless.is_empty() {
+                self.seen = seen;
+                return Ok(());
             }
-            self.seen = seen;
-            Ok(())
+            let request = ruleset::batch(seen.generation, |r| {
+                ruleset::put_table(r);
+                ruleset::put_chain(r);
+                ruleless.iter().for_each(|set| ruleset::put_rule(r, *set));
+            });
+            self.socket.ask(&request, |_, _, _| ())?;
+            // The new table's handle is not known yet.
+            Err(Errno::ERESTART)
         })
     }
 
@@ -152,7 +170,8 @@ impl Nft {
 
     /// Bans these in one transaction, whatever is there.
     fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
-        if elements.len() <= FEW && self.hold(elements, |_, _| true)? {
+        let few = elements.len() <= FEW;
+        if few && self.hold(elements, |_, _| true)? || !few && self.expect_old {
             // Newer kernels give an element another time without deleting it. To delete one cost 7
             // to 16 ms when the socket was closed, a transaction that failed 16 ms (kernel 6.18),
             // probably an RCU grace period each.
@@ -163,6 +182,10 @@ impl Nft {
             return self.put(elements, Put::Anew);
         }
         match self.put(elements, Put::New) {
+            Err(Errno::EEXIST) if !few && !self.expect_old => {
+                self.expect_old = true;
+                self.ban_step(elements)
+            }
             Err(Errno::EEXIST) => self.put(elements, Put::Anew),
             done => done,
         }
@@ -174,20 +197,37 @@ impl Nft {
         elements: &[Element],
         fits: impl Fn(&Element, Option<Duration>) -> bool,
     ) -> Result<bool, Errno> {
-        for element in elements {
-            let mut held = false;
-            let asked = elements::get(element);
-            let answer = self.socket.ask(&asked, |_, _, a| {
-                held |= elements::read(a, element.set).any(|(_, left)| fits(element, left));
-            });
-            match answer {
-                Ok(()) if held => (),
-                // Neither the element nor the set has to be there.
-                Ok(()) | Err(Errno::ENOENT) => return Ok(false),
-                failed => return failed.map(|()| false),
+        for asked in elements.chunks(ASKED) {
+            let held: HashMap<Address, _> = self.get(asked)?.into_iter().collect();
+            let fit = |e: &Element| held.get(&e.address).is_some_and(|left| fits(e, *left));
+            if !asked.iter().all(fit) {
+                return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Those of these elements that are there, at most [`ASKED`], with their time left.
+    fn get(&mut self, elements: &[Element]) -> Result<Vec<Entry>, Errno> {
+        let mut held = Vec::new();
+        let answer = self.socket.ask(&elements::get(elements), |_, _, a| {
+            if let Some(set) = elements::set_of(a) {
+                held.extend(elements::read(a, set));
+            }
+        });
+        match answer {
+            // Neither an element nor its set has to be there.
+            Ok(()) | Err(Errno::ENOENT) => Ok(held),
+            failed => failed.map(|()| held),
+        }
+    }
+
+    /// The bans are complete. Kernels before 5.10 keep no token.
+    fn is_restored(&self) -> bool {
+        match self.seen.restored {
+            Some(token) => token || !keeps_token(),
+            None => false,
+        }
     }
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
@@ -214,14 +254,41 @@ impl Nft {
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
-        Ok(!self.seen.restored)
+        self.restoring = self.seen.handle;
+        Ok(!self.is_restored())
     }
 
-    fn restored(&mut self) -> io::Result<()> {
-        self.change(|r, _| ruleset::put_restored(r))
-            .map_err(explain)?;
-        self.seen.restored = true;
-        Ok(())
+    fn restored(&mut self) -> io::Result<bool> {
+        again(|| {
+            self.put_in_place()?;
+            if self.seen.handle != self.restoring {
+                // Another table: all that was put into the first one is lost.
+                return Ok(false);
+            }
+            let old = self.seen.restored.is_some();
+            let request = ruleset::batch(self.seen.generation, |r| {
+                ruleset::put_restored(r, old);
+            });
+            self.socket.ask(&request, |_, _, _| ())?;
+            self.seen.generation = ruleset::next(self.seen.generation);
+            self.seen.restored = Some(true);
+            Ok(true)
+        })
+        .map_err(explain)
+    }
+
+    fn lost_again(&mut self) -> io::Result<bool> {
+        self.put_in_place().map_err(explain)?;
+        Ok(!self.is_restored())
+    }
+
+    fn held(&mut self, addresses: &[Address]) -> io::Result<Option<Vec<Entry>>> {
+        let elements: Vec<Element> = addresses.iter().map(|a| (&(*a, None)).into()).collect();
+        let mut held = Vec::new();
+        for asked in elements.chunks(ASKED) {
+            held.extend(self.get(asked).map_err(explain)?);
+        }
+        Ok(Some(held))
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
@@ -281,7 +348,8 @@ impl Firewall for Nft {
             }
             let ruleless = seen.sets.difference(&seen.rules);
             found.extend(ruleless.map(|set| format!("no rule drops what is in the set {set}")));
-            if !seen.restored {
+            self.seen.restored = seen.restored;
+            if !self.is_restored() {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
@@ -305,14 +373,25 @@ fn takes_time(element: &Element, left: Option<Duration>) -> bool {
 }
 
 /// Repeats an attempt that failed because another process changed the ruleset meanwhile.
-fn again(mut attempt: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
+fn again<T>(mut attempt: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let mut last = Errno::EBUSY;
     for _ in 0..ATTEMPTS {
         match attempt() {
             Err(Errno::ERESTART | Errno::EINTR) => (),
+            // Something that was there is gone; or it never will be, as in a kernel without a part.
+            Err(Errno::ENOENT) => last = Errno::ENOENT,
             done => return done,
         }
     }
-    Err(Errno::EBUSY)
+    Err(last)
+}
+
+/// Whether the kernel keeps the user data of a chain.
+fn keeps_token() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
+    (next(), next()) >= (Some(5), Some(10)) || release.is_empty()
 }
 
 fn explain(errno: Errno) -> io::Error {

@@ -37,11 +37,18 @@ pub(super) fn put_chain(r: &mut Request) {
     });
 }
 
-/// Makes the chain that says that the bans are complete.
-pub(super) fn put_restored(r: &mut Request) {
-    r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
+/// Makes the chain that says that the bans are complete, in place of one without the token.
+pub(super) fn put_restored(r: &mut Request, old: bool) {
+    let named = |r: &mut Request| {
         r.put_text(NFTA_CHAIN_TABLE, TABLE);
         r.put_text(NFTA_CHAIN_NAME, RESTORED);
+    };
+    if old {
+        r.message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, named);
+    }
+    r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
+        named(r);
+        r.put(NFTA_CHAIN_USERDATA, TOKEN);
     });
 }
 
@@ -167,8 +174,16 @@ pub(super) fn is_hooked(chain: Attributes) -> bool {
         && hook.u32(NFTA_HOOK_PRIORITY) == Some(NF_IP_PRI_RAW as u32)
 }
 
-pub(super) fn is_restored(chain: Attributes) -> bool {
-    chain.text(NFTA_CHAIN_NAME) == Some(RESTORED)
+/// The handle of a table: another table of the same name has another one.
+pub(super) fn handle(table: Attributes) -> Option<u64> {
+    table.u64(NFTA_TABLE_HANDLE)
+}
+
+/// Whether this is the chain that says that the bans are complete; the answer is whether it has the
+/// token.
+pub(super) fn restored(chain: Attributes) -> Option<bool> {
+    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED))
+        .then(|| chain.get(NFTA_CHAIN_USERDATA) == Some(TOKEN))
 }
 
 pub(super) fn set(a: Attributes) -> Option<Set> {

@@ -14,6 +14,8 @@ pub(super) struct Spec {
     pub day: Option<Day>,
     /// The durations to add, in this order.
     pub steps: Vec<(i64, Unit)>,
+    /// It begins with `now`: today's day is the present moment.
+    pub now: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -33,7 +35,7 @@ pub(super) fn read(text: &str) -> Option<Spec> {
     let mut reader = Reader { words: &words };
     let mut spec = Spec::default();
     if reader.take(Word::Now) {
-        spec.day = Some(Day::Today);
+        (spec.day, spec.now) = (Some(Day::Today), true);
     } else {
         reader.clock(&mut spec)?;
         reader.day(&mut spec)?;
@@ -100,6 +102,10 @@ impl Reader<'_> {
             [Word::Today, ref rest @ ..] => (Day::Today, rest),
             [Word::Tomorrow, ref rest @ ..] => {
                 spec.steps.push((1, Unit::Days(1)));
+                (Day::Today, rest)
+            }
+            [Word::Yesterday, ref rest @ ..] => {
+                spec.steps.push((-1, Unit::Days(1)));
                 (Day::Today, rest)
             }
             [Word::Next, Word::Unit(unit), ref rest @ ..] => {

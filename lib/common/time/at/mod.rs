@@ -1,20 +1,23 @@
 //! TIME as at(1) reads it: the moment at which a ban is to end.
 
-mod grammar;
-mod words;
+mod calendar; // days and months counted on
+mod grammar; // the order of words
+mod past; // the same words, of the past
+mod words; // the words
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::duration::parse_duration;
 use super::moment::Time;
 use super::zone::Zone;
 use grammar::{Day, Spec};
-use words::Unit;
+
+pub use past::{parse_past, parse_past_in};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -89,14 +92,14 @@ fn moment(spec: &Spec, zone: &Zone, now: Time) -> Option<Time> {
             let ahead = weekday.days_since(today.weekday());
             on(day(if ahead == 0 { 7 } else { ahead.into() }))
         }
-        Some(Day::Exact(year, month, day)) => on(date(year, month, day)),
+        Some(Day::Exact(year, month, day)) => on(calendar::date(year, month, day)),
         Some(Day::Yearly(month, day)) => {
             // As in at, the year is this one if what is counted from the date is not past.
             let over = (month, day) < (today.month(), today.day());
             let midnight = on_clock(today.and_time(NaiveTime::MIN), zone, now)?;
-            match on(date(today.year(), month, day))? {
+            match on(calendar::date(today.year(), month, day))? {
                 when if over && (spec.steps.is_empty() || when < midnight) => {
-                    on(date(today.year() + 1, month, day))
+                    on(calendar::date(today.year() + 1, month, day))
                 }
                 when => Some(when),
             }
@@ -106,21 +109,7 @@ fn moment(spec: &Spec, zone: &Zone, now: Time) -> Option<Time> {
 
 /// The time of day and the steps of `spec`, on this date.
 fn on_date(spec: &Spec, date: NaiveDate, time: NaiveTime, zone: &Zone, now: Time) -> Option<Time> {
-    let mut clock = match spec.minutes {
-        Some(minutes) => date.and_time(NaiveTime::MIN) + TimeDelta::minutes(minutes.into()),
-        None => date.and_time(time),
-    };
-    let mut passing = 0i64;
-    for (count, unit) in &spec.steps {
-        match unit {
-            Unit::Minutes(n) => passing = passing.checked_add(count.checked_mul(*n)?)?,
-            Unit::Days(n) => {
-                let days = TimeDelta::try_days(count.checked_mul(*n)?)?;
-                clock = clock.checked_add_signed(days)?;
-            }
-            Unit::Months(n) => clock = add_months(clock, count.checked_mul(*n)?)?,
-        }
-    }
+    let (clock, passing) = calendar::clock(spec, date, time)?;
     let zone = if spec.utc { &Zone::UTC } else { zone };
     let mut when = on_clock(clock, zone, now)?;
     if spec.minutes.is_none() {
@@ -133,20 +122,6 @@ fn on_date(spec: &Spec, date: NaiveDate, time: NaiveTime, zone: &Zone, now: Time
         when + ahead
     };
     (when < END_OF_9999).then_some(when)
-}
-
-/// A date of the calendar; days beyond the month's end count on into the next month.
-fn date(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
-    NaiveDate::from_ymd_opt(year, month, 1)?.checked_add_days(Days::new(u64::from(day) - 1))
-}
-
-/// The same day some months later, or earlier if negative; like [`date`] where the month has no
-/// such day.
-fn add_months(clock: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {
-    let months = (i64::from(clock.year()) * 12 + i64::from(clock.month0())).checked_add(months)?;
-    let year = i32::try_from(months.div_euclid(12)).ok()?;
-    let month = months.rem_euclid(12) as u32 + 1;
-    Some(date(year, month, clock.day())?.and_time(clock.time()))
 }
 
 const END_OF_9999: Time = Time::from_secs(253_402_300_800);

@@ -24,6 +24,7 @@ pub(super) enum Word {
     Utc,
     Today,
     Tomorrow,
+    Yesterday,
     Next,
     Weekday(Weekday),
     Month(u32),
@@ -36,7 +37,7 @@ pub(super) enum Word {
     Sign(u8),
 }
 
-const NAMES: [(&str, Word); 54] = [
+const NAMES: [(&str, Word); 55] = [
     ("now", Word::Now),
     ("noon", Word::Named(12)),
     ("midnight", Word::Named(0)),
@@ -46,6 +47,7 @@ const NAMES: [(&str, Word); 54] = [
     ("utc", Word::Utc),
     ("today", Word::Today),
     ("tomorrow", Word::Tomorrow),
+    ("yesterday", Word::Yesterday),
     ("next", Word::Next),
     ("sun", Word::Weekday(Weekday::Sun)),
     ("sunday", Word::Weekday(Weekday::Sun)),

@@ -1,5 +1,6 @@
 //! The time of each event, and the events that have none that counts.
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use pipeban::complain;
@@ -117,4 +118,23 @@ impl Times {
             ),
         );
     }
+}
+
+/// Whether the input comes as things happen: no operand is a regular file, nor is standard input.
+pub fn is_live(files: &[OsString]) -> bool {
+    let is_file = |file: &OsString| {
+        let path = if file == "-" {
+            "/dev/stdin".as_ref()
+        } else {
+            file.as_os_str()
+        };
+        std::fs::metadata(path).is_ok_and(|file| file.is_file())
+    };
+    let standard_input = [OsString::from("-")];
+    let files = if files.is_empty() {
+        &standard_input
+    } else {
+        files
+    };
+    !files.iter().any(is_file)
 }

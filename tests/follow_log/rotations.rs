@@ -1,74 +1,9 @@
-//! follow-log over real files: every kind of rotation, live and while nobody follows.
+//! Every kind of rotation, live and while nobody follows.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
 
-use crate::common::{Outcome, wait_until};
-
-/// A running follower in a directory of its own, and the lines that it has printed.
-struct Follower {
-    child: Child,
-    printed: Arc<Mutex<String>>,
-}
-
-impl Follower {
-    fn start(directory: &Path, arguments: &[&str]) -> Self {
-        let mut child = follow_log(directory, arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let printed = Arc::new(Mutex::new(String::new()));
-        let (mut lines, all) = (
-            BufReader::new(child.stdout.take().unwrap()),
-            printed.clone(),
-        );
-        std::thread::spawn(move || {
-            let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).unwrap() > 0 {
-                *all.lock().unwrap() += &String::from_utf8_lossy(&line);
-                line.clear();
-            }
-        });
-        Follower { child, printed }
-    }
-
-    fn printed(&self) -> String {
-        self.printed.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn follow_log(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_follow-log"));
-    command
-        .args(arguments)
-        .current_dir(directory)
-        .env("PIPEBAN_STATE", directory.join("state.db"));
-    command
-}
-
-fn shell(directory: &Path, script: &str) {
-    let status = Command::new("sh")
-        .args(["-ec", script])
-        .current_dir(directory)
-        .status();
-    assert!(status.unwrap().success(), "{script}");
-}
-
-/// Runs to the end; returns standard output, standard error and the exit status.
-fn once(directory: &Path, arguments: &[&str]) -> (String, String, Option<i32>) {
-    let mut command = follow_log(directory, &[&["--once"], arguments].concat());
-    let outcome = Outcome::from(command.output().unwrap());
-    (outcome.out, outcome.err, outcome.status)
-}
+use crate::common::wait_until;
+use crate::{Follower, follow_log, live, once, shell};
 
 /// Changes of a log, and the lines printed after each, which are single words.
 type Steps = &'static [(&'static str, &'static str)];
@@ -335,6 +270,74 @@ fn replay_by_time_stamps() {
     let (text, error, _) = run(&["--replay", "3m"]);
     assert_eq!(text, "");
     assert!(error.contains("no time stamp"), "{error}");
+    // Our own records tell their time.
+    let records = "203.0.113.1\tat=2026-03-30T02:00:00+09:00\n\
+                   203.0.113.2\tsince=2026-03-30T02:10:00+09:00\tuntil=never\n\
+                   {\"address\": \"203.0.113.3\", \"at\": \"2026-03-30T02:11:00+09:00\"}\n";
+    shell(home.path(), "rm log");
+    std::fs::write(home.path().join("log"), records).unwrap();
+    assert_eq!(run(&[]).0, records);
+    let last: String = records.split_inclusive('\n').skip(1).collect();
+    assert_eq!(run(&["--replay", "3m"]).0, last);
     let wrong = once(home.path(), &["--replay", "3m", "log"]);
     assert_eq!(wrong.2, Some(2));
+}
+
+#[test]
+fn without_a_position_replay_begins_this_long_ago() {
+    let home = tempfile::tempdir().unwrap();
+    let line = |ago: &str| format!("date -d '-{ago}' '+%FT%T%:z {ago}'");
+    shell(
+        home.path(),
+        &format!(
+            "({}; {}) > log.1; ({}; {}) > log",
+            line("9 days"),
+            line("10 minutes"),
+            line("3 minutes"),
+            line("1 second")
+        ),
+    );
+    let run = |arguments: &[&str]| {
+        let (out, error, _) = once(home.path(), &[&["--from", "resume"], arguments].concat());
+        let last = |line: &str| line.split_once(' ').unwrap().1.to_string();
+        let words: Vec<_> = out.lines().map(last).collect();
+        (words.join(", "), error)
+    };
+    let new = |state: &str, replay: &str| run(&["--state-file", state, "--replay", replay, "log"]);
+    let none = String::new();
+    assert_eq!(new("a", "2m"), ("1 second".into(), none.clone()));
+    assert_eq!(new("b", "5m"), ("3 minutes, 1 second".into(), none.clone()));
+    let three = "10 minutes, 3 minutes, 1 second";
+    assert_eq!(new("c", "11m"), (three.into(), none.clone()));
+    // From there on it goes as from any position.
+    shell(home.path(), &format!("{} >> log", line("2 days")));
+    assert_eq!(run(&["--state-file", "a", "log"]), ("2 days".into(), none));
+}
+
+#[test]
+fn rotated_into_another_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let d = home.path().join("logs");
+    std::fs::create_dir(&d).unwrap();
+    for old in ["old", "../archive"] {
+        shell(&d, &format!("mkdir -p {old}; rm -f log db"));
+        let run = || once(&d, &["--from", "resume", "--state-file", "db", "log"]);
+        shell(&d, "echo a > log");
+        assert_eq!(run().0, "a\n");
+        let script = format!(
+            "echo b >> log; mv log {old}/log.1; echo c > log
+             mv {old}/log.1 {old}/log.2; mv log {old}/log.1; echo d > log"
+        );
+        shell(&d, &script);
+        assert_eq!(run(), ("b\nc\nd\n".into(), String::new(), Some(0)), "{old}");
+    }
+    let steps = [
+        ("rm -f log; echo a > log", "a\n"),
+        (
+            "echo b >> log; mv log old/log.1; echo c > log
+             mv old/log.1 old/log.2; mv log old/log.1; echo d > log",
+            "b\nc\nd\n",
+        ),
+    ];
+    live("olddir", &d, &["--from", "start", "log"], &steps);
 }

@@ -1,0 +1,254 @@
+//! The open ledger, and questions to it.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::ban::{Ban, BanDetails, DETAILS};
+use super::lock::{BackendLock, LockFile};
+use pipeban::address::Address;
+use pipeban::complain::{self, Fault, describe};
+use pipeban::state::{self, State};
+use pipeban::time::Time;
+
+// Times are microseconds since 1970. Each change gives a ban a new number, the highest so far: so
+// the bans that a firewall has not been told are a range, and a new ban is entered by one
+// statement.
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS ban (        -- the last ban of each address in each firewall
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,                      -- the planned end; NULL: until lifted
+    ends INTEGER,                       -- the same, or the moment of the lift
+    facts BLOB,                         -- fields of the record: count=, rule=, line=, ...
+    UNIQUE (address, backend)
+);
+CREATE TABLE IF NOT EXISTS past (       -- earlier bans
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    ends INTEGER,
+    facts BLOB
+);
+CREATE INDEX IF NOT EXISTS past_address ON past (address);
+CREATE TABLE IF NOT EXISTS told (
+    backend TEXT PRIMARY KEY,
+    ban INTEGER NOT NULL                -- the firewall was told all bans up to this id
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS day (        -- days since 1970 on which bans were entered
+    number INTEGER PRIMARY KEY
+);
+CREATE TABLE IF NOT EXISTS later (      -- bans that a firewall has to lift when they end
+    ban INTEGER PRIMARY KEY,
+    backend TEXT NOT NULL,
+    due INTEGER NOT NULL
+);
+";
+
+/// The bans of this machine.
+pub struct Ledger {
+    pub(super) state: State,
+    /// `None` if the ledger is only read.
+    lock: Option<LockFile>,
+}
+
+impl Ledger {
+    /// Opens the ledger in the state file, made if need be; see [`State::open`].
+    pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
+        let state = State::open(state_file, SCHEMA)?;
+        // Bans in bulk touch the whole index again and again.
+        state.run(|db| db.execute_batch("PRAGMA cache_size=-16384"))?;
+        let lock = Some(LockFile::open(state.path())?);
+        Ok(Ledger { state, lock })
+    }
+
+    /// Opens the ledger; a damaged file is set aside, which is reported, and a new one is made.
+    pub fn open_or_replace(state_file: Option<&Path>) -> Result<Self, Fault> {
+        let opened = Self::open(state_file);
+        let path = state::path(state_file);
+        if opened.is_err() && state::is_damaged(&path) {
+            Self::replace(&path)?;
+            return Self::open(state_file);
+        }
+        opened
+    }
+
+    /// Sets a damaged state file aside, if no other process did so first, and reports it.
+    pub fn replace(path: &Path) -> Result<(), Fault> {
+        match state::set_aside(path) {
+            Ok(Some(aside)) => {
+                let text = format!("it is damaged, and now {}", aside.display());
+                complain::error(path.display(), text);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(e) => Err(Fault::new(path.display(), describe(&e))),
+        }
+    }
+
+    /// Opens the ledger to read it only; `None` where there is none yet.
+    pub fn look(state_file: Option<&Path>) -> Result<Option<Self>, Fault> {
+        let Some(state) = State::look(state_file)? else {
+            return Ok(None);
+        };
+        let is_there = state.run(|db| db.table_exists(None, "told"))?;
+        Ok(is_there.then_some(Ledger { state, lock: None }))
+    }
+
+    /// The state file.
+    pub fn path(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// The ban of exactly this address or network that was in force at a moment; `None` is now.
+    pub fn find(
+        &self,
+        backend: &str,
+        address: &Address,
+        at: Option<Time>,
+    ) -> Result<Option<Ban>, Fault> {
+        let (begun, now) = at.map_or((Time(i64::MAX), Time::now()), |t| (t, t));
+        let found = self
+            .state
+            .run(|db| find(db, backend, address, begun, now))?;
+        Ok(found.map(|(_, ban)| ban))
+    }
+
+    /// The number of bans of exactly this address or network that had ended by then.
+    pub fn earlier(&self, address: &Address, at: Time) -> Result<u32, Fault> {
+        self.state.run(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT (SELECT count(*) FROM past WHERE address = ?1 AND ends <= ?2)
+                      + (SELECT count(*) FROM ban WHERE address = ?1 AND ends <= ?2)",
+            )?;
+            query.query_row(params![address.to_string(), at.0], |row| row.get(0))
+        })
+    }
+
+    /// All bans that have not ended, in the order of their addresses.
+    pub fn current(&self, now: Time) -> Result<Vec<BanDetails>, Fault> {
+        let mut bans: Vec<BanDetails> = self.state.run(|db| {
+            let query = format!("SELECT {DETAILS} FROM ban WHERE ends IS NULL OR ends > ?");
+            let mut query = db.prepare(&query)?;
+            readable(query.query_map([now.0], BanDetails::read)?)
+        })?;
+        bans.sort_by_key(|details| details.ban.address);
+        Ok(bans)
+    }
+
+    /// All bans of exactly this address or network that the ledger remembers, the oldest first.
+    pub fn history(&self, address: &Address) -> Result<Vec<BanDetails>, Fault> {
+        self.state.run(|db| {
+            let mut query = db.prepare_cached(&format!(
+                "SELECT {DETAILS} FROM past WHERE address = ?1 UNION ALL
+                 SELECT {DETAILS} FROM ban WHERE address = ?1 ORDER BY since"
+            ))?;
+            readable(query.query_map([address.to_string()], BanDetails::read)?)
+        })
+    }
+    /// The bans in force of networks around this address or network, the widest first.
+    pub fn around(&self, address: &Address, now: Time) -> Result<Vec<BanDetails>, Fault> {
+        self.state.run(|db| {
+            let query = format!(
+                "SELECT {DETAILS} FROM ban WHERE address = ? AND (ends IS NULL OR ends > ?)"
+            );
+            let mut query = db.prepare_cached(&query)?;
+            let mut found = Vec::new();
+            for len in 0..address.prefix_len() {
+                let wider = address.widen(len).to_string();
+                found.extend(readable(
+                    query.query_map(params![wider, now.0], BanDetails::read)?,
+                )?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// All bans of addresses and networks inside this network that the ledger remembers, by address,
+    /// the oldest first.
+    pub fn history_inside(&self, network: &Address) -> Result<Vec<BanDetails>, Fault> {
+        let mut bans: Vec<BanDetails> = self.state.run(|db| {
+            let query = format!(
+                "SELECT {DETAILS} FROM past UNION ALL SELECT {DETAILS} FROM ban ORDER BY since"
+            );
+            let mut query = db.prepare(&query)?;
+            let all = query.query_map([], BanDetails::read)?;
+            readable(all.filter(|row| {
+                let inside =
+                    |b: &BanDetails| b.ban.address != *network && network.contains(&b.ban.address);
+                row.as_ref().map_or(true, inside)
+            }))
+        })?;
+        bans.sort_by_key(|details| details.ban.address);
+        Ok(bans)
+    }
+
+    /// Waits until no other process tells this firewall, and keeps others from it.
+    pub fn lock(&self, backend_name: &str) -> Result<BackendLock, Fault> {
+        match &self.lock {
+            Some(file) => file.lock(backend_name),
+            None => Err(Fault::new(self.path().display(), "opened to read only")),
+        }
+    }
+
+    /// The firewalls that hold bans or have to lift some.
+    pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
+        self.names(
+            "SELECT DISTINCT backend FROM ban WHERE ends IS NULL OR ends > ?
+             UNION SELECT backend FROM later",
+            now,
+        )
+    }
+
+    /// The firewalls that have to lift bans by now.
+    pub fn due_backends(&self, now: Time) -> Result<Vec<String>, Fault> {
+        self.names("SELECT DISTINCT backend FROM later WHERE due <= ?", now)
+    }
+
+    fn names(&self, query: &str, now: Time) -> Result<Vec<String>, Fault> {
+        self.state.run(|db| {
+            let mut query = db.prepare(query)?;
+            query.query_map([now.0], |row| row.get(0))?.collect()
+        })
+    }
+}
+
+/// The ban of an address that has begun by `begun` and not ended by `now`, with its number.
+pub(super) fn find(
+    db: &Connection,
+    backend: &str,
+    address: &Address,
+    begun: Time,
+    now: Time,
+) -> rusqlite::Result<Option<(i64, Ban)>> {
+    let mut query = db.prepare_cached(
+        "SELECT id, address, since, ends FROM ban
+         WHERE address = ? AND backend = ? AND since <= ? AND (ends IS NULL OR ends > ?)",
+    )?;
+    let values = params![address.to_string(), backend, begun.0, now.0];
+    query
+        .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
+        .optional()
+}
+
+/// The rows that this version can read; the others are reported and left alone.
+pub(super) fn readable<T>(
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut read = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => read.push(row),
+            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => {
+                complain::error("ledger", e);
+            }
+            Err(e @ rusqlite::Error::InvalidColumnType(..)) => complain::error("ledger", e),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
+}

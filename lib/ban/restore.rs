@@ -1,0 +1,191 @@
+//! Makes the firewall hold exactly the bans of the ledger.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::firewall::{Backend, Firewall};
+use crate::ledger::{Ban, Ledger, NewBan, Note};
+use crate::tell::{Outcome, Teller};
+use pipeban::address::Address;
+use pipeban::time::Time;
+
+/// Two ends this close together are the same: the clock is read twice, and a kernel counts in ticks
+/// or whole seconds.
+const SAME: Duration = Duration::from_secs(2);
+/// The number of times that bans are restored while others remove them again and again.
+const ATTEMPTS: usize = 100;
+/// The number of bans that are read from the ledger together.
+const CHUNK: usize = 20_000;
+
+/// The changes of a firewall that made it agree with the ledger.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The bans that were put back.
+    pub put_back: Vec<Ban>,
+    /// The addresses that are not banned by the ledger and were lifted.
+    pub let_go: Vec<Address>,
+    /// The result of telling it the bans that it was not told before.
+    pub outcome: Outcome,
+}
+
+/// Makes the firewall hold exactly the bans of the ledger.
+pub fn sync(
+    ledger: &mut Ledger,
+    backend: &Backend,
+    firewall: &mut dyn Firewall,
+) -> Result<Changes, Failure> {
+    adopt(ledger, backend, firewall)?;
+    let mut changes = Changes::default();
+    let mut teller = Teller::new(ledger, backend, firewall);
+    teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
+    teller.tell_untold(&mut changes.outcome, &mut |_| Ok(()))?;
+    restore(&mut teller, &mut changes.put_back, &mut changes.let_go)?;
+    changes.outcome.later = teller.ledger.next_due()?.is_some();
+    Ok(changes)
+}
+
+/// The changes that [`sync`] would make.
+pub fn plan(
+    ledger: &mut Ledger,
+    backend: &Backend,
+    firewall: &mut dyn Firewall,
+) -> Result<Changes, Failure> {
+    let mut changes = Changes::default();
+    if !ledger.knows(&backend.to_string())? {
+        // It would be adopted.
+        return Ok(changes);
+    }
+    let mut teller = Teller::new(ledger, backend, firewall);
+    let now = Time::now();
+    let mut held = held(&mut teller)?;
+    let mut last = 0;
+    loop {
+        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+        let Some((id, _)) = chunk.last() else { break };
+        last = *id;
+        let missing = missing(&teller, &chunk, &mut held, now);
+        changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
+    }
+    changes.let_go = held.into_keys().collect();
+    changes.let_go.sort();
+    Ok(changes)
+}
+
+/// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
+/// meanwhile; adds the bans that were put back and the addresses that were let go.
+pub(crate) fn restore(
+    teller: &mut Teller,
+    put_back: &mut Vec<Ban>,
+    let_go: &mut Vec<Address>,
+) -> Result<(), Failure> {
+    teller.locked(|teller| {
+        for _ in 0..ATTEMPTS {
+            restore_once(teller, put_back, let_go)?;
+            let restored = teller.firewall.restored();
+            if restored.map_err(|e| teller.failure(&e))? {
+                return Ok(());
+            }
+            let again = teller.firewall.ensure();
+            again.map_err(|e| teller.failure(&e))?;
+        }
+        let text = "its bans are removed again and again";
+        Err(teller.failure(&std::io::Error::other(text)))
+    })
+}
+
+fn restore_once(
+    teller: &mut Teller,
+    put_back: &mut Vec<Ban>,
+    let_go: &mut Vec<Address>,
+) -> Result<(), Failure> {
+    let mut held = held(teller)?;
+    let mut last = 0;
+    loop {
+        let now = Time::now();
+        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+        let Some((id, _)) = chunk.last() else { break };
+        last = *id;
+        let missing = missing(teller, &chunk, &mut held, now);
+        let bans: Vec<Ban> = missing.iter().map(|(_, ban)| *ban).collect();
+        let refused = teller.put(&bans)?;
+        let ends_later = |ban: &Ban| {
+            let left = ban.left(now);
+            left.is_some_and(|left| !teller.firewall.expires(left))
+        };
+        let notes: Vec<Note> = missing
+            .iter()
+            .filter(|(_, ban)| ends_later(ban))
+            .map(|(id, _)| Note::LiftWhenItEnds(*id))
+            .collect();
+        if !notes.is_empty() {
+            teller.ledger.note(&teller.key, 0, &notes)?;
+        }
+        put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.address)));
+    }
+    let mut others: Vec<Address> = held.into_keys().collect();
+    others.sort();
+    let lifted = teller.firewall.lift(&others);
+    lifted.map_err(|e| teller.failure(&e))?;
+    let_go.extend(others);
+    Ok(())
+}
+
+/// All addresses that the firewall holds, as far as it can tell, with the time that is left.
+fn held(teller: &mut Teller) -> Result<HashMap<Address, Option<Duration>>, Failure> {
+    let held = teller.firewall.list();
+    let held = held.map_err(|e| teller.failure(&e))?;
+    Ok(held.into_iter().flatten().collect())
+}
+
+/// The bans that are not in `held` with the same end. The addresses of `chunk` are removed from it.
+fn missing(
+    teller: &Teller,
+    chunk: &[(i64, Ban)],
+    held: &mut HashMap<Address, Option<Duration>>,
+    now: Time,
+) -> Vec<(i64, Ban)> {
+    let mut is_missing = |ban: &Ban| {
+        let left = held.remove(&ban.address);
+        !left.is_some_and(|left| agree(teller.firewall, left, ban.left(now)))
+    };
+    let chunk = chunk.iter().filter(|(_, ban)| is_missing(ban));
+    chunk.copied().collect()
+}
+
+/// Whether firewall and ledger say the same time left, as far as that firewall has times.
+pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Duration>) -> bool {
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME,
+        (None, Some(ours)) => !firewall.expires(ours),
+        (theirs, None) => theirs.is_none(),
+    }
+}
+
+/// Enters all bans that the firewall holds, if this ledger has never told it anything: a new ledger,
+/// in place of one that was lost, must not lift them.
+pub fn adopt(
+    ledger: &mut Ledger,
+    backend: &Backend,
+    firewall: &mut dyn Firewall,
+) -> Result<(), Failure> {
+    let key = backend.to_string();
+    if ledger.knows(&key)? {
+        return Ok(());
+    }
+    let mut teller = Teller::new(ledger, backend, firewall);
+    teller.locked(|t| {
+        if t.ledger.knows(&t.key)? {
+            return Ok(());
+        }
+        let now = Time::now();
+        let held = held(t)?;
+        let bans: Vec<NewBan> = held
+            .into_iter()
+            .map(|(address, left)| NewBan::held(address, left, now))
+            .collect();
+        t.ledger.ban(&t.key, &bans, now)?;
+        t.ledger.note(&t.key, 0, &[])?;
+        Ok(())
+    })
+}

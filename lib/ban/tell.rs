@@ -1,0 +1,250 @@
+//! Tells one firewall the bans that it was not told yet, and notes the results.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::firewall::{Backend, Entry, Firewall, lasts};
+use crate::ledger::{Ban, Ledger, Note};
+use pipeban::address::Address;
+use pipeban::complain::{self, Fault, describe};
+use pipeban::time::Time;
+
+/// If this number of bans fail and none works, the fault is the firewall's.
+const FAILURES: usize = 100;
+/// A lift that failed is tried again after the time that has passed since the ban's end, within
+/// these bounds.
+const RETRY: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(3_600)];
+
+/// The result of telling a firewall.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Bans have to be lifted later: here they do not end by themselves.
+    pub later: bool,
+    /// The ended bans that were lifted.
+    pub lifted: Vec<Ban>,
+    /// The addresses whose lift failed. They were reported, and are tried again.
+    pub not_lifted: HashSet<Address>,
+    /// The addresses that the firewall refused to ban while it banned others. They were reported,
+    /// and their bans have ended in the ledger.
+    pub refused: HashSet<Address>,
+}
+
+/// A firewall and the ledger from which it is told.
+pub(crate) struct Teller<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) backend: &'a Backend,
+    /// The backend as the ledger writes it.
+    pub(crate) key: String,
+    pub(crate) firewall: &'a mut dyn Firewall,
+    /// Some ban or lift worked.
+    worked: bool,
+    /// The bans that failed before any worked, with their numbers.
+    failed: Vec<(i64, Ban, io::Error)>,
+}
+
+impl<'a> Teller<'a> {
+    pub(crate) fn new(
+        ledger: &'a mut Ledger,
+        backend: &'a Backend,
+        firewall: &'a mut dyn Firewall,
+    ) -> Self {
+        Teller {
+            ledger,
+            backend,
+            key: backend.to_string(),
+            firewall,
+            worked: false,
+            failed: vec![],
+        }
+    }
+
+    pub(crate) fn failure(&self, e: &io::Error) -> Failure {
+        Failure::of(self.backend, e)
+    }
+
+    /// Does `work` while no other process tells this firewall.
+    pub(crate) fn locked<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let _lock = self.ledger.lock(self.backend.name())?;
+        work(self)
+    }
+
+    /// Tells all bans that were entered by now, and lifts the bans that are due. No lock is held
+    /// while `made` gets the bans that were made.
+    pub(crate) fn tell_untold(
+        &mut self,
+        outcome: &mut Outcome,
+        made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
+    ) -> Result<(), Failure> {
+        let limit = self.firewall.at_once();
+        let mut tried = HashSet::new();
+        loop {
+            let any = self.locked(|teller| {
+                let mut due = teller.ledger.due(&teller.key, Time::now())?;
+                due.retain(|(id, _)| tried.insert(*id));
+                for chunk in due.chunks(limit) {
+                    teller.tell_chunk(chunk, 0, outcome)?;
+                    if limit == 1 {
+                        break;
+                    }
+                }
+                Ok(limit == 1 && due.len() > 1)
+            })?;
+            if !any {
+                break;
+            }
+        }
+        let Some(last) = self.ledger.last_untold(&self.key)? else {
+            return Ok(());
+        };
+        let mut after = 0;
+        while after < last {
+            let bans = self.locked(|teller| {
+                let chunk = teller.ledger.untold(&teller.key, after, last, limit)?;
+                // Rows that can't be read are passed over.
+                after = chunk.last().map_or(last, |(id, _)| *id);
+                teller.tell_chunk(&chunk, after, outcome)
+            })?;
+            if !bans.is_empty() {
+                made(&bans)?;
+            }
+        }
+        match self.failed.first() {
+            Some((_, _, e)) => Err(Failure::of(self.backend, e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells these, and notes the results and that all bans up to the number `last` were told;
+    /// answers the bans that were made.
+    fn tell_chunk(
+        &mut self,
+        chunk: &[(i64, Ban)],
+        last: i64,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<Ban>, Failure> {
+        let now = Time::now();
+        let mut failed = match tell(self.firewall, chunk, now) {
+            Ok(failed) => failed,
+            Err(e) => {
+                if !lasts(&e) {
+                    // The next run begins with others.
+                    self.postpone(chunk.iter().map(|(id, _)| *id))?;
+                }
+                return Err(self.failure(&e));
+            }
+        };
+        self.worked |= failed.len() < chunk.len();
+        let (mut bans, mut notes) = (Vec::new(), Vec::new());
+        for (id, ban) in chunk {
+            match failed.remove(id) {
+                Some(e) if ban.has_ended(now) => {
+                    complain::error(self.backend.name(), describe(&e));
+                    outcome.not_lifted.insert(ban.address);
+                    let failing = ban.until.map_or(Duration::ZERO, |until| now.since(until));
+                    let pause = failing.clamp(RETRY[0], RETRY[1]);
+                    notes.push(Note::LiftAt(*id, now + pause));
+                }
+                Some(e) => self.failed.push((*id, *ban, e)),
+                None if ban.has_ended(now) => {
+                    notes.push(Note::Lifted(*id));
+                    outcome.lifted.push(*ban);
+                }
+                None => {
+                    if ban
+                        .left(now)
+                        .is_some_and(|left| !self.firewall.expires(left))
+                    {
+                        notes.push(Note::LiftWhenItEnds(*id));
+                    }
+                    bans.push(*ban);
+                }
+            }
+        }
+        if self.worked {
+            for (id, ban, e) in self.failed.drain(..) {
+                complain::error(self.backend.name(), describe(&e));
+                notes.push(Note::Refused(id));
+                outcome.refused.insert(ban.address);
+            }
+        } else if let (Some((_, _, e)), FAILURES..) = (self.failed.first(), self.failed.len()) {
+            let failure = self.failure(e);
+            let failed = std::mem::take(&mut self.failed);
+            self.postpone(failed.iter().map(|(id, _, _)| *id))?;
+            return Err(failure);
+        }
+        // Before any works, the failed ones have to be tried again.
+        let told = if self.failed.is_empty() { last } else { 0 };
+        if told > 0 || !notes.is_empty() {
+            self.ledger.note(&self.key, told, &notes)?;
+        }
+        Ok(bans)
+    }
+
+    /// Puts the first of these behind all others, so that the next run does not begin with them.
+    fn postpone(&mut self, ids: impl Iterator<Item = i64>) -> Result<(), Failure> {
+        for id in ids.take(FAILURES) {
+            self.ledger.postpone(id)?;
+        }
+        Ok(())
+    }
+
+    /// Bans these, which the firewall was told before; answers those that failed and reports them.
+    pub(crate) fn put(&mut self, bans: &[Ban]) -> Result<HashSet<Address>, Failure> {
+        let now = Time::now();
+        let numbered: Vec<(i64, Ban)> = (0..).zip(bans.iter().copied()).collect();
+        let mut refused = HashSet::new();
+        for chunk in numbered.chunks(self.firewall.at_once()) {
+            let failed = tell(self.firewall, chunk, now).map_err(|e| self.failure(&e))?;
+            for (i, e) in failed {
+                complain::error(self.backend.name(), describe(&e));
+                refused.insert(numbered[i as usize].1.address);
+            }
+        }
+        Ok(refused)
+    }
+}
+
+/// Bans those that last and lifts those that have ended, together or else one by one, so that one
+/// that fails does not hold up all others; answers the failed ones by number.
+///
+/// Fails if that error will come again, after a time-out, and if too many fail and none works.
+fn tell(
+    firewall: &mut dyn Firewall,
+    chunk: &[(i64, Ban)],
+    now: Time,
+) -> io::Result<HashMap<i64, io::Error>> {
+    let is_firewalls = |e: &io::Error| lasts(e) || e.kind() == ErrorKind::TimedOut;
+    match tell_together(firewall, chunk, now) {
+        Ok(()) => return Ok(HashMap::new()),
+        Err(e) if is_firewalls(&e) => return Err(e),
+        Err(e) if chunk.len() == 1 => return Ok(HashMap::from([(chunk[0].0, e)])),
+        Err(_) => (),
+    }
+    let (mut failed, mut works) = (HashMap::new(), false);
+    for one in chunk {
+        match tell_together(firewall, std::slice::from_ref(one), now) {
+            Ok(()) => works = true,
+            Err(e) if is_firewalls(&e) => return Err(e),
+            Err(e) if !works && failed.len() >= FAILURES => return Err(e),
+            Err(e) => _ = failed.insert(one.0, e),
+        }
+    }
+    Ok(failed)
+}
+
+/// Bans those that last and lifts those that have ended.
+fn tell_together(firewall: &mut dyn Firewall, chunk: &[(i64, Ban)], now: Time) -> io::Result<()> {
+    let (ended, lasting): (Vec<_>, Vec<_>) = chunk.iter().partition(|(_, b)| b.has_ended(now));
+    let bans: Vec<Entry> = lasting
+        .iter()
+        .map(|(_, b)| (b.address, b.left(now)))
+        .collect();
+    let lifts: Vec<Address> = ended.iter().map(|(_, b)| b.address).collect();
+    firewall.ban(&bans)?;
+    firewall.lift(&lifts)
+}

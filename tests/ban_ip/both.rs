@@ -1,0 +1,253 @@
+//! A run ends well only if firewall and ledger both hold the bans: faults between the two, on each
+//! backend.
+
+use crate::common::{Outcome, Shell, field, in_namespace, run};
+
+/// The firewalls that can be asked, with commands that remove one address, or all.
+const ASKED: [(&str, &str, &str); 3] = [
+    (
+        "nft",
+        "nft delete element inet pipeban ipv4_32 '{ 203.0.113.7 }'",
+        "nft flush ruleset",
+    ),
+    (
+        "ipset",
+        "ipset del pipeban4 203.0.113.7",
+        "iptables -t raw -F; ip6tables -t raw -F; ipset flush",
+    ),
+    (
+        "iptables",
+        "iptables -t raw -D PIPEBAN -s 203.0.113.7 -j DROP",
+        "iptables -t raw -F",
+    ),
+];
+
+/// The addresses that a firewall holds by its own words.
+pub fn held(backend: &str) -> String {
+    let (program, arguments): (&str, &[&str]) = match backend {
+        "nft" => ("nft", &["list", "ruleset"]),
+        "ipset" => ("ipset", &["save"]),
+        _ => ("iptables-save", &["-t", "raw"]),
+    };
+    run(program, arguments).unwrap()
+}
+
+/// Runs `body` with each backend in a namespace of its own.
+fn with_each(test: &str, body: impl Fn(&str, &str, &str)) {
+    in_namespace(test, || {
+        for (backend, remove, flush) in ASKED {
+            if run(backend, &["--version"]).is_some() {
+                body(backend, remove, flush);
+                run("sh", &["-c", flush]);
+            }
+        }
+    });
+}
+
+/// Checks the exit status and the addresses printed.
+pub fn ended(outcome: &Outcome, status: i32, addresses: &[&str], about: &str) {
+    assert_eq!(outcome.addresses(), addresses, "{about}: {outcome:?}");
+    assert_eq!(outcome.status, Some(status), "{about}: {outcome:?}");
+}
+
+#[test]
+fn what_is_no_news_is_asked_of_both() {
+    with_each(
+        "what_is_no_news_is_asked_of_both",
+        |backend, remove, flush| {
+            let shell = Shell::new();
+            let ban = format!("ban-ip --backend {backend} 203.0.113.7");
+            ended(&shell.run(&ban), 0, &["203.0.113.7"], backend);
+            ended(&shell.run(&ban), 1, &[], backend);
+            for fault in [remove, flush] {
+                run("sh", &["-ec", fault]);
+                assert!(!held(backend).contains("203.0.113.7"), "{backend}: {fault}");
+                // ipset is looked at once a second in a process; each of these is a new one.
+                ended(&shell.run(&ban), 0, &["203.0.113.7"], fault);
+                assert!(held(backend).contains("203.0.113.7"), "{backend}: {fault}");
+                ended(&shell.run(&ban), 1, &[], fault);
+            }
+            shell.run("unban-at now 203.0.113.7");
+        },
+    );
+}
+
+#[test]
+fn a_lift_finds_bans_that_the_ledger_does_not_know() {
+    with_each(
+        "a_lift_finds_bans_that_the_ledger_does_not_know",
+        |backend, _, _| {
+            let ban = format!("ban-ip --backend {backend} 203.0.113.7 2001:db8::1");
+            let lift = "unban-at now 203.0.113.7";
+            // The ledger is gone; another ledger; one that says that the ban has ended.
+            for fault in [
+                "rm $PIPEBAN_STATE*",
+                "PIPEBAN_STATE=$PIPEBAN_STATE.other ban-ip --backend none 198.51.100.1",
+                "sqlite3 $PIPEBAN_STATE 'UPDATE ban SET ends = since'",
+            ] {
+                let shell = Shell::new();
+                shell.run(&ban);
+                let other = fault.contains("other");
+                assert_eq!(shell.run(fault).err, "", "{fault}");
+                let state = if other {
+                    "PIPEBAN_STATE=$PIPEBAN_STATE.other"
+                } else {
+                    ""
+                };
+                let why = shell.run(&format!("{state} ban-ip --why 203.0.113.7"));
+                assert!(
+                    why.out
+                        .contains(&format!("backend={backend}\tonly=firewall\n")),
+                    "{backend}: {fault}: {why:?}"
+                );
+                let lifted = shell.run(&format!("{state} {lift}"));
+                ended(&lifted, 0, &["203.0.113.7"], &format!("{backend}: {fault}"));
+                assert!(!held(backend).contains("203.0.113.7"), "{backend}: {fault}");
+                let again = shell.run(&format!("{state} {lift}"));
+                ended(&again, 1, &[], fault);
+                assert_eq!(again.err, "unban-at: 203.0.113.7: not banned\n");
+                let rest = shell.run(&format!("{state} unban-at now 2001:db8::1"));
+                ended(&rest, 0, &["2001:db8::1"], fault);
+            }
+        },
+    );
+}
+
+#[test]
+fn all_that_is_listed_can_be_lifted() {
+    with_each("all_that_is_listed_can_be_lifted", |backend, _, _| {
+        let shell = Shell::new();
+        let ban = format!("ban-ip --backend {backend} --for 1h");
+        shell.run(&format!(
+            "{ban} 203.0.113.0/24 203.0.113.7 2001:db8::1; rm $PIPEBAN_STATE*"
+        ));
+        let list = format!("ban-ip --backend {backend} --list");
+        assert_eq!(shell.run(&list).addresses().len(), 3);
+        shell.run(&format!("{list} | unban-at now"));
+        ended(&shell.run(&list), 1, &[], backend);
+    });
+}
+
+#[test]
+fn a_new_ledger_takes_over_the_bans_of_the_kernel() {
+    in_namespace("a_new_ledger_takes_over_the_bans_of_the_kernel", || {
+        let shell = Shell::new();
+        shell.run("ban-ip --for 1h 203.0.113.7 2001:db8::/64");
+        let before = shell.run("ban-ip --list");
+        shell.run("rm $PIPEBAN_STATE*");
+        ended(&shell.run("ban-ip --sync"), 0, &[], "nothing is lifted");
+        let after = shell.run("ban-ip --list");
+        assert_eq!(after.addresses(), before.addresses());
+        assert!(!after.out.contains("only="), "{after:?}");
+        // A ledger that names no ban lets go of others, and says so.
+        shell.run("unban-at now 203.0.113.7 2001:db8::/64");
+        run(
+            "nft",
+            &["add element inet pipeban ipv4_32 { 198.51.100.1 }"],
+        );
+        let plan = shell.run("ban-ip --sync --dry-run");
+        ended(&plan, 0, &["198.51.100.1"], "plan");
+        assert!(held("nft").contains("198.51.100.1"));
+        let sync = shell.run("ban-ip --sync");
+        ended(&sync, 0, &["198.51.100.1"], "sync");
+        assert_ne!(field(&sync, "lifted"), ["-"]);
+        assert!(!held("nft").contains("198.51.100.1"));
+    });
+}
+
+#[test]
+fn a_saved_ruleset_is_not_taken_to_be_complete() {
+    in_namespace("a_saved_ruleset_is_not_taken_to_be_complete", || {
+        let shell = Shell::new();
+        shell.run("ban-ip --for 1h 203.0.113.7 203.0.113.8");
+        let saved = shell.path("saved").display().to_string();
+        run("sh", &["-ec", &format!("nft list ruleset > {saved}")]);
+        shell.run("ban-ip --for 1h 203.0.113.9; unban-at now 203.0.113.8");
+        run(
+            "sh",
+            &["-ec", &format!("nft flush ruleset; nft -f {saved}")],
+        );
+        shell.run("ban-ip --for 1h 198.51.100.1");
+        let list = shell.run("ban-ip --list");
+        let banned = ["198.51.100.1", "203.0.113.7", "203.0.113.9"];
+        assert_eq!(list.addresses(), banned);
+        assert!(!list.out.contains("only="), "{list:?}");
+    });
+}
+
+#[test]
+fn a_wrong_clock_makes_no_ban_longer_and_forgets_none() {
+    in_namespace("a_wrong_clock_makes_no_ban_longer_and_forgets_none", || {
+        let shell = Shell::new();
+        // To set the clock is to set all times of the ledger the other way.
+        let set_clock = |days: i64| {
+            let state = shell.path("state.db").display().to_string();
+            let shift = format!("{} * 86400000000", -days);
+            let rows = format!(
+                "UPDATE ban SET since = since + {shift}, until = until + {shift},
+                 ends = ends + {shift}"
+            );
+            run("sqlite3", &[&state, &rows]);
+        };
+        let minutes = |backend: &str| -> u64 {
+            let mut firewall = pipeban_ban::firewall::Backend::parse(backend)
+                .unwrap()
+                .open()
+                .ok()
+                .unwrap();
+            let held = firewall.list().unwrap().unwrap();
+            let left = held.iter().find(|(a, _)| a.to_string() == "203.0.113.7");
+            left.map_or(0, |(_, left)| left.unwrap().as_secs().div_ceil(60))
+        };
+        // Made while the clock was 400 days ahead; the clock is set right.
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        set_clock(-400);
+        run("nft", &["flush", "ruleset"]);
+        shell.run("ban-ip --sync");
+        assert_eq!(minutes("nft"), 60, "an hour is an hour");
+        // Nine hours ahead, and the kernel has let go.
+        run("nft", &["flush", "ruleset"]);
+        let again = shell.run("ban-ip --for 1h 203.0.113.7");
+        ended(&again, 0, &["203.0.113.7"], "it is banned again");
+        assert_eq!(minutes("nft"), 60);
+        // A clock that is ahead lets the firewall go, and keeps the ledger.
+        shell.run("unban-at now 203.0.113.7; ban-ip --for 1h 203.0.113.7");
+        set_clock(400);
+        shell.run("ban-ip --sync");
+        assert_eq!(minutes("nft"), 0);
+        set_clock(-400);
+        ended(
+            &shell.run("ban-ip --sync"),
+            0,
+            &["203.0.113.7"],
+            "the clock is right again",
+        );
+        assert_eq!(minutes("nft"), 60);
+    });
+}
+
+#[test]
+fn networks_and_their_addresses_know_of_each_other() {
+    with_each(
+        "networks_and_their_addresses_know_of_each_other",
+        |backend, _, _| {
+            let shell = Shell::new();
+            let addresses = "198.51.100.0/24 198.51.100.7 198.51.100.8 198.51.101.1";
+            shell.run(&format!("ban-ip --backend {backend} --for 1h {addresses}"));
+            let inside = shell.run("unban-at now 198.51.100.9");
+            ended(&inside, 1, &[], backend);
+            assert!(inside.err.contains("inside 198.51.100.0/24"), "{inside:?}");
+            let both = shell.run("unban-at now 198.51.100.7");
+            ended(&both, 0, &["198.51.100.7"], backend);
+            assert!(both.err.contains("inside 198.51.100.0/24"), "{both:?}");
+            let why = shell.run("ban-ip --why 198.51.100.0/24");
+            let known = ["198.51.100.0/24", "198.51.100.7", "198.51.100.8"];
+            assert_eq!(why.addresses(), known, "{backend}: {why:?}");
+            let lifted = shell.run("unban-at now --inside 198.51.100.0/24");
+            ended(&lifted, 0, &["198.51.100.0/24", "198.51.100.8"], backend);
+            let list = shell.run(&format!("ban-ip --backend {backend} --list"));
+            assert_eq!(list.addresses(), ["198.51.101.1"]);
+            shell.run("unban-at now 198.51.101.1");
+        },
+    );
+}

@@ -1,0 +1,98 @@
+//! A ledger that can't be used: bans and lifts happen in the firewall all the same.
+
+use crate::both::held;
+use crate::common::{Shell, in_namespace, run, unshared};
+
+/// Runs `body` with the state in a small file system of its own.
+fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
+    unshared("-rnm", test, || {
+        let shell = Shell::new();
+        let directory = shell.directory.path().display().to_string();
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", "size=512k", "none", &directory],
+        );
+        body(&shell);
+    });
+}
+
+const FILL: &str = "cat /dev/zero >$(dirname $PIPEBAN_STATE)/big 2>/dev/null";
+
+#[test]
+fn bans_are_made_on_a_full_disk() {
+    with_small_disk("bans_are_made_on_a_full_disk", |shell| {
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        shell.run(FILL);
+        let many: String = (0..5000).map(|i| format!("2001:db8::{i:x}\n")).collect();
+        let full = shell.feed("ban-ip --for 1h", many.as_bytes());
+        assert_eq!((full.out.lines().count(), full.status), (5000, Some(2)));
+        assert_eq!(full.err.lines().count(), 1, "told once: {}", full.err);
+        let now = held("nft");
+        assert!(now.contains("2001:db8::1387") && now.contains("203.0.113.7"));
+        // It can be lifted, too.
+        let lifted = shell.feed("unban-at now", many.as_bytes());
+        assert_eq!((lifted.out.lines().count(), lifted.status), (5000, Some(2)));
+        assert!(!held("nft").contains("2001:db8::1387"));
+    });
+}
+
+#[test]
+fn a_running_pipeline_enters_its_bans_later() {
+    with_small_disk("a_running_pipeline_enters_its_bans_later", |shell| {
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        let script = format!(
+            "{FILL}; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
+             seq -f 203.0.113.%g 251 252; }} | ban-ip --for 1h > $HOME/out & 
+             while [ $(wc -l < $HOME/out) -lt 231 ]; do sleep 0.05; done
+             rm $(dirname $PIPEBAN_STATE)/big; : > $HOME/go; wait"
+        );
+        let home = tempfile::tempdir().unwrap();
+        let mut sh = shell.command("sh");
+        sh.args(["-c", &script]).env("HOME", home.path());
+        let outcome = crate::common::feed(&mut sh, b"");
+        assert_eq!(outcome.err.lines().count(), 1, "{outcome:?}");
+        let list = shell.run("ban-ip --list");
+        assert_eq!(list.addresses().len(), 234);
+        assert!(!list.out.contains("only="), "{list:?}");
+    });
+}
+
+#[test]
+fn bans_are_made_without_a_ledger() {
+    in_namespace("bans_are_made_without_a_ledger", || {
+        let checkpoint = "sqlite3 $PIPEBAN_STATE 'PRAGMA wal_checkpoint(TRUNCATE)' >&2";
+        let no_directory = "rm -f $PIPEBAN_STATE*; mkdir $PIPEBAN_STATE";
+        let no_database = "rm -f $PIPEBAN_STATE-*; echo 'notes of somebody' > $PIPEBAN_STATE";
+        let damaged = "rm -f $PIPEBAN_STATE-*; dd if=/dev/urandom of=$PIPEBAN_STATE \
+                       bs=4096 seek=1 count=6 conv=notrunc 2>/dev/null";
+        let newer = "sqlite3 $PIPEBAN_STATE 'PRAGMA user_version = 1000'";
+        let faults = [
+            (no_directory, false),
+            (no_database, true),
+            (damaged, true),
+            (newer, false),
+        ];
+        for (number, (fault, aside)) in faults.into_iter().enumerate() {
+            let shell = Shell::new();
+            shell.run("ban-ip --for 1h 203.0.113.1");
+            assert_eq!(shell.run(checkpoint).status, Some(0));
+            shell.run(fault);
+            let address = format!("198.51.100.{number}");
+            let ban = shell.run(&format!("ban-ip --for 1h {address}"));
+            assert_eq!(ban.status, Some(2), "{fault}: {ban:?}");
+            assert_eq!(ban.addresses(), [address.as_str()], "{fault}: {ban:?}");
+            assert_eq!(ban.err.lines().count(), 1, "{fault}: {ban:?}");
+            assert!(held("nft").contains(&address), "{fault}");
+            assert_eq!(ban.err.contains(".damaged-"), aside, "{fault}: {ban:?}");
+            if aside {
+                // The new one begins with the bans of the kernel.
+                let list = shell.run("ban-ip --list");
+                assert!(list.addresses().contains(&"203.0.113.1"), "{list:?}");
+                assert!(!list.out.contains("only="), "{list:?}");
+            }
+            let lift = shell.run(&format!("unban-at now {address}"));
+            assert_eq!(lift.addresses(), [address.as_str()], "{fault}: {lift:?}");
+            assert!(!held("nft").contains(&address), "{fault}");
+        }
+    });
+}

@@ -1,0 +1,94 @@
+# Runs in the system that tests/boot.sh boots, once for each boot; /stage counts them.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+stage=$(cat /stage 2>/dev/null || echo 1)
+trap 'status=$?; [ $status = 0 ] || { systemctl --no-pager status pipeban@sshd || true; echo "failed at stage $stage"; systemctl poweroff; }' EXIT
+
+until_true() {
+    tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || { echo "never: $*"; exit 1; }
+        sleep 0.2
+    done
+}
+# `!` before a command would not end this script.
+refute() {
+    if "$@"; then
+        echo "should fail: $*"
+        exit 1
+    fi
+}
+banned() { ban-ip --list | grep -q '^192\.0\.2\.66	'; }
+banned_in_kernel() { nft list table inet pipeban | grep -q '192\.0\.2\.66 '; }
+main_pid() { systemctl show --property MainPID --value pipeban@sshd; }
+export PIPEBAN_STATE=/var/lib/pipeban/pipeban.db
+
+case $stage in
+1)
+    ip link set lo up
+    echo "== install"
+    dpkg -i /pipeban.deb
+    [ -f /etc/pipeban/never ]
+    cp /usr/share/doc/pipeban/examples/pipeban/parts /usr/share/doc/pipeban/examples/pipeban/sshd.sh /etc/pipeban
+    touch /var/log/auth.log
+    echo "== start"
+    systemctl enable --now pipeban-sync pipeban@sshd
+    until_true systemctl is-active pipeban@sshd
+    echo "== five failed logins by ssh, from another network namespace"
+    ip netns add attacker
+    ip link add v0 type veth peer name v1 netns attacker
+    ip addr add 192.0.2.1/24 dev v0
+    ip link set v0 up
+    ip -n attacker addr add 192.0.2.66/24 dev v1
+    ip -n attacker link set v1 up
+    printf '#!/bin/sh\necho wrong\n' >/tmp/ask
+    chmod 755 /tmp/ask
+    login() {
+        SSH_ASKPASS=/tmp/ask SSH_ASKPASS_REQUIRE=force ip netns exec attacker timeout 20 \
+            ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o NumberOfPasswordPrompts=1 \
+            -o ConnectTimeout=5 root@192.0.2.1 true 2>&1 | tail -n 1
+    }
+    for i in 1 2 3 4 5; do
+        login
+        sleep 1
+    done
+    until_true banned
+    login | grep 'timed out'
+    ban-ip --list
+    nft list table inet pipeban | grep 192.0.2.66
+    systemctl --no-pager --lines=0 status pipeban@sshd
+    echo 2 >/stage
+    echo "== reboot"
+    systemctl reboot
+    ;;
+2)
+    until_true banned
+    nft list table inet pipeban | grep 192.0.2.66
+    until_true systemctl is-active pipeban@sshd
+    systemctl is-active pipeban-sync
+    echo "== the clock is set"
+    nft flush set inet pipeban ipv4_32
+    refute banned_in_kernel
+    systemctl start pipeban-clock
+    until_true banned_in_kernel
+    echo "== upgrade"
+    before=$(main_pid)
+    dpkg -i /pipeban.deb
+    until_true systemctl is-active pipeban@sshd
+    [ "$(main_pid)" != "$before" ]
+    banned
+    echo "== remove"
+    dpkg -r pipeban
+    refute pgrep -x follow-log
+    refute systemctl is-active pipeban@sshd
+    [ -z "$(find /etc/systemd/system -name 'pipeban*')" ]
+    echo "== purge"
+    dpkg -P pipeban
+    refute nft list table inet pipeban
+    [ ! -e /var/lib/pipeban ] && [ ! -e /var/lib/private/pipeban ]
+    find /etc/pipeban
+    echo "all is well"
+    systemctl poweroff
+    ;;
+esac

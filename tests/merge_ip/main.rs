@@ -1,0 +1,154 @@
+//! merge-ip: lists in, the smallest set that means the same out.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::fmt::Write as _;
+
+use common::Shell;
+
+const LIST: &str = "203.0.113.128/25 ; SBL1\n\
+    203.0.113.0 - 203.0.113.127\n\
+    10.0.0.0\t10.0.0.255\t24\t1\tX\n\
+    10.0.1.0 255.255.255.0\n\
+    2001:db8::/33\n\
+    [2001:db8:8000::]\n\
+    {\"cidr\":\"198.51.100.0/24\"}\n\
+    198.51.100.7\n\
+    2001:db8:8000::1\n";
+
+#[test]
+fn the_smallest_set_in_order() {
+    let shell = Shell::new();
+    for (input, flags, expected) in [
+        (
+            LIST,
+            "",
+            "10.0.0.0/23\n198.51.100.0/24\n203.0.113.0/24\n2001:db8::/33\n\
+             2001:db8:8000::/127\n",
+        ),
+        (
+            LIST,
+            "--ranges",
+            "10.0.0.0-10.0.1.255\n198.51.100.0-198.51.100.255\n203.0.113.0-203.0.113.255\n\
+             2001:db8::-2001:db8:8000::1\n",
+        ),
+        (
+            LIST,
+            "--minus 203.0.113.0/25 --minus 10.0.0.0-10.0.1.254 --minus 2001:db8::/32",
+            "10.0.1.255\n198.51.100.0/24\n203.0.113.128/25\n",
+        ),
+        (
+            LIST,
+            "--and 203.0.113.200 --and 203.0.0.0/8",
+            "203.0.113.200\n",
+        ),
+        (LIST, "--and ::/0 --ranges", "2001:db8::-2001:db8:8000::1\n"),
+        (
+            "0.0.0.0/1\n128.0.0.0/1\n::/1\n8000::/1\n",
+            "",
+            "0.0.0.0/0\n::/0\n",
+        ),
+        ("::/0\n", "--minus ::/1", "8000::/1\n"),
+        (
+            "203.0.113.9\n203.0.113.8",
+            "--json",
+            "{\"address\":\"203.0.113.8/31\"}\n",
+        ),
+    ] {
+        let merged = shell.feed(&format!("merge-ip {flags}"), input.as_bytes());
+        let all = (merged.out.as_str(), merged.err.as_str(), merged.status);
+        assert_eq!(all, (expected, "", Some(0)), "{flags}");
+    }
+}
+
+#[test]
+fn records_in_order() {
+    let shell = Shell::new();
+    let input =
+        "2001:db8::1\tcount=1\n203.0.113.9\tcount=2\n9.9.9.9\tb=1\n9.9.9.9\ta=1\n9.0.0.0/8\n";
+    let sorted = shell.feed("merge-ip --sort", input.as_bytes());
+    let expected =
+        "9.0.0.0/8\n9.9.9.9\tb=1\n9.9.9.9\ta=1\n203.0.113.9\tcount=2\n2001:db8::1\tcount=1\n";
+    assert_eq!((sorted.out.as_str(), sorted.status), (expected, Some(0)));
+}
+
+#[test]
+fn several_files_and_bad_lines() {
+    let shell = Shell::new();
+    let write = |name: &str, text: &str| std::fs::write(shell.path(name), text).unwrap();
+    write("one", "203.0.113.0/25\nfoo\n203.0.113.7 /24\n");
+    write("two", "# a comment\n203.0.113.128/25\n203.0.113.300\n");
+    let script = format!(
+        "cd {}; merge-ip one none two",
+        shell.directory.path().display()
+    );
+    let merged = shell.run(&script);
+    assert_eq!(
+        (merged.out.as_str(), merged.status),
+        ("203.0.113.0/24\n", Some(2))
+    );
+    let mut lines: Vec<_> = merged.err.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "merge-ip: none: No such file or directory",
+            "merge-ip: one:2: not an address: \"foo\"",
+            "merge-ip: one:3: 203.0.113.7/24? Only the first address is taken",
+            "merge-ip: two:3: not an address: \"203.0.113.300\"",
+        ]
+    );
+    // Nothing is printed where a list to leave out can't be understood.
+    for flag in ["--minus one", "--and two", "--minus none"] {
+        let script = format!("cd {}; merge-ip {flag}", shell.directory.path().display());
+        let refused = shell.feed(&script, b"203.0.113.7\n");
+        assert_eq!(
+            (refused.out.as_str(), refused.status),
+            ("", Some(2)),
+            "{flag}"
+        );
+    }
+    let nothing = shell.feed("merge-ip --minus 203.0.113.0/24", b"203.0.113.7\n");
+    assert_eq!((nothing.out.as_str(), nothing.status), ("", Some(1)));
+}
+
+/// A list of a million bytes, over several reads: the union of its parts, and of its output.
+#[test]
+fn the_output_means_the_input() {
+    let shell = Shell::new();
+    let mut random = fastrand::Rng::with_seed(6);
+    let mut list = String::new();
+    for _ in 0..60_000 {
+        let quad = std::net::Ipv4Addr::from_bits(random.u32(..) & 0x03ff_ffff);
+        let _ = match random.u8(..4) {
+            0 => writeln!(list, "{quad}/{}", random.u8(24..=32)),
+            1 => writeln!(list, "{quad} # a comment"),
+            2 => writeln!(list, "2001:db8::{:x}:{:x}", random.u16(..), random.u16(..)),
+            _ => writeln!(list, "{quad}"),
+        };
+    }
+    let merged = shell.feed("merge-ip", list.as_bytes());
+    assert_eq!((merged.err.as_str(), merged.status), ("", Some(0)));
+    let again = shell.feed("shuf | merge-ip --ranges | merge-ip", merged.out.as_bytes());
+    assert!(again.out == merged.out);
+    for flag in ["--not", "--minus"] {
+        let (merged_path, list_path) = (shell.path("merged"), shell.path("list"));
+        std::fs::write(&merged_path, &merged.out).unwrap();
+        std::fs::write(&list_path, &list).unwrap();
+        let script = match flag {
+            "--not" => format!(
+                "extract-ip --not {} {}",
+                merged_path.display(),
+                list_path.display()
+            ),
+            _ => format!(
+                "merge-ip --minus {} {}",
+                list_path.display(),
+                merged_path.display()
+            ),
+        };
+        let left = shell.run(&script);
+        assert_eq!((left.out.as_str(), left.err.as_str()), ("", ""), "{flag}");
+    }
+}

@@ -1,0 +1,319 @@
+//! Sets the ends of bans in ledger and firewalls.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use pipeban::address::Address;
+use pipeban::complain::{self, Fault};
+use pipeban::output::Output;
+use pipeban::record::Record;
+use pipeban::time::Time;
+use pipeban_ban::enforce::enforce;
+use pipeban_ban::failure::Failure;
+use pipeban_ban::firewall::{Backend, Entry};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan};
+use pipeban_ban::look::Firewalls;
+use pipeban_ban::restore::adopt;
+use pipeban_ban::waiter;
+
+/// Of more unknown addresses than this, the networks around them are not looked up.
+const AROUND: usize = 100;
+
+/// The ledger and the firewalls of its bans.
+pub struct Ends {
+    usual: Backend,
+    firewalls: Firewalls,
+    state_file: Option<PathBuf>,
+    /// `None` if it can't be used.
+    ledger: Option<Ledger>,
+}
+
+/// The bans of an address, each with its firewall as the ledger writes it.
+type Bans = Vec<(String, Ban)>;
+
+impl Ends {
+    /// Opens the ledger; if it can't be used, that is reported.
+    pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
+        let mut ends = Ends {
+            usual: Backend::usual(),
+            firewalls: Firewalls::default(),
+            state_file: state_file.map(PathBuf::from),
+            ledger: None,
+        };
+        match ends.open_ledger() {
+            Ok(()) => (),
+            Err(Failure::Ledger(fault)) => complain::fault(fault)?,
+            // It matters only if that firewall is asked; then it is reported.
+            Err(Failure::Firewall { .. }) => (),
+        }
+        Ok(ends)
+    }
+
+    fn open_ledger(&mut self) -> Result<(), Failure> {
+        let ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
+        let ledger = self.ledger.insert(ledger);
+        let opened = self.firewalls.open(&self.usual);
+        let firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
+        adopt(ledger, &self.usual, firewall)
+    }
+
+    /// Sets the end of the bans of these records, or lifts them if that is not after now, and prints
+    /// them; answers whether there was any.
+    pub fn set(
+        &mut self,
+        batch: Vec<Record>,
+        until: Time,
+        now: Time,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
+        let addresses: Vec<Address> = batch.iter().map(|record| record.address).collect();
+        if self.ledger.is_some() {
+            match self.set_by_ledger(&addresses, until, now) {
+                Ok(ended) => return self.print(batch, &ended, until, now, output),
+                Err(fault) => {
+                    complain::fault(fault)?;
+                    self.ledger = None;
+                }
+            }
+        }
+        let ended = self.set_alone(&addresses, until, now);
+        self.print(batch, &ended, until, now, output)
+    }
+
+    /// Enters the ends and enforces them; answers the bans of each address whose end is set.
+    fn set_by_ledger(
+        &mut self,
+        addresses: &[Address],
+        until: Time,
+        now: Time,
+    ) -> Result<Vec<Bans>, Fault> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(vec![vec![]; addresses.len()]);
+        };
+        let mut ended = ledger.end(addresses, until, now)?;
+        let unknown: Vec<Address> = addresses
+            .iter()
+            .zip(&ended)
+            .filter(|(_, bans)| bans.is_empty())
+            .map(|(address, _)| *address)
+            .collect();
+        if self.enter_unknown(&unknown, now)?
+            && let Some(ledger) = &mut self.ledger
+        {
+            let found = ledger.end(&unknown, until, now)?;
+            let mut found = found.into_iter();
+            for bans in ended.iter_mut().filter(|bans| bans.is_empty()) {
+                *bans = found.next().unwrap_or_default();
+            }
+        }
+        let backends: HashSet<String> = ended.iter().flatten().map(|(b, _)| b.clone()).collect();
+        let mut failed = HashSet::new();
+        for backend in backends {
+            match self.enforce(&backend) {
+                Ok(not_lifted) => failed.extend(not_lifted),
+                Err(Failure::Ledger(fault)) => return Err(fault),
+                Err(Failure::Firewall { fault, .. }) => {
+                    complain::fault(fault)?;
+                    let of_it = ended.iter().flatten().filter(|(b, _)| *b == backend);
+                    failed.extend(of_it.map(|(_, ban)| ban.address));
+                }
+            }
+        }
+        for bans in &mut ended {
+            if bans.iter().any(|(_, ban)| failed.contains(&ban.address)) {
+                // Reported, and tried again by the next run.
+                bans.truncate(1);
+                bans.iter_mut().for_each(|(backend, _)| backend.clear());
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Enters bans that the firewalls hold and the ledger does not know; answers whether there is
+    /// any.
+    fn enter_unknown(&mut self, addresses: &[Address], now: Time) -> Result<bool, Fault> {
+        let found = self.look_for(addresses);
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(false);
+        };
+        let mut any = false;
+        for (backend, held) in found.iter().filter(|(_, held)| !held.is_empty()) {
+            let bans: Vec<NewBan> = held
+                .iter()
+                .map(|(address, left)| NewBan::held(*address, *left, now))
+                .collect();
+            ledger.ban(&backend.to_string(), &bans, now)?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// Those of these addresses that firewalls hold.
+    fn look_for(&mut self, addresses: &[Address]) -> Vec<(Backend, Vec<Entry>)> {
+        let (ledger, usual) = (&self.ledger, &self.usual);
+        self.firewalls.holding(addresses, |backend| {
+            let known = ledger.as_ref().is_some_and(|ledger| {
+                let known = ledger.knows(&backend.to_string());
+                known.unwrap_or_default()
+            });
+            known || backend == usual
+        })
+    }
+
+    /// Tells a firewall the new ends; answers the addresses whose lift failed.
+    fn enforce(&mut self, backend: &str) -> Result<HashSet<Address>, Failure> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(HashSet::new());
+        };
+        let firewall = |fault| Failure::Firewall { fault, lasts: true };
+        let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
+        let opened = self.firewalls.open(&backend).map_err(firewall)?;
+        let outcome = enforce(ledger, &backend, opened, &[], &mut |_| Ok(()))?;
+        if outcome.later {
+            waiter::start(ledger.path())?;
+        }
+        Ok(outcome.not_lifted)
+    }
+
+    /// Sets the ends in the firewalls alone; answers the bans of each address whose end is set.
+    fn set_alone(&mut self, addresses: &[Address], until: Time, now: Time) -> Vec<Bans> {
+        let found = self.look_for(addresses);
+        let mut ended: HashMap<Address, Bans> = HashMap::new();
+        for (backend, held) in found.into_iter().filter(|(_, held)| !held.is_empty()) {
+            let Ok(firewall) = self.firewalls.open(&backend) else {
+                continue;
+            };
+            let addresses: Vec<Address> = held.iter().map(|(address, _)| *address).collect();
+            let left = until.since(now);
+            let set = if until <= now {
+                firewall.lift(&addresses)
+            } else if firewall.expires(left) {
+                let entries: Vec<Entry> = addresses.iter().map(|a| (*a, Some(left))).collect();
+                firewall.ban(&entries)
+            } else {
+                let text = "nothing would lift its bans, without the ledger";
+                Err(std::io::Error::other(text))
+            };
+            if let Err(e) = set {
+                if let Fault::Error { place, what } = backend.fault(&e) {
+                    complain::error(place, what);
+                }
+                continue;
+            }
+            for address in addresses {
+                let ban = NewBan::held(address, Some(left), now).ban;
+                let bans = ended.entry(address).or_default();
+                bans.push((
+                    backend.to_string(),
+                    Ban {
+                        until: Some(until),
+                        ..ban
+                    },
+                ));
+            }
+        }
+        let bans = addresses
+            .iter()
+            .map(|a| ended.remove(a).unwrap_or_default());
+        bans.collect()
+    }
+
+    /// Prints the records whose ends are set, and reports the others; answers whether any is set.
+    fn print(
+        &mut self,
+        batch: Vec<Record>,
+        ended: &[Bans],
+        until: Time,
+        now: Time,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
+        let asked: Vec<(Address, bool)> = batch
+            .iter()
+            .zip(ended)
+            .filter(|(_, bans)| bans.is_empty() || until <= now)
+            .map(|(record, bans)| (record.address, bans.is_empty()))
+            .collect();
+        let around = match asked.len() {
+            0..=AROUND => self.around(&asked, now)?,
+            _ => HashMap::new(),
+        };
+        let mut done = false;
+        for (mut record, bans) in batch.into_iter().zip(ended) {
+            let address = record.address;
+            match (bans.first(), around.get(&address)) {
+                (Some((backend, _)), _) if backend.is_empty() => continue,
+                (Some((_, ban)), around) => {
+                    ban.describe(&mut record);
+                    output.record(&record)?;
+                    done = true;
+                    if let Some(network) = around {
+                        let text = format!("lifted, but inside {network}, which is banned");
+                        complain::note(address, text);
+                    }
+                }
+                (None, Some(network)) => {
+                    let text = format!("not banned itself, but inside {network}, which is banned");
+                    complain::note(address, text);
+                }
+                (None, None) => complain::note(address, "not banned"),
+            }
+        }
+        Ok(done)
+    }
+
+    /// The smallest banned network around each address; the firewalls are asked about those that are
+    /// unknown to the ledger.
+    fn around(
+        &mut self,
+        asked: &[(Address, bool)],
+        now: Time,
+    ) -> Result<HashMap<Address, Address>, Fault> {
+        let mut around = HashMap::new();
+        let mut wider = HashSet::new();
+        for (address, unknown) in asked {
+            let networks = match &self.ledger {
+                Some(ledger) => ledger.around(address, now)?,
+                None => vec![],
+            };
+            if let Some(details) = networks.last() {
+                around.insert(*address, details.ban.address);
+            } else if *unknown {
+                wider.extend((0..address.prefix_len()).map(|len| address.widen(len)));
+            }
+        }
+        let wider: Vec<Address> = wider.into_iter().collect();
+        for (_, held) in self.look_for(&wider) {
+            for (address, _) in asked.iter().filter(|(_, unknown)| *unknown) {
+                let networks = held.iter().map(|(network, _)| *network);
+                let smallest = networks
+                    .filter(|n| n.contains(address))
+                    .max_by_key(|n| n.prefix_len());
+                if let Some(network) = smallest {
+                    around.entry(*address).or_insert(network);
+                }
+            }
+        }
+        Ok(around)
+    }
+
+    /// The addresses and networks inside a network that ledger or firewalls hold.
+    pub fn inside(&mut self, network: &Address, now: Time) -> Result<Vec<Address>, Fault> {
+        let mut found = HashSet::new();
+        if let Some(ledger) = &self.ledger {
+            let current = ledger.current(now)?;
+            found.extend(current.iter().map(|details| details.ban.address));
+        }
+        let usual = self.usual.clone();
+        let held = self
+            .firewalls
+            .ask(|b| *b == usual, |firewall| firewall.list());
+        found.extend(
+            held.iter()
+                .flat_map(|(_, held)| held.iter().map(|(a, _)| *a)),
+        );
+        found.retain(|address| address != network && network.contains(address));
+        let mut found: Vec<Address> = found.into_iter().collect();
+        found.sort();
+        Ok(found)
+    }
+}
