@@ -31,13 +31,13 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-const FILES: [(&str, &str); 44] = files! {
-    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch" "gitea"
-    "grafana" "haproxy" "home-assistant" "kernel" "lighttpd" "mongodb" "mysqld" "named"
-    "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix" "postfix-preauth"
-    "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox" "pure-ftpd" "roundcube"
-    "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo" "traefik" "traefik-common"
-    "vaultwarden" "vsftpd" "webmin" "wordpress"
+const FILES: [(&str, &str); 47] = files! {
+    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
+    "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
+    "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
+    "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"
+    "pure-ftpd" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
+    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
 /// The bytes of a session's name, at most; a longer one is no name.
