@@ -17,9 +17,11 @@ const MAX_CONNECTIONS: usize = WAYS << BITS;
 /// Places for connections whose names have the same hash; the oldest goes first.
 const WAYS: usize = 16;
 /// The bits of a hash.
-const BITS: u32 = 8;
+const BITS: u32 = 10;
 /// A connection without a line for this long is over: sshd's LoginGraceTime is two minutes.
 const MAX_SILENCE: Duration = Duration::from_secs(600);
+/// Threads may write a connection's first line after a later one, at most this long after.
+const MAX_DISORDER: Duration = Duration::from_secs(1);
 
 /// The known facts of a connection.
 #[derive(Debug, Default)]
@@ -32,8 +34,8 @@ pub(super) struct Connection {
     counted: u32,
     /// The step of the last line.
     step: u8,
-    /// The rule of a failure whose address is not known yet.
-    waiting: Option<usize>,
+    /// The rule and the number of failures whose address is not known yet.
+    waiting: Option<(usize, u32)>,
 }
 
 /// A line about a connection.
@@ -86,25 +88,29 @@ impl Connection {
     /// Notes a failure; answers the address, if that is known.
     pub(super) fn failed(&mut self, rule: usize) -> Option<Address> {
         if self.address.is_none() {
-            self.waiting = Some(rule);
+            let before = self.waiting.map_or(0, |(_, count)| count);
+            self.waiting = Some((rule, before.saturating_add(1)));
         }
         self.address
     }
 
-    /// The rule of a failure that waited for the address, which is known now.
-    pub(super) fn waited(&mut self) -> Option<usize> {
-        self.waiting.take()
+    /// Notes the line with which a connection begins. Answers the rule and the number of failures
+    /// that waited for its address; those of an earlier owner of the name are forgotten.
+    pub(super) fn begin(&mut self, seen: &Seen) -> Option<(usize, u32)> {
+        let times = self.time.zip(seen.time);
+        let is_near = times.is_some_and(|(a, b)| b.since(a).max(a.since(b)) <= MAX_DISORDER);
+        let waiting = self.waiting.take().filter(|_| is_near);
+        self.see(seen);
+        if waiting.is_none() {
+            (self.counted, self.step) = (0, 0);
+        }
+        waiting
     }
 
-    /// Begins again with the same client: a new connection, or the end of one.
-    pub(super) fn restart(&mut self) {
-        (self.counted, self.step, self.waiting) = (0, 0, None);
-    }
-
-    /// Forgets the client.
-    pub(super) fn end(&mut self) {
+    /// Forgets the client. Answers the rule and the number of failures that waited for its address.
+    pub(super) fn end(&mut self) -> Option<(usize, u32)> {
         self.address = None;
-        self.waiting = None;
+        self.waiting.take()
     }
 }
 

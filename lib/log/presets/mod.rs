@@ -29,15 +29,20 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-const FILES: [(&str, &str); 34] = files! {
-    "apache" "asterisk" "courier" "cyrus-imap" "dovecot" "exim" "freeswitch" "gitea" "grafana"
-    "haproxy" "home-assistant" "kernel" "mongodb" "mysqld" "named" "nextcloud" "nginx" "openvpn"
-    "pam-generic" "postfix" "postgresql" "proftpd" "proxmox" "pure-ftpd" "roundcube" "sendmail"
-    "squid" "sshd" "sudo" "traefik" "vaultwarden" "vsftpd" "webmin" "wordpress"
+const FILES: [(&str, &str); 47] = files! {
+    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
+    "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
+    "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
+    "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"
+    "pure-ftpd" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
+    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
 };
 
 /// The bytes of a session's name, at most; a longer one is no name.
 const MAX_NAME: usize = 256;
+
+/// The files in one input into which a client can write lines, at most; a host has few such logs.
+const MAX_FILES: usize = 100;
 
 /// A service for which there are patterns.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +51,9 @@ pub struct Service {
     pub name: &'static str,
     /// A line that describes it.
     pub title: &'static str,
+    /// The way in which a remote party can make it name somebody else, and the condition under
+    /// which it cannot (`REASON; safe if …`); `None` if it never can.
+    pub forged: Option<&'static str>,
     /// The names of its rules.
     pub rules: Vec<&'static str>,
 }
@@ -60,6 +68,7 @@ pub fn list() -> Vec<Service> {
         Service {
             name,
             title: preset.title,
+            forged: Some(preset.forged).filter(|text| !text.is_empty()),
             rules,
         }
     };
@@ -133,6 +142,8 @@ pub struct Presets {
     /// A buffer for the name of a connection.
     name: Vec<u8>,
     last: Last,
+    /// The files, by their names in the lines, into which a client can write lines.
+    stopped: Vec<Option<Box<[u8]>>>,
 }
 
 /// The rules that a line may match.
@@ -141,6 +152,8 @@ enum Eligible<'a> {
     Program(&'a [bool]),
     /// Those about a service's own log.
     OwnLog,
+    /// Those of presets that were named about lines that go on with one of a service's own log.
+    GoesOn,
     /// Those of presets that were named: the line tells nothing about its writer.
     Named,
 }
@@ -150,18 +163,22 @@ impl Eligible<'_> {
         match self {
             Eligible::Program(programs) => rule.program.is_some_and(|number| programs[number]),
             Eligible::OwnLog => rule.own_log,
+            Eligible::GoesOn => rule.goes_on && rule.named,
             Eligible::Named => rule.named,
         }
     }
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one. The error names an unknown name.
+    /// Loads services by name; `all` is every one that no remote party can turn against others. The
+    /// error names an unknown name.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
         let (mut chosen, mut named) = ([false; FILES.len()], [false; FILES.len()]);
         for name in names {
             if name == "all" {
-                chosen = [true; FILES.len()];
+                for (chosen, (_, text)) in chosen.iter_mut().zip(FILES) {
+                    *chosen |= read::read(text).forged.is_empty();
+                }
                 continue;
             }
             let number = FILES.iter().position(|(n, _)| *n == name);
@@ -174,10 +191,20 @@ impl Presets {
         let mut rules = Vec::new();
         let mut choices = Vec::new();
         let mut programs = Programs::default();
-        for (service, (name, text)) in FILES.iter().enumerate().filter(|(i, _)| chosen[*i]) {
-            for rule in read::read(text).rules {
+        for (service, (name, text)) in FILES.iter().enumerate() {
+            let preset = read::read(text);
+            let is_marked = !preset.forged.is_empty();
+            for rule in preset.rules {
+                // Who names a marked preset believes its log.
+                match rule.kind {
+                    Kind::Stops if named[service] => continue,
+                    Kind::Stops => {}
+                    _ if !chosen[service] => continue,
+                    _ => {}
+                }
                 let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
                 let pattern = read::expand(&rule.pattern).map_err(wrong)?;
+                let but = rule.but.as_deref().map(read::expand).transpose();
                 choices.push(sieve::required(&sieve::parsed(&pattern).map_err(wrong)?));
                 rules.push(Rule {
                     name: format!("{name}/{}", rule.name),
@@ -185,10 +212,12 @@ impl Presets {
                     kind: rule.kind,
                     step: rule.step,
                     pattern,
-                    but: rule.but,
+                    but: but.map_err(wrong)?,
                     program: rule.program.map(|pattern| programs.add(&pattern)),
                     own_log: rule.own_log,
+                    goes_on: rule.goes_on,
                     named: named[service],
+                    believed: named[service] && is_marked,
                     joins: false,
                     compiled: None,
                 });
@@ -210,6 +239,7 @@ impl Presets {
             connections: Connections::default(),
             name: Vec::new(),
             last: Last::default(),
+            stopped: Vec::new(),
         })
     }
 
@@ -244,6 +274,7 @@ impl Presets {
     pub fn begin_file(&mut self) {
         self.connections.clear();
         self.pass();
+        self.stopped.clear();
     }
 
     /// Passes over a line that is not checked.
@@ -280,12 +311,15 @@ impl Presets {
                 (line.rest_range(), Eligible::OwnLog)
             }
             // It goes on with a line before, and is no other program's.
-            (None, Stamp::None) if line.headed || line.continues => return None,
+            (None, Stamp::None) if line.headed || line.continues => {
+                (line.words_range(), Eligible::GoesOn)
+            }
             (None, Stamp::None) => (line.words_range(), Eligible::Named),
         };
         if line.text.ends_with(b"\r") {
             range.end = range.end.max(range.start + 1) - 1;
         }
+        let is_stopped = self.stopped.iter().any(|f| f.as_deref() == line.file);
         let mut repeats = 1;
         if let Some((count, words)) = repeated::message(&line.text[range.clone()]) {
             repeats = count;
@@ -294,24 +328,35 @@ impl Presets {
         let text = &line.text[range.clone()];
         let mut candidates = std::mem::take(&mut self.candidates);
         self.sieve.candidates(text, &mut candidates);
-        let mut found = None;
+        let (mut found, mut stops) = (Vec::new(), false);
         for number in candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
-            if eligible.has(rule)
-                && let Some(hit) = rule.search(text, &self.wanted)
-            {
-                found = Some((number, hit));
-                break;
+            if !eligible.has(rule) || is_stopped && !rule.believed {
+                continue;
+            }
+            if let Some(hit) = rule.search(text, &self.wanted) {
+                stops |= rule.kind == Kind::Stops;
+                let is_failure = rule.is_failure();
+                found.push((number, hit));
+                // A line about one service's session may be a failure for another.
+                if is_failure {
+                    break;
+                }
             }
         }
         self.candidates = candidates;
-        let (number, mut hit) = found?;
-        self.met_form = true;
+        self.met_form |= !found.is_empty();
+        if stops && !is_stopped {
+            self.stop(line.file);
+        }
+        found.retain(|(number, _)| !stops || self.rules[*number].believed);
         let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
-        let fields = std::mem::take(&mut hit.fields);
+        let (event, fields) = found.into_iter().find_map(|(number, mut hit)| {
+            let fields = std::mem::take(&mut hit.fields);
+            hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
+            Some((self.judge(number, hit, text, line)?, fields))
+        })?;
         let fields = fields.into_iter().map(|(i, r)| (i, shift(r))).collect();
-        hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-        let event = self.judge(number, hit, text, line)?;
         if self.rules[event.rule].kind != Kind::Closes {
             self.last.note(event.rule, event.address, line);
         }
@@ -322,6 +367,13 @@ impl Presets {
             count: event.count,
             fields,
         })
+    }
+
+    /// Notes that a client can write lines into a file.
+    fn stop(&mut self, file: Option<&[u8]>) {
+        if self.stopped.len() < MAX_FILES {
+            self.stopped.push(file.map(Box::from));
+        }
     }
 
     /// The event of a match, together with other lines of its connection.
@@ -345,38 +397,51 @@ impl Presets {
             return event(number, address?, found.count).filter(|_| rule.counts());
         }
         let connection = self.connections.get(&self.name);
-        connection.see(&Seen {
+        let seen = Seen {
             address,
             port: found.port,
             time: line.time,
-        });
-        let count = found.count;
-        let report = match rule.kind {
-            Kind::Rule | Kind::Later => Report::Tries {
-                count,
-                step: rule.step,
-            },
-            // A failure that waited is one of the connection's.
-            Kind::Closes | Kind::Names | Kind::Ends => Report::Total(count),
         };
+        let count = found.count;
         match rule.kind {
-            Kind::Rule | Kind::Closes => event(number, address?, connection.add(report)),
+            Kind::Rule => {
+                connection.see(&seen);
+                event(
+                    number,
+                    address?,
+                    connection.add(Report::Tries {
+                        count,
+                        step: rule.step,
+                    }),
+                )
+            }
+            Kind::Closes => {
+                connection.see(&seen);
+                event(number, address?, connection.add(Report::Total(count)))
+            }
             Kind::Later => {
+                connection.see(&seen);
                 let address = connection.failed(number)?;
-                event(number, address, connection.add(report))
+                event(
+                    number,
+                    address,
+                    connection.add(Report::Tries {
+                        count,
+                        step: rule.step,
+                    }),
+                )
             }
             Kind::Names => {
-                let waiting = connection.waited();
-                if waiting.is_none() {
-                    connection.restart();
-                }
-                event(waiting?, address?, connection.add(report))
+                // Failures that waited for their address have it now.
+                let (waiting, count) = connection.begin(&seen)?;
+                event(waiting, address?, connection.add(Report::Total(count)))
             }
             Kind::Ends => {
-                let waiting = connection.waited();
-                connection.end();
-                event(waiting?, address?, connection.add(report))
+                connection.see(&seen);
+                let (waiting, count) = connection.end()?;
+                event(waiting, address?, connection.add(Report::Total(count)))
             }
+            Kind::Stops => None,
         }
     }
 
@@ -390,7 +455,7 @@ impl Presets {
 /// Notes of each rule whether lines of its connection are judged together: where a rule of the
 /// service asks for that.
 fn note_connections(rules: &mut [Rule]) {
-    let asks = |rule: &&Rule| rule.step > 0 || rule.kind != Kind::Rule;
+    let asks = |rule: &&Rule| rule.step > 0 || !matches!(rule.kind, Kind::Rule | Kind::Stops);
     let services: Vec<_> = rules.iter().filter(asks).map(|r| r.service).collect();
     for rule in rules {
         rule.joins = services.contains(&rule.service);
@@ -410,6 +475,9 @@ fn name_connection(
     for part in [line.file, line.host, line.program] {
         name.extend_from_slice(part.unwrap_or_default());
         name.push(0);
+    }
+    if found.names_session && session.is_none() {
+        return false;
     }
     if let Some(session) = session {
         // Two services may name their sessions alike.

@@ -3,15 +3,19 @@
 //! ```text
 //! # a comment
 //! title TEXT
+//! forged REASON; safe if …  a remote party can write the text of a rule: no part of `all`
 //! let NAME = PATTERN      <NAME> means it in the patterns that follow
 //! program PATTERN         the rules that follow are about words of this program (its whole name)
 //! own-log                 … and about lines of the service's own log, which names no program
+//! goes-on                 … and about lines there that go on with a line that has a stamp
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
 //! but PATTERN             … unless the text matches this, too
 //! step N                  … of which one try may write several lines, this one as its Nth (1 to 9)
 //! closes NAME PATTERN     the connection ends after failed attempts, which may be counted already
 //! names PATTERN           no failure, but it has the address of a session
 //! ends PATTERN            the same, and the session ends
+//! stops PATTERN           in a marked preset: this is the log into which a client can write lines,
+//!                         so no other preset believes more of it
 //! later NAME PATTERN      a failed attempt whose address is on another line of the session
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
@@ -28,7 +32,8 @@
 //! its zone chooses; `⟪text⟫` a user's name of Basic authentication, which has no colon (RFC 7617).
 //! The tests replace them by hostile text.
 //!
-//! Patterns are regular expressions on bytes, with `<IP>` for an address. They begin with `^`.
+//! Patterns are regular expressions on bytes, with `<IP>` for an address and `<IP4>` for one of
+//! IPv4 alone; a service that writes `ADDRESS:PORT` may leave out the port. They begin with `^`.
 //! Either no text of a remote party comes before `<IP>`, or the pattern ends with `$` and no such
 //! text comes behind it. Groups with these names have a meaning:
 //!
@@ -48,6 +53,7 @@ pub(super) enum Kind {
     Names,
     Ends,
     Later,
+    Stops,
 }
 
 /// A rule as it is written.
@@ -63,6 +69,8 @@ pub(super) struct RuleText {
     pub(super) program: Option<String>,
     /// Whether the service's own log may have it.
     pub(super) own_log: bool,
+    /// Whether it is about lines that go on with a line of the service's own log.
+    pub(super) goes_on: bool,
 }
 
 /// An example, with its marks.
@@ -79,6 +87,9 @@ pub(super) struct Example {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Preset {
     pub(super) title: &'static str,
+    /// The way in which a remote party can forge a line, and the condition under which it cannot;
+    /// empty if it never can.
+    pub(super) forged: &'static str,
     pub(super) rules: Vec<RuleText>,
     #[cfg_attr(not(test), allow(dead_code))]
     pub(super) examples: Vec<Example>,
@@ -88,7 +99,7 @@ pub(super) struct Preset {
 pub(super) fn read(text: &'static str) -> Preset {
     let mut preset = Preset::default();
     let mut lets: Vec<(&str, String)> = Vec::new();
-    let (mut program, mut own_log) = (None, false);
+    let (mut program, mut own_log, mut goes_on) = (None, false, false);
     let mut before = Vec::new();
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -107,23 +118,27 @@ pub(super) fn read(text: &'static str) -> Preset {
             step: 0,
             program: program.clone(),
             own_log,
+            goes_on,
         };
         let (name, pattern) = rest.split_once(' ').unwrap_or((rest, ""));
         let pattern = pattern.trim_start();
         match word {
             "title" => preset.title = rest,
+            "forged" => preset.forged = rest,
             "let" => {
                 let pattern = pattern.trim_start_matches("= ");
                 let pattern = put_in(pattern);
                 lets.push((name, pattern));
             }
-            "program" => (program, own_log) = (Some(put_in(rest)), false),
+            "program" => (program, own_log, goes_on) = (Some(put_in(rest)), false, false),
             "own-log" => own_log = true,
+            "goes-on" => goes_on = true,
             "rule" => preset.rules.push(rule(Kind::Rule, name, pattern)),
             "closes" => preset.rules.push(rule(Kind::Closes, name, pattern)),
             "later" => preset.rules.push(rule(Kind::Later, name, pattern)),
             "names" => preset.rules.push(rule(Kind::Names, "", rest)),
             "ends" => preset.rules.push(rule(Kind::Ends, "", rest)),
+            "stops" => preset.rules.push(rule(Kind::Stops, "", rest)),
             "but" => {
                 if let Some(rule) = preset.rules.last_mut() {
                     rule.but = Some(put_in(rest));
@@ -152,6 +167,9 @@ pub(super) fn read(text: &'static str) -> Preset {
 /// The form of an address; the text must also parse as one.
 const IP: &str = "[0-9A-Fa-f:.]+";
 
+/// The form of an IPv4 address, where a port behind it could be read as a part of an IPv6 address.
+const IP4: &str = r"\d{1,3}(?:\.\d{1,3}){3}";
+
 /// Replaces `<IP>` by a pattern. The error names an unknown tag.
 pub(super) fn expand(pattern: &str) -> Result<String, String> {
     let mut out = String::new();
@@ -163,6 +181,10 @@ pub(super) fn expand(pattern: &str) -> Result<String, String> {
         if let Some(after) = rest.strip_prefix("<IP>") {
             // Two groups can't have one name: each way to write the address has its own.
             out.push_str(&format!("(?P<ip{addresses}>{IP})"));
+            addresses += 1;
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("<IP4>") {
+            out.push_str(&format!("(?P<ip{addresses}>{IP4})"));
             addresses += 1;
             rest = after;
         } else if rest.starts_with("<[A-Z")

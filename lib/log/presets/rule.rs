@@ -27,8 +27,12 @@ pub(super) struct Rule {
     /// The number of the programs that may write it.
     pub(super) program: Option<usize>,
     pub(super) own_log: bool,
+    /// Whether it is about lines that go on with a line of the service's own log.
+    pub(super) goes_on: bool,
     /// Whether the preset was named, and not only a part of `all`.
     pub(super) named: bool,
+    /// Whether it counts also in a log into which a client can write lines: a marked preset, named.
+    pub(super) believed: bool,
     pub(super) compiled: Option<Compiled>,
 }
 
@@ -50,6 +54,8 @@ pub(super) struct Compiled {
 pub(super) struct Match {
     pub(super) address: Option<(Address, Range<usize>)>,
     pub(super) session: Option<Range<usize>>,
+    /// Whether the pattern has a group for the session.
+    pub(super) names_session: bool,
     /// The number of attempts; 1 where the pattern has no group for it.
     pub(super) count: u32,
     pub(super) port: Option<u16>,
@@ -61,6 +67,11 @@ impl Rule {
     /// Whether a line reports failed attempts by itself.
     pub(super) fn counts(&self) -> bool {
         matches!(self.kind, Kind::Rule | Kind::Closes)
+    }
+
+    /// Whether its line reports a failure; other lines only tell about connections.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self.kind, Kind::Rule | Kind::Closes | Kind::Later)
     }
 
     /// The match in a text; `None` also if the text in the address's place is none.
@@ -100,6 +111,7 @@ impl Rule {
             fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
             session: range(compiled.session),
+            names_session: compiled.session.is_some(),
             count: number(compiled.count).or(more).unwrap_or(1),
             port: port.and_then(|port| port.parse().ok()),
         })

@@ -15,7 +15,7 @@ use self::reason::Reason;
 use self::say::{readable, say};
 use crate::arguments::Arguments;
 use crate::choose::{Chooser, Judgement};
-use crate::matcher::Matcher;
+use crate::matcher::{self, Matcher};
 use crate::times;
 
 /// Reads all lines; answers whether any address was taken.
@@ -28,6 +28,14 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             let attempt = hostile::try_pattern(pattern);
             warn(output.buffer(), pattern.text(), attempt);
         }
+    }
+    for (name, forged) in matcher::marked_presets(&arguments.preset) {
+        let out = output.buffer();
+        say(
+            out,
+            0,
+            format_args!("preset {name} can be forged: {forged}"),
+        );
     }
     for filter in &arguments.filter {
         for (pattern, attempt) in hostile::try_filter(filter)? {

@@ -14,7 +14,23 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
         let rules = service.rules.join(" ");
         let line = format!("{:15} {} ({rules})\n", service.name, service.title);
         out.extend_from_slice(line.as_bytes());
+        if let Some(forged) = service.forged {
+            let line = format!("{:15} can be forged: {forged}\n", "");
+            out.extend_from_slice(line.as_bytes());
+        }
     }
+}
+
+/// The presets among these names, each of which may be a list with commas, that a remote party can
+/// turn against others, and how.
+pub(crate) fn marked_presets(names: &[String]) -> Vec<(&'static str, &'static str)> {
+    let is_named = |name: &str| {
+        let mut all = names.iter().flat_map(|list| list.split(','));
+        all.any(|named| named.trim() == name)
+    };
+    let services = presets::list().into_iter();
+    let marked = services.filter_map(|s| Some((s.name, s.forged?)));
+    marked.filter(|(name, _)| is_named(name)).collect()
 }
 
 /// The verdict of presets.
