@@ -408,5 +408,9 @@ fn set(to: &mut Vec<u8>, value: &[u8]) {
 fn read_header(file: &File) -> io::Result<Header> {
     let mut bytes = [0; HEADER];
     let n = file.read_at(&mut bytes, 0)?;
-    Header::read(&bytes[..n])
+    if n < HEADER || bytes[..8] == [0; 8] {
+        // It has just been made.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Header::read(&bytes)
 }
