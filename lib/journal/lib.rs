@@ -19,4 +19,4 @@ mod entry; // an entry as one line
 mod file; // the entries of a file, in their order
 
 pub use entry::Entry;
-pub use file::{JournalFile, is_journal};
+pub use file::{Chooser, JournalFile, is_journal};
