@@ -74,7 +74,7 @@ impl Blocks {
 
 fn enough(bytes: &[u8], least: usize) -> io::Result<&[u8]> {
     if bytes.len() < least {
-        return Err(super::layout::wrong("the file ends inside an object"));
+        return Err(crate::layout::wrong("the file ends inside an object"));
     }
     Ok(bytes)
 }

@@ -35,6 +35,9 @@ pub fn is_journal(file: &File) -> io::Result<bool> {
     Ok(first[..n] == SIGNATURE[..])
 }
 
+/// Tells of a unit's name whether its entries are wanted.
+pub type Chooser = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 /// An open journal file, read from entry to entry. It may grow meanwhile.
 pub struct JournalFile {
     blocks: Blocks,
@@ -55,14 +58,14 @@ pub struct JournalFile {
     /// The chain of entries is damaged.
     broken: bool,
     memory: Memory,
-    units: Option<Box<dyn Fn(&[u8]) -> bool + Send>>,
+    units: Option<Chooser>,
     data: Vec<u8>,
     offsets: Vec<u64>,
 }
 
 impl JournalFile {
     /// Reads a file from its first entry. `units`: only entries of units that it accepts.
-    pub fn open(file: File, units: Option<Box<dyn Fn(&[u8]) -> bool + Send>>) -> io::Result<Self> {
+    pub fn open(file: File, units: Option<Chooser>) -> io::Result<Self> {
         let header = read_header(&file)?;
         Ok(JournalFile {
             blocks: Blocks::new(file),
@@ -380,7 +383,7 @@ fn object<'a>(
     kind: Kind,
     least: usize,
 ) -> io::Result<(Object, &'a [u8])> {
-    if offset < header.size || offset % 8 != 0 || offset > FARTHEST {
+    if offset < header.size || !offset.is_multiple_of(8) || offset > FARTHEST {
         return Err(wrong("an object where none can be"));
     }
     let bytes = blocks.get(offset, least, least.max(FIRST))?;
@@ -408,5 +411,9 @@ fn set(to: &mut Vec<u8>, value: &[u8]) {
 fn read_header(file: &File) -> io::Result<Header> {
     let mut bytes = [0; HEADER];
     let n = file.read_at(&mut bytes, 0)?;
-    Header::read(&bytes[..n])
+    if n < HEADER || bytes[..8] == [0; 8] {
+        // It has just been made.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Header::read(&bytes)
 }

@@ -67,6 +67,9 @@ const HOST: &str = r#"
         mount --bind $HOME/$file /etc/$file
     done
     ip link set lo up
+    mkdir -p /run/log
+    mount -t tmpfs none /var/log
+    mount -t tmpfs none /run/log
     mkdir $HOME/state $HOME/bin
     chown pipeban: $HOME/state
     chmod 755 $HOME
@@ -177,6 +180,33 @@ status 3
 ";
     let flags = "-mnpf --mount-proc --kill-child";
     prints_on_a_host(flags, "without_systemd", INIT, expected);
+}
+
+/// Which logs the pipelines choose: the journal's units or the first file that is there, never both.
+const CHOICE: &str = r#"
+    choose() { sh -c '. examples/pipeban/parts; log_of "ssh sshd" /var/log/a /var/log/b'; }
+    choose 2> $HOME/err
+    grep -c 'not there yet' $HOME/err
+    touch /var/log/b
+    choose
+    mkdir -p /var/log/journal/m
+    touch /var/log/journal/m/system.journal
+    choose
+    rm /var/log/b
+    choose
+"#;
+
+#[test]
+fn each_event_comes_from_one_log() {
+    let waiting = if std::path::Path::new("/run/systemd/system").exists() {
+        "--unit=ssh\n--unit=sshd\n"
+    } else {
+        "/var/log/a /var/log/b\n"
+    };
+    let journal = "--unit=ssh\n--unit=sshd\n";
+    let expected = format!("{waiting}1\n/var/log/b\n{journal}{journal}");
+    let name = "service::each_event_comes_from_one_log";
+    prints_on_a_host("-mn", name, CHOICE, &expected);
 }
 
 #[test]

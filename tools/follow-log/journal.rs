@@ -235,7 +235,9 @@ impl Journal {
         // Gone since it was listed, or a directory that is not there yet.
         refused.retain(|(_, e)| e.kind() != io::ErrorKind::NotFound);
         for (path, e) in &refused {
-            if !self.refused.contains(path) {
+            // A file that was just made has no header yet.
+            let new = e.kind() == io::ErrorKind::UnexpectedEof;
+            if !new && !self.refused.contains(path) {
                 complain::error(path.display(), describe(e));
             }
         }

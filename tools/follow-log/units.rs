@@ -1,5 +1,7 @@
 //! The units whose entries are wanted from the journal.
 
+use pipeban_journal::Chooser;
+
 use crate::glob::{is_pattern, matches};
 
 /// The endings of unit names, systemd.unit(5).
@@ -31,7 +33,7 @@ pub fn names(units: &[String]) -> Vec<String> {
 }
 
 /// Tells whether a unit is one of these; all are, if there are none.
-pub fn chooser(units: &[String]) -> Option<Box<dyn Fn(&[u8]) -> bool + Send>> {
+pub fn chooser(units: &[String]) -> Option<Chooser> {
     if units.is_empty() {
         return None;
     }

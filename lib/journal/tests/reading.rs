@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Seek, Write};
 
-use pipeban_journal::{Entry, JournalFile, is_journal};
+use pipeban_journal::{Chooser, Entry, JournalFile, is_journal};
 
 /// A file with these bytes.
 fn file(bytes: &[u8]) -> File {
@@ -15,9 +15,7 @@ fn file(bytes: &[u8]) -> File {
 
 /// All lines of a file with numbers for times, and the number of errors.
 fn lines(bytes: &[u8], unit: Option<&'static str>) -> (Vec<String>, usize) {
-    let units = unit.map(|unit| -> Box<dyn Fn(&[u8]) -> bool + Send> {
-        Box::new(move |name| name == unit.as_bytes())
-    });
+    let units = unit.map(|unit| -> Chooser { Box::new(move |name| name == unit.as_bytes()) });
     let Ok(mut journal) = JournalFile::open(file(bytes), units) else {
         return (Vec::new(), 1);
     };
