@@ -5,7 +5,8 @@
 . "${0%/*}/parts"
 
 reads follow-log --from resume --replay 11m \
-    --state-file "${PIPEBAN_STATE%/*}/dovecot.db" /var/log/mail.log |
+    --state-file "${PIPEBAN_STATE%/*}/dovecot.db" \
+    $(log_of dovecot /var/log/mail.log /var/log/maillog /var/log/messages) |
     sifts extract-ip --preset dovecot --time |
     sifts count-ip --threshold 5 --within 10m |
     bans ban-ip --for 1h

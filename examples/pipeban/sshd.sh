@@ -5,7 +5,8 @@
 . "${0%/*}/parts"
 
 reads follow-log --from resume --replay 11m \
-    --state-file "${PIPEBAN_STATE%/*}/sshd.db" /var/log/auth.log |
+    --state-file "${PIPEBAN_STATE%/*}/sshd.db" \
+    $(log_of 'ssh sshd ssh@* sshd@*' /var/log/auth.log /var/log/secure /var/log/messages) |
     sifts extract-ip --preset sshd --time |
     sifts count-ip --threshold 5 --within 10m |
     bans ban-ip --for 1h --escalate 2 --max 1w

@@ -18,8 +18,8 @@ pub use crate::tell::Outcome;
 /// The number of times that bans are restored while others remove them again and again.
 const ATTEMPTS: usize = 100;
 
-/// Tells the firewall all bans that it was not told yet, or all bans if it has lost them. Each ban of
-/// `known` is in force by the ledger: if the firewall does not hold it, it is put back.
+/// Tells the firewall all bans that it was not told yet, or all bans if it has lost them. Each ban
+/// of `known` is in force by the ledger: if the firewall does not hold it, it is put back.
 ///
 /// `made` gets the bans as they are made or put back, some at a time; then no lock is held.
 pub fn enforce(

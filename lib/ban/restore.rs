@@ -165,8 +165,8 @@ pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Dur
     }
 }
 
-/// Enters all bans that the firewall holds, if this ledger has never told it anything: a new ledger,
-/// in place of one that was lost, must not lift them.
+/// Enters all bans that the firewall holds, if this ledger has never told it anything: a new
+/// ledger, in place of one that was lost, must not lift them.
 pub fn adopt(
     ledger: &mut Ledger,
     backend: &Backend,

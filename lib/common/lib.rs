@@ -17,6 +17,7 @@ pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`
 
 pub mod figures; // the figures of a running tool, told on SIGUSR1
+pub mod journal; // files of systemd's journal, read as lines
 pub mod unpack; // compressed files, unpacked
 
 pub mod input; // the one way in: lines of the operands or of standard input

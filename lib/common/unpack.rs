@@ -27,6 +27,25 @@ pub fn is_packed(first: &[u8]) -> bool {
         .any(|magic| first.starts_with(magic))
 }
 
+/// The kind of a file that begins with these bytes, if it is one that can't be read as text, with a
+/// word on what to do.
+pub fn unread(first: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 4] = [
+        (
+            b"\xff\xfe",
+            "UTF-16 is not read: convert it by iconv -f UTF-16",
+        ),
+        (
+            b"\xfe\xff",
+            "UTF-16 is not read: convert it by iconv -f UTF-16",
+        ),
+        (b"\x04\x22\x4d\x18", "lz4 is not read: unpack it by lz4 -dc"),
+        (b"\x1f\x9d", "compress's .Z is not read: unpack it by zcat"),
+    ];
+    let kind = kinds.iter().find(|(magic, _)| first.starts_with(magic));
+    kind.map(|(_, what)| *what)
+}
+
 /// Reads a stream, and unpacks it if it is a compressed one. Several members in a row are read as
 /// one text.
 pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {

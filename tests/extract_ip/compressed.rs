@@ -154,3 +154,28 @@ fn many_operands_as_one_by_one() {
         );
     }
 }
+
+/// What can't be read as text is named, and the other operands are read.
+#[test]
+fn files_that_are_no_text_are_named() {
+    let shell = Shell::new();
+    std::fs::write(shell.path("good"), "192.0.2.1\n").expect("a file of the test's own");
+    for (first, kind) in [
+        (&b"\xff\xfe1\x009\x002\x00"[..], "UTF-16"),
+        (b"\xfe\xff\x001\x009", "UTF-16"),
+        (b"\x04\x22\x4d\x18192.0.2.9", "lz4"),
+        (b"\x1f\x9d192.0.2.9", "compress's .Z"),
+    ] {
+        std::fs::write(shell.path("bad"), first).expect("a file of the test's own");
+        let at = shell.directory.path().display();
+        let found = shell.run(&format!("cd {at}; extract-ip bad good"));
+        assert_eq!(found.out, "192.0.2.1\n");
+        let expected = format!("extract-ip: bad: {kind} is not read: ");
+        assert!(found.err.starts_with(&expected), "{}", found.err);
+        assert_eq!(found.status, Some(2));
+    }
+    // A mark of UTF-8 before the first line is none of it.
+    let line = b"\xef\xbb\xbfMar 30 02:16:17 host sshd[7]: Invalid user x from 192.0.2.1 port 5\n";
+    let found = shell.feed("extract-ip --preset sshd", line);
+    assert_eq!(found.out, "192.0.2.1\trule=sshd/invalid-user\n");
+}

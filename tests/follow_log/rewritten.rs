@@ -52,7 +52,9 @@ fn nothing_is_printed_twice_live() {
 fn nothing_is_printed_twice_between_runs() {
     for (name, way) in WAYS {
         let home = tempfile::tempdir().unwrap();
-        let home = home.path();
+        // Rotated files are searched in the directories beside, too: not in those of other tests.
+        let home = &home.path().join("d");
+        std::fs::create_dir(home).unwrap();
         shell(home, LOG);
         let resume = || once(home, &["--from", "resume", "log"]);
         assert_eq!(resume().0.lines().count(), 3000);

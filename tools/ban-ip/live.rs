@@ -77,8 +77,8 @@ impl Live {
         Ok(())
     }
 
-    /// Goes on without the ledger, and reports why, once for as long as that lasts. A damaged one is
-    /// replaced.
+    /// Goes on without the ledger, and reports why, once for as long as that lasts. A damaged one
+    /// is replaced.
     fn do_without(&mut self, fault: Fault) -> Result<(), Fault> {
         self.ledger = None;
         self.tried = Instant::now();
@@ -103,8 +103,8 @@ impl Live {
         self.ledger.is_none().then(|| self.tried + RETRY)
     }
 
-    /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans that
-    /// wait for it.
+    /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
+    /// that wait for it.
     pub fn retry(&mut self, last: bool) -> Result<(), Fault> {
         if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
             self.tried = Instant::now();

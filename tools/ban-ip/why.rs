@@ -1,5 +1,5 @@
-//! `--why ADDRESS`: the history of its bans, of those of networks around it, and of those inside it,
-//! with their evidence.
+//! `--why ADDRESS`: the history of its bans, of those of networks around it, and of those inside
+//! it, with their evidence.
 
 use std::collections::HashSet;
 use std::path::Path;

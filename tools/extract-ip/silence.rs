@@ -53,7 +53,7 @@ impl Silence {
         if self.program.is_none() {
             self.program = line.program.map(text);
         }
-        if self.live && self.lines % MANY == 0 && self.begun.elapsed() >= PATIENCE {
+        if self.live && self.lines.is_multiple_of(MANY) && self.begun.elapsed() >= PATIENCE {
             self.tell();
         }
     }
@@ -117,7 +117,7 @@ fn with_commas(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

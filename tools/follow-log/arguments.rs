@@ -1,6 +1,6 @@
 //! The command line of follow-log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -18,9 +18,18 @@ use pipeban::time::parse_duration;
 #[derive(Parser)]
 #[command(name = "follow-log", version)]
 pub struct Arguments {
-    /// Logs, or quoted patterns of them (`'/var/log/nginx/*.log'`)
+    /// Logs, quoted patterns of them (`'/var/log/nginx/*.log'`), pipes, or files of a journal
     #[arg(value_name = "FILE|GLOB")]
     pub files: Vec<PathBuf>,
+    /// The systemd journal's entries of this unit; several may be given, and patterns
+    #[arg(short, long = "unit", value_name = "UNIT")]
+    pub units: Vec<String>,
+    /// The whole systemd journal
+    #[arg(long)]
+    pub journal: bool,
+    /// The journal in this directory, of any machine
+    #[arg(short = 'D', long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
     /// Where to begin; `resume`: where it last stopped, also in the rotated file, or else at the
     /// beginning
     #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
@@ -40,6 +49,26 @@ pub struct Arguments {
     pub prefix: bool,
 }
 
+impl Arguments {
+    /// Whether standard input is the only source.
+    pub fn is_standard_input(&self) -> bool {
+        let journal = self.journal || !self.units.is_empty() || self.directory.is_some();
+        !journal && self.files.iter().all(|file| file == Path::new("-"))
+    }
+
+    /// Refuses flags and operands that do not go together.
+    pub fn check(&self) -> Result<(), Fault> {
+        if self.files.iter().any(|file| file == Path::new("-")) {
+            let what = "standard input can't be followed beside files";
+            return Err(Fault::new("usage", what));
+        }
+        if self.replay.is_some() && self.from != From::Resume {
+            return Err(Fault::new("usage", "--replay goes with --from resume"));
+        }
+        Ok(())
+    }
+}
+
 /// Where a follower begins in a file that it has not followed before in this run.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum From {
@@ -49,14 +78,4 @@ pub enum From {
     End,
     /// At the position that the state holds.
     Resume,
-}
-
-impl Arguments {
-    /// Refuses flags that mean nothing together.
-    pub fn check(&self) -> Result<(), Fault> {
-        if self.replay.is_some() && self.from != From::Resume {
-            return Err(Fault::new("usage", "--replay goes with --from resume"));
-        }
-        Ok(())
-    }
 }

@@ -8,6 +8,7 @@ use pipeban::output::Output;
 
 use crate::arguments::Arguments;
 use crate::copies;
+use crate::journal::Journal;
 use crate::names::Names;
 use crate::pipes::Pipes;
 use crate::queue::{Job, Key, Queue};
@@ -26,6 +27,7 @@ pub struct Follower {
     names: Names,
     queue: Queue,
     pipes: Pipes,
+    journal: Option<Journal>,
     saver: Saver,
     stop: Stop,
     buffer: Box<[u8]>,
@@ -39,9 +41,11 @@ impl Follower {
     pub fn new(arguments: Arguments, stop: Stop) -> Result<Self, Fault> {
         let saver = Saver::open(arguments.from, arguments.state_file.as_deref())?;
         let mut files = arguments.files.clone();
+        let journal = Journal::open(&arguments, &mut files)?;
         Ok(Follower {
             once: arguments.once,
             queue: Queue::new(saver.last_number()?, arguments.prefix)?,
+            journal,
             pipes: Pipes::open(&mut files, arguments.prefix),
             names: Names::new(files, &arguments)?,
             saver,
@@ -57,14 +61,23 @@ impl Follower {
     pub fn run(mut self) -> Result<bool, Fault> {
         self.names
             .start(&mut self.queue, self.saver.positions.as_mut())?;
+        if let Some(journal) = &mut self.journal {
+            journal.start(self.saver.positions.as_ref())?;
+        }
         loop {
             self.read_all()?;
             let more = self.pipes.read(&mut self.buffer, self.output.buffer());
+            let out = self.output.buffer();
+            let entries = self.journal.as_mut().is_some_and(|j| j.read(out));
             self.flush()?;
-            if more || !self.queue.is_empty() {
+            if entries {
+                self.save_in_time(Instant::now());
+                self.end_if_asked()?;
+            }
+            if more || entries || !self.queue.is_empty() {
                 continue;
             }
-            let ended = self.names.is_empty() && self.pipes.is_empty();
+            let ended = self.names.is_empty() && self.pipes.is_empty() && self.journal.is_none();
             if ended || self.once && self.pipes.are_done() {
                 self.finish()?;
                 return Ok(self.done);
@@ -75,17 +88,21 @@ impl Follower {
             }
             let mut events = vec![self.names.as_fd(), self.queue.events.as_fd()];
             events.extend(self.pipes.fds());
+            events.extend(self.journal.as_ref().map(AsFd::as_fd));
             match self.stop.wait(&events, wake) {
                 Ok(None) => {
                     self.look_again()?;
                     self.queue.take_events()?;
+                    if let Some(journal) = &mut self.journal {
+                        journal.take_events()?;
+                    }
                 }
                 Ok(Some(signal)) => {
-                    self.saver.save_last(&mut self.queue);
+                    self.saver.save_last(&mut self.queue, &mut self.journal);
                     stop::die(signal);
                 }
                 Err(fault) => {
-                    self.saver.save_last(&mut self.queue);
+                    self.saver.save_last(&mut self.queue, &mut self.journal);
                     return Err(fault);
                 }
             }
@@ -106,24 +123,25 @@ impl Follower {
             }
             // A new file must be opened before it can be deleted, however much there is to read.
             self.look_again()?;
-            if self.stop.is_asked() {
-                self.end()?;
-            }
+            self.end_if_asked()?;
             // Lines do not wait for the end of a long read that gives none.
             let now_held = self.output.buffer().len();
             if now_held >= FULL || now_held > 0 && now_held == held {
                 self.flush()?;
-                self.saver.save_in_time(&mut self.queue, Instant::now());
+                self.save_in_time(Instant::now());
             }
         }
         Ok(())
     }
 
     /// Ends by the signal that has come, amid the reading.
-    fn end(&mut self) -> Result<(), Fault> {
+    fn end_if_asked(&mut self) -> Result<(), Fault> {
+        if !self.stop.is_asked() {
+            return Ok(());
+        }
         // Lines that are not written out are not kept as read either.
         if self.output.flush_beside(&[self.stop.as_fd()])? {
-            self.saver.save_last(&mut self.queue);
+            self.saver.save_last(&mut self.queue, &mut self.journal);
         }
         if let Some(signal) = self.stop.asked()? {
             stop::die(signal);
@@ -178,6 +196,11 @@ impl Follower {
         }
     }
 
+    fn save_in_time(&mut self, now: Instant) -> Option<Instant> {
+        let journal = &mut self.journal;
+        self.saver.save_in_time(&mut self.queue, journal, now)
+    }
+
     fn look_again(&mut self) -> Result<(), Fault> {
         let positions = self.saver.positions.as_mut();
         self.names.look_again(&mut self.queue, positions)
@@ -200,10 +223,11 @@ impl Follower {
         let halves = self.queue.finish_rotated(now, self.output.buffer());
         let poll = self.queue.poll(now);
         self.flush()?;
-        let save = self.saver.save_in_time(&mut self.queue, now);
+        let save = self.save_in_time(now);
+        let journal = self.journal.as_ref().and_then(Journal::retry_at);
         let later = later.into_iter().map(|(_, when)| when);
         let retry = self.names.retry_at(&self.queue);
-        let others = [save, waiting, halves, poll, retry];
+        let others = [save, waiting, halves, poll, retry, journal];
         Ok(later.chain(others.into_iter().flatten()).min())
     }
 
@@ -213,7 +237,7 @@ impl Follower {
             source.finish(self.output.buffer());
         }
         self.flush()?;
-        self.saver.save_last(&mut self.queue);
+        self.saver.save_last(&mut self.queue, &mut self.journal);
         Ok(())
     }
 }

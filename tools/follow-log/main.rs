@@ -8,6 +8,7 @@ mod stop; // when to stop
 
 mod beginning; // where a new file begins
 mod copies; // copies of logs, which are no logs
+mod journal; // the journal of systemd
 mod names; // which files the operands name now
 mod resume; // where a log begins that was followed in an earlier run
 mod rewriting; // logs rewritten in place
@@ -37,9 +38,9 @@ mod filesystem; // whether a file system tells events
 mod glob; // patterns of names
 mod inotify; // a queue of the kernel's events
 mod lookup; // from an operand to files
-mod name_events; // whether a name may lead elsewhere now
+mod name_events;
+mod units; // the units whose entries are wanted // whether a name may lead elsewhere now
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use pipeban::complain::Fault;
@@ -53,17 +54,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
-    arguments.check()?;
-    let is_standard_input = |p: &PathBuf| p == Path::new("-");
-    if arguments.files.iter().all(is_standard_input) {
+    if arguments.is_standard_input() {
         return stdin::copy(arguments.prefix);
     }
-    if arguments.files.iter().any(is_standard_input) {
-        return Err(Fault::new(
-            "usage",
-            "standard input can't be followed beside files",
-        ));
-    }
+    arguments.check()?;
     open::allow_many();
     // First `stop`, before any thread is started: all of them leave the signals to it.
     Follower::new(arguments, Stop::new()?)?.run()

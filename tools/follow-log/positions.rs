@@ -1,5 +1,6 @@
 //! The positions that a follower has reached in its files, kept in the state.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,13 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS positions (
     number INTEGER NOT NULL, real BLOB NOT NULL, offset INTEGER NOT NULL,
     head_len INTEGER NOT NULL, head_hash INTEGER NOT NULL,
     tail_len INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
-    PRIMARY KEY (path, dev, ino)) WITHOUT ROWID";
+    PRIMARY KEY (path, dev, ino)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS journal_positions (
+    name BLOB NOT NULL, file BLOB NOT NULL, number INTEGER NOT NULL, received INTEGER NOT NULL,
+    PRIMARY KEY (name, file)) WITHOUT ROWID";
+
+/// The number of a journal's files whose positions are kept, the newest: a vacuum leaves fewer.
+const JOURNAL_FILES: i64 = 4096;
 
 /// The positions of all logs.
 pub struct Positions {
@@ -52,8 +59,21 @@ pub struct Entry {
     pub kept: Kept,
 }
 
+/// The position in one file of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalPosition {
+    /// The number of the last entry that was read.
+    pub number: u64,
+    /// When it was received, in microseconds of the Unix epoch.
+    pub received: i64,
+}
+
+/// The positions in a journal's files, and the name of the journal.
+pub type JournalPositions = (Vec<u8>, HashMap<[u8; 16], JournalPosition>);
+
 /// Changes that are written together, or not at all.
 struct Batch {
+    journal: JournalPositions,
     gone: Vec<(PathBuf, Id)>,
     entries: Vec<Entry>,
 }
@@ -100,6 +120,22 @@ impl Positions {
         })
     }
 
+    /// The positions in the files of a journal of this name.
+    pub fn load_journal(&self, name: &[u8]) -> Result<HashMap<[u8; 16], JournalPosition>, Fault> {
+        self.state.run(|db| {
+            let query = "SELECT file, number, received FROM journal_positions WHERE name = ?";
+            let mut query = db.prepare(query)?;
+            let row = |row: &Row| {
+                let position = JournalPosition {
+                    number: row.get::<_, i64>(1)? as u64,
+                    received: row.get(2)?,
+                };
+                Ok((row.get(0)?, position))
+            };
+            query.query_map([name], row)?.collect()
+        })
+    }
+
     /// Deletes the rows of rotated names that lead to no file any more.
     pub fn forget_missing(&mut self) -> Result<(), Fault> {
         let rows: Vec<(PathBuf, Id)> = self.state.run(|db| {
@@ -135,11 +171,12 @@ impl Positions {
     }
 
     /// Hands rows to the writing thread; `false` if it is still busy with earlier ones.
-    pub fn save(&mut self, entries: Vec<Entry>) -> bool {
+    pub fn save(&mut self, entries: Vec<Entry>, journal: JournalPositions) -> bool {
         let Some((writer, _)) = &self.writer else {
             return true;
         };
         let batch = Batch {
+            journal,
             entries,
             gone: std::mem::take(&mut self.gone),
         };
@@ -205,6 +242,23 @@ fn write(db: &Connection, batch: &Batch) -> rusqlite::Result<()> {
             position.tail.len as i64,
             position.tail.hash as i64,
         ])?;
+    }
+    let (name, files) = &batch.journal;
+    for (file, position) in files {
+        let insert = "INSERT OR REPLACE INTO journal_positions VALUES (?, ?, ?, ?)";
+        let mut insert = transaction.prepare_cached(insert)?;
+        insert.execute(params![
+            name,
+            file,
+            position.number as i64,
+            position.received
+        ])?;
+    }
+    if !files.is_empty() {
+        let delete = "DELETE FROM journal_positions WHERE name = ?1 AND file NOT IN
+            (SELECT file FROM journal_positions WHERE name = ?1 ORDER BY received DESC LIMIT ?2)";
+        let mut delete = transaction.prepare_cached(delete)?;
+        delete.execute(params![name, JOURNAL_FILES])?;
     }
     transaction.commit()
 }

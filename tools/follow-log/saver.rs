@@ -8,6 +8,7 @@ use pipeban::complain::{self, Fault};
 use pipeban::state;
 
 use crate::arguments::From;
+use crate::journal::Journal;
 use crate::position::Id;
 use crate::positions::{Entry, Kept, Positions};
 use crate::queue::Queue;
@@ -66,33 +67,41 @@ impl Saver {
 
     /// Writes the positions if it is time, and tells when it will be. All lines before them must
     /// have been written out.
-    pub fn save_in_time(&mut self, queue: &mut Queue, now: Instant) -> Option<Instant> {
-        if self.positions.is_none() || !queue.sources().any(|s| s.unsaved) {
+    pub fn save_in_time(
+        &mut self,
+        queue: &mut Queue,
+        journal: &mut Option<Journal>,
+        now: Instant,
+    ) -> Option<Instant> {
+        if self.positions.is_none() || !is_unsaved(queue, journal) {
             return None;
         }
         if *self.due.get_or_insert(now + DELAY) <= now {
-            self.save(queue);
+            self.save(queue, journal);
         }
         self.due
     }
 
-    fn save(&mut self, queue: &mut Queue) {
+    fn save(&mut self, queue: &mut Queue, journal: &mut Option<Journal>) {
         // While lines of old files are still to come, the kept position says where they are.
         let Some(positions) = self.positions.as_mut().filter(|_| !queue.has_rests()) else {
             return;
         };
         let unsaved = queue.sources().filter(|s| s.unsaved);
-        let saved = positions.save(unsaved.map(|s| entry(s)).collect());
+        let entries = unsaved.map(|s| entry(s)).collect();
+        let moved = journal.as_ref().map(Journal::unsaved);
+        let saved = positions.save(entries, moved.unwrap_or_default());
         self.due = (!saved).then(|| Instant::now() + DELAY);
         if saved {
             queue.sources().for_each(|s| s.unsaved = false);
+            journal.iter_mut().for_each(Journal::set_saved);
         }
     }
 
     /// Writes the positions for the last time, and waits until they are written.
-    pub fn save_last(&mut self, queue: &mut Queue) {
-        while self.positions.is_some() && queue.sources().any(|s| s.unsaved) {
-            self.save(queue);
+    pub fn save_last(&mut self, queue: &mut Queue, journal: &mut Option<Journal>) {
+        while self.positions.is_some() && is_unsaved(queue, journal) {
+            self.save(queue, journal);
             std::thread::sleep(DELAY / 20);
         }
         self.positions.iter_mut().for_each(Positions::close);
@@ -109,6 +118,10 @@ fn is_full(state_file: Option<&Path>) -> bool {
         let blocks = u128::from(disk.blocks_available());
         blocks * u128::from(disk.fragment_size()) < u128::from(ROOM)
     })
+}
+
+fn is_unsaved(queue: &mut Queue, journal: &Option<Journal>) -> bool {
+    queue.sources().any(|s| s.unsaved) || journal.as_ref().is_some_and(Journal::is_unsaved)
 }
 
 fn entry(source: &Source) -> Entry {

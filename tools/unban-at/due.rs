@@ -2,6 +2,7 @@
 //! as any ban is left.
 
 use std::env;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -49,8 +50,14 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
         return lift(&mut ledger, output);
     }
     let changes = watch(ledger.path())?;
+    let file = |ledger: &Ledger| ledger.path().metadata().map(|m| (m.dev(), m.ino())).ok();
+    let own = file(&ledger);
     let mut done = false;
     loop {
+        if file(&ledger) != own {
+            // It was deleted or replaced: the new one has a process of its own.
+            return Ok(done);
+        }
         let mut wait = PATIENCE;
         match lift(&mut ledger, output) {
             Ok(lifted) => {

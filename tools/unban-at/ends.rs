@@ -57,8 +57,8 @@ impl Ends {
         adopt(ledger, &self.usual, firewall)
     }
 
-    /// Sets the end of the bans of these records, or lifts them if that is not after now, and prints
-    /// them; answers whether there was any.
+    /// Sets the end of the bans of these records, or lifts them if that is not after now, and
+    /// prints them; answers whether there was any.
     pub fn set(
         &mut self,
         batch: Vec<Record>,
@@ -261,8 +261,8 @@ impl Ends {
         Ok(done)
     }
 
-    /// The smallest banned network around each address; the firewalls are asked about those that are
-    /// unknown to the ledger.
+    /// The smallest banned network around each address; the firewalls are asked about those that
+    /// are unknown to the ledger.
     fn around(
         &mut self,
         asked: &[(Address, bool)],

@@ -85,8 +85,8 @@ impl Backend {
         }
     }
 
-    /// Whether the firewall ends bans by itself and can be asked which it holds, so that bans can be
-    /// made without a ledger.
+    /// Whether the firewall ends bans by itself and can be asked which it holds, so that bans can
+    /// be made without a ledger.
     pub fn does_alone(&self) -> bool {
         matches!(self, Backend::Nft | Backend::Ipset)
     }

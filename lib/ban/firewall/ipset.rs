@@ -38,8 +38,8 @@ struct Family {
     family: &'static str,
     iptables: &'static str,
     /// Marks: addresses from which no packet comes. The first is put into the set before bans are
-    /// restored, the second after that. If both are there, the bans are complete: a flush of the set
-    /// meanwhile has removed the first.
+    /// restored, the second after that. If both are there, the bans are complete: a flush of the
+    /// set meanwhile has removed the first.
     begun: &'static str,
     complete: &'static str,
 }

@@ -67,8 +67,8 @@ fn read(ipv4: bool) -> io::Result<Chain> {
 /// The marks that a chain is to have: [`BEGUN`] and [`COMPLETE`].
 type Marks = (bool, bool);
 
-/// Makes the chain and the jump to it with these marks, and appends rules; `anew` removes all others
-/// before.
+/// Makes the chain and the jump to it with these marks, and appends rules; `anew` removes all
+/// others before.
 fn write(ipv4: bool, seen: &Chain, rules: &[Address], marks: Marks, anew: bool) -> io::Result<()> {
     let mut text = String::new();
     if anew || !seen.chain {

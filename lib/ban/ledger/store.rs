@@ -168,8 +168,8 @@ impl Ledger {
         })
     }
 
-    /// All bans of addresses and networks inside this network that the ledger remembers, by address,
-    /// the oldest first.
+    /// All bans of addresses and networks inside this network that the ledger remembers, by
+    /// address, the oldest first.
     pub fn history_inside(&self, network: &Address) -> Result<Vec<BanDetails>, Fault> {
         let mut bans: Vec<BanDetails> = self.state.run(|db| {
             let query = format!(

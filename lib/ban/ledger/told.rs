@@ -9,8 +9,8 @@ use super::store::{Ledger, readable};
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
-/// The result of telling a firewall a ban, by the ban's number. A ban that was changed meanwhile has
-/// another number: then the note is without effect.
+/// The result of telling a firewall a ban, by the ban's number. A ban that was changed meanwhile
+/// has another number: then the note is without effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Note {
     /// The firewall has lifted it.
@@ -160,8 +160,8 @@ impl Ledger {
         })
     }
 
-    /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it was
-    /// changed meanwhile.
+    /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it
+    /// was changed meanwhile.
     pub fn postpone(&mut self, id: i64) -> Result<Option<i64>, Fault> {
         self.state.write(|db| {
             let last = highest(db)? + 1;

@@ -13,9 +13,12 @@ use std::time::Instant;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use pipeban_journal::is_journal;
+
 use super::decode::Decoded;
 use crate::figures;
-use crate::unpack::{is_packed, is_packed_file};
+use crate::journal::JournalText;
+use crate::unpack::{is_packed, is_packed_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -70,6 +73,17 @@ impl Source {
         if kind.is_fifo() {
             let _ = fcntl(&file, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
         }
+        if kind.is_file() && is_journal(&file)? {
+            let size = file.metadata()?.len();
+            let text = JournalText::new(file, &name)?;
+            counter.fetch_add(size, Relaxed);
+            return Ok(Source {
+                name,
+                lines: 0,
+                told_idle: false,
+                bytes: Bytes::Decoded(Decoded::start(text)),
+            });
+        }
         let part = match part {
             Some(part) if operand != "-" && kind.is_file() && !is_packed_file(&file)? => {
                 Some(part(&file)?)
@@ -120,7 +134,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, .. } => {
                 let length = file.read(buffer)?;
-                self.begin(&buffer[..length]);
+                self.begin(&buffer[..length])?;
                 match &mut self.bytes {
                     Bytes::Decoded(decoded) => decoded.read(buffer),
                     _ => Ok(length),
@@ -133,7 +147,11 @@ impl Source {
     }
 
     /// Decides by the first bytes whether the file is compressed.
-    fn begin(&mut self, head: &[u8]) {
+    fn begin(&mut self, head: &[u8]) -> io::Result<()> {
+        if let Some(what) = unread(head) {
+            self.bytes = Bytes::Over;
+            return Err(io::Error::other(what));
+        }
         if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
             self.bytes = if is_packed(head) {
                 let whole = io::Cursor::new(head.to_vec()).chain(file);
@@ -142,6 +160,7 @@ impl Source {
                 Bytes::Plain { file, waits }
             };
         }
+        Ok(())
     }
 }
 

@@ -59,6 +59,15 @@ pub(super) fn dot_joins(text: &[u8], at: usize) -> bool {
     text.get(at) == Some(&b'.') && word_at(text, at + 1)
 }
 
+/// Whether a port in parentheses begins at `at`, as Cisco's ASA writes it.
+pub(super) fn port_in_parentheses(text: &[u8], at: usize) -> bool {
+    let inner = &text[(at + 1).min(text.len())..];
+    let digits = inner.iter().take_while(|b| b.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&inner[..digits]).unwrap_or_default();
+    let leading_zero = digits > 1 && inner[0] == b'0';
+    inner.get(digits) == Some(&b')') && !leading_zero && number.parse::<u16>().is_ok()
+}
+
 /// The port behind the byte at `at`, if it is the last of numbers joined by dots or slashes.
 pub(super) fn port(text: &[u8], at: usize) -> Option<u32> {
     let (port, end) = number(text, at + 1, 5)?;

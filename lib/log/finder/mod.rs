@@ -8,8 +8,8 @@
 //!   `from 1.2.3.4.` has. A fifth number of 1024 to 65535 is a port (`1.2.3.4.50550`, as tcpdump
 //!   writes).
 //! - The end of a name (`libfoo-1.2.3.4`, `1.2.3.4-rc1`), a product's version (`Chrome/1.2.3.4`,
-//!   `rv:1.2.3.4`) and text behind a percent sign are no addresses. `host/1.2.3.4:80` and
-//!   `UDP/1.2.3.4/5060` have a port, so they are addresses.
+//!   `rv:1.2.3.4`) and text behind a percent sign are no addresses. `host/1.2.3.4:80`,
+//!   `UDP/1.2.3.4/5060` and `inside/1.2.3.4(2241)` have a port, so they are addresses.
 //! - An IPv6 address is any form of RFC 4291, 2.2, with a digit in it (`abc::def` is an
 //!   identifier). `name:` may precede it; `:port`, `.port`, `%zone` or `:` may follow. Three or
 //!   more groups of two digits at its beginning are a clock or a hardware address.

@@ -88,7 +88,11 @@ fn in_name(before: &[u8]) -> bool {
 }
 
 fn port_follows(text: &[u8], end: usize) -> bool {
-    matches!(text.get(end), Some(b':' | b'/')) && edge::port(text, end).is_some()
+    match text.get(end) {
+        Some(b':' | b'/') => edge::port(text, end).is_some(),
+        Some(b'(') => edge::port_in_parentheses(text, end),
+        _ => false,
+    }
 }
 
 #[inline(always)]

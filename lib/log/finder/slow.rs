@@ -16,6 +16,7 @@ pub(super) struct Slow {
     not_before_quad: Regex,
     slash: Regex,
     port: Regex,
+    port_in_parentheses: Regex,
     not_after_quad: Regex,
     dotted: Regex,
     dotted_port: Regex,
@@ -43,6 +44,7 @@ impl Slow {
             not_before_quad: regex(r"(?:(?:^|[^.])\.|[A-Za-z_][0-9.]*-|%|(?:^|\W)rv:)$"),
             slash: regex(r"\w/$"),
             port: regex(r"^[:/]PORT"),
+            port_in_parentheses: regex(r"^\((0|[1-9][0-9]{0,4})\)"),
             not_after_quad: regex(r"^(?:\w|[-+~][A-Za-z])"),
             dotted: regex(r"^\.\w"),
             dotted_port: regex(r"^\.PORT"),
@@ -99,7 +101,9 @@ impl Slow {
         if self.word.is_match(before) && !self.escape.is_match(before) {
             return false;
         }
-        if self.slash.is_match(before) && number(&self.port, behind).is_none() {
+        let ports = [&self.port, &self.port_in_parentheses];
+        let has_port = ports.iter().any(|p| number(p, behind).is_some());
+        if self.slash.is_match(before) && !has_port {
             return false;
         }
         !self.not_before_quad.is_match(before)

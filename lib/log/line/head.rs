@@ -129,7 +129,10 @@ pub(super) fn begin(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
 
 /// Reads the stamp behind `auth.info: `, as socklog writes it.
 fn behind_level(text: &[u8], stamps: &mut StampReader) -> Option<Begun> {
-    let colon = text.iter().take(20).position(|b| *b == b':')?;
+    if !text[0].is_ascii_lowercase() {
+        return None;
+    }
+    let colon = memchr(b':', &text[..text.len().min(20)])?;
     let at = colon + 2;
     if text.get(colon + 1) != Some(&b' ') || !is_facility(&text[..colon]) {
         return None;

@@ -61,15 +61,16 @@ impl<'a> Members<'a> {
         self.skip(b'"')?;
         let (start, mut escaped) = (self.at, false);
         // Most keys and many values are too short for a search to pay.
-        let near = self.text[start..].iter().take(16);
-        match near.clone().position(|b| *b == b'"' || *b == b'\\') {
-            Some(length) if self.text[start + length] == b'"' => {
+        let near = &self.text[start..self.text.len().min(start + 16)];
+        let mut length = 0;
+        while length < near.len() && near[length] != b'\\' {
+            if near[length] == b'"' {
                 self.at = start + length + 1;
                 return Some((start..start + length, false));
             }
-            Some(length) => self.at += length,
-            None => self.at += near.len(),
+            length += 1;
         }
+        self.at += length;
         loop {
             self.at += memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
             if self.text[self.at] == b'"' {

@@ -77,11 +77,13 @@ impl<'a> Cursor<'a> {
 
     /// A word of letters, those beyond ASCII included, with the points between these.
     pub(super) fn word(&mut self) -> &'a [u8] {
+        let bytes = &self.rest[..self.rest.len().min(64)];
         let mut length = 0;
-        for near in self.rest.windows(2).take(64) {
-            let letter = near[0].is_ascii_alphabetic() || near[0] >= 0x80;
-            let point = near[0] == b'.' && near[1] >= 0x80;
-            if !letter && !point {
+        while length < bytes.len() {
+            let letter = |b: u8| b.is_ascii_alphabetic() || b >= 0x80;
+            let point =
+                || bytes[length] == b'.' && bytes.get(length + 1).is_some_and(|next| *next >= 0x80);
+            if !letter(bytes[length]) && !point() {
                 break;
             }
             length += 1;

@@ -42,7 +42,9 @@ impl Weight for FieldTotal {
     fn weight(&self) -> usize {
         // A byte of each place is the map's own.
         let places = self.addresses.capacity() * 8 / 7;
-        self.text.len() + places * (size_of::<(Address, Total)>() + 1)
+        let weight = self.text.len() + places * (size_of::<(Address, Total)>() + 1);
+        // A third more for the gaps that pieces of many sizes leave.
+        weight * 4 / 3
     }
 }
 

@@ -8,8 +8,8 @@ pub(super) const TABLE: &str = "pipeban";
 pub(super) const CHAIN: &str = "prerouting";
 /// A chain without a hook: if it is there with the [`TOKEN`], the bans are complete.
 pub(super) const RESTORED: &str = "restored";
-/// The user data of that chain. The program nft does not save it: so after a saved ruleset is loaded
-/// the bans are not taken to be complete.
+/// The user data of that chain. The program nft does not save it: so after a saved ruleset is
+/// loaded the bans are not taken to be complete.
 pub(super) const TOKEN: &[u8] = b"pipeban";
 
 /// Constants of the crate libc in another type.

@@ -87,8 +87,7 @@ pub fn from_hit(hit: &Hit) -> Group {
         })
     };
     let printed = |json: &Json| Some((address(&json[0])?, time(&json[1])?));
-    let mut entries: Vec<_> = list("entries").iter().filter_map(entry).collect();
-    entries.sort_unstable_by_key(|e| (e.value, e.address, e.user));
+    let entries = list("entries").iter().filter_map(entry).collect();
     let more = More {
         active: time(&json["active"][0]).map(|newest| Active {
             newest,
@@ -100,7 +99,7 @@ pub fn from_hit(hit: &Hit) -> Group {
     };
     Group {
         newest: time(&json["newest"]),
-        entries: Entries { list: entries },
+        entries: Entries::new(entries),
         more: (more != More::default()).then(|| Box::new(more)),
     }
 }

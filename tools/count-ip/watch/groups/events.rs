@@ -25,12 +25,42 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entries {
     pub list: Vec<Entry>,
+    /// No entry ended before this time, where it is known.
+    oldest: Option<Time>,
 }
 
 impl Entries {
+    /// These entries, in any order.
+    pub fn new(mut list: Vec<Entry>) -> Self {
+        list.sort_unstable_by_key(|entry| (entry.value, entry.address, entry.user));
+        Entries { list, oldest: None }
+    }
+
+    /// Makes times ahead of the clock count as now.
+    pub fn limit(&mut self, now: Time) {
+        self.oldest = None;
+        for entry in &mut self.list {
+            (entry.first, entry.last) = (entry.first.min(now), entry.last.min(now));
+        }
+    }
+
+    /// Whether there are at least `number` events, or distinct values if `distinct`.
+    pub fn reaches(&self, number: u64, distinct: bool) -> bool {
+        match distinct {
+            // An entry has one value.
+            true => self.list.len() as u64 >= number && self.distinct() >= number,
+            false => self.count() >= number,
+        }
+    }
+
     /// Adds an event, to an entry like it if `join`. Entries that ended before `from` are removed.
     pub fn add(&mut self, new: Entry, join: bool, from: Time, threshold: u64) {
-        self.list.retain(|entry| entry.last >= from);
+        if self.oldest.is_none_or(|oldest| oldest < from) {
+            self.list.retain(|entry| entry.last >= from);
+            let oldest = self.list.iter().map(|entry| entry.last).min();
+            self.oldest = Some(oldest.unwrap_or(new.last));
+        }
+        self.oldest = self.oldest.min(Some(new.last));
         let key = |entry: &Entry| (entry.value, entry.address, entry.user);
         match self.list.binary_search_by_key(&key(&new), key) {
             Ok(place) if join => {

@@ -136,11 +136,7 @@ impl Group {
         };
         let join = rule.distinct || rule.within.is_none();
         self.entries.add(entry, join, from, rule.threshold);
-        let measure = match rule.distinct {
-            true => self.entries.distinct(),
-            false => self.entries.count(),
-        };
-        if measure < rule.threshold {
+        if !self.entries.reaches(rule.threshold, rule.distinct) {
             return Verdict::Counted;
         }
         let reports = if rule.participants {
@@ -159,9 +155,7 @@ impl Group {
         let newest = self.newest.filter(|newest| *newest > now);
         if newest.is_some() {
             self.newest = Some(now);
-            for entry in &mut self.entries.list {
-                (entry.first, entry.last) = (entry.first.min(now), entry.last.min(now));
-            }
+            self.entries.limit(now);
         }
         let Some(more) = &mut self.more else { return };
         for success in &mut more.successes {
@@ -393,6 +387,7 @@ impl Weight for Group {
                 + more.lines.capacity() * size_of::<GroupLine>()
                 + text
         });
-        entries + more
+        // A third more for the gaps that pieces of many sizes leave.
+        (entries + more) * 4 / 3
     }
 }
