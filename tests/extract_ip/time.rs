@@ -52,7 +52,7 @@ fn first_words(text: &str) -> String {
 fn rotated_files_are_read_oldest_first() {
     let shell = Shell::new();
     write(&shell, "log", minutes(6000..9000));
-    write(&shell, "log.1", &minutes(3000..6000));
+    write(&shell, "log.1", minutes(3000..6000));
     write(&shell, "log.2.gz", gzip(&minutes(0..3000)));
     let outcome = run(&shell, "extract-ip --time log log.1 log.2.gz");
     assert_eq!((outcome.err.as_str(), outcome.status), ("", Some(0)));
