@@ -6,7 +6,7 @@ use pipeban::complain::Fault;
 use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
-use pipeban_log::line::LineReader;
+use pipeban_log::line::{Line, LineReader};
 use pipeban_log::presets::Presets;
 
 use crate::arguments::Arguments;
@@ -30,6 +30,10 @@ pub(crate) struct Extractor {
     silence: Option<Silence>,
     /// The number of the operand that the last block came from.
     operand: usize,
+    /// Whether a judgement or a record depends on more than the text behind the carrier.
+    needs_head: bool,
+    /// Whether the lines of this block are read only by the patterns: they have no carrier.
+    bare_lines: bool,
     /// Whether no line was passed over since the last one that was read.
     follows: bool,
     /// Whether lines without the literals need not be looked at.
@@ -65,6 +69,8 @@ impl Extractor {
             reader,
             stamps: times::reader(arguments)?,
             operand: 0,
+            needs_head: needs_program || times.is_some(),
+            bare_lines: false,
             follows: false,
             may_skip: false,
             line: arguments.line,
@@ -100,6 +106,7 @@ impl Extractor {
             self.done |= out.len() > before;
             return output.flush_if_full();
         }
+        self.bare_lines = !self.needs_head && self.has_no_carrier(block);
         let mut lines = Lines::new(block);
         loop {
             let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
@@ -120,9 +127,11 @@ impl Extractor {
 
     /// Whether a block's lines can be searched together: fields are counted behind carriers.
     fn without_carriers(&mut self, block: &[u8]) -> bool {
-        if self.chooser.picker.field.is_none() {
-            return true;
-        }
+        self.chooser.picker.field.is_none() || self.has_no_carrier(block)
+    }
+
+    /// Whether the first line of a block has no carrier. A writer of logs does not change carriers.
+    fn has_no_carrier(&mut self, block: &[u8]) -> bool {
         let Some(first) = Lines::new(block).next(None) else {
             return true;
         };
@@ -131,7 +140,12 @@ impl Extractor {
 
     /// Prints the records of a line.
     fn line(&mut self, raw: &[u8], file: Option<&str>, output: &mut Output) -> Result<(), Fault> {
-        let line = self.reader.read(raw);
+        let mut line = Line::default();
+        if self.bare_lines {
+            line.text = raw;
+        } else {
+            line = self.reader.read(raw);
+        }
         if let Some(silence) = &mut self.silence {
             silence.note(&line);
         }

@@ -24,6 +24,14 @@ use self::pattern::Trouble;
 use pipeban::complain::Fault;
 
 impl Filter {
+    /// The same for a line whose time stamp is off already: one in its words stays there.
+    pub fn check_without_stamp(&mut self, line: &[u8]) -> Result<Verdict, Fault> {
+        self.stamp_is_off = true;
+        let verdict = self.check(line);
+        self.stamp_is_off = false;
+        verdict
+    }
+
     /// Judges a line, given without its newline; lines come in their order.
     pub fn check(&mut self, line: &[u8]) -> Result<Verdict, Fault> {
         // fail2ban skips comments; a log has none, but lists of test lines do.

@@ -43,6 +43,8 @@ pub struct Filter {
     pub(super) content: Vec<u8>,
     /// Whether the lines are messages of the journal, without a stamp (`logtype=journal`).
     is_journal: bool,
+    /// Whether the line that is judged has no stamp any more.
+    pub(super) stamp_is_off: bool,
     /// The number of the pattern that matched last, and the user then.
     pub(super) matched: usize,
     user: Vec<u8>,
@@ -132,6 +134,7 @@ impl Filter {
             text: Vec::new(),
             content: Vec::new(),
             is_journal: values.get("logtype").is_some_and(|v| v.trim() == "journal"),
+            stamp_is_off: false,
             matched: 0,
             user: Vec::new(),
             stamp: None,
@@ -245,7 +248,7 @@ impl Filter {
     /// Puts the line without its time stamp, and with a newline, into `text`.
     pub(super) fn cut(&mut self, line: &[u8], text: &mut Vec<u8>) -> Answer<()> {
         text.clear();
-        if self.is_journal {
+        if self.stamp_is_off {
             text.extend_from_slice(line);
             text.push(b'\n');
             return Ok(());

@@ -44,15 +44,7 @@ impl Matcher {
         match self {
             Matcher::Pattern(pattern) => pattern.judge(line.text),
             Matcher::Presets(presets) => ready::judge_by_presets(presets, line, follows),
-            // In the journal a line is host, program and words, without the head's stamp.
-            Matcher::Filter(filter, wanted) => {
-                let text = if filter.is_journal() {
-                    line.rest()
-                } else {
-                    line.text
-                };
-                ready::judge_by_filter(filter, wanted, text)
-            }
+            Matcher::Filter(filter, wanted) => ready::judge_by_filter(filter, wanted, line),
         }
     }
 

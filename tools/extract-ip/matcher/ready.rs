@@ -3,7 +3,7 @@
 use pipeban::complain::{self, Fault};
 use pipeban_log::filter::{self, Filter};
 use pipeban_log::finder::Found;
-use pipeban_log::line::Line;
+use pipeban_log::line::{Line, Stamp};
 use pipeban_log::presets::{self, Presets};
 
 use super::verdict::Verdict;
@@ -61,9 +61,15 @@ pub(super) fn judge_by_presets<'a>(
 pub(super) fn judge_by_filter<'a>(
     filter: &'a mut Filter,
     wanted: &[String],
-    line: &[u8],
+    line: &Line,
 ) -> Option<Verdict<'a>> {
-    let verdict = match filter.check(line) {
+    // In the journal a line is host, program and words, without the head's stamp.
+    let is_off = filter.is_journal() && line.stamp == Stamp::Beginning;
+    let (line, checked) = match is_off {
+        true => (line.rest(), filter.check_without_stamp(line.rest())),
+        false => (line.text, filter.check(line.text)),
+    };
+    let verdict = match checked {
         Ok(verdict) => verdict,
         Err(Fault::Error { place, what }) => {
             complain::bad_line(place, what);
@@ -94,6 +100,6 @@ pub(super) fn judge_by_filter<'a>(
         rule: Some(filter.rule(pattern)),
         count: 1,
         fields: fields.collect(),
-        stamp: filter.stamp(),
+        stamp: filter.stamp().filter(|_| !is_off),
     })
 }
