@@ -9,7 +9,8 @@ pub mod terminal; // text for a terminal
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod complain; // the one way to complain: `tool: where: what`
-pub mod time; // moments, durations, time zones, the times of at(1)
+#[doc(inline)]
+pub use pipeban_time as time; // moments, durations, time zones, the times of at(1)
 
 pub mod masks; // many bytes compared at once
 

@@ -266,14 +266,18 @@ fn log_and_ban_are_strangers() {
             .1
             .to_owned();
         let is_used = |other: &&&str| dependencies.contains(&format!("pipeban-{other}"));
-        ["common", "log", "ban"]
+        ["time", "journal", "common", "log", "ban"]
             .iter()
             .filter(is_used)
             .copied()
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(["common", "log", "ban"].map(uses), ["", "common", "common"]);
+    let crates = ["time", "journal", "common", "log", "ban"];
+    assert_eq!(
+        crates.map(uses),
+        ["", "", "time journal", "common", "common"]
+    );
 }
 
 #[test]

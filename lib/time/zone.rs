@@ -9,8 +9,6 @@ use nix::fcntl::OFlag;
 use tz::timezone::TransitionRule;
 use tz::{LocalTimeType, TimeZone, TimeZoneSettings};
 
-use crate::complain::describe;
-
 /// The greatest size of a zone's file, in bytes; the largest of today has 5 KB.
 const MAX_FILE: u64 = 1 << 20;
 const DATABASE: &str = "/usr/share/zoneinfo";
@@ -59,7 +57,11 @@ impl Zone {
         if text.is_empty() || text.starts_with('/') || !text.chars().all(name) {
             return Err(wrong("not a name".into()));
         }
-        let data = read_file(&format!("{DATABASE}/{text}")).map_err(|e| wrong(describe(&e)))?;
+        let data = read_file(&format!("{DATABASE}/{text}")).map_err(|e| {
+            // Without Rust's "(os error 2)".
+            let text = e.to_string();
+            wrong(text.split(" (os error").next().unwrap_or_default().into())
+        })?;
         let rules = TimeZone::from_tz_data(&data).map_err(|e| wrong(e.to_string()))?;
         Ok(Zone::Rules(Box::new(rules)))
     }

@@ -6,9 +6,9 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta};
 
 use super::calendar;
 use super::grammar::{self, Day, Spec};
-use crate::time::duration::parse_duration;
-use crate::time::moment::Time;
-use crate::time::zone::Zone;
+use crate::duration::parse_duration;
+use crate::moment::Time;
+use crate::zone::Zone;
 
 /// Reads a moment of the past, in the local time zone.
 ///
