@@ -2,15 +2,21 @@
 //!
 //! The format is that of <https://systemd.io/JOURNAL_FILE_FORMAT/>. A file is hostile input: each
 //! offset and size in it is checked, each chain goes forward only, and memory is bounded.
+//!
+//! Each module uses only modules that stand above it.
 
-mod entry; // an entry as one line
-mod fields;
-mod file; // the entries of a file, in their order // the fields of interest among an entry's data
+mod layout; // the objects of a file
 
 mod blocks; // a file in blocks that are kept
-mod layout; // the objects of a file
+
 mod lz4; // LZ4 blocks
 mod payload; // data, unpacked
+
+mod fields; // the fields of interest among an entry's data
+
+mod entry; // an entry as one line
+
+mod file; // the entries of a file, in their order
 
 pub use entry::Entry;
 pub use file::{JournalFile, is_journal};
