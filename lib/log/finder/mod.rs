@@ -18,12 +18,13 @@
 //! - A terminal's colour sequence (`ESC[1m`) and an escaped `\t`, `\n`, `\r`, as in JSON, separate
 //!   words.
 
-mod colons;
-mod edge;
-mod found;
-mod plain;
-mod quad;
-mod scan;
+mod edge; // what may stand beside an address
+mod found; // an address and its place
+mod ipv6; // the forms of IPv6 addresses
+mod plain; // IPv6 addresses without exceptions, quickly
+
+mod ipv4; // the forms of IPv4 addresses
+mod scan; // the places where an address may be
 #[cfg(test)]
 mod slow;
 #[cfg(test)]

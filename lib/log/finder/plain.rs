@@ -1,5 +1,5 @@
 //! The most frequent form of IPv6 addresses: canonical, without a zero group, between bytes that
-//! are part of no word. All other forms are read by [`colons`](super::colons), byte by byte and in
+//! are part of no word. All other forms are read by [`colons`](super::ipv6), byte by byte and in
 //! three times the time.
 
 use std::net::Ipv6Addr;

@@ -8,7 +8,7 @@
 //! so no branch depends on that.
 
 use super::found::Found;
-use super::{colons, plain, quad};
+use super::{ipv4, ipv6, plain};
 use pipeban::address::fast;
 use pipeban::masks::{Chains, Common, Compare, Masks};
 
@@ -151,11 +151,11 @@ impl<C: Fn(&[u8; 64]) -> Chains, Q: Fn(&[u8; 16], usize) -> Option<u32>> Read<'_
             return;
         }
         let hit = if self.text[at] == b'.' {
-            quad::at_dot(self.text, at, &self.whole_quad)
+            ipv4::at_dot(self.text, at, &self.whole_quad)
         } else if let Some(hit) = plain::at_colon(self.text, at, &self.chains) {
             Some(hit)
         } else {
-            let (hit, end) = colons::at_colon(self.text, at);
+            let (hit, end) = ipv6::at_colon(self.text, at);
             *done = end;
             hit
         };

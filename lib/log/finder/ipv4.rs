@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::found::Found;
-use super::{colons, edge};
+use super::{edge, ipv6};
 use pipeban::masks;
 
 /// The address whose first dot is at `dot`. `whole` reads a quad of this many bytes.
@@ -31,7 +31,7 @@ pub(super) fn at_dot(
     let ip = Ipv4Addr::from_bits(quad);
     if start > 0
         && text[start - 1] == b':'
-        && let Some((ip, start6)) = colons::before_quad(text, start, ip.octets())
+        && let Some((ip, start6)) = ipv6::before_quad(text, start, ip.octets())
     {
         let mapped = ip.to_ipv4_mapped().is_some();
         return Some(edge::found(
