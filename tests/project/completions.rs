@@ -8,8 +8,8 @@ use crate::help::TOOLS;
 
 /// A command line up to the cursor, and the candidates.
 const ROWS: [(&str, &[&str]); 9] = [
-    ("extract-ip --preset ss", &["sshd"]),
-    ("extract-ip --preset sshd,li", &[]),
+    ("extract-ip --preset ss", &["sshd", "sshd-preauth"]),
+    ("extract-ip --preset sshd,lis", &[]),
     ("extract-ip --preset sshd,dove", &["sshd,dovecot"]),
     ("ban-ip --max-p", &["--max-prefix4", "--max-prefix6"]),
     ("ban-ip --backend i", &["ipset", "iptables"]),

@@ -69,7 +69,7 @@ impl Extractor {
             reader,
             stamps: times::reader(arguments)?,
             operand: 0,
-            needs_head: needs_program || times.is_some(),
+            needs_head: needs_program || times.is_some() || window.is_some(),
             bare_lines: false,
             follows: false,
             may_skip: false,

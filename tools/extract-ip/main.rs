@@ -17,16 +17,14 @@ mod times;
 mod window;
 mod workers;
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use pipeban::complain::{self, Fault};
+use pipeban::complain::Fault;
 use pipeban::input::Event;
 use pipeban::output::Output;
 
 use arguments::Arguments;
-use choose::Chooser;
 use extract::Extractor;
 use keep::Keep;
 
@@ -43,14 +41,9 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
-        return explain::run(Chooser::new(&arguments, keep)?, arguments);
+        return explain::run(choose::Chooser::new(&arguments, keep)?, arguments);
     }
-    // For a person alone: swatch starts a process for each line, and cron mails each word.
-    if io::stderr().is_terminal() {
-        for (name, forged) in matcher::marked_presets(&arguments.preset) {
-            complain::note(name, format_args!("can be forged: {forged}"));
-        }
-    }
+    matcher::tell_marks(&arguments.preset);
     if oldest_first::pays(&arguments) {
         return oldest_first::run(arguments, keep);
     }

@@ -4,6 +4,7 @@
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
 mod connections;
+mod files;
 mod programs;
 mod read;
 mod repeated;
@@ -14,66 +15,21 @@ mod tests;
 use std::ops::Range;
 
 use self::connections::{Connections, Report, Seen};
+use self::files::FILES;
+pub use self::files::{Service, list};
 use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
-use self::rule::{Match, Rule};
+use self::rule::{Match, Rule, note_connections};
 use crate::line::{Line, Stamp};
 use crate::sieve::{self, Sieve};
 use pipeban::address::Address;
-
-macro_rules! files {
-    ($($name:literal)*) => {
-        [$(($name, include_str!(concat!($name, ".txt"))),)*]
-    };
-}
-
-/// The services and their files, by name.
-const FILES: [(&str, &str); 47] = files! {
-    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
-    "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
-    "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
-    "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"
-    "pure-ftpd" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
-    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
-};
 
 /// The bytes of a session's name, at most; a longer one is no name.
 const MAX_NAME: usize = 256;
 
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
-
-/// A service for which there are patterns.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Service {
-    /// Its name.
-    pub name: &'static str,
-    /// A line that describes it.
-    pub title: &'static str,
-    /// The way in which a remote party can make it name somebody else, and the condition under
-    /// which it cannot (`REASON; safe if …`); `None` if it never can.
-    pub forged: Option<&'static str>,
-    /// The names of its rules.
-    pub rules: Vec<&'static str>,
-}
-
-/// All services, by name.
-pub fn list() -> Vec<Service> {
-    let service = |(name, text): &(&'static str, &'static str)| {
-        let preset = read::read(text);
-        let mut rules: Vec<_> = preset.rules.iter().map(|r| r.name).collect();
-        rules.retain(|name| !name.is_empty());
-        rules.dedup();
-        Service {
-            name,
-            title: preset.title,
-            forged: Some(preset.forged).filter(|text| !text.is_empty()),
-            rules,
-        }
-    };
-    FILES.iter().map(service).collect()
-}
 
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,7 +169,9 @@ impl Presets {
                     step: rule.step,
                     pattern,
                     but: but.map_err(wrong)?,
-                    program: rule.program.map(|pattern| programs.add(&pattern)),
+                    program: rule
+                        .program
+                        .map(|p| programs.add(&p, rule.kind != Kind::Stops)),
                     own_log: rule.own_log,
                     goes_on: rule.goes_on,
                     named: named[service],
@@ -231,7 +189,7 @@ impl Presets {
             sieve,
             literals,
             wanted: Vec::new(),
-            has_own_log: rules.iter().any(|r| r.own_log),
+            has_own_log: rules.iter().any(|r| r.own_log && r.kind != Kind::Stops),
             met_form: false,
             rules,
             programs,
@@ -302,8 +260,9 @@ impl Presets {
         }
         let (mut range, eligible) = match (line.program, line.stamp) {
             (Some(program), _) => {
-                let programs = self.programs.matching(program)?;
-                self.met_form = true;
+                let number = self.programs.number_of(program)?;
+                let programs = self.programs.answer(number);
+                self.met_form |= self.programs.writes_failures(programs);
                 (line.words_range(), Eligible::Program(programs))
             }
             (None, Stamp::Beginning | Stamp::Inside) => {
@@ -345,7 +304,9 @@ impl Presets {
             }
         }
         self.candidates = candidates;
-        self.met_form |= !found.is_empty();
+        self.met_form |= found
+            .iter()
+            .any(|(n, _)| self.rules[*n].kind != Kind::Stops);
         if stops && !is_stopped {
             self.stop(line.file);
         }
@@ -449,16 +410,6 @@ impl Presets {
     pub fn pattern(&self, rule: &str) -> Option<&str> {
         let found = self.rules.iter().find(|r| r.name == rule);
         found.map(|r| r.pattern.as_str())
-    }
-}
-
-/// Notes of each rule whether lines of its connection are judged together: where a rule of the
-/// service asks for that.
-fn note_connections(rules: &mut [Rule]) {
-    let asks = |rule: &&Rule| rule.step > 0 || !matches!(rule.kind, Kind::Rule | Kind::Stops);
-    let services: Vec<_> = rules.iter().filter(asks).map(|r| r.service).collect();
-    for rule in rules {
-        rule.joins = services.contains(&rule.service);
     }
 }
 

@@ -18,6 +18,8 @@ const MAX_NAME: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Programs {
     patterns: Vec<(String, Search)>,
+    /// For each pattern, whether a rule about failures has it.
+    of_failures: Vec<bool>,
     /// For each name, the number of its answer.
     known: HashMap<Box<[u8]>, usize>,
     /// For each known name, whether the pattern of each number matches it.
@@ -27,20 +29,34 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The number of a pattern, which must match a whole name; added if it is new.
-    pub(super) fn add(&mut self, pattern: &str) -> usize {
+    /// The number of a pattern, which must match a whole name; added if it is new. `of_failures`:
+    /// a rule about failures has it.
+    pub(super) fn add(&mut self, pattern: &str, of_failures: bool) -> usize {
         let known = self.patterns.iter().position(|(p, _)| p == pattern);
-        known.unwrap_or_else(|| {
+        let number = known.unwrap_or_else(|| {
             let search = Search::new(&format!("^(?:{pattern})$"));
             self.patterns.push((pattern.into(), search));
+            self.of_failures.push(false);
             self.patterns.len() - 1
-        })
+        });
+        self.of_failures[number] |= of_failures;
+        number
     }
 
-    /// All names that the patterns match; `None` if they are not a few.
+    /// Whether a program, by its [`answer`](Self::answer), may write failures.
+    pub(super) fn writes_failures(&self, answer: &[bool]) -> bool {
+        answer.iter().zip(&self.of_failures).any(|(a, b)| *a && *b)
+    }
+
+    /// All names of programs that may write failures; `None` if they are not a few.
     pub(super) fn names(&self) -> Option<Vec<String>> {
         let mut all = Vec::new();
-        for (pattern, _) in &self.patterns {
+        let of_failures = self
+            .patterns
+            .iter()
+            .zip(&self.of_failures)
+            .filter(|(_, of)| **of);
+        for ((pattern, _), _) in of_failures {
             all.extend(texts(&parsed(pattern).ok()?)?);
         }
         all.sort();
@@ -49,18 +65,22 @@ impl Programs {
         few.then_some(all)
     }
 
-    /// Whether the pattern of each number matches this name; `None` if no pattern does.
-    pub(super) fn matching(&mut self, name: &[u8]) -> Option<&[bool]> {
+    /// The number of the answer for a name; `None` if no pattern matches it.
+    pub(super) fn number_of(&mut self, name: &[u8]) -> Option<usize> {
         if self.last.0 != name || self.answers.is_empty() {
             self.last.1 = self.number(name)?;
             self.last.0.clear();
             self.last.0.extend_from_slice(name);
         }
-        let answer = &self.answers[self.last.1];
-        (!answer.is_empty()).then_some(answer)
+        (!self.answers[self.last.1].is_empty()).then_some(self.last.1)
     }
 
-    /// The number of the answer for a name.
+    /// An answer: whether the pattern of each number matches the name.
+    pub(super) fn answer(&self, number: usize) -> &[bool] {
+        &self.answers[number]
+    }
+
+    /// The number of the answer for a name, worked out if it is not known.
     fn number(&mut self, name: &[u8]) -> Option<usize> {
         if let Some(number) = self.known.get(name) {
             return Some(*number);

@@ -154,3 +154,13 @@ pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
         pattern,
     })
 }
+
+/// Notes of each rule whether lines of its connection are judged together: where a rule of the
+/// service asks for that.
+pub(super) fn note_connections(rules: &mut [Rule]) {
+    let asks = |rule: &&Rule| rule.step > 0 || !matches!(rule.kind, Kind::Rule | Kind::Stops);
+    let services: Vec<_> = rules.iter().filter(asks).map(|r| r.service).collect();
+    for rule in rules {
+        rule.joins = services.contains(&rule.service);
+    }
+}

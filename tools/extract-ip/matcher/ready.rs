@@ -1,5 +1,7 @@
 //! Patterns that are ready: presets for services, and fail2ban's filters.
 
+use std::io::{self, IsTerminal};
+
 use pipeban::complain::{self, Fault};
 use pipeban_log::filter::{self, Filter};
 use pipeban_log::finder::Found;
@@ -31,6 +33,16 @@ pub(crate) fn marked_presets(names: &[String]) -> Vec<(&'static str, &'static st
     let services = presets::list().into_iter();
     let marked = services.filter_map(|s| Some((s.name, s.forged?)));
     marked.filter(|(name, _)| is_named(name)).collect()
+}
+
+/// Tells a person that presets among these names are marked. Nobody else: swatch starts a process
+/// for each line, and cron mails each word.
+pub(crate) fn tell_marks(names: &[String]) {
+    if io::stderr().is_terminal() {
+        for (name, forged) in marked_presets(names) {
+            complain::note(name, format_args!("can be forged: {forged}"));
+        }
+    }
 }
 
 /// The verdict of presets.

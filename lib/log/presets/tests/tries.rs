@@ -181,3 +181,66 @@ fn connections_are_remembered() {
     }
     assert!(lost < 200, "{lost}");
 }
+
+/// A session belongs to one connection: nobody else is taken for its client.
+#[test]
+fn a_session_is_one_connections() {
+    let at = |time: &str, pid: u32, words: &str| format!("Mar 30 {time} host sshd[{pid}]: {words}");
+    let from = |n: u32| format!("Connection from 203.0.113.{n} port 1 on 192.0.2.1 port 22");
+    let locked = "User root not allowed because account is locked";
+    let mut many = vec![at("02:16:17", 1, &from(7))];
+    many.extend((2..5000).map(|pid| at("02:16:18", pid, &from(8))));
+    many.push(at("02:16:19", 1, locked));
+    for (lines, expected) in [
+        (many, Some("203.0.113.7")),
+        // The process is another connection's by now.
+        (
+            vec![
+                at("02:16:17", 1, &from(7)),
+                at("02:16:18", 1, &from(8)),
+                at("02:16:19", 1, locked),
+            ],
+            Some("203.0.113.8"),
+        ),
+        (
+            vec![at("02:16:17", 1, locked), at("02:16:29", 1, &from(8))],
+            None,
+        ),
+        (
+            vec![at("02:16:17", 1, &from(7)), at("03:16:17", 1, locked)],
+            None,
+        ),
+        (
+            vec![
+                at("02:16:17", 1, &from(7)),
+                at(
+                    "02:16:18",
+                    1,
+                    "Connection closed by 203.0.113.7 port 1 [preauth]",
+                ),
+                at("02:16:19", 1, locked),
+            ],
+            None,
+        ),
+        (
+            vec![at("02:16:17", 1, &from(7)), at("02:16:18", 2, locked)],
+            None,
+        ),
+        (
+            vec![
+                at("02:16:17", 1, &from(7)),
+                at("02:16:18", 1, locked).replace(" host ", " other "),
+            ],
+            None,
+        ),
+    ] {
+        let mut presets = Presets::new(["sshd"]).expect("a preset");
+        let mut reader = LineReader::new(Zone::UTC, None);
+        let mut found = None;
+        for line in &lines {
+            let hit = presets.check(&reader.read(line.as_bytes()), true);
+            found = hit.map(|hit| hit.address.to_string());
+        }
+        assert_eq!(found.as_deref(), expected, "{:?}", lines.last());
+    }
+}

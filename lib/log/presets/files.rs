@@ -1,0 +1,50 @@
+//! The files of presets, and what each is about.
+
+use super::read;
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!($name, ".txt"))),)*]
+    };
+}
+
+/// The services and their files, by name.
+pub(super) const FILES: [(&str, &str); 47] = files! {
+    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
+    "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
+    "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
+    "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"
+    "pure-ftpd" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
+    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
+};
+
+/// A service for which there are patterns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its name.
+    pub name: &'static str,
+    /// A line that describes it.
+    pub title: &'static str,
+    /// The way in which a remote party can make it name somebody else, and the condition under
+    /// which it cannot (`REASON; safe if …`); `None` if it never can.
+    pub forged: Option<&'static str>,
+    /// The names of its rules.
+    pub rules: Vec<&'static str>,
+}
+
+/// All services, by name.
+pub fn list() -> Vec<Service> {
+    let service = |(name, text): &(&'static str, &'static str)| {
+        let preset = read::read(text);
+        let mut rules: Vec<_> = preset.rules.iter().map(|r| r.name).collect();
+        rules.retain(|name| !name.is_empty());
+        rules.dedup();
+        Service {
+            name,
+            title: preset.title,
+            forged: Some(preset.forged).filter(|text| !text.is_empty()),
+            rules,
+        }
+    };
+    FILES.iter().map(service).collect()
+}
