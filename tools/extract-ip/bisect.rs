@@ -1,6 +1,7 @@
 //! Time in files: the first stamp, and the part of a file that has lines of some time.
 //!
-//! A log is in the order of time, but for a minute at most. So a part of it is found by looking at a
+//! A log is in the order of time, but for a minute at most. So a part of it is found by looking at
+//! a
 //! few lines, and not by reading from its beginning.
 
 use std::fs::File;
@@ -22,7 +23,8 @@ const HEAD: u64 = 1 << 20;
 /// Lines may be this much out of order.
 const LATE: Duration = Duration::from_secs(60);
 
-/// The first time stamp of a file, unpacked if it is compressed; `None` if its first lines have none.
+/// The first time stamp of a file, unpacked if it is compressed; `None` if its first lines have
+/// none.
 pub(crate) fn first_stamp(path: &Path, reader: &mut LineReader) -> io::Result<Option<Time>> {
     let mut stream = unpack(File::open(path)?)?.take(HEAD);
     let mut bytes = Vec::new();

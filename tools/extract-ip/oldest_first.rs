@@ -1,7 +1,8 @@
 //! `--time` with several files: the oldest lines first, whatever the order of the operands.
 //!
 //! The shell's order of rotated logs (`auth.log auth.log.1 auth.log.2.gz`) has the newest file
-//! first, and who counts events in a window needs the oldest first. A file is begun when the records
+//! first, and who counts events in a window needs the oldest first. A file is begun when the
+//! records
 //! printed have reached its first stamp. Mostly that is where the one before has ended; where files
 //! overlap, their records are merged by time. The order inside a file stays as it is. Of each file
 //! that is begun one block is in memory.

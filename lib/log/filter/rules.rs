@@ -175,7 +175,8 @@ impl Filter {
         self.dates.patterns()
     }
 
-    /// Whether the filter is for messages of the journal (`logtype=journal`): host, program and words
+    /// Whether the filter is for messages of the journal (`logtype=journal`): host, program and
+    /// words
     /// without a stamp. A stamp in the words stays there.
     pub fn is_journal(&self) -> bool {
         self.is_journal

@@ -6,7 +6,8 @@
 //! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
 //!   or a word before a stamp or another carrier. The first line of an input that has one, or has a
 //!   stamp without one, decides for all of it
-//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks; `[pod/name/container] ` of
+//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks;
+//!   `[pod/name/container] ` of
 //!   `kubectl logs --prefix`
 //! - docker json-file: a whole object of JSON with `log` first, and `time`
 //! - CRI: an RFC 3339 stamp, `stdout` or `stderr`, `F` or `P`

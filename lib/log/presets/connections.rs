@@ -1,9 +1,12 @@
 //! Connections: the lines of one are judged together.
 //!
-//! A daemon may write the address and the failure on different lines of a session. It may also write
-//! several lines about one try: `Invalid user`, then `Failed password for invalid user`. Rules about
+//! A daemon may write the address and the failure on different lines of a session. It may also
+//! write
+//! several lines about one try: `Invalid user`, then `Failed password for invalid user`. Rules
+//! about
 //! such lines have steps. A line with a higher step than the line before, on the same connection,
-//! belongs to the same try; any other line begins a new one. A line that closes a connection reports
+//! belongs to the same try; any other line begins a new one. A line that closes a connection
+//! reports
 //! tries in total; those that were not counted yet are counted then.
 
 use std::hash::{BuildHasher, RandomState};

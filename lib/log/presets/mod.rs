@@ -201,7 +201,8 @@ impl Presets {
         })
     }
 
-    /// Texts of which every line that matters has one, behind its carrier; `None` where any line may
+    /// Texts of which every line that matters has one, behind its carrier; `None` where any line
+    /// may
     /// matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
@@ -413,8 +414,10 @@ impl Presets {
     }
 }
 
-/// Appends the name of the connection that a line is about: file, host and program; and the process,
-/// or the session that the pattern names, or the client's address and port. Answers whether the line
+/// Appends the name of the connection that a line is about: file, host and program; and the
+/// process,
+/// or the session that the pattern names, or the client's address and port. Answers whether the
+/// line
 /// has one.
 fn name_connection(
     service: usize,

@@ -7,7 +7,8 @@
 //! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
 //!   `Mar 30 T UTC 2026`
 //! - a day of the week: the same, and all that begin with a number
-//! - 4 digits: `2026-03-30T`, also with `/`, `.`, `:` or a month's name; `2026 Mar 30 T`, `2026年03月30日
+//! - 4 digits: `2026-03-30T`, also with `/`, `.`, `:` or a month's name; `2026 Mar 30 T`,
+//!   `2026年03月30日
 //!   T`
 //! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
 //!   `03/30/26 T`, `3月 30 T`
