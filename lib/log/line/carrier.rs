@@ -1,6 +1,6 @@
 //! The carrier of a line: how it came here, and in what it was wrapped.
 //!
-//! What is wrapped around a line is taken off from the outside inwards, each of these once:
+//! Carriers are taken off from the outside inwards, each of these once:
 //!
 //! - BOM, NULs, colours: skipped where a carrier or a head may begin
 //! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
@@ -35,7 +35,7 @@ pub(super) enum Text {
     Unescaped,
 }
 
-/// What a carrier says of its text.
+/// The facts that a carrier has about its text.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub time: Option<Time>,
@@ -45,7 +45,7 @@ pub(super) struct Said {
     pub entry: Option<Entry>,
 }
 
-/// Who wrote a journal entry.
+/// The writer of a journal entry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     pub host: Option<Range<usize>>,

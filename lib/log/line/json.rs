@@ -7,7 +7,7 @@ use memchr::memchr2;
 /// A value, by where it stands in the text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
-    /// What stands between the quotes, and whether a backslash is in it.
+    /// The bytes between the quotes, and whether a backslash is among them.
     Text(Range<usize>, bool),
     /// A number, `true`, `false`, `null`, an array or an object, as it is written.
     Other(Range<usize>),

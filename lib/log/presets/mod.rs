@@ -151,7 +151,7 @@ impl Presets {
             let preset = read::read(text);
             let is_marked = !preset.forged.is_empty();
             for rule in preset.rules {
-                // Who names a marked preset believes its log.
+                // A user who names a marked preset believes its log.
                 match rule.kind {
                     Kind::Stops if named[service] => continue,
                     Kind::Stops => {}

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fields::Fields;
 
-/// What stands between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around
+/// The text between a date and the clock: `T`, blanks, or one of `-:;@_,/|`, with blanks around
 /// it.
 pub(super) fn between(cursor: &mut Cursor) -> Option<()> {
     let blanks = cursor.blanks().is_some();

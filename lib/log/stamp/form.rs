@@ -131,7 +131,7 @@ fn numbered_month_after(cursor: &mut Cursor, words: &[&str]) -> Option<Fields> {
     after_month(cursor, month)
 }
 
-/// What follows a month that came first.
+/// The rest of a date that begins with the month.
 fn after_month(cursor: &mut Cursor, month: u32) -> Option<Fields> {
     let mut fields = Fields {
         month,
