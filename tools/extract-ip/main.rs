@@ -1,21 +1,21 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
-mod arguments;
-mod bisect;
-mod choose;
-mod complete;
-mod explain;
-mod extract;
-mod fields;
-mod keep;
-mod lines;
-mod matcher;
-mod oldest_first;
-mod pick;
-mod silence;
-mod times;
-mod window;
-mod workers;
+mod arguments; // flags and their values
+mod bisect; // the part of a file that has lines of some time
+mod choose; // the lines that count, and their addresses
+mod complete; // values that a shell offers at Tab
+mod explain; // `--explain`: how each line is judged, and why
+mod extract; // from blocks of lines to records
+mod fields; // `--with`: further fields of a record
+mod keep; // addresses that are printed at all: `-4`, `--global`, `--not`
+mod lines; // the lines of a block, and the fields of a line
+mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
+mod oldest_first; // `--time`: the oldest of several files first
+mod pick; // one address of each line, by the places of the addresses
+mod silence; // input of which no preset knows a line, told
+mod times; // `--time`: the time of each record
+mod window; // `--since`, `--until`: the lines of some time
+mod workers; // several files at the same time
 
 use std::process::ExitCode;
 use std::sync::Arc;
