@@ -18,6 +18,11 @@ use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::Silence;
 
+/// A block is dense where more than one byte in this many is of a line with a literal.
+const DENSE: usize = 4;
+/// Behind a dense block the literals are not searched for in this many.
+const DENSE_BLOCKS: u32 = 32;
+
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
     chooser: Chooser,
@@ -38,6 +43,9 @@ pub(crate) struct Extractor {
     follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
+    /// The next blocks whose lines are all read: it takes less time than to search for literals
+    /// that most of them have.
+    dense: u32,
     /// Whether a record has the line.
     line: bool,
     /// Whether a record is the address and perhaps the rule.
@@ -73,6 +81,7 @@ impl Extractor {
             bare_lines: false,
             follows: false,
             may_skip: false,
+            dense: 0,
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
                 && arguments.with.is_empty(),
@@ -108,11 +117,14 @@ impl Extractor {
         }
         self.bare_lines = !self.needs_head && self.has_no_carrier(block);
         let mut lines = Lines::new(block);
+        let (mut read, searches) = (0, self.dense == 0);
         loop {
-            let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
+            let literals = self.chooser.literals.as_ref();
+            let literals = literals.filter(|_| searches && self.may_skip && !self.needs_pieces());
             let Some(raw) = lines.next(literals) else {
                 break;
             };
+            read += raw.text.len();
             self.follows &= !raw.skipped;
             self.line(raw.text, origin.name, output)?;
             self.follows = true;
@@ -122,7 +134,17 @@ impl Extractor {
             output.flush_if_full()?;
         }
         self.follows &= !lines.skipped_end();
+        if searches && self.chooser.needs_heads && read > block.len() / DENSE {
+            self.dense = DENSE_BLOCKS;
+        } else {
+            self.dense = self.dense.saturating_sub(1);
+        }
         Ok(())
+    }
+
+    /// Whether each line has to be read to know where the next one begins.
+    fn needs_pieces(&self) -> bool {
+        self.chooser.needs_heads && self.reader.has_pieces()
     }
 
     /// Whether a block's lines can be searched together: fields are counted behind carriers.

@@ -109,6 +109,8 @@ pub struct LineReader {
     headed: bool,
     /// Whether only times are wanted, and no programs and words.
     without_programs: bool,
+    /// Whether a line of this input was a container's, which may be a piece.
+    has_pieces: bool,
     /// Of each stream of a container: how the last piece that was cut began.
     cut: [Cut; 2],
     unescaped: Vec<u8>,
@@ -156,6 +158,7 @@ impl LineReader {
             prefixed: None,
             headed: false,
             without_programs: false,
+            has_pieces: false,
             cut: [Cut::No; 2],
             unescaped: Vec::new(),
         }
@@ -173,7 +176,14 @@ impl LineReader {
         self.stamps.begin_log();
         self.prefixed = None;
         self.headed = false;
+        self.has_pieces = false;
         self.cut = [Cut::No; 2];
+    }
+
+    /// Whether a line of this input may be a piece of a longer one. Then each line must be read:
+    /// the one before says where it begins.
+    pub fn has_pieces(&self) -> bool {
+        self.has_pieces
     }
 
     /// The parts of the next line, which is given without its newline.
@@ -223,6 +233,7 @@ impl LineReader {
             self.headed |= head.stamp == Stamp::Beginning || head.program.is_some();
         }
         if let Some((stream, cut)) = opened.said.piece {
+            self.has_pieces = true;
             let short = text.len() < CUT && head.program.is_some();
             self.cut[stream] = match cut {
                 false => Cut::No,
@@ -297,14 +308,20 @@ impl LineReader {
             _ => 0,
         };
         let mut file = None;
-        let mut begun = head::begin(&line[at..], &mut self.stamps);
-        if begun.is_none() && self.prefixed != Some(false) {
+        // Nothing else begins with a brace.
+        let is_object = line.get(at) == Some(&b'{');
+        let mut begun = match is_object {
+            true => None,
+            false => head::begin(&line[at..], &mut self.stamps),
+        };
+        if begun.is_none() && !is_object && self.prefixed != Some(false) {
             (file, at, begun) = self.behind_file(line, at);
         }
         if self.prefixed.is_none() && (file.is_some() || begun.is_some()) {
             self.prefixed = Some(file.is_some());
         }
         if begun.is_none()
+            && !is_object
             && let Some(goes_on) = carrier::compose(line, at)
         {
             at = goes_on;

@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-use super::connections::{Connections, Report, Seen};
+use super::connections::{Connections, Name, Report, Seen};
 use super::read::Kind;
 use super::rule::{Match, Rule};
 use crate::line::Line;
 use pipeban::address::Address;
-
-/// The bytes of a connection's name, at most; a longer one is no name.
-const MAX_NAME: usize = 256;
 
 /// An event, with the number of its rule.
 pub(super) struct Event {
@@ -23,8 +20,6 @@ pub(super) struct Event {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     connections: Connections,
-    /// A buffer for the name of a connection.
-    name: Vec<u8>,
 }
 
 impl Tries {
@@ -35,39 +30,42 @@ impl Tries {
 
     /// Whether a rule is only about the end of a connection, and this line's is not known: then
     /// there is nothing to end. Scanners open many connections of which nothing else is written.
-    pub(super) fn has_none_to_end(&mut self, rule: &Rule, line: &Line) -> bool {
+    pub(super) fn has_none_to_end(&self, rule: &Rule, line: &Line) -> bool {
         let by_process = rule.kind == Kind::Ends && !rule.names_session;
         let Some(pid) = line.pid.filter(|_| by_process) else {
             return false;
         };
-        begin_name(line, &mut self.name);
-        self.name.extend_from_slice(pid);
-        !self.connections.knows(&self.name)
+        let mut name = self.begin_name(line);
+        name.add(pid);
+        !self.connections.knows(&name)
     }
 
     /// The event of a match, together with other lines of its connection.
     pub(super) fn judge(
         &mut self,
-        number: usize,
+        number: u16,
         rule: &Rule,
         found: Match,
         text: &[u8],
         line: &Line,
     ) -> Option<Event> {
-        let has_name = rule.joins && name_connection(rule, &found, text, line, &mut self.name);
+        let name = match rule.joins {
+            true => self.name(rule, &found, text, line),
+            false => None,
+        };
         let (address, place) = found.address.unzip();
         let event = |rule, address, count| {
             Some(Event {
-                rule,
+                rule: usize::from(rule),
                 address,
                 place,
                 count,
             })
         };
-        if !has_name {
+        let Some(name) = name else {
             return event(number, address?, found.count).filter(|_| !rule.joins || rule.counts());
-        }
-        let connection = self.connections.get(&self.name);
+        };
+        let connection = self.connections.get(&name);
         let seen = Seen {
             address,
             port: found.port,
@@ -104,42 +102,33 @@ impl Tries {
             Kind::Stops => None,
         }
     }
-}
 
-/// Begins the name of a connection: file, host and program.
-fn begin_name(line: &Line, name: &mut Vec<u8>) {
-    name.clear();
-    for part in [line.file, line.host, line.program] {
-        name.extend_from_slice(part.unwrap_or_default());
-        name.push(0);
+    /// Begins the name of a connection: file, host and program.
+    fn begin_name(&self, line: &Line) -> Name {
+        let mut name = self.connections.name();
+        for part in [line.file, line.host, line.program] {
+            name.add(part.unwrap_or_default());
+        }
+        name
     }
-}
 
-/// The name of the connection that a line is about: behind its beginning the process, or the
-/// session that the pattern names, or the client's address and port. Answers whether the line has
-/// one.
-fn name_connection(
-    rule: &Rule,
-    found: &Match,
-    text: &[u8],
-    line: &Line,
-    name: &mut Vec<u8>,
-) -> bool {
-    begin_name(line, name);
-    if rule.names_session {
-        let Some(session) = found.session.clone() else {
-            return false;
-        };
-        // Two services may name their sessions alike.
-        name.extend_from_slice(&rule.service.to_ne_bytes());
-        name.extend_from_slice(&text[session]);
-    } else if let Some(pid) = line.pid {
-        name.extend_from_slice(pid);
-    } else if let (Some((address, _)), Some(port)) = (&found.address, found.port) {
-        address.write(name);
-        name.extend_from_slice(&port.to_ne_bytes());
-    } else {
-        return false;
+    /// The name of the connection that a line is about: behind its beginning the process, or the
+    /// session that the pattern names, or the client's address and port. `None` if the line has
+    /// none of these.
+    fn name(&self, rule: &Rule, found: &Match, text: &[u8], line: &Line) -> Option<Name> {
+        let mut name = self.begin_name(line);
+        if rule.names_session {
+            // Two services may name their sessions alike.
+            name.add(&rule.service.to_ne_bytes());
+            name.add(&text[found.session.clone()?]);
+        } else if let Some(pid) = line.pid {
+            name.add(pid);
+        } else {
+            let mut client = Vec::new();
+            found.address.as_ref()?.0.write(&mut client);
+            name.add(&client);
+            name.add(&found.port?.to_ne_bytes());
+        }
+        Some(name)
     }
-    name.len() <= MAX_NAME
 }
