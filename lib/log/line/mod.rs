@@ -33,6 +33,7 @@ mod json; // objects, walked from the left
 mod names; // programs, hosts, levels
 mod pairs; // key=value
 mod place; // stamps that stand inside a line
+mod plain_head; // the head of most lines
 mod skip; // small parts before others
 #[cfg(test)]
 mod tests;

@@ -116,13 +116,13 @@ impl Connection {
 
 /// The name of a connection, put together of its parts: a hash, seeded, so that no remote party
 /// chooses names with equal ones. By chance two of 16,384 names are equal once in 10^11 times.
+#[derive(Clone, Debug)]
 pub(super) struct Name(DefaultHasher);
 
 impl Name {
-    /// Adds a part, which has no newline.
+    /// Adds a part.
     pub(super) fn add(&mut self, part: &[u8]) {
         self.0.write(part);
-        self.0.write_u8(b'\n');
     }
 }
 

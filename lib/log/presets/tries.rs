@@ -16,10 +16,46 @@ pub(super) struct Event {
     pub(super) count: u32,
 }
 
+/// Whether two texts are the same. To compare empty ones with a call of the library is slow where
+/// they are at no address.
+fn same((one, other): (&Vec<u8>, &[u8])) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
+
 /// The tries of connections.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     connections: Connections,
+    /// The source of the last line.
+    source: Source,
+}
+
+/// The source of a line: file, host and program. Most lines have that of the line before.
+#[derive(Debug, Default)]
+struct Source {
+    parts: [Vec<u8>; 3],
+    /// The beginning of the names of its connections.
+    name: Option<Name>,
+}
+
+impl Source {
+    fn name(&mut self, line: &Line, connections: &Connections) -> Name {
+        let parts = [line.file, line.host, line.program].map(Option::unwrap_or_default);
+        match &self.name {
+            Some(name) if self.parts.iter().zip(parts).all(same) => name.clone(),
+            _ => {
+                let mut name = connections.name();
+                for (mine, part) in self.parts.iter_mut().zip(parts) {
+                    mine.clear();
+                    mine.extend_from_slice(part);
+                    name.add(part);
+                    // No part has one.
+                    name.add(b"\n");
+                }
+                self.name.insert(name).clone()
+            }
+        }
+    }
 }
 
 impl Tries {
@@ -30,12 +66,12 @@ impl Tries {
 
     /// Whether a rule is only about the end of a connection, and this line's is not known: then
     /// there is nothing to end. Scanners open many connections of which nothing else is written.
-    pub(super) fn has_none_to_end(&self, rule: &Rule, line: &Line) -> bool {
+    pub(super) fn has_none_to_end(&mut self, rule: &Rule, line: &Line) -> bool {
         let by_process = rule.kind == Kind::Ends && !rule.names_session;
         let Some(pid) = line.pid.filter(|_| by_process) else {
             return false;
         };
-        let mut name = self.begin_name(line);
+        let mut name = self.source.name(line, &self.connections);
         name.add(pid);
         !self.connections.knows(&name)
     }
@@ -103,20 +139,11 @@ impl Tries {
         }
     }
 
-    /// Begins the name of a connection: file, host and program.
-    fn begin_name(&self, line: &Line) -> Name {
-        let mut name = self.connections.name();
-        for part in [line.file, line.host, line.program] {
-            name.add(part.unwrap_or_default());
-        }
-        name
-    }
-
     /// The name of the connection that a line is about: behind its beginning the process, or the
     /// session that the pattern names, or the client's address and port. `None` if the line has
     /// none of these.
-    fn name(&self, rule: &Rule, found: &Match, text: &[u8], line: &Line) -> Option<Name> {
-        let mut name = self.begin_name(line);
+    fn name(&mut self, rule: &Rule, found: &Match, text: &[u8], line: &Line) -> Option<Name> {
+        let mut name = self.source.name(line, &self.connections);
         if rule.names_session {
             // Two services may name their sessions alike.
             name.add(&rule.service.to_ne_bytes());
