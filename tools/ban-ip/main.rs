@@ -4,6 +4,8 @@ mod arguments;
 mod ban;
 mod candidate;
 mod dry_run;
+mod follow;
+mod follower;
 mod list;
 mod live;
 mod never;
@@ -36,7 +38,9 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return sync::run(named.as_ref(), state_file, arguments.dry_run, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
-    if arguments.list {
+    if arguments.follow {
+        follow::run(&backend, state_file, &mut output)
+    } else if arguments.list {
         list::run(&backend, state_file, &mut output)
     } else if arguments.verify {
         verify::run(&backend, &mut output)
