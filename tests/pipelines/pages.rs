@@ -79,7 +79,7 @@ const ROWS: [Row; 20] = [
     Row("--once --from resume", &[], &[]),
 ];
 
-/// What each finds before it begins: bans here and on the other host.
+/// The bans here and on the other host before each begins.
 const BEFORE: &str = "ban-ip --for 1h 203.0.113.7 203.0.113.0/24 198.51.100.0/25 >/dev/null
 ssh other.example.org ban-ip --for 1h 203.0.113.7 >/dev/null\n";
 

@@ -182,7 +182,7 @@ status 3
     prints_on_a_host(flags, "without_systemd", INIT, expected);
 }
 
-/// Which logs the pipelines choose: the journal's units or the first file that is there, never both.
+/// The choice of the pipelines: the journal's units or the first file that is there, never both.
 const CHOICE: &str = r#"
     choose() { sh -c '. examples/pipeban/parts; log_of "ssh sshd" /var/log/a /var/log/b'; }
     choose 2> $HOME/err
