@@ -5,8 +5,9 @@ use std::fs;
 use crate::{live, once, shell};
 
 /// Docker's rotation of a json-file log, as `rotate` and `compressFile` of moby 24
-/// (daemon/logger/loggerutils/logfile.go) do it for `max-file=3`: with `compress` the newest rotated
-/// file is compressed behind the new log's back; with `max-file=1` the log is deleted and made anew.
+/// (daemon/logger/loggerutils/logfile.go) do it for `max-file=3`: with `compress` the newest
+/// rotated file is compressed behind the new log's back. With `max-file=1` the log is deleted and
+/// made anew.
 const DOCKER: &str = "
     rotate() {
         log=$1-json.log
