@@ -265,6 +265,18 @@ fn check_live(shell: &Shell, script: &str) {
     });
 }
 
+/// Runs a pipeline that sends bans to another host until it ends, until they are made there.
+fn check_stream(shell: &Shell, script: &str) {
+    let _live = start(shell, &format!("{BEFORE}{script}"));
+    for address in ["198.51.100.0/25", "203.0.113.0/24"] {
+        wait_until(script, || {
+            let printed = fs::read_to_string(shell.path("live")).unwrap();
+            let banned = |line: &str| line.starts_with(&format!("{address}\tsince="));
+            printed.lines().any(banned)
+        });
+    }
+}
+
 /// Starts a pipeline that prints into the file `live`.
 fn start(shell: &Shell, script: &str) -> Live {
     let out = fs::File::create(shell.path("live")).unwrap();
@@ -322,6 +334,11 @@ fn every_pipeline_of_the_pages_works() {
                     live += 1;
                     continue;
                 }
+                if script.starts_with("ban-ip --list --follow") {
+                    check_stream(&shell, &script);
+                    live += 1;
+                    continue;
+                }
                 let output = command(&shell, &format!("{BEFORE}{script}"))
                     .output()
                     .unwrap();
@@ -342,7 +359,7 @@ fn every_pipeline_of_the_pages_works() {
         }
         assert!(bad.is_empty(), "{bad}");
         assert!(
-            met.iter().all(|n| *n > 0) && live == 6,
+            met.iter().all(|n| *n > 0) && live == 7,
             "a row of no page: {met:?}, {live}"
         );
     });
