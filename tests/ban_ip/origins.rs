@@ -170,7 +170,7 @@ fn whose_records_they_are() {
             "{refused:?}"
         );
         assert_eq!(minutes("203.0.113.7"), Some(60));
-        // What a client wrote there keeps no ban from being made.
+        // A client's text there keeps no ban from being made.
         let odd = record("203.0.113.9", 0, 60, "\torigin=a b");
         ended(
             &shell.feed("ban-ip", odd.as_bytes()),
@@ -261,7 +261,9 @@ fn the_longest_time_stands_alone() {
         let input = record("203.0.113.7", 0, 600, "") + "203.0.113.8\tuntil=never\n203.0.113.9\n";
         let input = input + &record("203.0.113.10", 0, 30, "");
         let banned = shell.feed("ban-ip --max 1h", input.as_bytes());
-        assert_eq!(lengths(&banned), [60, 60, 60, 30], "{banned:?}");
+        let lengths_of = lengths(&banned);
+        assert_eq!(lengths_of[..3], [60, 60, 60], "{banned:?}");
+        assert!([29, 30].contains(&lengths_of[3]), "its own end: {banned:?}");
         assert_eq!(
             lengths(&shell.run("ban-ip --for 1d --max 2h 203.0.113.11")),
             [120]

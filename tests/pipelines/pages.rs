@@ -16,7 +16,7 @@ struct Row(
     &'static [&'static str],
 );
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     Row(
         "count-ip --top 20",
         &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
