@@ -10,6 +10,7 @@ mod fields;
 mod keep;
 mod lines;
 mod matcher;
+mod object;
 mod oldest_first;
 mod pick;
 mod silence;
@@ -34,10 +35,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.preset.iter().any(|name| name == "list") {
-        let mut output = Output::new(false);
-        matcher::list_presets(output.buffer());
-        output.flush()?;
-        return Ok(true);
+        return matcher::list_presets();
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
