@@ -10,7 +10,7 @@ use fastrand::Rng;
 use crate::common::{Shell, in_namespace, run};
 use pipeban_ban::firewall::{Backend, Firewall};
 
-/// So many commands each of the sixteen gives; more by this variable.
+/// The number of commands of each of the sixteen; this variable raises it.
 const ROUNDS: &str = "PIPEBAN_CHAOS_ROUNDS";
 
 /// Addresses and networks that overlap, among few, so that processes meet.
@@ -87,7 +87,7 @@ fn chaos(test: &str, backend: &'static str, flush: &'static [&'static str]) {
             );
             list
         };
-        // What the next run finds undone it does, and a flush it notices.
+        // The next run does the rest, and it notices a flush.
         let next = shell.run(&format!("ban-ip --backend {backend} --for 1h 198.51.100.1"));
         assert_eq!((next.err.as_str(), next.status), ("", Some(0)));
         agree("after the next run");

@@ -1,4 +1,4 @@
-//! What the ledger keeps of a ban.
+//! The facts of a ban that the ledger keeps.
 
 use crate::common::{Shell, field, in_namespace, lengths};
 

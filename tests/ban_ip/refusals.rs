@@ -22,7 +22,7 @@ fn nobody_locks_himself_out() {
         .unwrap();
         let list = shell.path("list").display().to_string();
         let ssh = "SSH_CONNECTION='203.0.113.50 50000 192.0.2.10 22'";
-        // What sudo leaves of the environment.
+        // The environment that sudo leaves.
         let sudo = "env -i PATH=$PATH PIPEBAN_STATE=$PIPEBAN_STATE";
         for (command, why) in [
             ("ban-ip 127.0.0.1".to_owned(), "a special-purpose address"),

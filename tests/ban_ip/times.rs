@@ -47,7 +47,7 @@ fn what_was_banned_for_is_no_news() {
     assert_eq!(ban("\tat=2026-03-30T02:16:17Z", "--for 1h"), Some(1));
     assert_eq!(ban("\tat=2026-03-30T02:16:16Z", ""), Some(1));
     assert_eq!(ban("\tat=2026-03-30T02:16:18Z", "--for 1h"), Some(0));
-    // Who bans by hand, or hands on another host's bans, means it.
+    // A ban by hand, or one that another host hands on, is meant.
     assert_eq!(ban("", "--for 1h"), Some(0));
     let theirs = "\tat=2026-03-30T02:16:17Z\tuntil=2126-03-30T03:16:17Z";
     assert_eq!(ban(theirs, ""), Some(0));

@@ -1,5 +1,5 @@
-//! What several tests share: namespaces, a shell with the tools in it, the message of what is left
-//! out.
+//! The parts that several tests share: namespaces, a shell with the tools in it, the message of
+//! a test that is left out.
 #![allow(dead_code)] // each test program uses a part of it
 
 mod left_out;
@@ -138,7 +138,7 @@ pub fn feed(command: &mut Command, input: &[u8]) -> Outcome {
     output.into()
 }
 
-/// What a script printed, and how it ended; `status` is `None` after a signal.
+/// The output of a script, and its end; `status` is `None` after a signal.
 #[derive(Debug, PartialEq)]
 pub struct Outcome {
     pub out: String,

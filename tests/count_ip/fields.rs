@@ -49,7 +49,7 @@ const FORGIVE: &str = "--forgive success=yes";
 #[test]
 fn thresholds() {
     for (arguments, events, expected) in [
-        // Who tries several names: not the one who tries one name often.
+        // The one who tries several names, not the one who tries one name often.
         (
             "--distinct user -n 3 -w 60",
             "7@0/a 7@1/a 7@2/a 8@3/a 7@4/b 8@5/b 7@6/c 7@7/a",

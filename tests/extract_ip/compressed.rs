@@ -155,7 +155,7 @@ fn many_operands_as_one_by_one() {
     }
 }
 
-/// What can't be read as text is named, and the other operands are read.
+/// A file that can't be read as text is named, and the other operands are read.
 #[test]
 fn files_that_are_no_text_are_named() {
     let shell = Shell::new();

@@ -1,4 +1,4 @@
-//! What counts as an address in a line: real logs' traps, one a row.
+//! The texts that are addresses in a line: real logs' traps, one a row.
 
 use pipeban_log::finder;
 

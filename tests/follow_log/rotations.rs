@@ -118,10 +118,13 @@ fn rotations_live() {
 #[test]
 fn rotations_between_runs() {
     for (name, steps) in ROTATIONS {
+        // The directories beside the log's are looked into; so they must be this test's own.
         let home = tempfile::tempdir().unwrap();
+        let logs = home.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
         for (script, words) in *steps {
-            shell(home.path(), script);
-            let (mut got, _, _) = once(home.path(), &["--from", "resume", "log"]);
+            shell(&logs, script);
+            let (mut got, _, _) = once(&logs, &["--from", "resume", "log"]);
             got = got.replace('\n', " ");
             // Rotated files are read before the log itself.
             assert_eq!(got.trim_end(), *words, "{name}: {script}");
@@ -340,4 +343,32 @@ fn rotated_into_another_directory() {
         ),
     ];
     live("olddir", &d, &["--from", "start", "log"], &steps);
+}
+
+#[test]
+fn logs_of_other_directories() {
+    let home = tempfile::tempdir().unwrap();
+    let web = home.path().join("web");
+    std::fs::create_dir(&web).unwrap();
+    let run = || once(&web, &["--from", "resume", "log"]);
+    let gone =
+        "follow-log: log: the file that was read last is gone; its last lines may be missing\n";
+    // Another program's log may begin with the same few bytes.
+    shell(
+        home.path(),
+        "mkdir mail; printf 'a\\nx\\n' > mail/log.1; echo y > mail/log",
+    );
+    shell(&web, "echo a > log");
+    assert_eq!(run().0, "a\n");
+    shell(&web, "echo b > new; mv new log");
+    assert_eq!(run(), ("b\n".into(), gone.into(), Some(0)));
+    // A copy into another directory is known by its text, where that is long enough.
+    let line = "Nov 29 21:05:09 web sshd[7]: Failed password for root from 203.0.113.7 port 9 ssh2";
+    shell(&web, &format!("echo '{line}' > new; mv new log"));
+    assert_eq!(run().0.lines().last(), Some(line));
+    shell(
+        &web,
+        "echo c >> log; cp log ../mail/log.1; rm ../mail/log; echo d > new; mv new log",
+    );
+    assert_eq!(run(), ("c\nd\n".into(), String::new(), Some(0)));
 }

@@ -62,7 +62,7 @@ fn protected_as_the_networks_that_it_means() {
     assert_eq!(not.addresses(), left, "{not:?}");
 }
 
-/// What a client wrote behind its address bans nobody else, and does not hide it.
+/// The text that a client wrote behind its address bans nobody else, and does not hide it.
 #[test]
 fn a_line_of_a_log_bans_its_own_address() {
     let shell = Shell::new();

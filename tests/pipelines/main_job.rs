@@ -2,7 +2,7 @@
 
 use crate::common::{Shell, in_namespace, run, wait_until};
 
-/// Who attacks in examples/dovecot.log, sorted as text.
+/// The attackers in examples/dovecot.log, sorted as text.
 const ATTACKERS: [&str; 5] = [
     "183.83.127.82",
     "198.51.100.23",
@@ -11,7 +11,7 @@ const ATTACKERS: [&str; 5] = [
     "203.0.113.9",
 ];
 
-/// What the nft program, an independent eye, sees in our table; `None` if it is not installed.
+/// The elements of our table by the nft program, an independent eye; `None` without that program.
 fn kernel_holds(address: &str) -> Option<bool> {
     run("nft", &["list", "table", "inet", "pipeban"])
         .map(|text| text.contains(&format!("{address} ")))

@@ -311,3 +311,34 @@ fn files_are_small() {
         "lib/common: {common} lines without tests"
     );
 }
+
+/// A comment fits into 100 columns, and begins with a noun or a verb where it could begin with
+/// "what".
+#[test]
+fn comments_are_read_once() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    for path in ["lib", "tools", "tests"]
+        .iter()
+        .flat_map(|part| rust_files(&top.join(part)))
+    {
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let comment = line.trim_start();
+            let Some(words) = ["/// ", "//! ", "// "]
+                .iter()
+                .find_map(|s| comment.strip_prefix(s))
+            else {
+                continue;
+            };
+            let begins = ["What ", "Who ", "So many "]
+                .iter()
+                .any(|w| words.starts_with(w));
+            // A question of one line begins so; and a paragraph that goes on may.
+            if begins && !words.ends_with('?') || line.chars().count() > 100 {
+                faults.push(format!("{}:{}: {comment}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}

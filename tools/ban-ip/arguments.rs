@@ -77,6 +77,10 @@ pub struct Arguments {
     #[arg(long, group = "mode", conflicts_with = "addresses")]
     pub list: bool,
 
+    /// With --list: then print each change of the ledger as it comes, after a line `# now`
+    #[arg(long, requires = "list")]
+    pub follow: bool,
+
     /// Print what the ledger remembers of this address and of networks around it
     #[arg(
         long,

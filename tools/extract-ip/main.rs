@@ -1,22 +1,22 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
-mod arguments;
-mod bisect;
-mod choose;
-mod complete;
-mod explain;
-mod extract;
-mod fields;
-mod keep;
-mod lines;
-mod matcher;
-mod object;
-mod oldest_first;
-mod pick;
-mod silence;
-mod times;
-mod window;
-mod workers;
+mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`
+mod arguments; // flags and their values
+mod bisect; // the part of a file that has lines of some time
+mod complete; // values that a shell offers at Tab
+mod explain; // `--explain`: how each line is judged, and why
+mod extract; // from blocks of lines to records
+mod fields; // `--with`: further fields of a record
+mod lines; // the lines of a block, and the fields of a line
+mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
+mod object; // `--key`, `--where`: lines that are JSON objects
+mod oldest_first; // `--time`: the oldest of several files first
+mod one_of_each_line; // one address of each line, by the places of the addresses
+mod selection; // the lines that count, and their addresses
+mod time_window; // `--since`, `--until`: the lines of some time
+mod times; // `--time`: the time of each record
+mod unknown_input; // input of which no preset knows a line, told
+mod workers; // several files at the same time
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use pipeban::complain::Fault;
 use pipeban::input::Event;
 use pipeban::output::Output;
 
+use address_filter::Keep;
 use arguments::Arguments;
 use extract::Extractor;
-use keep::Keep;
 
 fn main() -> ExitCode {
     pipeban::cli::main(run)
@@ -39,7 +39,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
-        return explain::run(choose::Chooser::new(&arguments, keep)?, arguments);
+        return explain::run(selection::Chooser::new(&arguments, keep)?, arguments);
     }
     matcher::tell_marks(&arguments.preset);
     if oldest_first::pays(&arguments) {
@@ -48,7 +48,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let mut input = window::input(&arguments)?;
+    let mut input = time_window::input(&arguments)?;
     let mut output = Output::new(arguments.json);
     if count > 1 {
         return workers::run(extractors, input, output);

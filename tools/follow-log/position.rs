@@ -80,6 +80,11 @@ impl Position {
         }
     }
 
+    /// The bytes that are compared, at least: the more, the less likely another file has them too.
+    pub fn proof(&self) -> u64 {
+        self.head.len.max(self.tail.len)
+    }
+
     /// Compares a stream as [`fit`](Self::fit) compares a file. A stream that holds the position
     /// has been read up to it.
     pub fn fit_stream(&self, stream: &mut dyn Read) -> io::Result<Fit> {

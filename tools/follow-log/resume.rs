@@ -8,7 +8,7 @@ use std::time::Duration;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::time::Time;
 
-use crate::holder;
+use crate::holder::{self, Place};
 use crate::lookup::Found;
 use crate::old_lines::find_position;
 use crate::position::{Fit, Id};
@@ -20,6 +20,10 @@ use crate::source::last_line;
 
 /// The number of directories that are searched for rotated files.
 const AROUND: usize = 256;
+
+/// Bytes alike that prove a file of another directory to be this log's, where it is not the very
+/// file: another log may well begin with the same few.
+const PROOF: u64 = 64;
 
 /// Where the log itself begins.
 pub enum Begin {
@@ -83,9 +87,13 @@ pub fn resume(
         return Ok(Begin::At(position.offset));
     }
     let find = |real: &Path| holder::find(&position, Some(newest.id), real);
+    let find_elsewhere = |real: &PathBuf| {
+        let proved = |place: &Place| place.holder.id == newest.id || position.proof() >= PROOF;
+        find(real).filter(proved)
+    };
     let place = find(&found.real)
         .or_else(|| find(&newest.real))
-        .or_else(|| elsewhere(&found.real).iter().find_map(|real| find(real)));
+        .or_else(|| elsewhere(&found.real).iter().find_map(find_elsewhere));
     match place {
         Some(place) => {
             let end = (&place.holder, position.offset);

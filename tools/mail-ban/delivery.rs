@@ -12,18 +12,13 @@ use pipeban::time::{Time, format_duration};
 
 use crate::arguments::{Arguments, Whois};
 use crate::compose::{self, Contents};
+use crate::due::TRIES;
 use crate::outbox::{Outbox, Status};
 use crate::send::send;
 use crate::whois;
 
 /// The table of a mail has at most this number of rows; the next mail goes on.
 const ROWS: usize = 20_000;
-/// The pause after a failure. It doubles with each failure, up to the longest.
-const PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// After this number of failures in a row, some seven hours, the process ends; the outbox stays for
-/// the next run.
-const TRIES: u32 = 36;
 /// The process sleeps no longer than this at once, so that it notices a clock that was set.
 const SLEEP: Duration = Duration::from_secs(60);
 
@@ -40,16 +35,16 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
     keep_none().map_err(|e| Fault::new("capabilities", e))?;
     let mut tries = 0;
     loop {
-        let mut status = outbox.status(arguments.digest)?;
+        let mut status = outbox.status()?;
         while status.waiting > 0 && tries < TRIES {
             let now = Time::now();
-            if status.due > now {
+            let due = status.tried.due(arguments.digest, now);
+            if due > now {
                 tell_tried();
-                sleep(status.due.since(now).min(SLEEP));
+                sleep(due.since(now).min(SLEEP));
             } else if let Err(why) = deliver(arguments, &mut outbox, &status)? {
                 tries += 1;
-                let pause = PAUSE * 2u32.saturating_pow(status.failures.min(20));
-                let pause = pause.min(LONGEST_PAUSE);
+                let pause = status.tried.pause();
                 outbox.failed(Time::now() + pause)?;
                 let kept = format!("{} waiting to be mailed", status.waiting);
                 let then = if tries == TRIES {
@@ -61,13 +56,13 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
             } else {
                 tries = 0;
             }
-            status = outbox.status(arguments.digest)?;
+            status = outbox.status()?;
         }
         tell_tried();
         // A process that adds to the outbox from here on finds the lock free, or this one finds
         // its bans.
         lock.unlock().map_err(fault)?;
-        let waiting = outbox.status(arguments.digest)?.waiting;
+        let waiting = outbox.status()?.waiting;
         if waiting == 0 || tries == TRIES || lock.try_lock().is_err() {
             return Ok(true);
         }

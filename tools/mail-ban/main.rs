@@ -8,6 +8,7 @@
 
 mod arguments; // flags and their values
 
+mod due; // when the next mail is due
 mod printable; // text of strangers, made safe to show
 
 mod outbox; // the bans that wait to be mailed

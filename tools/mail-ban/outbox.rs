@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::unistd::geteuid;
 use pipeban::complain::{Fault, describe};
@@ -12,6 +11,8 @@ use pipeban::record::Record;
 use pipeban::state::{self, State};
 use pipeban::time::Time;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::due::Tried;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS mailbox (
@@ -61,10 +62,8 @@ pub struct Outbox {
 pub struct Status {
     /// The number of bans that wait.
     pub waiting: u64,
-    /// No mail may be sent before this.
-    pub due: Time,
-    /// The number of failed tries since the last mail.
-    pub failures: u32,
+    /// The mails that were tried.
+    pub tried: Tried,
     /// The number of bans for which there was no room.
     pub left_out: u64,
 }
@@ -150,20 +149,20 @@ impl Outbox {
         })
     }
 
-    /// The state of the outbox, where mails are at least `digest` apart.
-    pub fn status(&self, digest: Duration) -> Result<Status, Fault> {
-        let now = Time::now();
+    /// The state of the outbox.
+    pub fn status(&self) -> Result<Status, Fault> {
         self.state.run(|db| {
             let row = "SELECT sent, retry, failures, left_out FROM mailbox WHERE id = ?";
             let waiting = count(db, self.mailbox)?;
             db.query_row(row, [self.mailbox], |row| {
-                let sent = row.get::<_, Option<i64>>(0)?.map(Time::from_micros);
-                // A mail from the future is one from before the clock was set back.
-                let next = sent.map_or(now, |sent| sent.min(now) + digest);
+                let tried = Tried {
+                    sent: row.get::<_, Option<i64>>(0)?.map(Time::from_micros),
+                    retry: Time::from_micros(row.get(1)?),
+                    failures: row.get(2)?,
+                };
                 Ok(Status {
                     waiting,
-                    due: next.max(Time::from_micros(row.get(1)?)),
-                    failures: row.get(2)?,
+                    tried,
                     left_out: row.get::<_, i64>(3)? as u64,
                 })
             })

@@ -74,7 +74,7 @@ impl Queue {
 ///
 /// It holds no file of ours: neither a shell nor ssh nor swatch waits for it.
 fn start(outbox: &Outbox) -> Result<Option<Receiver<()>>, Fault> {
-    if outbox.status(Duration::ZERO)?.waiting == 0 {
+    if outbox.status()?.waiting == 0 {
         return Ok(None);
     }
     // Root without capabilities may not open the lock of another user; then the process does.

@@ -1,10 +1,10 @@
 //! unban-at: sets the end of the bans of records; prints each with the `until=` it now has.
 
-mod arguments;
-mod due;
-mod ends;
-mod list;
-mod set_end;
+mod arguments; // flags and their values
+mod due; // `--due`: bans that have ended, lifted
+mod ends; // new ends in ledger and firewalls
+mod list; // `--list`: the bans that have an end
+mod set_end; // records read, and their bans ended in batches
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use super::*;
 use pipeban::address::Address;
 use pipeban::masks::{Common, Portable};
 
-/// What the text is made of: parts of addresses, and what stands beside them in logs.
+/// The parts of the texts: pieces of addresses, and their neighbours in logs.
 const PARTS: &[&str] = &[
     "192.0.2.1",
     "198.51.100.255",

@@ -1,14 +1,32 @@
 //! A text of JSON, read from the left.
 
-use super::value::{DEEPEST, Kind, Place, Refused, Value};
+use pipeban::masks::{Common, Compare};
+
+use super::value::{DEEPEST, Kind, Place, Value, Wrong};
 
 /// A place in a text that is read from the left.
 pub(super) struct Walk<'a> {
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// The quotes and backslashes among the 64 bytes from `block` on.
+    hits: u64,
+    block: usize,
 }
 
-impl Walk<'_> {
+fn hits(chunk: &[u8; 64]) -> u64 {
+    Common::equal(chunk, b'"') | Common::equal(chunk, b'\\')
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(text: &'a [u8], at: usize) -> Self {
+        Walk {
+            text,
+            at,
+            hits: 0,
+            block: at.wrapping_sub(64),
+        }
+    }
+
     #[inline]
     pub(super) fn blanks(&mut self) -> Option<u8> {
         loop {
@@ -21,10 +39,15 @@ impl Walk<'_> {
 
     /// A value in which nothing is asked for.
     #[inline]
-    pub(super) fn value(&mut self, depth: u32) -> Result<Place, Refused> {
+    pub(super) fn value(&mut self, depth: u32) -> Result<Place, Wrong> {
+        let next = self.blanks();
         let start = self.at;
-        let kind = match self.blanks() {
-            Some(b'"') => return self.string(),
+        let kind = match next {
+            Some(b'"') => {
+                let kind = self.string()?;
+                let (start, end) = (start + 1, self.at - 1);
+                return Ok(Place { kind, start, end });
+            }
             Some(b'{') => {
                 self.nested(depth)?;
                 Kind::Object
@@ -43,9 +66,9 @@ impl Walk<'_> {
     }
 
     /// An object or an array, whose bracket stands here, with all that is inside.
-    fn nested(&mut self, depth: u32) -> Result<(), Refused> {
+    fn nested(&mut self, depth: u32) -> Result<(), Wrong> {
         if depth == DEEPEST {
-            return Err(Refused::TooDeep);
+            return Err(Wrong::TooDeep);
         }
         let is_object = self.text[self.at] == b'{';
         let close = if is_object { b'}' } else { b']' };
@@ -57,11 +80,11 @@ impl Walk<'_> {
         loop {
             if is_object {
                 if self.blanks() != Some(b'"') {
-                    return Err(Refused::NotOneObject);
+                    return Err(Wrong::NotOneObject);
                 }
                 self.string()?;
                 if self.blanks() != Some(b':') {
-                    return Err(Refused::NotOneObject);
+                    return Err(Wrong::NotOneObject);
                 }
                 self.at += 1;
             }
@@ -73,56 +96,60 @@ impl Walk<'_> {
                     self.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Refused::NotOneObject),
+                _ => return Err(Wrong::NotOneObject),
             }
         }
     }
 
     /// A string, whose first quote stands here.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Place, Refused> {
-        let start = self.at + 1;
+    pub(super) fn string(&mut self) -> Result<Kind, Wrong> {
         let mut kind = Kind::Text;
-        self.at = start;
+        self.at += 1;
         loop {
             match self.quote_or_backslash() {
                 Some(b'"') => {
-                    let end = self.at;
                     self.at += 1;
-                    return Ok(Place { kind, start, end });
+                    return Ok(kind);
                 }
                 Some(_) => {
                     kind = Kind::Escaped;
                     self.at += 2;
                 }
-                None => return Err(Refused::NotOneObject),
+                None => return Err(Wrong::NotOneObject),
             }
         }
     }
 
-    /// Goes on to the next quote or backslash, by eight bytes at once: most strings are short.
+    /// Goes on to the next quote or backslash.
     #[inline]
     fn quote_or_backslash(&mut self) -> Option<u8> {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        while let Some(chunk) = self.text.get(self.at..).and_then(|t| t.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*chunk);
-            // The lowest bit that is set is that of the first byte that is zero.
-            let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
-            let hits = zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c));
-            if hits != 0 {
-                self.at += hits.trailing_zeros() as usize / 8;
-                return Some(self.text[self.at]);
+        loop {
+            let offset = self.at.wrapping_sub(self.block);
+            if offset < 64 {
+                let hits = self.hits >> offset;
+                if hits != 0 {
+                    self.at += hits.trailing_zeros() as usize;
+                    return self.text.get(self.at).copied();
+                }
+                self.at = self.block + 64;
             }
-            self.at += 8;
+            self.block = self.at;
+            let rest = self.text.get(self.at..)?;
+            self.hits = match rest.first_chunk() {
+                Some(chunk) => hits(chunk),
+                None if rest.is_empty() => return None,
+                None => {
+                    let mut short = [0; 64];
+                    short[..rest.len()].copy_from_slice(rest);
+                    hits(&short)
+                }
+            };
         }
-        let rest = self.text.get(self.at..)?;
-        let length = rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
-        self.at += length;
-        Some(self.text[self.at])
     }
 
     /// A number, `true`, `false` or `null`.
-    fn plain(&mut self) -> Result<(), Refused> {
+    fn plain(&mut self) -> Result<(), Wrong> {
         let rest = &self.text[self.at..];
         let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
         let length = rest.iter().take_while(inside).count();
@@ -131,7 +158,7 @@ impl Walk<'_> {
         match word {
             b"true" | b"false" | b"null" => Ok(()),
             word if is_number(word) => Ok(()),
-            _ => Err(Refused::NotOneObject),
+            _ => Err(Wrong::NotOneObject),
         }
     }
 }
@@ -173,7 +200,7 @@ impl<'a> Value<'a> {
             return give(self);
         };
         // It was walked through once, so it is an array.
-        let mut walk = Walk { text, at: 1 };
+        let mut walk = Walk::new(text, 1);
         while walk.blanks().is_some_and(|next| next != b']') {
             let Ok(place) = walk.value(0) else {
                 break;

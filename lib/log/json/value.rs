@@ -31,6 +31,15 @@ impl fmt::Display for Refused {
     }
 }
 
+/// The same, while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    NotOneObject,
+    /// With the number of the key's node.
+    Twice(u32),
+    TooDeep,
+}
+
 /// A value, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -71,7 +80,7 @@ pub(super) struct Place {
     pub(super) end: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Text,
     Escaped,

@@ -3,7 +3,7 @@
 use super::path::Path;
 use super::scan::Walk;
 use super::text::unescape;
-use super::value::{DEEPEST, Kind, Place, Refused, Value};
+use super::value::{DEEPEST, Kind, Place, Refused, Value, Wrong};
 
 /// The paths that are asked for.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ impl Paths {
 
     fn walk(&mut self, number: usize, text: &[u8]) -> Result<(), Refused> {
         self.round += 1;
-        let mut walk = Walk { text, at: 0 };
+        let mut walk = Walk::new(text, 0);
         if walk.blanks() != Some(b'{') {
             return Err(Refused::NotOneObject);
         }
@@ -95,7 +95,12 @@ impl Paths {
             true => None,
             false => Some(0),
         };
-        walk.object(&mut Asked(self, number), asked, 0)?;
+        let read = walk.object(&mut Asked(self, number), asked, 0);
+        read.map_err(|wrong| match wrong {
+            Wrong::NotOneObject => Refused::NotOneObject,
+            Wrong::TooDeep => Refused::TooDeep,
+            Wrong::Twice(node) => Refused::Twice(self.nodes[node as usize].key.clone()),
+        })?;
         match walk.blanks() {
             None => Ok(()),
             Some(_) => Err(Refused::NotOneObject),
@@ -126,13 +131,11 @@ struct Asked<'a>(&'a mut Paths, usize);
 impl Asked<'_> {
     /// The node of a key inside the object of this one.
     #[inline]
-    fn key(&mut self, node: usize, raw: &[u8], escaped: bool) -> Result<Option<usize>, Refused> {
-        let mut room = Vec::new();
-        let mut key = raw;
+    fn key(&mut self, node: usize, raw: &[u8], escaped: bool) -> Result<Option<usize>, Wrong> {
         if escaped {
-            unescape(raw, &mut room);
-            key = &room;
+            return self.escaped_key(node, raw);
         }
+        let key = raw;
         let Paths { nodes, round, .. } = &mut *self.0;
         if nodes[node].lengths & length_bit(key) == 0 {
             return Ok(None);
@@ -142,7 +145,7 @@ impl Asked<'_> {
             let inside = &mut nodes[number];
             if inside.key == key {
                 if std::mem::replace(&mut inside.seen, *round) == *round {
-                    return Err(Refused::Twice(key.to_vec()));
+                    return Err(Wrong::Twice(number as u32));
                 }
                 return Ok(Some(number));
             }
@@ -150,6 +153,14 @@ impl Asked<'_> {
         Ok(None)
     }
 
+    #[cold]
+    fn escaped_key(&mut self, node: usize, raw: &[u8]) -> Result<Option<usize>, Wrong> {
+        let mut key = Vec::new();
+        unescape(raw, &mut key);
+        self.key(node, &key, false)
+    }
+
+    #[inline]
     fn note(&mut self, node: usize, place: Place) {
         if let Some(path) = self.0.nodes[node].path {
             self.0.found[self.1][path] = Some(place);
@@ -159,28 +170,24 @@ impl Asked<'_> {
 
 impl Walk<'_> {
     /// The members of an object behind its brace.
-    fn object(
-        &mut self,
-        asked: &mut Asked,
-        node: Option<usize>,
-        depth: u32,
-    ) -> Result<(), Refused> {
+    fn object(&mut self, asked: &mut Asked, node: Option<usize>, depth: u32) -> Result<(), Wrong> {
         if self.blanks() == Some(b'}') {
             self.at += 1;
             return Ok(());
         }
         loop {
             if self.blanks() != Some(b'"') {
-                return Err(Refused::NotOneObject);
+                return Err(Wrong::NotOneObject);
             }
-            let key = self.string()?;
+            let start = self.at + 1;
+            let is_escaped = self.string()? == Kind::Escaped;
+            let raw = &self.text[start..self.at - 1];
             if self.blanks() != Some(b':') {
-                return Err(Refused::NotOneObject);
+                return Err(Wrong::NotOneObject);
             }
             self.at += 1;
-            let raw = &self.text[key.start..key.end];
             let node = match node {
-                Some(node) => asked.key(node, raw, matches!(key.kind, Kind::Escaped))?,
+                Some(node) => asked.key(node, raw, is_escaped)?,
                 None => None,
             };
             match (node, self.blanks()) {
@@ -188,7 +195,7 @@ impl Walk<'_> {
                     let start = self.at;
                     self.at += 1;
                     if depth == DEEPEST {
-                        return Err(Refused::TooDeep);
+                        return Err(Wrong::TooDeep);
                     }
                     self.object(asked, Some(node), depth + 1)?;
                     let (kind, end) = (Kind::Object, self.at);
@@ -207,7 +214,7 @@ impl Walk<'_> {
                     self.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Refused::NotOneObject),
+                _ => return Err(Wrong::NotOneObject),
             }
         }
     }

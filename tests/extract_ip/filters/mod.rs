@@ -21,7 +21,7 @@ const FOLDER: &str = "/etc/fail2ban/filter.d";
 const LOGS: &str = "/usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
 /// The program that the package's own are run by.
 const PYTHON: &str = "/usr/bin/python3";
-/// So many seconds of computing fail2ban-regex has for a file, a hundred times what most take: it
+/// The seconds of computing that fail2ban-regex has for a file, a hundred times the usual: it
 /// has patterns that backtrack without end.
 const PATIENCE: &str = "10";
 /// Lines generated for each pattern; with options half as many.
@@ -51,7 +51,7 @@ fn filters() -> Vec<String> {
     names
 }
 
-/// What fail2ban-regex finds by each filter in the lines beside it: addresses and names, in order;
+/// The finds of fail2ban-regex by each filter in the lines beside it: addresses, names, in order;
 /// `None` where it takes too long to say.
 fn theirs(cases: &[(String, Vec<u8>)]) -> Vec<Option<Vec<String>>> {
     if cases.is_empty() {
@@ -232,8 +232,8 @@ fn on_generated_lines() {
     assert!(told.is_empty(), "{}", told.join("\n"));
 }
 
-/// What `--explain` warns of is so: fail2ban, too, takes the victim's address in each line that is
-/// shown.
+/// The warnings of `--explain` are right: fail2ban, too, takes the victim's address in each line
+/// that is shown.
 #[test]
 fn hostile_lines_are_what_they_say() {
     let mut cases = Vec::new();

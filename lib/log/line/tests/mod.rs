@@ -10,7 +10,7 @@ use tz::TimeZone;
 
 use super::*;
 
-/// What all tests know of the clock: UTC, but in the tables of zones.
+/// The clock of all tests: UTC, but in the tables of zones.
 fn reader() -> LineReader {
     LineReader::new(Zone::UTC, None)
 }

@@ -115,7 +115,7 @@ fn examples_with_all_presets() {
     }
 }
 
-/// What an attacker may write: addresses, and parts of the service's own messages that name them.
+/// Texts that an attacker may write: addresses, and parts of the messages that name them.
 fn payloads(line: &str, address: &str, place: usize) -> Vec<Vec<u8>> {
     let text = plain(line);
     // The line on both sides of this place, with the victim where the address stands.

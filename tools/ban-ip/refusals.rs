@@ -10,7 +10,7 @@ use pipeban::complain::Fault;
 use pipeban::netset::NetSet;
 
 use crate::arguments::Arguments;
-use crate::ssh;
+use crate::ssh_peer;
 
 /// Loopback, unspecified ("this network"), link-local and multicast: RFC 6890, RFC 5771, RFC 4291.
 const NEVER: [&str; 8] = [
@@ -58,7 +58,7 @@ impl Never {
             never
                 .fixed
                 .push(("a special-purpose address", collect(special)));
-            let peers = ssh::peers().into_iter();
+            let peers = ssh_peer::peers().into_iter();
             never
                 .fixed
                 .push(("the peer of this SSH session", collect(peers)));
