@@ -190,7 +190,7 @@ fn in_carriers() {
             0,
         )]);
     }
-    // What the carrier says is its own writer's.
+    // The carrier's keys are its own writer's.
     let by_program = "--key ip --where SYSLOG_IDENTIFIER=caddy";
     check(&[
         (by_program, &journal, "203.0.113.7", 0),

@@ -7,7 +7,7 @@
 //! - the line is not one whole object: it is cut, or has text behind the object
 //! - a key on a path stands twice in its object; keys are compared unescaped
 //!
-//! What JSON does not allow, but writers of logs write, is read: `\xHH` and `\v` (nginx, Apache),
+//! Some text that JSON does not allow is read, for services write it: `\xHH`, `\v` (nginx, Apache),
 //! an unknown escape as it stands, control characters and bytes that are no UTF-8 inside strings,
 //! a number with leading zeros (nginx's status 009). Strings end at the same quote in any case.
 

@@ -127,7 +127,7 @@ fn keys_that_stand_twice() {
     );
 }
 
-/// What the carrier's writer says wins over the line's own.
+/// The keys of the carrier win over those of the line.
 #[test]
 fn the_outer_object_wins() {
     let mut paths = Paths::default();
