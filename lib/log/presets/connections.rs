@@ -6,7 +6,7 @@
 //! connection, belongs to the same try; any other line begins a new one. A line that closes a
 //! connection reports tries in total; those that were not counted yet are counted then.
 
-use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use pipeban::address::Address;
@@ -114,15 +114,26 @@ impl Connection {
     }
 }
 
-/// The name of a connection, put together of its parts: a hash, seeded, so that no remote party
-/// chooses names with equal ones. By chance two of 16,384 names are equal once in 10^11 times.
-#[derive(Clone, Debug)]
-pub(super) struct Name(DefaultHasher);
+/// The name of a connection, or the source of lines that it is one of: a hash. By chance two of
+/// 16,384 names are equal once in 10^11 times; seeded, so that no remote party chooses such.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Name(u64);
 
 impl Name {
-    /// Adds a part.
-    pub(super) fn add(&mut self, part: &[u8]) {
-        self.0.write(part);
+    /// The name of a part of this that has a number: different ones of different numbers.
+    pub(super) fn numbered(self, number: u64) -> Name {
+        // Each step can be undone (the finalizer of MurmurHash3).
+        let mut mixed = number ^ number >> 33;
+        for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+            mixed = mixed.wrapping_mul(factor);
+            mixed ^= mixed >> 33;
+        }
+        Name(self.0 ^ mixed)
+    }
+
+    /// The name of a part of this that has a name.
+    pub(super) fn and(self, part: Name) -> Name {
+        self.numbered(part.0)
     }
 }
 
@@ -157,25 +168,23 @@ struct Place {
 }
 
 impl Connections {
-    /// A name without parts.
-    pub(super) fn name(&self) -> Name {
-        Name(self.seed.build_hasher())
+    /// The name that these parts are together.
+    pub(super) fn name(&self, parts: &[&[u8]]) -> Name {
+        Name(self.seed.hash_one(parts))
     }
 
     /// Whether a connection has this name.
-    pub(super) fn knows(&self, name: &Name) -> bool {
-        let name = name.0.finish();
+    pub(super) fn knows(&self, Name(name): Name) -> bool {
         let set = self.sets.get(set(name));
         set.is_some_and(|entries| self.find(entries, name).is_some())
     }
 
     /// The connection of this name, which may be new.
-    pub(super) fn get(&mut self, name: &Name) -> &mut Connection {
+    pub(super) fn get(&mut self, Name(name): Name) -> &mut Connection {
         if self.sets.is_empty() {
             self.sets.resize(1 << BITS, Default::default());
             self.next = 2 * MAX_CONNECTIONS;
         }
-        let name = name.0.finish();
         let entries = &self.sets[set(name)];
         let known = self.find(entries, name);
         if let Some(way) = known

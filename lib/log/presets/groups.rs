@@ -1,4 +1,4 @@
-//! The rules that a line may match: first by who wrote it, then by the literals in it.
+//! The rules that a line may match: first by its writer, then by the literals in it.
 
 use super::programs::Programs;
 use super::rule::Rule;
@@ -7,7 +7,7 @@ use crate::sieve::Sieve;
 /// A literal that is shorter, in bytes, makes the search for all of them slow.
 const SHORT: usize = 6;
 
-/// Who wrote a line.
+/// The writer of a line.
 #[derive(Clone, Copy)]
 pub(super) enum Writer {
     /// The programs with the answer of this number.

@@ -42,17 +42,13 @@ impl Source {
     fn name(&mut self, line: &Line, connections: &Connections) -> Name {
         let parts = [line.file, line.host, line.program].map(Option::unwrap_or_default);
         match &self.name {
-            Some(name) if self.parts.iter().zip(parts).all(same) => name.clone(),
+            Some(name) if self.parts.iter().zip(parts).all(same) => *name,
             _ => {
-                let mut name = connections.name();
                 for (mine, part) in self.parts.iter_mut().zip(parts) {
                     mine.clear();
                     mine.extend_from_slice(part);
-                    name.add(part);
-                    // No part has one.
-                    name.add(b"\n");
                 }
-                self.name.insert(name).clone()
+                *self.name.insert(connections.name(&parts))
             }
         }
     }
@@ -71,9 +67,8 @@ impl Tries {
         let Some(pid) = line.pid.filter(|_| by_process) else {
             return false;
         };
-        let mut name = self.source.name(line, &self.connections);
-        name.add(pid);
-        !self.connections.knows(&name)
+        let name = self.of_process(line, pid);
+        !self.connections.knows(name)
     }
 
     /// The event of a match, together with other lines of its connection.
@@ -101,7 +96,7 @@ impl Tries {
         let Some(name) = name else {
             return event(number, address?, found.count).filter(|_| !rule.joins || rule.counts());
         };
-        let connection = self.connections.get(&name);
+        let connection = self.connections.get(name);
         let seen = Seen {
             address,
             port: found.port,
@@ -139,23 +134,37 @@ impl Tries {
         }
     }
 
-    /// The name of the connection that a line is about: behind its beginning the process, or the
-    /// session that the pattern names, or the client's address and port. `None` if the line has
+    /// The name of the connection of a process.
+    fn of_process(&mut self, line: &Line, pid: &[u8]) -> Name {
+        let source = self.source.name(line, &self.connections);
+        let mut number = [0; 8];
+        match number.get_mut(..pid.len()) {
+            Some(bytes) => bytes.copy_from_slice(pid),
+            None => return self.of(source, &[pid]),
+        }
+        source.numbered(u64::from_ne_bytes(number))
+    }
+
+    /// The name of the connection of a source that these parts are together.
+    fn of(&self, source: Name, parts: &[&[u8]]) -> Name {
+        source.and(self.connections.name(parts))
+    }
+
+    /// The name of the connection that a line is about: file, host and program, and the process, or
+    /// the session that the pattern names, or the client's address and port. `None` if the line has
     /// none of these.
     fn name(&mut self, rule: &Rule, found: &Match, text: &[u8], line: &Line) -> Option<Name> {
-        let mut name = self.source.name(line, &self.connections);
+        let source = self.source.name(line, &self.connections);
         if rule.names_session {
             // Two services may name their sessions alike.
-            name.add(&rule.service.to_ne_bytes());
-            name.add(&text[found.session.clone()?]);
-        } else if let Some(pid) = line.pid {
-            name.add(pid);
-        } else {
-            let mut client = Vec::new();
-            found.address.as_ref()?.0.write(&mut client);
-            name.add(&client);
-            name.add(&found.port?.to_ne_bytes());
+            let service = rule.service.to_ne_bytes();
+            return Some(self.of(source, &[&service, &text[found.session.clone()?]]));
         }
-        Some(name)
+        if let Some(pid) = line.pid {
+            return Some(self.of_process(line, pid));
+        }
+        let mut client = Vec::new();
+        found.address.as_ref()?.0.write(&mut client);
+        Some(self.of(source, &[&client, &found.port?.to_ne_bytes()]))
     }
 }
