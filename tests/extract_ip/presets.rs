@@ -222,8 +222,8 @@ Mar 30 02:16:20 host sshd[1]: error: maximum authentication attempts exceeded fo
     assert_eq!(count(""), 3);
 }
 
-/// A line that a container's runtime has cut goes on in the next one, also where the first piece has
-/// no word that a pattern needs.
+/// A line that a container's runtime has cut goes on in the next one, also where the first piece
+/// has no word that a pattern needs.
 #[test]
 fn pieces_of_lines_are_nobodys() {
     let shell = Shell::new();

@@ -144,13 +144,18 @@ impl Name {
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     /// For some bits of a name, the connections with them.
-    sets: Vec<[Entry; WAYS]>,
+    sets: Vec<Set>,
     /// The connection of number `n` is at `n % MAX_CONNECTIONS`.
     places: Vec<Place>,
     /// The number of the next connection; smaller by more than [`MAX_CONNECTIONS`]: forgotten.
     next: u32,
     seed: RandomState,
 }
+
+/// One line of the processor's cache.
+#[derive(Clone, Debug, Default)]
+#[repr(align(64))]
+struct Set([Entry; WAYS]);
 
 /// A connection in a set: some bits of its name, and its number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,7 +181,7 @@ impl Connections {
     /// Whether a connection has this name.
     pub(super) fn knows(&self, Name(name): Name) -> bool {
         let set = self.sets.get(set(name));
-        set.is_some_and(|entries| self.find(entries, name).is_some())
+        set.is_some_and(|Set(entries)| self.find(entries, name).is_some())
     }
 
     /// The connection of this name, which may be new.
@@ -185,7 +190,7 @@ impl Connections {
             self.sets.resize(1 << BITS, Default::default());
             self.next = 2 * MAX_CONNECTIONS;
         }
-        let entries = &self.sets[set(name)];
+        let Set(entries) = &self.sets[set(name)];
         let known = self.find(entries, name);
         if let Some(way) = known
             && self.age(&entries[way]) <= MAX_CONNECTIONS / 2
@@ -200,7 +205,7 @@ impl Connections {
             number: self.next,
         };
         self.next = self.next.wrapping_add(1);
-        let before = std::mem::replace(&mut self.sets[set(name)][way], entry);
+        let before = std::mem::replace(&mut self.sets[set(name)].0[way], entry);
         let to = place(entry.number);
         if to >= self.places.len() {
             self.places.push(Place::default());
@@ -217,14 +222,14 @@ impl Connections {
 
     /// The place of a name in its set.
     fn find(&self, entries: &[Entry; WAYS], name: u64) -> Option<usize> {
-        entries.iter().position(|entry| {
-            entry.bits == name as u32
-                && self.age(entry) <= MAX_CONNECTIONS
-                && self
-                    .places
-                    .get(place(entry.number))
-                    .is_some_and(|p| p.name == name)
-        })
+        let is_it = |entry: &Entry| {
+            let place = self.places.get(place(entry.number));
+            let lives = self.age(entry) <= MAX_CONNECTIONS;
+            lives && place.is_some_and(|place| place.name == name)
+        };
+        entries
+            .iter()
+            .position(|entry| entry.bits == name as u32 && is_it(entry))
     }
 
     /// The number of connections that are new since one was.

@@ -42,9 +42,10 @@ pub(super) fn load<'a>(
             let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
             let pattern = read::expand(&rule.pattern).map_err(wrong)?;
             let but = rule.but.as_deref().map(read::expand).transpose();
-            let literals = sieve::required(&sieve::parsed(&pattern).map_err(wrong)?);
+            let parsed = sieve::parsed(&pattern).map_err(wrong)?;
             rules.push(Rule {
-                literals,
+                literals: sieve::required(&parsed),
+                beginnings: sieve::beginnings(&parsed),
                 names_session: pattern.contains("(?P<session>"),
                 name: format!("{name}/{}", rule.name),
                 service,

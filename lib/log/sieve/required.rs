@@ -115,13 +115,6 @@ fn texts_of(hir: &Hir) -> Vec<Vec<u8>> {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => vec![literal.0.to_vec()],
         HirKind::Capture(capture) => texts_of(&capture.sub),
-        HirKind::Repetition(repeat) if (repeat.min, repeat.max) == (0, Some(1)) => {
-            let mut texts = texts_of(&repeat.sub);
-            if !texts.is_empty() {
-                texts.push(Vec::new());
-            }
-            texts
-        }
         HirKind::Class(Class::Bytes(class)) => {
             let bytes = class.iter().flat_map(|r| r.start()..=r.end());
             let bytes: Vec<_> = bytes.take(MAX_BYTES + 1).map(|b| vec![b]).collect();
@@ -200,8 +193,6 @@ mod tests {
             (r"(?i)at\d+", ""),
             (r"(?i)fad\d+", "FAD FAd FaD Fad fAD fAd faD fad"),
             (r"(abc)+d*", "abc"),
-            (r"^(?:x: )?ab(?:cd)?e", "abcde abe x: abcde x: abe"),
-            (r"(?:abc)?\d", ""),
             (r"\d+", ""),
         ] {
             let found = required(&parsed(pattern).expect("a good pattern"));
