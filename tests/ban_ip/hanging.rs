@@ -55,7 +55,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
     let (_directory, mut ledger) = new_ledger();
     let mut firewall = Hanging::default();
     ban(&mut ledger, 0..3, Time::now(), false);
-    let told = enforce(&mut ledger, &Backend::None, &mut firewall, &[], &mut |_| {
+    let told = enforce(&mut ledger, &Backend::None, &mut firewall, &[], &mut |_| None, &mut |_| {
         Ok(())
     });
     assert!(told.is_err());
@@ -68,6 +68,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
             &Backend::None,
             &mut firewall,
             &[],
+            &mut |_| None,
             &mut |_| Ok(())
         )
         .is_ok()

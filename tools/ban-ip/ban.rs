@@ -33,9 +33,14 @@ impl Mode {
     }
 
     /// Bans a batch and prints the bans that are new or longer; answers whether there was any.
-    fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+    fn ban(
+        &mut self,
+        batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
         match self {
-            Mode::Live(live) => live.ban(batch, output),
+            Mode::Live(live) => live.ban(batch, never, output),
             Mode::DryRun(dry_run) => dry_run.ban(batch, output),
         }
     }
@@ -49,9 +54,9 @@ impl Mode {
     }
 
     /// Tries again what failed before; see [`Live::retry`].
-    fn retry(&mut self, last: bool) -> Result<(), Fault> {
+    fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
         match self {
-            Mode::Live(live) => live.retry(last),
+            Mode::Live(live) => live.retry(last, never),
             Mode::DryRun(_) => Ok(()),
         }
     }
@@ -67,15 +72,15 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     let mut output = Output::enduring(arguments.json);
     let mut done = false;
     loop {
+        never.wait();
         let accept = |record: Record| {
             let allowed = never.allows(&record.address);
             allowed.and_then(|()| Candidate::read(record, arguments.dry_run))
         };
         let batch = records.next_batch(&mut output, mode.deadline(), accept)?;
         let Some(batch) = batch else { break };
-        done |= mode.ban(batch, &mut output)?;
-        never.look_again();
+        done |= mode.ban(batch, &mut never, &mut output)?;
     }
-    mode.retry(true)?;
+    mode.retry(true, &mut never)?;
     Ok(done)
 }

@@ -8,7 +8,6 @@ mod list; // `--list`: the bans of now
 mod live; // bans in ledger and firewall
 mod never; // addresses that are refused: `--never`, own ones, gateways
 mod printer; // the bans of a batch, printed as they are made
-mod ssh; // the peer of the SSH session
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through
 mod why; // `--why`: the history of an address
@@ -33,7 +32,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let named = arguments.named_backend()?;
     if arguments.sync {
-        return sync::run(named.as_ref(), state_file, arguments.dry_run, &mut output);
+        return sync::run(named.as_ref(), &arguments, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.list {

@@ -78,6 +78,8 @@ impl Ledger {
                 "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
             )?;
+            // Of the last address a ban was in force: then most likely also of this one.
+            let mut expect_old = false;
             for i in order {
                 let new = &wanted[i];
                 let ban = &new.ban;
@@ -87,18 +89,29 @@ impl Ledger {
                     continue;
                 }
                 let address = ban.address.to_string();
-                let values = params![address, backend, ban.since.0, until, facts];
-                if insert.execute(values)? > 0 {
-                    entered[i] = Entered::New(*ban);
-                    last = db.last_insert_rowid();
-                } else {
-                    if last == 0 {
-                        last = highest(db)?;
+                let find_old = || find(db, backend, &address, Time(i64::MAX), now);
+                let mut old = match expect_old {
+                    true => find_old()?,
+                    false => None,
+                };
+                if old.is_none() {
+                    let values = params![address, backend, ban.since.0, until, facts];
+                    if insert.execute(values)? > 0 {
+                        entered[i] = Entered::New(*ban);
+                        (last, expect_old) = (db.last_insert_rowid(), false);
+                        changes += 1;
+                        continue;
                     }
-                    entered[i] = replace(db, backend, new, facts, now, last + 1)?;
-                    last += i64::from(matches!(entered[i], Entered::New(_)));
+                    old = find_old()?;
                 }
-                changes += i64::from(matches!(entered[i], Entered::New(_)));
+                expect_old = old.is_some();
+                if last == 0 {
+                    last = highest(db)?;
+                }
+                entered[i] = replace(db, backend, &address, new, old, now, last + 1)?;
+                let is_new = matches!(entered[i], Entered::New(_));
+                last += i64::from(is_new);
+                changes += i64::from(is_new);
             }
             if changes > 0 {
                 forget_some(db, changes, last, now)?;
@@ -127,45 +140,44 @@ impl Ledger {
     }
 }
 
-/// Enters a ban of an address that had one before, under the number `id`.
+/// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
+/// force, with its number.
 fn replace(
     db: &Connection,
     backend: &str,
+    address: &str,
     new: &NewBan,
-    facts: Option<&Vec<u8>>,
+    old: Option<(i64, Ban)>,
     now: Time,
     id: i64,
 ) -> rusqlite::Result<Entered> {
-    let address = new.ban.address.to_string();
-    let old = find(db, backend, &new.ban.address, Time(i64::MAX), now)?;
     let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
     if let Some(event) = new.event
-        && last_event(db, &address, backend)?.is_some_and(|last| event <= last && last <= now)
+        && last_event(db, address, backend)?.is_some_and(|last| event <= last && last <= now)
     {
         return Ok(no_news);
     }
     let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref()) else {
         return Ok(no_news);
     };
-    match old {
-        Some((old_id, _)) => forget_reminder(db, old_id)?,
-        None => keep_past(db, &address, backend)?,
+    let until = ban.until.map(|t| t.0);
+    let facts = Some(&new.facts).filter(|f| !f.is_empty());
+    if let Some((old_id, _)) = old {
+        forget_reminder(db, old_id)?;
+        // A ban that is lengthened without evidence keeps its own.
+        let mut update = db.prepare_cached(
+            "UPDATE ban SET id = ?5, since = ?2, until = ?3, ends = ?3, facts = ifnull(?4, facts)
+             WHERE id = ?1",
+        )?;
+        update.execute(params![old_id, ban.since.0, until, facts, id])?;
+    } else {
+        keep_past(db, address, backend)?;
+        let mut update = db.prepare_cached(
+            "UPDATE ban SET id = ?6, since = ?3, until = ?4, ends = ?4, facts = ?5
+             WHERE address = ?1 AND backend = ?2",
+        )?;
+        update.execute(params![address, backend, ban.since.0, until, facts, id])?;
     }
-    // A ban that is lengthened without evidence keeps its own.
-    let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?7, since = ?3, until = ?4, ends = ?4,
-             facts = ifnull(?5, iif(?6, facts, NULL))
-         WHERE address = ?1 AND backend = ?2",
-    )?;
-    update.execute(params![
-        address,
-        backend,
-        ban.since.0,
-        ban.until.map(|t| t.0),
-        facts,
-        old.is_some(),
-        id
-    ])?;
     Ok(Entered::New(ban))
 }
 

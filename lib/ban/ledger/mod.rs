@@ -10,6 +10,8 @@ mod enter; // new bans, longer bans, ends
 mod forget; // ended bans are forgotten in time
 mod lock; // a lock for each firewall
 mod store; // the open ledger, and questions to it
+
+mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};

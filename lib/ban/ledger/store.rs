@@ -42,6 +42,11 @@ CREATE TABLE IF NOT EXISTS told (
 CREATE TABLE IF NOT EXISTS day (        -- days since 1970 on which bans were entered
     number INTEGER PRIMARY KEY
 );
+CREATE TABLE IF NOT EXISTS state (      -- in which a firewall held all bans that it was told
+    backend TEXT PRIMARY KEY,
+    state TEXT NOT NULL,                -- as the firewall names it
+    clock INTEGER NOT NULL              -- of the time of day ahead of the time since the boot
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS later (      -- bans that a firewall has to lift when they end
     ban INTEGER PRIMARY KEY,
     backend TEXT NOT NULL,
@@ -114,7 +119,7 @@ impl Ledger {
         let (begun, now) = at.map_or((Time(i64::MAX), Time::now()), |t| (t, t));
         let found = self
             .state
-            .run(|db| find(db, backend, address, begun, now))?;
+            .run(|db| find(db, backend, &address.to_string(), begun, now))?;
         Ok(found.map(|(_, ban)| ban))
     }
 
@@ -221,7 +226,7 @@ impl Ledger {
 pub(super) fn find(
     db: &Connection,
     backend: &str,
-    address: &Address,
+    address: &str,
     begun: Time,
     now: Time,
 ) -> rusqlite::Result<Option<(i64, Ban)>> {
@@ -229,7 +234,7 @@ pub(super) fn find(
         "SELECT id, address, since, ends FROM ban
          WHERE address = ? AND backend = ? AND since <= ? AND (ends IS NULL OR ends > ?)",
     )?;
-    let values = params![address.to_string(), backend, begun.0, now.0];
+    let values = params![address, backend, begun.0, now.0];
     query
         .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
         .optional()
