@@ -10,6 +10,7 @@ mod firewall;
 mod hanging;
 mod kills;
 mod ledger;
+mod never;
 mod no_ledger;
 mod one_fails;
 mod packets;

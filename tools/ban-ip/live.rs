@@ -172,11 +172,7 @@ impl Live {
     }
 
     /// Enters a batch and enforces it.
-    fn ban_by_ledger(
-        &mut self,
-        printer: &mut Printer,
-        never: &mut Never,
-    ) -> Result<(), Failure> {
+    fn ban_by_ledger(&mut self, printer: &mut Printer, never: &mut Never) -> Result<(), Failure> {
         let now = Time::now();
         let Some(ledger) = &mut self.ledger else {
             return Ok(());

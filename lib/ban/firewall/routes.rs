@@ -32,18 +32,30 @@ pub fn gateways() -> io::Result<Vec<Address>> {
     let mut socket = Socket::to(SockProtocol::NetlinkRoute)?;
     let mut hops = Hops::default();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        dump(&mut socket, libc::RTM_GETROUTE, family, RTMSG, |about, a| {
-            // The second byte is the length of the destination.
-            if about[1] <= 1 {
-                hops.add(a);
-            }
-        })?;
+        dump(
+            &mut socket,
+            libc::RTM_GETROUTE,
+            family,
+            RTMSG,
+            |about, a| {
+                // The second byte is the length of the destination.
+                if about[1] <= 1 {
+                    hops.add(a);
+                }
+            },
+        )?;
     }
     if !hops.objects.is_empty() {
         let mut objects = HashMap::new();
-        dump(&mut socket, RTM_GETNEXTHOP, libc::AF_UNSPEC, NHMSG, |_, a| {
-            objects.insert(number(a, NHA_ID), Object::read(a));
-        })?;
+        dump(
+            &mut socket,
+            RTM_GETNEXTHOP,
+            libc::AF_UNSPEC,
+            NHMSG,
+            |_, a| {
+                objects.insert(number(a, NHA_ID), Object::read(a));
+            },
+        )?;
         hops.resolve(&objects);
     }
     hops.found.retain(|ip| !ip.is_unspecified());

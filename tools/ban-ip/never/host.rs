@@ -20,10 +20,7 @@ pub fn find() -> Vec<(&'static str, NetSet)> {
         addresses.map(Address::from).collect()
     });
     [
-        (
-            "an address of this host",
-            own.map_err(std::io::Error::from),
-        ),
+        ("an address of this host", own.map_err(std::io::Error::from)),
         ("a default gateway", gateways()),
     ]
     .map(|(reason, found): (_, std::io::Result<Vec<Address>>)| {

@@ -111,7 +111,7 @@ fn run(
                     true => "no answer for this name; its last addresses are used",
                     false => "no answer for this name: it protects nothing until there is one",
                 };
-                complain::error(name, what);
+                complain::note(name, what);
             }
         }
         if let Some(state) = state.as_mut().filter(|_| keep) {

@@ -79,7 +79,9 @@ fn login_session() -> Option<Vec<u8>> {
     let groups = read("/proc/self/cgroup")?;
     let groups = String::from_utf8_lossy(&groups);
     let name = groups.lines().find_map(|line| {
-        let scope = line.split('/').find_map(|part| part.strip_prefix("session-"));
+        let scope = line
+            .split('/')
+            .find_map(|part| part.strip_prefix("session-"));
         scope?.strip_suffix(".scope")
     })?;
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric());

@@ -131,7 +131,11 @@ impl Watch {
                 fs::symlink_metadata(directory.join(name))
                     .is_ok_and(|m| !m.is_file() || m.nlink() > 1)
             };
-            if file.names.iter().any(|(wd, n)| *wd == event.wd && n == name) {
+            if file
+                .names
+                .iter()
+                .any(|(wd, n)| *wd == event.wd && n == name)
+            {
                 if event.mask.contains(AddWatchFlags::IN_MODIFY) {
                     file.writing = true;
                 } else if event.mask.contains(AddWatchFlags::IN_CLOSE_WRITE) || is_new {

@@ -86,7 +86,8 @@ impl Nft {
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
     fn put_in_place(&mut self) -> Result<(), Errno> {
-        if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation {
+        if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation
+        {
             return Ok(());
         }
         self.changed_by_others = true;

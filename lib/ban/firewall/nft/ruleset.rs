@@ -48,7 +48,10 @@ pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
     }
     r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
         named(r);
-        r.put(NFTA_CHAIN_USERDATA, &[TOKEN, &number.to_ne_bytes()].concat());
+        r.put(
+            NFTA_CHAIN_USERDATA,
+            &[TOKEN, &number.to_ne_bytes()].concat(),
+        );
     });
 }
 
