@@ -7,6 +7,7 @@ mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
+mod follow;
 mod hanging;
 mod kills;
 mod ledger;

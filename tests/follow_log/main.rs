@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod containers;
 mod journal;
 mod names;
 mod rewritten;

@@ -16,7 +16,7 @@ struct Row(
     &'static [&'static str],
 );
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 21] = [
     Row(
         "count-ip --top 20",
         &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
@@ -69,6 +69,11 @@ const ROWS: [Row; 20] = [
         &["192.0.2.128/25"],
     ),
     Row("comm -13", &["203.0.113.200"], &["192.0.2.10"]),
+    Row(
+        "--never proxies",
+        &["203.0.113.0/24\t", "198.51.100.0/25\t"],
+        &[],
+    ),
     Row("unban-at now <drop.txt", &["198.51.100.0/25\t"], &[]),
     Row(
         "ssh other.example.org ban-ip --list",
@@ -135,6 +140,7 @@ fn lay_out(shell: &Shell) {
             "#\n# a list\n#\n192.0.2.128/25\n2001:db8:bad::/48\n",
         ),
         ("work/customers", "192.0.2.200\n"),
+        ("work/proxies", "10.0.0.5\n"),
     ] {
         fs::write(shell.path(name), text).unwrap();
     }
@@ -146,6 +152,7 @@ fn lay_out(shell: &Shell) {
     run("gzip", &[shell.path("log/auth.log.2").to_str().unwrap()]);
     let logs = shell.path("log");
     run("mount", &["--bind", logs.to_str().unwrap(), "/var/log"]);
+    run("mount", &["-t", "tmpfs", "none", "/var/lib"]);
 }
 
 /// The scripts in a page: blocks fenced as `sh`, and the commands of those fenced as `crontab`.
@@ -222,19 +229,52 @@ fn check_live(shell: &Shell, script: &str) {
     if log == "--unit" {
         return check_journal(shell, script);
     }
-    let name = log.strip_prefix("/var/log/").unwrap();
-    let line = match name {
-        "secure" => "Mar 30 02:16:17 trippyboy dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.99\n".to_owned(),
+    // A pattern stands for a log that it finds.
+    let log = &log
+        .trim_matches('\'')
+        .replace("-json", "9c-json")
+        .replace('*', "9c");
+    fs::create_dir_all(Path::new(log).parent().unwrap()).unwrap();
+    let scan =
+        "[30/Mar/2026:02:16:17 +0000] \"GET /.env HTTP/1.1\" 403 146 \"-\" \"curl 198.51.100.9\"";
+    let line = match log.as_str() {
+        "/var/lib/docker/containers/9c/9c9c-json.log" => format!(
+            "{{\"log\":\"203.0.113.99 - - {}\\n\",\"stream\":\"stdout\",\"time\":\"2026-03-30T02:16:17.1Z\"}}\n",
+            scan.replace('"', "\\\"")
+        ),
+        "/var/log/pods/9c/9c/9c.log" => {
+            format!("2026-03-30T02:16:17.1Z stdout F 203.0.113.99 - - {scan}\n")
+        }
+        "/var/log/nginx/proxied.log" => {
+            format!("10.0.0.5 - - {scan} \"198.51.100.9, 203.0.113.99\"\n10.0.0.5 - - {scan} \"-\"\n")
+        }
+        "/var/log/secure" => "Mar 30 02:16:17 trippyboy dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.99\n".to_owned(),
         _ => failures("203.0.113.99", "30", &["02:16:17"]),
     };
+    let threshold = script.split_once("--threshold ").unwrap().1;
+    let reached = format!("\tcount={}\t", threshold.split(' ').next().unwrap());
+    let path = log;
     let _live = start(shell, script);
     wait_until(script, || {
         use std::io::Write;
-        let mut log = fs::OpenOptions::new().append(true).open(log).unwrap();
+        let mut log = fs::OpenOptions::new();
+        let mut log = log.append(true).create(true).open(path).unwrap();
         log.write_all(line.as_bytes()).unwrap();
         let printed = fs::read_to_string(shell.path("live")).unwrap();
-        printed.starts_with("203.0.113.99\t") && printed.contains("\tcount=5\t")
+        printed.starts_with("203.0.113.99\t") && printed.contains(&reached)
     });
+}
+
+/// Runs a pipeline that sends bans to another host until it ends, until they are made there.
+fn check_stream(shell: &Shell, script: &str) {
+    let _live = start(shell, &format!("{BEFORE}{script}"));
+    for address in ["198.51.100.0/25", "203.0.113.0/24"] {
+        wait_until(script, || {
+            let printed = fs::read_to_string(shell.path("live")).unwrap();
+            let banned = |line: &str| line.starts_with(&format!("{address}\tsince="));
+            printed.lines().any(banned)
+        });
+    }
 }
 
 /// Starts a pipeline that prints into the file `live`.
@@ -294,6 +334,11 @@ fn every_pipeline_of_the_pages_works() {
                     live += 1;
                     continue;
                 }
+                if script.starts_with("ban-ip --list --follow") {
+                    check_stream(&shell, &script);
+                    live += 1;
+                    continue;
+                }
                 let output = command(&shell, &format!("{BEFORE}{script}"))
                     .output()
                     .unwrap();
@@ -314,7 +359,7 @@ fn every_pipeline_of_the_pages_works() {
         }
         assert!(bad.is_empty(), "{bad}");
         assert!(
-            met.iter().all(|n| *n > 0) && live == 3,
+            met.iter().all(|n| *n > 0) && live == 7,
             "a row of no page: {met:?}, {live}"
         );
     });

@@ -159,12 +159,43 @@ fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
     });
 }
 
+/// The pipeline for Docker's logs, which lie in directories that only root may enter.
+const DOCKER: &str = r#"
+    mount -t tmpfs none /var/lib
+    mkdir -p /var/lib/docker/containers/9c
+    chmod 710 /var/lib/docker /var/lib/docker/containers /var/lib/docker/containers/9c
+    clock=$(date -u '+%Y-%m-%dT%H:%M:%S.1Z')
+    request='203.0.113.9 - - [30/Mar/2026:02:16:17 +0000] \"GET /.env HTTP/1.1\" 403 146 \"-\" \"curl\"\n'
+    request=$(printf '%s' "$request" | sed "s|30/Mar/2026:02:16:17|$(date -u '+%d/%b/%Y:%H:%M:%S')|")
+    log=/var/lib/docker/containers/9c/9c-json.log
+    for i in $(seq 20); do
+        printf '{"log":"%s","stream":"stdout","time":"%s"}\n' "$request" "$clock"
+    done > $log
+    chmod 640 $log
+    cp examples/pipeban/docker.sh $HOME/sshd.sh
+"#;
+
+#[test]
+fn the_logs_of_containers_are_read_with_one_capability() {
+    let expected = "\
+ban-ip pipeban 0000000000001000 same
+count-ip pipeban 0000000000000000 other
+extract-ip pipeban 0000000000000000 other
+follow-log pipeban 0000000000000004 same
+ended
+";
+    let script = format!("{DOCKER}{AS_ROOT}");
+    let name = "the_logs_of_containers_are_read_with_one_capability";
+    prints_on_a_host("-mn", name, &script, expected);
+}
+
 /// The init script, with our tools on its path.
 const INIT: &str = r#"
     export PIPELINES=$HOME/pipelines RUN=$HOME/run
     mkdir $PIPELINES
     mv $HOME/parts $HOME/sshd.sh $PIPELINES
-    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/pipeban > $HOME/init
+    cp examples/pipeban/run $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/sysv > $HOME/init
     until_true() {
         tries=0
         until "$@" > /dev/null; do

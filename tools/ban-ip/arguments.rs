@@ -86,6 +86,10 @@ pub struct Arguments {
     #[arg(conflicts_with = "dry_run")]
     pub list: bool,
 
+    /// With --list: then print each change of the ledger as it comes, after a line `# now`
+    #[arg(long, requires = "list")]
+    pub follow: bool,
+
     /// Print what the ledger remembers of this address and of networks around it
     #[arg(long, value_name = "ADDRESS|CIDR", group = "mode", value_parser = parse_address)]
     #[arg(conflicts_with_all = BANS.iter().chain(&PROTECTS).chain(&FIREWALL))]

@@ -27,6 +27,9 @@ pub struct Candidate {
 impl Candidate {
     /// Reads the times of a record; the error is a phrase.
     pub fn read(record: Record, dry_run: bool) -> Result<Self, String> {
+        if record.get("lifted").is_some() {
+            return Err(format!("not banned: {} was lifted", record.address));
+        }
         let never = record.get("until").is_some_and(|until| until == b"never");
         let until = match never {
             true => Some(None),

@@ -9,14 +9,32 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
-use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
 
-/// Prints a record for each ban; `only=ledger` or `only=firewall` marks a ban that the other does
-/// not hold, and `firewall-until=` one that ends in the firewall at another time.
+/// Prints a record for each ban; see [`print`].
 pub fn run(
     backend: &Backend,
     state_file: Option<&Path>,
+    output: &mut Output,
+) -> Result<bool, Fault> {
+    let current = |now| match Ledger::look(state_file)? {
+        Some(ledger) => ledger.current(now),
+        None => Ok(vec![]),
+    };
+    let found = print(backend, current, output)?;
+    output.flush()?;
+    Ok(found)
+}
+
+/// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
+/// called when the firewall was read.
+///
+/// `only=ledger` or `only=firewall` marks a ban that the other does not hold, and
+/// `firewall-until=` one that ends in the firewall at another time.
+pub fn print(
+    backend: &Backend,
+    in_ledger: impl FnOnce(Time) -> Result<Vec<BanDetails>, Fault>,
     output: &mut Output,
 ) -> Result<bool, Fault> {
     let key = backend.to_string();
@@ -32,8 +50,7 @@ pub fn run(
     let known = in_firewall.is_some();
     let mut in_firewall: BTreeMap<Address, _> = in_firewall.into_iter().flatten().collect();
     let now = Time::now();
-    let current = |ledger: Option<Ledger>| ledger.map_or(Ok(vec![]), |l| l.current(now));
-    let in_ledger = match Ledger::look(state_file).and_then(current) {
+    let in_ledger = match in_ledger(now) {
         Ok(bans) => bans,
         Err(fault) => {
             // And so are the firewall's.
@@ -46,11 +63,9 @@ pub fn run(
     let mut strangers = Vec::new();
     let mut formatter = BanFormatter::default();
     for details in in_ledger {
-        let mut record = Record::with_fields(details.ban.address, &details.facts);
-        record.remove("line");
-        formatter.describe(&details.ban, &mut record);
+        let mut record = of_ban(&details, &key, &mut formatter);
         if details.backend != key {
-            record.set("backend", name_in(&details.backend).as_bytes());
+            // Only the usual firewall was looked at.
         } else if let Some(left) = in_firewall.remove(&details.ban.address) {
             if let Some(firewall) = &firewall
                 && !agree(firewall.as_ref(), left, details.ban.left(now))
@@ -74,8 +89,18 @@ pub fn run(
     strangers
         .iter()
         .try_for_each(|record| output.record(record))?;
-    output.flush()?;
     Ok(found || !strangers.is_empty())
+}
+
+/// The record of a ban, without its evidence; `backend=` names a firewall other than the `usual`.
+pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> Record {
+    let mut record = Record::with_fields(details.ban.address, &details.facts);
+    record.remove("line");
+    formatter.describe(&details.ban, &mut record);
+    if details.backend != usual {
+        record.set("backend", name_in(&details.backend).as_bytes());
+    }
+    record
 }
 
 type Held = Option<Vec<Entry>>;

@@ -4,13 +4,15 @@ mod arguments; // flags and their values
 mod ban; // records read and banned in batches
 mod candidate; // a record that may be banned, and the length of its ban
 mod dry_run; // what would be banned
+mod follow; // `--list --follow`: waits for changes
+mod follower; // the bans as printed last, compared with the ledger
+mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
 mod live; // bans in ledger and firewall
-mod never; // addresses that are refused: `--never`, own ones, gateways
 mod printer; // the bans of a batch, printed as they are made
+mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through
-mod why; // `--why`: the history of an address
 
 use std::process::ExitCode;
 
@@ -28,14 +30,16 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(arguments.json);
     let state_file = arguments.state_file.as_deref();
     if let Some(address) = &arguments.why {
-        return why::run(address, state_file, &mut output);
+        return history::run(address, state_file, &mut output);
     }
     let named = arguments.named_backend()?;
     if arguments.sync {
         return sync::run(named.as_ref(), &arguments, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
-    if arguments.list {
+    if arguments.follow {
+        follow::run(&backend, state_file, &mut output)
+    } else if arguments.list {
         list::run(&backend, state_file, &mut output)
     } else if arguments.verify {
         verify::run(&backend, &mut output)

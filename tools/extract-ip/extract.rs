@@ -9,14 +9,14 @@ use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
 use pipeban_log::presets::Presets;
 
+use crate::address_filter::Keep;
 use crate::arguments::Arguments;
-use crate::choose::{Chooser, Judgement};
-use crate::keep::Keep;
 use crate::lines::Lines;
 use crate::matcher::Matcher;
-use crate::silence::Silence;
+use crate::selection::{Chooser, Judgement};
+use crate::time_window::Window;
 use crate::times::{self, Times};
-use crate::window::Window;
+use crate::unknown_input::Silence;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {

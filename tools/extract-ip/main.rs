@@ -1,20 +1,20 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
+mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`
 mod arguments; // flags and their values
 mod bisect; // the part of a file that has lines of some time
-mod choose; // the lines that count, and their addresses
 mod complete; // values that a shell offers at Tab
 mod explain; // `--explain`: how each line is judged, and why
 mod extract; // from blocks of lines to records
 mod fields; // `--with`: further fields of a record
-mod keep; // addresses that are printed at all: `-4`, `--global`, `--not`
 mod lines; // the lines of a block, and the fields of a line
 mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
 mod oldest_first; // `--time`: the oldest of several files first
-mod pick; // one address of each line, by the places of the addresses
-mod silence; // input of which no preset knows a line, told
+mod one_of_each_line; // one address of each line, by the places of the addresses
+mod selection; // the lines that count, and their addresses
+mod time_window; // `--since`, `--until`: the lines of some time
 mod times; // `--time`: the time of each record
-mod window; // `--since`, `--until`: the lines of some time
+mod unknown_input; // input of which no preset knows a line, told
 mod workers; // several files at the same time
 
 use std::process::ExitCode;
@@ -24,9 +24,9 @@ use pipeban::complain::Fault;
 use pipeban::input::Event;
 use pipeban::output::Output;
 
+use address_filter::Keep;
 use arguments::Arguments;
 use extract::Extractor;
-use keep::Keep;
 
 fn main() -> ExitCode {
     pipeban::cli::main(run)
@@ -41,7 +41,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
-        return explain::run(choose::Chooser::new(&arguments, keep)?, arguments);
+        return explain::run(selection::Chooser::new(&arguments, keep)?, arguments);
     }
     matcher::tell_marks(&arguments.preset);
     if oldest_first::pays(&arguments) {
@@ -50,7 +50,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let mut input = window::input(&arguments)?;
+    let mut input = time_window::input(&arguments)?;
     let mut output = Output::new(arguments.json);
     if count > 1 {
         return workers::run(extractors, input, output);

@@ -16,11 +16,11 @@ use pipeban::input::{Event, Input};
 use pipeban::output::Output;
 use pipeban::time::Time;
 
+use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::bisect;
 use crate::extract::Extractor;
-use crate::keep::Keep;
-use crate::{times, window};
+use crate::{time_window, times};
 
 /// Whether there is an order of time to be found: of several files that can be read twice.
 pub(crate) fn pays(arguments: &Arguments) -> bool {
@@ -33,7 +33,7 @@ pub(crate) fn pays(arguments: &Arguments) -> bool {
 pub(crate) fn run(mut arguments: Arguments, keep: Arc<Keep>) -> Result<bool, Fault> {
     let firsts = sort(&mut arguments)?;
     let mut output = Output::new(arguments.json);
-    let inputs = window::input(&arguments)?.split();
+    let inputs = time_window::input(&arguments)?.split();
     let mut waiting = firsts.into_iter().zip(inputs).peekable();
     let mut begun: Vec<Log> = Vec::new();
     let mut idle: Vec<Extractor> = Vec::new();

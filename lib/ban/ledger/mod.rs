@@ -6,6 +6,7 @@
 //! ([`Ledger::lock`]) keeps two processes from telling one firewall at once.
 
 mod ban; // a ban and its form in records
+mod changes; // all bans at once, and the changes since
 mod enter; // new bans, longer bans, ends
 mod forget; // ended bans are forgotten in time
 mod lock; // a lock for each firewall
@@ -15,6 +16,7 @@ mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
+pub use changes::{Changed, Snapshot};
 pub use enter::{Entered, NewBan};
 pub use lock::BackendLock;
 pub use store::Ledger;

@@ -2,8 +2,8 @@
 //!
 //! Most stamps of a log are those of the lines before but for the seconds. What stood before and
 //! behind the seconds is remembered; where it stands again, only these are read. It answers as
-//! `form.rs` does or not at all: where more could belong to the stamp than before, `form.rs` reads
-//! it.
+//! `known_forms.rs` does or not at all: where more could belong to the stamp than before, that one
+//! reads it.
 
 use super::cursor::two;
 use super::fields::Fields;

@@ -8,10 +8,10 @@ mod clock; // the clock of a stamp
 mod cursor; // the parts of a stamp
 mod fast; // stamps of the minute of a line before
 mod fields; // a stamp in its parts
-mod form; // all known forms
-mod format; // a form of one's own
+mod known_forms; // all known forms
 mod names; // months and days of the week in many languages
 mod order; // 03/30/2026 or 30/03/2026
+mod user_format; // a form of one's own
 mod zones; // CEST and other names
 
 use chrono::{DateTime, Datelike, NaiveDate};
@@ -21,8 +21,8 @@ use fields::{Fields, Offset};
 use order::Order;
 use zones::Named;
 
-pub use format::StampFormat;
 use pipeban::time::{Time, Zone};
+pub use user_format::StampFormat;
 
 const DAY: i64 = 86_400;
 /// Lines come in order but for this much, in seconds.
@@ -30,8 +30,8 @@ const LATE: i64 = 300;
 
 /// Reads one stamp after another, of one log.
 ///
-/// `form.rs` has a table of the forms. A fraction may follow the seconds, behind a point or a
-/// comma; what is finer than a microsecond is cut off. Where a stamp leaves something open, these
+/// `known_forms.rs` has a table of the forms. A fraction may follow the seconds, behind a point or
+/// a comma; what is finer than a microsecond is cut off. Where a stamp leaves something open, these
 /// rules hold:
 ///
 /// - the year: the latest in which the stamp is not ahead of the clock by more than a day: `Dec 31`
@@ -126,7 +126,7 @@ impl StampReader {
             return Some(found);
         }
         let order = self.order.clone();
-        let (fields, length) = form::read(text, &mut self.order)?;
+        let (fields, length) = known_forms::read(text, &mut self.order)?;
         if self.order != order {
             self.recent = Recent::default();
         }
@@ -147,7 +147,7 @@ impl StampReader {
     /// remote party's.
     pub fn length(text: &[u8]) -> Option<usize> {
         let mut order = Order::default();
-        form::read(text, &mut order).map(|(_, length)| length)
+        known_forms::read(text, &mut order).map(|(_, length)| length)
     }
 
     /// The time of a stamp in a form of one's own, at the beginning of a text.

@@ -3,8 +3,8 @@
 //!
 //! The abbreviations are those of glibc's locales (`abmon`, `ab_alt_mon`, `abday`) and of CLDR 47.
 //! Japanese, Chinese and Korean months are numbers (`3月`, `3월`), Vietnamese ones too (`Thg 3`);
-//! those are read in `form.rs`. Left out are Croatian, whose `lis`, `lip` and `srp` are other
-//! months in Polish and Czech, and languages written from right to left.
+//! those are read in `known_forms.rs`. Left out are Croatian, whose `lis`, `lip` and `srp` are
+//! other months in Polish and Czech, and languages written from right to left.
 
 use std::sync::LazyLock;
 

@@ -14,8 +14,8 @@ use self::hostile::{Attempt, Hostile};
 use self::reason::Reason;
 use self::say::{readable, say};
 use crate::arguments::Arguments;
-use crate::choose::{Chooser, Judgement};
 use crate::matcher::{self, Matcher};
+use crate::selection::{Chooser, Judgement};
 use crate::times;
 
 /// Reads all lines; answers whether any address was taken.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use pipeban_log::finder::{self, Found};
 
 use super::say::{readable, say};
-use crate::choose::{Chooser, Pick, Picker};
 use crate::matcher::{Matcher, Pattern};
+use crate::selection::{Chooser, Pick, Picker};
 
 /// The reason of a judgement.
 pub(super) enum Reason {

@@ -8,12 +8,12 @@ use pipeban_log::line::Line;
 use pipeban_log::presets::Presets;
 use pipeban_log::sieve::AnyOf;
 
+use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
-use crate::keep::Keep;
 use crate::lines::field;
 use crate::matcher::{Matcher, Pattern, Verdict};
-use crate::pick;
+use crate::one_of_each_line;
 
 /// Decides which lines count.
 pub(crate) struct Judge {
@@ -130,7 +130,7 @@ impl Picker {
             });
         } else {
             let first = self.pick == Pick::First;
-            pick::one_of_each_line(block, self.field, first, &self.keep, give);
+            one_of_each_line::one_of_each_line(block, self.field, first, &self.keep, give);
         }
     }
 }

@@ -5,7 +5,7 @@ use memchr::memrchr;
 use pipeban::masks;
 use pipeban_log::finder::{self, Found};
 
-use crate::keep::Keep;
+use crate::address_filter::Keep;
 
 /// Calls `give` for one address of each line of a block: the first or the last one that is kept.
 /// With `field`, only addresses in that field count, as [`field`](crate::lines::field) numbers

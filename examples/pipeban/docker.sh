@@ -1,0 +1,12 @@
+# Twenty requests in a minute that an nginx in a container refused, or that look for well-known
+# holes: banned for ten minutes. See containers.md for the capability that this needs.
+#
+# After a restart it goes on where it stopped. Windows are made whole again from the lines before
+# that, counted by their own time stamps; nobody is banned twice.
+. "${0%/*}/parts"
+
+reads_all follow-log --from resume --replay 2m \
+    --state-file "${PIPEBAN_STATE%/*}/docker.db" '/var/lib/docker/containers/*/*-json.log' |
+    sifts extract-ip --preset nginx --time |
+    sifts count-ip --threshold 20 --within 1m |
+    bans ban-ip --for 10m
