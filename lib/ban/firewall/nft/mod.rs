@@ -27,9 +27,9 @@ use pipeban::address::Address;
 use seen::Ruleset;
 use set::Set;
 
-/// Elements per transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three such
+/// Elements per transaction: those of IPv6 fill 61 KiB of an attribute's 64, and three such
 /// attributes fit a socket's usual send buffer.
-const STEP: usize = 1_500;
+const STEP: usize = 1_200;
 /// Elements that are asked for together: the answers must fit a socket's receive buffer.
 const ASKED: usize = 64;
 /// Up to this number, elements are looked up one by one before they are put in.
