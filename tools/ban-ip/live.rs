@@ -17,7 +17,7 @@ use pipeban_ban::restore::adopt;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
-use crate::never::Never;
+use crate::refusals::Never;
 use crate::printer::Printer;
 
 /// A ledger that can't be used is tried again after this time.

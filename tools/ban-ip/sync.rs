@@ -12,7 +12,7 @@ use pipeban_ban::restore::{Changes, plan, sync};
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
-use crate::never::Never;
+use crate::refusals::Never;
 
 /// Prints a record for each ban that was put back and for each that was let go, with `lifted=`, in
 /// `only` one firewall, or in all that the ledger names.

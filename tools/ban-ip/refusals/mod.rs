@@ -2,7 +2,7 @@
 
 mod host; // addresses that this host must be able to hear
 mod names; // host names on a list
-mod ssh; // the peer of the SSH session
+mod ssh_peer; // the peer of the SSH session
 mod watch; // new versions of files
 
 mod lists; // the lists of --never
@@ -63,7 +63,7 @@ impl Never {
         if !arguments.even_me {
             let special = SPECIAL.iter();
             let special = special.filter_map(|net| Address::parse(net.as_bytes()));
-            let peers = ssh::peers();
+            let peers = ssh_peer::peers();
             if peers.unknown {
                 let what = "can't be found out, and may be banned; --never ADDRESS protects it";
                 complain::note("the peer of this SSH session", what);
