@@ -13,7 +13,7 @@ use crate::arguments::Arguments;
 use crate::candidate::{Candidate, Policy};
 use crate::dry_run::DryRun;
 use crate::live::Live;
-use crate::never::Never;
+use crate::refusals::Never;
 use crate::speaker::Speaker;
 
 /// Whether bans are made, or only decided.

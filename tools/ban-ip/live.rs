@@ -17,8 +17,8 @@ use pipeban_ban::restore::adopt;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
-use crate::refusals::Never;
 use crate::printer::Printer;
+use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);

@@ -9,8 +9,8 @@ mod follower; // the bans as printed last, compared with the ledger
 mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
 mod live; // bans in ledger and firewall
-mod never; // addresses that are refused: `--never`, own ones, gateways
 mod printer; // the bans of a batch, printed as they are made
+mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through
