@@ -94,7 +94,7 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Add
         refused.extend(chunk.map(|(_, ban)| ban.address));
     }
     if !refused.is_empty() {
-        teller.ledger.end(&refused, now, now)?;
+        teller.ledger.end(&refused, None, now, now)?;
     }
     Ok(refused)
 }

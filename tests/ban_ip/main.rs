@@ -14,6 +14,7 @@ mod ledger;
 mod never;
 mod no_ledger;
 mod one_fails;
+mod origins;
 mod packets;
 mod refusals;
 mod restore;
