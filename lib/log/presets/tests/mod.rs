@@ -5,10 +5,12 @@ mod daemons;
 mod heads;
 mod tries;
 
+use super::files::FILES;
 use super::read::{self, Example, Kind};
 use super::rule::compile;
 use super::*;
 use crate::line::LineReader;
+use crate::sieve;
 use pipeban::time::Zone;
 
 /// The address that hostile text tries to tell; no example has it.
