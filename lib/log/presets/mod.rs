@@ -3,10 +3,13 @@
 //! A service is one file here, compiled into the program: its patterns, lines that they match, and
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
+pub mod check;
 mod connections;
+mod faults;
 mod files;
 mod groups;
 mod load;
+mod own;
 mod programs;
 mod read;
 mod repeated;
@@ -17,7 +20,7 @@ mod tries;
 
 use std::ops::Range;
 
-pub use self::files::{Service, list};
+pub use self::files::{Service, forged, list};
 use self::groups::{Groups, Writer};
 use self::load::load;
 use self::programs::Programs;
@@ -27,6 +30,7 @@ use self::rule::{Match, Rule};
 use self::tries::Tries;
 use crate::line::{Line, Stamp};
 use pipeban::address::Address;
+use pipeban::complain::Fault;
 
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
@@ -95,9 +99,10 @@ pub struct Presets {
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one that no remote party can turn against others. The
-    /// error names an unknown name.
-    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
+    /// Loads services by name; `all` is every one that no remote party can turn against others, and
+    /// a name with a slash is a file of the user's own. The error names an unknown name, or the line
+    /// of a file.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
         let (rules, programs) = load(names)?;
         let literals = rules.iter().map(|rule| groups::literals(rule, &programs));
         let mut literals = literals.collect::<Option<Vec<_>>>().map(|all| all.concat());
