@@ -176,7 +176,8 @@ const INIT: &str = r#"
     export PIPELINES=$HOME/pipelines RUN=$HOME/run
     mkdir $PIPELINES
     mv $HOME/parts $HOME/sshd.sh $PIPELINES
-    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/pipeban > $HOME/init
+    cp examples/pipeban/run $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/sysv > $HOME/init
     until_true() {
         tries=0
         until "$@" > /dev/null; do
