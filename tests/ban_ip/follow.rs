@@ -115,6 +115,49 @@ fn each_change_comes() {
 }
 
 #[test]
+fn the_bans_of_one_host_or_the_longest_of_each_address() {
+    in_namespace(
+        "the_bans_of_one_host_or_the_longest_of_each_address",
+        || {
+            let shell = Shell::new();
+            shell.run("ban-ip --for 1h 203.0.113.7; ban-ip --origin web1 --for 2h 203.0.113.7");
+            let [own, web1, all] = ["--origin .", "--origin web1", ""].map(|options| {
+                let follower = Follower::start(&shell, options);
+                (follower.list(), follower)
+            });
+            assert_eq!(value(&own.0[0], "origin"), "-");
+            assert_eq!(value(&web1.0[0], "origin"), "web1");
+            assert_eq!(all.0, web1.0);
+            let (own, web1, all) = (own.1, web1.1, all.1);
+            // Beside a longer one it is no change of the address's ban.
+            shell.run("ban-ip --for 90m 203.0.113.7");
+            own.expect("203.0.113.7", "\tuntil=");
+            shell.feed(
+                "ban-ip --origin web1",
+                b"203.0.113.7\tlifted=2100-01-01T00:00:00Z\n",
+            );
+            web1.expect("203.0.113.7", "\tlifted=");
+            let shorter = all.expect("203.0.113.7", "\tuntil=");
+            assert_eq!(
+                (value(&shorter, "origin"), value(&shorter, "lifted")),
+                ("-", "-")
+            );
+            shell.run("ban-ip --origin web1 --for 3h 203.0.113.8");
+            web1.expect("203.0.113.8", "\torigin=web1");
+            all.expect("203.0.113.8", "\torigin=web1");
+            shell.run("unban-at now 203.0.113.7 203.0.113.8");
+            own.expect("203.0.113.7", "\tlifted=");
+            web1.expect("203.0.113.8", "\tlifted=");
+            all.expect("203.0.113.7", "\tlifted=");
+            all.expect("203.0.113.8", "\tlifted=");
+            for follower in [own, all] {
+                follower.expect_nothing(&shell);
+            }
+        },
+    );
+}
+
+#[test]
 fn a_ban_that_the_firewall_refuses_ends() {
     in_namespace("a_ban_that_the_firewall_refuses_ends", || {
         if run("ipset", &["--version"]).is_none() {

@@ -13,6 +13,7 @@ mod kills;
 mod ledger;
 mod no_ledger;
 mod one_fails;
+mod origins;
 mod packets;
 mod refusals;
 mod restore;

@@ -125,6 +125,8 @@ fn literal_lines(source: &str) -> Vec<String> {
         let line = line.replace("\\&", "").replace("\\(aq", "'");
         line.replace("\\(ha", "^")
             .replace("\\(ti", "~")
+            .replace("\\(Fo", "«")
+            .replace("\\(Fc", "»")
             .replace("\\e", "\\")
     };
     blocks.flat_map(str::lines).map(plain).collect()

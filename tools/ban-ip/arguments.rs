@@ -11,6 +11,8 @@ use pipeban::complain::{Fault, describe};
 use pipeban::time::parse_duration;
 use pipeban_ban::firewall::Backend;
 
+use crate::speaker::is_host_name;
+
 /// Ban the addresses of records in the firewall.
 ///
 /// Reads records (lines that begin with an address or network) from standard input, or takes
@@ -31,9 +33,15 @@ pub struct Arguments {
     #[arg(long, value_name = "FACTOR", requires = "duration", value_parser = parse_factor)]
     pub escalate: Option<f64>,
 
-    /// But no longer than this
-    #[arg(long, value_name = "DURATION", requires = "escalate", value_parser = parse_duration)]
+    /// No longer than this, whatever a record says, and this long where nothing says how long
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max: Option<Duration>,
+
+    /// The host that the records are from, whatever their origin= says: it bans, and lifts what it
+    /// banned; '*' believes origin=. With --list: only the bans of this host, '.' is this one's own
+    #[arg(long, value_name = "NAME", value_parser = parse_origin)]
+    #[arg(conflicts_with_all = ["why", "sync", "verify"])]
+    pub origin: Option<String>,
 
     /// The firewall: nft, ipset, iptables, exec (commands of your own) or none (the ledger only);
     /// without it nft, where the kernel has it
@@ -109,6 +117,16 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Checks `--origin`, which means one thing with `--list` and another with records.
+    pub fn check_origin(&self) -> Result<(), Fault> {
+        let wrong = match self.origin.as_deref() {
+            Some("*") if self.list => "one host's name is wanted with --list",
+            Some(".") if !self.list => "that is this host, whose bans need no name",
+            _ => return Ok(()),
+        };
+        Err(Fault::new("--origin", wrong))
+    }
+
     /// The firewall that is named, if one is.
     pub fn named_backend(&self) -> Result<Option<Backend>, Fault> {
         let Some(name) = self.backend.as_deref() else {
@@ -129,6 +147,13 @@ fn parse_factor(text: &str) -> Result<f64, String> {
     factor
         .filter(|f: &f64| f.is_finite() && *f >= 1.0)
         .ok_or_else(|| "a number of 1 or more is wanted".into())
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    match is_host_name(text) || text == "*" || text == "." {
+        true => Ok(text.into()),
+        false => Err("a name without blanks is wanted".into()),
+    }
 }
 
 fn parse_address(text: &str) -> Result<Address, String> {

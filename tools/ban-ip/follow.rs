@@ -7,10 +7,12 @@ use std::time::Duration;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::state;
+use pipeban::time::Time;
 use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::Ledger;
 use pipeban_ban::watch::{Watch, Woken};
 
+use crate::arguments::Arguments;
 use crate::follower::Follower;
 use crate::list;
 
@@ -22,20 +24,20 @@ const PAUSES: [u64; 6] = [1, 4, 16, 64, 256, 1_024];
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Prints all bans, a line `# now`, and a record for each change until nobody reads.
-pub fn run(
-    backend: &Backend,
-    state_file: Option<&Path>,
-    output: &mut Output,
-) -> Result<bool, Fault> {
-    let mut source = Source::open(state_file)?;
+pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
+    let origin = list::origin(arguments);
+    let mut source = Source::open(arguments.state_file.as_deref())?;
     let watch = Watch::new(&source.path)?;
-    let mut follower = Follower::new(backend);
-    let in_ledger = |now| {
-        let snapshot = source.ledger()?.snapshot(now)?;
+    let mut follower = Follower::new(backend, origin);
+    let mut in_ledger = |now| {
+        let snapshot = source.ledger()?.snapshot(now, origin)?;
         follower.begin(&snapshot);
         Ok(snapshot.bans)
     };
-    list::print(backend, in_ledger, output)?;
+    match origin {
+        Some(_) => list::print_ledger(backend, &in_ledger(Time::now())?, output)?,
+        None => list::print(backend, in_ledger, output)?,
+    };
     output.line(b"# now")?;
     let mut pauses = PAUSES.iter();
     let mut compare = false;

@@ -23,6 +23,9 @@ struct Key {
 pub struct Follower {
     /// The usual firewall, as the ledger writes it.
     usual: String,
+    /// The host whose bans alone are followed; empty is this one. Without it of several bans of one
+    /// address the longest one is.
+    origin: Option<String>,
     /// All firewalls of bans, as the ledger writes them, each with the number up to which it was
     /// told all bans at the last look.
     firewalls: Vec<(String, i64)>,
@@ -37,9 +40,10 @@ pub struct Follower {
 
 impl Follower {
     /// Knows no ban yet.
-    pub fn new(usual: &Backend) -> Self {
+    pub fn new(usual: &Backend, origin: Option<&str>) -> Self {
         Follower {
             usual: usual.to_string(),
+            origin: origin.map(String::from),
             firewalls: vec![],
             known: HashMap::new(),
             ends: BTreeSet::new(),
@@ -64,7 +68,7 @@ impl Follower {
 
     /// Prints all differences from the ledger, whatever their numbers.
     pub fn compare(&mut self, ledger: &Ledger, output: &mut Output) -> Result<(), Fault> {
-        let snapshot = ledger.snapshot(Time::now())?;
+        let snapshot = ledger.snapshot(Time::now(), self.origin.as_deref())?;
         if !snapshot.in_use {
             return Ok(());
         }
@@ -86,8 +90,14 @@ impl Follower {
             let changes = ledger.changed_after(self.last)?;
             let Some(last) = changes.last() else { break };
             self.last = last.id;
+            let shared = self.origin.is_none() && ledger.is_shared()?;
             for change in &changes {
-                self.take(&change.details, output)?;
+                let key = self.key(&change.details);
+                match &self.origin {
+                    None if shared => self.look_at(key, ledger, output)?,
+                    Some(origin) if *origin != change.details.origin => (),
+                    _ => self.take(&change.details, output)?,
+                }
             }
         }
         for i in 0..self.firewalls.len() {
@@ -163,7 +173,7 @@ impl Follower {
     /// The same of the ban that the ledger has now. One that it has forgotten was lifted.
     fn look_at(&mut self, key: Key, ledger: &Ledger, output: &mut Output) -> Result<(), Fault> {
         let (firewall, _) = &self.firewalls[key.firewall];
-        if let Some(details) = ledger.last_ban(firewall, &key.address)? {
+        if let Some(details) = ledger.last_ban(firewall, &key.address, self.origin.as_deref())? {
             return self.take(&details, output);
         }
         let mut record = Record::new(key.address);

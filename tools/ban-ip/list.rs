@@ -1,7 +1,6 @@
 //! `--list`: what is banned now, from the firewall and the ledger together.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
@@ -12,19 +11,41 @@ use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
 
-/// Prints a record for each ban; see [`print`].
-pub fn run(
-    backend: &Backend,
-    state_file: Option<&Path>,
-    output: &mut Output,
-) -> Result<bool, Fault> {
-    let current = |now| match Ledger::look(state_file)? {
-        Some(ledger) => ledger.current(now),
+use crate::arguments::Arguments;
+
+/// Prints a record for each ban, or for each that one host has asked for.
+pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
+    let origin = origin(arguments);
+    let current = |now| match Ledger::look(arguments.state_file.as_deref())? {
+        Some(ledger) => ledger.current(now, origin),
         None => Ok(vec![]),
     };
-    let found = print(backend, current, output)?;
+    let found = match origin {
+        Some(_) => print_ledger(backend, &current(Time::now())?, output)?,
+        None => print(backend, current, output)?,
+    };
     output.flush()?;
     Ok(found)
+}
+
+/// The host whose bans are asked for by `--origin`; empty is this one.
+pub fn origin(arguments: &Arguments) -> Option<&str> {
+    let origin = arguments.origin.as_deref();
+    origin.map(|name| if name == "." { "" } else { name })
+}
+
+/// Prints a record for each of these bans. Of bans of one host the firewall can't tell: it holds
+/// the longest.
+pub fn print_ledger(
+    backend: &Backend,
+    bans: &[BanDetails],
+    output: &mut Output,
+) -> Result<bool, Fault> {
+    let (key, mut formatter) = (backend.to_string(), BanFormatter::default());
+    for details in bans {
+        output.record(&of_ban(details, &key, &mut formatter))?;
+    }
+    Ok(!bans.is_empty())
 }
 
 /// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
@@ -96,6 +117,9 @@ pub fn print(
 pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> Record {
     let mut record = Record::with_fields(details.ban.address, &details.facts);
     record.remove("line");
+    if !details.origin.is_empty() {
+        record.set("origin", details.origin.as_bytes());
+    }
     formatter.describe(&details.ban, &mut record);
     if details.backend != usual {
         record.set("backend", name_in(&details.backend).as_bytes());

@@ -12,7 +12,7 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan};
 use pipeban_ban::restore::adopt;
 use pipeban_ban::waiter;
 
@@ -131,10 +131,6 @@ impl Live {
     /// Bans a batch and prints the bans that are new or longer or were put back; answers whether
     /// there was any.
     pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
-        self.retry(false)?;
-        if batch.is_empty() {
-            return Ok(false);
-        }
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
             match self.ban_by_ledger(&mut printer) {
@@ -163,6 +159,43 @@ impl Live {
         }
         self.ban_alone(&mut printer)?;
         Ok(printer.done())
+    }
+
+    /// Lifts the bans that other hosts have asked for and lift again, and prints their records;
+    /// answers whether there was any.
+    pub fn lift(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+        let lift = |c: &Candidate| HostLift {
+            address: c.record.address,
+            origin: c.origin.clone(),
+            at: c.lifted.unwrap_or(Time::MIN),
+        };
+        let lifts: Vec<HostLift> = batch.iter().map(lift).collect();
+        let Some(ledger) = &mut self.ledger else {
+            let text = "the ledger can't be used: nobody can say whose ban it is";
+            complain::error("lifted=", text);
+            return Ok(false);
+        };
+        let lifted = match ledger.lift_for_hosts(&self.key, &lifts, Time::now()) {
+            Ok(lifted) => lifted,
+            Err(fault) => return self.do_without(fault).map(|()| false),
+        };
+        if !lifted.contains(&true) {
+            return Ok(false);
+        }
+        match self.enforce(&[], &mut |_| Ok(())) {
+            Ok(()) => (),
+            // It is told again by the next run.
+            Err(Failure::Firewall {
+                fault,
+                lasts: false,
+            }) => complain::fault(fault)?,
+            Err(failure) => return Err(failure.into()),
+        }
+        let lifted = batch.iter().zip(&lifted).filter(|(_, lifted)| **lifted);
+        for (candidate, _) in lifted {
+            output.record(&candidate.record)?;
+        }
+        Ok(true)
     }
 
     /// Enters a batch and enforces it.
@@ -226,7 +259,7 @@ impl Live {
         for candidate in &printer.batch {
             let mut new = self.policy.new_ban(candidate, now, 0);
             let old = held.get(&new.ban.address);
-            let ban = new.ban.onto(old).filter(|ban| !ban.has_ended(now));
+            let ban = new.ban.onto(old, now).filter(|ban| !ban.has_ended(now));
             let left = ban.and_then(|ban| ban.left(now));
             if left.is_some_and(|left| !self.firewall.expires(left)) {
                 let text = "not banned: nothing would lift it, without the ledger";

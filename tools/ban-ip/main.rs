@@ -11,6 +11,7 @@ mod list; // `--list`: the bans of now
 mod live; // bans in ledger and firewall
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
+mod speaker; // the host that records are from
 mod ssh_peer; // the peer of the SSH session
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
+    arguments.check_origin()?;
     let mut output = Output::new(arguments.json);
     let state_file = arguments.state_file.as_deref();
     if let Some(address) = &arguments.why {
@@ -39,9 +41,9 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.follow {
-        follow::run(&backend, state_file, &mut output)
+        follow::run(&arguments, &backend, &mut output)
     } else if arguments.list {
-        list::run(&backend, state_file, &mut output)
+        list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
         verify::run(&backend, &mut output)
     } else {

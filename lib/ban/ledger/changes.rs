@@ -2,10 +2,11 @@
 //!
 //! Each change gives a ban the highest number, so the changes after a number are a range.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::ban::{BanDetails, DETAILS};
-use super::store::{Ledger, readable};
+use super::rows::{IS_LONGEST, LONGEST, is_shared, readable};
+use super::store::Ledger;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
@@ -34,20 +35,29 @@ pub struct Changed {
 }
 
 impl Ledger {
-    /// All bans in force, and the number of the last change.
-    pub fn snapshot(&self, now: Time) -> Result<Snapshot, Fault> {
+    /// All bans in force, in the order of their addresses: those that this `origin` has asked
+    /// for (empty: this host), or for each address the longest one.
+    pub fn current(&self, now: Time, origin: Option<&str>) -> Result<Vec<BanDetails>, Fault> {
+        self.state.run(|db| current(db, now, origin))
+    }
+
+    /// The same, and the number of the last change.
+    pub fn snapshot(&self, now: Time, origin: Option<&str>) -> Result<Snapshot, Fault> {
         self.state.run(|db| {
             // All is read from one state of the file.
             let db = db.unchecked_transaction()?;
-            let number = |query| db.query_row(query, [], |row| row.get(0));
-            let last = number("SELECT ifnull(max(id), 0) FROM ban")?;
-            let in_use = number("SELECT EXISTS (SELECT 1 FROM told)")? > 0;
-            let query = format!("SELECT {DETAILS} FROM ban WHERE ends IS NULL OR ends > ?");
-            let mut query = db.prepare(&query)?;
-            let mut bans = readable(query.query_map([now.0], BanDetails::read)?)?;
-            bans.sort_by_key(|details| details.ban.address);
-            Ok(Snapshot { bans, last, in_use })
+            let number = |query| db.query_row(query, [], |row| row.get::<_, i64>(0));
+            Ok(Snapshot {
+                last: number("SELECT ifnull(max(id), 0) FROM ban")?,
+                in_use: number("SELECT EXISTS (SELECT 1 FROM told)")? > 0,
+                bans: current(&db, now, origin)?,
+            })
         })
+    }
+
+    /// Whether other hosts have asked for bans: then an address may have several.
+    pub fn is_shared(&self) -> Result<bool, Fault> {
+        self.state.run(is_shared)
     }
 
     /// The next bans that were changed after the change of this number, in the order of the
@@ -73,16 +83,41 @@ impl Ledger {
         })
     }
 
-    /// The last ban of exactly this address or network in this firewall, ended or not.
-    pub fn last_ban(&self, backend: &str, address: &Address) -> Result<Option<BanDetails>, Fault> {
+    /// The last ban of exactly this address or network in this firewall, ended or not; see
+    /// [`current`](Self::current).
+    pub fn last_ban(
+        &self,
+        backend: &str,
+        address: &Address,
+        origin: Option<&str>,
+    ) -> Result<Option<BanDetails>, Fault> {
         self.state.run(|db| {
-            let query = format!("SELECT {DETAILS} FROM ban WHERE address = ? AND backend = ?");
+            let query = format!(
+                "SELECT {DETAILS} FROM ban
+                 WHERE address = ?1 AND backend = ?2 AND origin = ifnull(?3, origin) {LONGEST}"
+            );
             let mut query = db.prepare_cached(&query)?;
-            let values = params![address.to_string(), backend];
+            let values = params![address.to_string(), backend, origin];
             let found = readable(query.query_map(values, BanDetails::read)?)?;
             Ok(found.into_iter().next())
         })
     }
+}
+
+fn current(db: &Connection, now: Time, origin: Option<&str>) -> rusqlite::Result<Vec<BanDetails>> {
+    let several = origin.is_none() && is_shared(db)?;
+    let of_several = if several {
+        IS_LONGEST
+    } else {
+        "?3 IS NOT NULL"
+    };
+    let mut query = db.prepare(&format!(
+        "SELECT {DETAILS} FROM ban WHERE (ends IS NULL OR ends > ?1)
+         AND origin = ifnull(?2, origin) AND {of_several}"
+    ))?;
+    let mut bans = readable(query.query_map(params![now.0, origin, now.0], BanDetails::read)?)?;
+    bans.sort_by_key(|details| details.ban.address);
+    Ok(bans)
 }
 
 impl Changed {

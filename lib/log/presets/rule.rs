@@ -20,6 +20,10 @@ pub(super) struct Rule {
     /// The place of the line among those of one try; 0 is none.
     pub(super) step: u8,
     pub(super) pattern: String,
+    /// Every text that matches has one of these; none where none are known.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// Whether the pattern has a group for the session.
+    pub(super) names_session: bool,
     /// Texts that match this, too, do not count.
     pub(super) but: Option<String>,
     /// Whether lines of one connection are judged together.
@@ -51,11 +55,10 @@ pub(super) struct Compiled {
 }
 
 /// A match, with ranges in the text.
+#[derive(Debug)]
 pub(super) struct Match {
     pub(super) address: Option<(Address, Range<usize>)>,
     pub(super) session: Option<Range<usize>>,
-    /// Whether the pattern has a group for the session.
-    pub(super) names_session: bool,
     /// The number of attempts; 1 where the pattern has no group for it.
     pub(super) count: u32,
     pub(super) port: Option<u16>,
@@ -102,7 +105,7 @@ impl Rule {
         };
         let number = |group| count(&text[range(group)?]);
         let more = number(compiled.more).map(|more| more + 1);
-        let port = range(compiled.port).and_then(|r| std::str::from_utf8(&text[r]).ok());
+        let port = range(compiled.port).and_then(|r| port(&text[r]));
         let field = |(i, name): (usize, &String)| {
             let group = compiled.names.iter().find(|(_, n)| n == name);
             Some((i, range(Some(group?.0))?))
@@ -111,9 +114,8 @@ impl Rule {
             fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
             session: range(compiled.session),
-            names_session: compiled.session.is_some(),
             count: number(compiled.count).or(more).unwrap_or(1),
-            port: port.and_then(|port| port.parse().ok()),
+            port,
         })
     }
 }
@@ -124,6 +126,15 @@ fn without_port(text: &[u8]) -> &[u8] {
         Some(at) if memchr::memrchr(b'.', &text[..at]).is_some() => &text[..at],
         _ => text,
     }
+}
+
+/// The number of a port, in digits.
+fn port(digits: &[u8]) -> Option<u16> {
+    let add = |sum: u16, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, add))?
 }
 
 /// Compiles a rule. The tests compile every rule, so `None` does not happen.

@@ -30,14 +30,15 @@ pub(crate) fn list_presets() -> Result<bool, Fault> {
 
 /// The presets among these names, each of which may be a list with commas, that a remote party can
 /// turn against others, and how.
-pub(crate) fn marked_presets(names: &[String]) -> Vec<(&'static str, &'static str)> {
-    let is_named = |name: &str| {
-        let mut all = names.iter().flat_map(|list| list.split(','));
-        all.any(|named| named.trim() == name)
-    };
-    let services = presets::list().into_iter();
-    let marked = services.filter_map(|s| Some((s.name, s.forged?)));
-    marked.filter(|(name, _)| is_named(name)).collect()
+pub(crate) fn marked_presets(names: &[String]) -> Vec<(&str, &'static str)> {
+    let names = names.iter().flat_map(|list| list.split(','));
+    let mut marked: Vec<_> = names
+        .map(str::trim)
+        .filter_map(|name| Some((name, presets::forged(name)?)))
+        .collect();
+    marked.sort_unstable();
+    marked.dedup();
+    marked
 }
 
 /// Tells a person that presets among these names are marked. Nobody else: swatch starts a process
