@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::Origin;
+use pipeban::input::{Event, Input, Origin};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
@@ -18,6 +18,23 @@ use crate::selection::{Choice, Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::Silence;
+
+/// Reads all operands, and prints their records; answers whether an address was printed.
+pub(crate) fn run(
+    mut extractor: Extractor,
+    mut input: Input,
+    mut output: Output,
+) -> Result<bool, Fault> {
+    loop {
+        match input.next_block_of(None)? {
+            (Event::Idle, _) => output.flush()?,
+            (Event::End, _) => break,
+            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
+        }
+    }
+    output.flush()?;
+    Ok(extractor.end())
+}
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {

@@ -9,8 +9,8 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 47] = files! {
-    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
+pub(super) const FILES: [(&str, &str); 48] = files! {
+    "apache" "asterisk" "authelia" "caddy" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
     "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
     "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
     "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"

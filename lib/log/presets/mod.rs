@@ -9,6 +9,8 @@ mod faults;
 mod files;
 mod groups;
 mod load;
+mod matched;
+mod object_rule;
 mod own;
 mod programs;
 mod read;
@@ -23,10 +25,11 @@ use std::ops::Range;
 pub use self::files::{Service, forged, list};
 use self::groups::{Groups, Writer};
 use self::load::load;
+use self::matched::Match;
 use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
-use self::rule::{Match, Rule};
+use self::rule::Rule;
 use self::tries::Tries;
 use crate::line::{Line, Stamp};
 use pipeban::address::Address;
@@ -47,8 +50,8 @@ pub struct Hit<'a> {
     pub place: Option<Range<usize>>,
     /// The number of events, at least 1.
     pub count: u32,
-    /// The groups that were asked for: the number there, and the bytes in the line's text.
-    pub fields: Vec<(usize, Range<usize>)>,
+    /// The groups that were asked for: the number there, and the text.
+    pub fields: Vec<(usize, Vec<u8>)>,
 }
 
 /// The line before.
@@ -140,8 +143,7 @@ impl Presets {
 
     /// Whether a rule has a group of this name.
     pub fn has_group(&self, name: &str) -> bool {
-        let group = format!("(?P<{name}>");
-        self.rules.iter().any(|r| r.pattern.contains(&group))
+        self.rules.iter().any(|rule| rule.has_field(name))
     }
 
     /// Whether any line so far was of a program or a form that the rules are about.
@@ -192,9 +194,11 @@ impl Presets {
                 self.met_form = self.met_form || self.programs.writes_failures(number);
                 (line.words_range(), Writer::Program(number))
             }
-            (None, Stamp::Beginning | Stamp::Inside) => {
+            (None, stamp @ (Stamp::Beginning | Stamp::Inside)) => {
                 self.met_form |= self.has_own_log;
-                (line.rest_range(), Writer::OwnLog)
+                let is_amid = line.headed && stamp == Stamp::Inside;
+                let writer = [Writer::OwnLog, Writer::AmidHeads][usize::from(is_amid)];
+                (line.rest_range(), writer)
             }
             // It goes on with a line before, and is no other program's.
             (None, Stamp::None) if line.headed || line.continues => {
@@ -259,7 +263,7 @@ impl Presets {
             rule: &rule.name,
             place: event.place.map(shift),
             count: event.count,
-            fields: fields.into_iter().map(|(i, r)| (i, shift(r))).collect(),
+            fields,
         })
     }
 

@@ -61,15 +61,11 @@ pub(super) fn judge_by_presets<'a>(
     // The place of an address from another line is behind this one's end, where none can be.
     let end = line.text.len();
     let place = hit.place.unwrap_or(end..end);
-    let fields = hit.fields.iter();
-    let fields = fields
-        .map(|(i, range)| (*i, line.text[range.clone()].to_vec()))
-        .collect();
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
         count: hit.count,
-        fields,
+        fields: hit.fields,
         stamp: None,
     })
 }
