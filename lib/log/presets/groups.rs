@@ -7,7 +7,7 @@ use crate::sieve::Sieve;
 /// A literal that is shorter, in bytes, makes the search for all of them slow.
 const SHORT: usize = 6;
 
-/// Who wrote a line.
+/// The writer of a line.
 #[derive(Clone, Copy)]
 pub(super) enum Writer {
     /// The programs with the answer of this number.
