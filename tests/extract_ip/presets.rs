@@ -402,7 +402,7 @@ fn faults_of_ones_own_presets() {
     let head = "program x\n";
     for (text, message) in [
         (
-            "rule a ^(?P<user>.*) from <IP>\n+ 203.0.113.7 x[1]: «y» from 203.0.113.7\n- x[1]: y\n",
+            "rule a ^(?P<user>.*?) from <IP>\n+ 203.0.113.7 x[1]: «y» from 203.0.113.7\n- x[1]: y\n",
             "hostile text names 198.51.100.66 in place of 203.0.113.7",
         ),
         (

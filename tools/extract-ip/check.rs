@@ -1,16 +1,25 @@
-//! `--check`: tries presets, and says what is wrong.
+//! `--check` tries presets and says what is wrong; `--preset list` prints their names.
 
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban_log::presets::check::check;
 
-/// Checks the presets of these names, each of which may be a list with commas; answers whether all
-/// are good.
-pub(crate) fn run(names: &[String]) -> Result<bool, Fault> {
+use crate::arguments::Arguments;
+use crate::matcher;
+
+/// Lists the presets, or checks those of these names, each of which may be a list with commas;
+/// answers whether all are good.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(false);
     let mut good = true;
-    let names = names.iter().flat_map(|list| list.split(','));
-    for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+    if !arguments.check {
+        matcher::list_presets(output.buffer());
+    }
+    let names = arguments.preset.iter().flat_map(|list| list.split(','));
+    for name in names
+        .map(str::trim)
+        .filter(|name| !name.is_empty() && arguments.check)
+    {
         let report = check(name)?;
         for (line, what) in &report.faults {
             complain::error(format!("{name}:{line}"), what);

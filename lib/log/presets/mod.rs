@@ -102,8 +102,8 @@ pub struct Presets {
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one that no remote party can turn against others, and
-    /// a name with a slash is a file of the user's own. The error names an unknown name, or the line
+    /// Loads services by name; `all` is every one that no remote party can turn against others, a
+    /// name with a slash is a file of the user's own. The error names an unknown name, or the line
     /// of a file.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
         let (rules, programs) = load(names)?;
