@@ -99,6 +99,9 @@ pub struct Presets {
     last: Last,
     /// The files, by their names in the lines, into which a client can write lines.
     stopped: Vec<Option<Box<[u8]>>>,
+    /// The number of failures in such files that were not believed, and the rule that first showed
+    /// that a file is one.
+    unbelieved: (u64, Option<usize>),
 }
 
 impl Presets {
@@ -127,6 +130,7 @@ impl Presets {
             tries: Tries::default(),
             last: Last::default(),
             stopped: Vec::new(),
+            unbelieved: (0, None),
         })
     }
 
@@ -149,6 +153,14 @@ impl Presets {
     /// Whether any line so far was of a program or a form that the rules are about.
     pub fn met_form(&self) -> bool {
         self.met_form
+    }
+
+    /// The number of failures that were not believed, for clients can write lines into their log,
+    /// and the service that writes it; `None` if all were.
+    pub fn unbelieved(&self) -> Option<(u64, &str)> {
+        let (count, rule) = self.unbelieved;
+        let name = self.rules[rule?].name.trim_end_matches('/');
+        (count > 0).then_some((count, name))
     }
 
     /// The names of the programs that the rules are about; `None` if they are not a few.
@@ -222,11 +234,19 @@ impl Presets {
         self.found.clear();
         for number in self.candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
-            if is_stopped && !rule.believed || self.tries.has_none_to_end(rule, line) {
+            if is_stopped && !rule.believed {
+                let counts = rule.is_failure() && rule.search(text, &[]).is_some();
+                self.unbelieved.0 += u64::from(counts);
+                continue;
+            }
+            if self.tries.has_none_to_end(rule, line) {
                 continue;
             }
             if let Some(hit) = rule.search(text, &self.wanted) {
-                stops |= rule.kind == Kind::Stops;
+                if rule.kind == Kind::Stops {
+                    stops = true;
+                    self.unbelieved.1.get_or_insert(number);
+                }
                 self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
                 if rule.is_failure() {
