@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pipeban::time::Zone;
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, ClassBytesRange, Hir, HirKind};
 
 use super::super::Presets;
 use super::super::faults::MARKS;
@@ -13,10 +13,10 @@ use crate::line::LineReader;
 use crate::sieve;
 
 /// A line's number, and what is wrong there.
-type Wrong = (usize, String);
+pub(in crate::presets) type Wrong = (usize, String);
 
 /// Notes the rules without examples, and those whose examples do not say which text is foreign.
-pub(super) fn missing(preset: &Preset, faults: &mut Vec<Wrong>) {
+pub(in crate::presets) fn missing(preset: &Preset, faults: &mut Vec<Wrong>) {
     for rule in &preset.rules {
         let is_its = |e: &&Example| e.expected.is_some_and(|(name, _)| name == rule.name);
         let all = preset.examples.iter();
@@ -33,7 +33,9 @@ pub(super) fn missing(preset: &Preset, faults: &mut Vec<Wrong>) {
         let is_marked = |line: &str| MARKS.iter().any(|(open, _)| line.contains(*open));
         let marked = |e: &&Example| is_marked(e.line) || e.before.iter().any(|l| is_marked(l));
         if !its.is_empty() && has_free_text(&hir) && !its.iter().any(marked) {
-            fault("it has free text, but no example says where: put « and » around it there");
+            fault(
+                "it has free text, but no example says where: put « and » around it, or say which bytes it has",
+            );
         }
     }
     if preset.examples.iter().all(|e| e.expected.is_some()) {
@@ -49,8 +51,11 @@ fn has_free_text(hir: &Hir) -> bool {
     };
     match repeat.sub.kind() {
         HirKind::Class(Class::Bytes(class)) => {
-            let mut ranges = class.ranges().iter();
-            let has = |byte: u8| ranges.any(|r| (r.start()..=r.end()).contains(&byte));
+            let ranges = class.ranges();
+            let has = |byte: u8| {
+                let holds = |r: &ClassBytesRange| (r.start()..=r.end()).contains(&byte);
+                ranges.iter().any(holds)
+            };
             b"x=;".iter().copied().all(has)
         }
         _ => has_free_text(&repeat.sub),
