@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
-use crate::firewall::interface::Entry;
+use crate::firewall::interface::{Counted, Dropped, Entry};
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
 use pipeban::address::Address;
 
@@ -34,26 +34,50 @@ impl From<&Entry> for Element {
     }
 }
 
-/// Puts elements into the set of the first one; with `new` it fails with EEXIST if one is there.
-pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
-    let flags = if new {
-        NLM_F_CREATE | NLM_F_EXCL
-    } else {
-        NLM_F_CREATE
+impl Element {
+    /// An entry in this set, which is not the usual one of its address.
+    pub(super) fn within(set: Set, (address, time): Entry) -> Self {
+        Element { address, set, time }
+    }
+}
+
+/// Elements in a message: those of IPv6 take up to 64 bytes of an attribute's 64 KiB.
+const MESSAGE: usize = 1_000;
+
+/// The parts of an element beside its key.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Parts {
+    /// It fails with EEXIST if the element is there.
+    pub new: bool,
+    /// Its timeout.
+    pub timed: bool,
+    /// Its timeout begins anew, also if it is the same as before.
+    pub restart: bool,
+}
+
+/// Puts elements into the set of the first one.
+pub(super) fn put(r: &mut Request, elements: &[Element], parts: Parts) {
+    let flags = match parts.new {
+        true => NLM_F_CREATE | NLM_F_EXCL,
+        false => NLM_F_CREATE,
     };
-    r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
-        write(r, elements, true);
-    });
+    for some in elements.chunks(MESSAGE) {
+        r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
+            write(r, some, parts);
+        });
+    }
 }
 
 /// Deletes elements from the set of the first one; fails with ENOENT if one is missing.
 pub(super) fn delete(r: &mut Request, elements: &[Element]) {
-    r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
-        write(r, elements, false);
-    });
+    for some in elements.chunks(MESSAGE) {
+        r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
+            write(r, some, Parts::default());
+        });
+    }
 }
 
-fn write(r: &mut Request, elements: &[Element], timed: bool) {
+fn write(r: &mut Request, elements: &[Element], parts: Parts) {
     r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
     r.put_text(NFTA_SET_ELEM_LIST_SET, &elements[0].set.to_string());
     r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
@@ -63,8 +87,12 @@ fn write(r: &mut Request, elements: &[Element], timed: bool) {
                     IpAddr::V4(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                     IpAddr::V6(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                 }
-                if let Some(time) = element.time.filter(|_| timed) {
-                    r.put(NFTA_SET_ELEM_TIMEOUT, &milliseconds(time).to_be_bytes());
+                if let Some(time) = element.time.filter(|_| parts.timed) {
+                    let time = milliseconds(time).to_be_bytes();
+                    r.put(NFTA_SET_ELEM_TIMEOUT, &time);
+                    if parts.restart {
+                        r.put(NFTA_SET_ELEM_EXPIRATION, &time);
+                    }
                 }
             });
         }
@@ -83,7 +111,7 @@ pub(super) fn get(elements: &[Element]) -> Request {
     let mut r = Request::default();
     for element in elements {
         r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, std::slice::from_ref(element), false);
+            write(r, std::slice::from_ref(element), Parts::default());
         });
     }
     r
@@ -104,8 +132,8 @@ pub(super) fn get_all(set: Set) -> Request {
     r
 }
 
-/// The elements in a part of a set's dump, with the time that is left.
-pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
+/// The elements in a part of a set's dump, with the time that is left and their counters.
+pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
     a.nested(NFTA_SET_ELEM_LIST_ELEMENTS)
         .filter_map(move |(_, element)| {
             let element = Attributes::new(element);
@@ -118,8 +146,23 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
             let left = element
                 .u64(NFTA_SET_ELEM_EXPIRATION)
                 .map(Duration::from_millis);
-            Some((Address::network(ip, set.len)?, left))
+            let entry = (Address::network(ip, set.len)?, left);
+            Some((entry, counter(element)))
         })
+}
+
+/// The counter of an element, if it has one.
+fn counter(element: Attributes) -> Option<Dropped> {
+    let one = element.nested(NFTA_SET_ELEM_EXPR);
+    let several = element.nested(NFTA_SET_ELEM_EXPRESSIONS);
+    let all = several.map(|(_, expression)| Attributes::new(expression));
+    let mut all = std::iter::once(one).chain(all);
+    let counter = all.find(|e| e.text(NFTA_EXPR_NAME) == Some("counter"))?;
+    let data = counter.nested(NFTA_EXPR_DATA);
+    Some(Dropped {
+        packets: data.u64(NFTA_COUNTER_PACKETS)?,
+        bytes: data.u64(NFTA_COUNTER_BYTES)?,
+    })
 }
 
 #[cfg(test)]
