@@ -73,7 +73,8 @@ impl<'a> Teller<'a> {
         Ok(self.ledger.is_complete(&self.key, &state)?)
     }
 
-    /// The firewall's state, if nobody else has changed it since [`is_complete`](Self::is_complete).
+    /// The firewall's state, if nobody else has changed it since the last
+    /// [`is_complete`](Self::is_complete).
     pub(crate) fn state_after(&mut self) -> Result<Option<String>, Failure> {
         self.firewall.state_after().map_err(|e| self.failure(&e))
     }

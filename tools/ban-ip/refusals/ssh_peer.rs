@@ -73,8 +73,8 @@ fn stat(pid: &str) -> Option<(String, String)> {
     Some((name, parent))
 }
 
-/// What systemd-logind keeps of the session of this process; sd_session_get_remote_host(3) reads
-/// the same file. A process is in a session if it is in its control group (systemd.scope(5)).
+/// The session of this process as systemd-logind keeps it; sd_session_get_remote_host(3) reads the
+/// same file. A process is in a session if it is in its control group (systemd.scope(5)).
 fn login_session() -> Option<Vec<u8>> {
     let groups = read("/proc/self/cgroup")?;
     let groups = String::from_utf8_lossy(&groups);

@@ -41,43 +41,31 @@ impl Element {
     }
 }
 
-/// Elements in a message: those of IPv6 take up to 64 bytes of an attribute's 64 KiB.
-const MESSAGE: usize = 1_000;
-
-/// The parts of an element beside its key.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Parts {
-    /// It fails with EEXIST if the element is there.
-    pub new: bool,
-    /// Its timeout.
-    pub timed: bool,
-    /// Its timeout begins anew, also if it is the same as before.
-    pub restart: bool,
-}
-
-/// Puts elements into the set of the first one.
-pub(super) fn put(r: &mut Request, elements: &[Element], parts: Parts) {
-    let flags = match parts.new {
+/// Puts elements into the set of the first one; with `new` it fails with EEXIST if one is there.
+pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
+    let flags = match new {
         true => NLM_F_CREATE | NLM_F_EXCL,
         false => NLM_F_CREATE,
     };
-    for some in elements.chunks(MESSAGE) {
-        r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
-            write(r, some, parts);
-        });
+    let mut times = vec![NFTA_SET_ELEM_TIMEOUT];
+    if !new {
+        // Without it the time of one that is there does not begin anew if it is the same.
+        times.push(NFTA_SET_ELEM_EXPIRATION);
     }
+    r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
+        write(r, elements, &times);
+    });
 }
 
 /// Deletes elements from the set of the first one; fails with ENOENT if one is missing.
 pub(super) fn delete(r: &mut Request, elements: &[Element]) {
-    for some in elements.chunks(MESSAGE) {
-        r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, some, Parts::default());
-        });
-    }
+    r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
+        write(r, elements, &[]);
+    });
 }
 
-fn write(r: &mut Request, elements: &[Element], parts: Parts) {
+/// `times` are the attributes that get the time.
+fn write(r: &mut Request, elements: &[Element], times: &[u16]) {
     r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
     r.put_text(NFTA_SET_ELEM_LIST_SET, &elements[0].set.to_string());
     r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
@@ -87,12 +75,8 @@ fn write(r: &mut Request, elements: &[Element], parts: Parts) {
                     IpAddr::V4(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                     IpAddr::V6(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                 }
-                if let Some(time) = element.time.filter(|_| parts.timed) {
-                    let time = milliseconds(time).to_be_bytes();
-                    r.put(NFTA_SET_ELEM_TIMEOUT, &time);
-                    if parts.restart {
-                        r.put(NFTA_SET_ELEM_EXPIRATION, &time);
-                    }
+                for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
+                    r.put(*kind, &milliseconds(*time).to_be_bytes());
                 }
             });
         }
@@ -111,7 +95,7 @@ pub(super) fn get(elements: &[Element]) -> Request {
     let mut r = Request::default();
     for element in elements {
         r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, std::slice::from_ref(element), Parts::default());
+            write(r, std::slice::from_ref(element), &[]);
         });
     }
     r
