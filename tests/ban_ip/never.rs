@@ -18,7 +18,8 @@ struct Running {
 impl Running {
     fn start(shell: &Shell, arguments: &[&str]) -> Self {
         let errors = fs::File::create(shell.path("errors")).unwrap();
-        let mut command = shell.command("ban-ip");
+        let tool = "ban-ip";
+        let mut command = shell.command(tool);
         command.args(arguments).stdin(Stdio::piped());
         let mut child = command
             .stdout(Stdio::piped())

@@ -59,8 +59,8 @@ pub trait Firewall {
         Ok(false)
     }
 
-    /// The state of the bans, as a text: after each change, by anybody, it is another one. `None` if
-    /// the backend can't tell, or the bans may not be complete.
+    /// The state of the bans, as a text: after each change, by anybody, it is another one. `None`
+    /// if the backend can't tell, or the bans may not be complete.
     fn state(&mut self) -> io::Result<Option<String>> {
         Ok(None)
     }
