@@ -64,6 +64,21 @@ impl<'a> Teller<'a> {
         Failure::of(self.backend, e)
     }
 
+    /// Whether the firewall holds all bans that it was told, as far as it can tell that at once.
+    pub(crate) fn is_complete(&mut self) -> Result<bool, Failure> {
+        let state = self.firewall.state().map_err(|e| self.failure(&e))?;
+        let Some(state) = state else {
+            return Ok(false);
+        };
+        Ok(self.ledger.is_complete(&self.key, &state)?)
+    }
+
+    /// The firewall's state, if nobody else has changed it since the last
+    /// [`is_complete`](Self::is_complete).
+    pub(crate) fn state_after(&mut self) -> Result<Option<String>, Failure> {
+        self.firewall.state_after().map_err(|e| self.failure(&e))
+    }
+
     /// Does `work` while no other process tells this firewall.
     pub(crate) fn locked<T>(
         &mut self,
@@ -128,6 +143,7 @@ impl<'a> Teller<'a> {
         outcome: &mut Outcome,
     ) -> Result<Vec<Ban>, Failure> {
         let now = Time::now();
+        let was_complete = self.is_complete()?;
         let mut failed = match tell(self.firewall, chunk, now) {
             Ok(failed) => failed,
             Err(e) => {
@@ -185,7 +201,12 @@ impl<'a> Teller<'a> {
         // Before any works, the failed ones have to be tried again.
         let told = if self.failed.is_empty() { last } else { 0 };
         if told > 0 || !notes.is_empty() {
-            self.ledger.note(&self.key, told, &notes)?;
+            let state = match was_complete && told > 0 {
+                true => self.state_after()?,
+                false => None,
+            };
+            let state = state.as_deref();
+            self.ledger.note(&self.key, told, &notes, state)?;
         }
         Ok(bans)
     }

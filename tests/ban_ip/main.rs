@@ -11,6 +11,7 @@ mod follow;
 mod hanging;
 mod kills;
 mod ledger;
+mod never;
 mod no_ledger;
 mod one_fails;
 mod origins;

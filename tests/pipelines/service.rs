@@ -54,6 +54,24 @@ fn bans_are_adjusted_when_the_clock_is_set() {
     }
 }
 
+#[test]
+fn a_drop_in_lets_names_be_resolved() {
+    let shell = Shell::new();
+    let text = std::fs::read_to_string("examples/systemd/pipeban@.service").unwrap();
+    std::fs::write(shell.path("pipeban@.service"), text).unwrap();
+    let folder = shell.path("pipeban@.service.d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy("examples/names/names.conf", folder.join("names.conf")).unwrap();
+    let unit = shell.path("pipeban@.service").display().to_string();
+    if run("systemd-analyze", &["verify", "--man=no", &unit]).is_some() {
+        let report = run("systemd-analyze", &["security", "--offline=true", &unit]).unwrap();
+        let opened = report
+            .lines()
+            .filter(|line| line.contains("RestrictAddressFamilies=~AF_"));
+        assert!(opened.count() >= 2, "{report}");
+    }
+}
+
 /// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
 const HOST: &str = r#"
     set -e
@@ -104,7 +122,7 @@ const AS_ROOT: &str = r#"
     done | sort
     kill -9 $(pgrep -g $main -x extract-ip)
     wait $main || echo ended
-    kill -9 -- -$main 2> /dev/null || true
+    kill -s KILL -- -$main 2> /dev/null || true
 "#;
 
 #[test]
@@ -121,7 +139,7 @@ ended
 
 /// Compares the output of a script on such a host. It runs as root who can become another user:
 /// the real one, or that of a namespace over the caller's subordinate ids (subuid(5)).
-fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
+pub(crate) fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
     if run("setpriv", &["--version"]).is_none() || run("pgrep", &["--version"]).is_none() {
         return;
     }

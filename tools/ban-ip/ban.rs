@@ -35,15 +35,20 @@ impl Mode {
 
     /// Bans or lifts a batch in its order, and prints the bans that are new or longer and those
     /// that were lifted; answers whether there was any.
-    fn take(&mut self, mut batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+    fn take(
+        &mut self,
+        mut batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
         let mut done = false;
         while let Some(first) = batch.first() {
             let is_lift = first.lifted.is_some();
             let other = batch.iter().position(|c| c.lifted.is_some() != is_lift);
             let rest = batch.split_off(other.unwrap_or(batch.len()));
             done |= match (&mut *self, is_lift) {
-                (Mode::Live(live), false) => live.ban(batch, output)?,
-                (Mode::Live(live), true) => live.lift(batch, output)?,
+                (Mode::Live(live), false) => live.ban(batch, never, output)?,
+                (Mode::Live(live), true) => live.lift(batch, never, output)?,
                 (Mode::DryRun(dry_run), false) => dry_run.ban(batch, output)?,
                 (Mode::DryRun(dry_run), true) => dry_run.lift(batch, output)?,
             };
@@ -61,9 +66,9 @@ impl Mode {
     }
 
     /// Tries again what failed before; see [`Live::retry`].
-    fn retry(&mut self, last: bool) -> Result<(), Fault> {
+    fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
         match self {
-            Mode::Live(live) => live.retry(last),
+            Mode::Live(live) => live.retry(last, never),
             Mode::DryRun(_) => Ok(()),
         }
     }
@@ -80,6 +85,7 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     let speaker = Speaker::new(arguments.origin.as_deref());
     let mut done = false;
     loop {
+        never.wait();
         let accept = |record: Record| {
             let candidate = Candidate::read(record, &speaker, arguments.dry_run)?;
             match candidate.lifted {
@@ -89,10 +95,9 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
         };
         let batch = records.next_batch(&mut output, mode.deadline(), accept)?;
         let Some(batch) = batch else { break };
-        mode.retry(false)?;
-        done |= mode.take(batch, &mut output)?;
-        never.look_again();
+        mode.retry(false, &mut never)?;
+        done |= mode.take(batch, &mut never, &mut output)?;
     }
-    mode.retry(true)?;
+    mode.retry(true, &mut never)?;
     Ok(done)
 }

@@ -18,6 +18,7 @@ use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
 use crate::printer::Printer;
+use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
@@ -105,7 +106,7 @@ impl Live {
 
     /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
     /// that wait for it.
-    pub fn retry(&mut self, last: bool) -> Result<(), Fault> {
+    pub fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
         if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
             self.tried = Instant::now();
             if self.open_ledger().is_err() {
@@ -122,7 +123,7 @@ impl Live {
             }
             Err(fault) => return self.do_without(fault),
         }
-        match self.enforce(&[], &mut |_| Ok(())) {
+        match self.enforce(&[], never, &mut |_| Ok(())) {
             Err(Failure::Ledger(fault)) => self.do_without(fault),
             done => done.map_err(Fault::from),
         }
@@ -130,10 +131,15 @@ impl Live {
 
     /// Bans a batch and prints the bans that are new or longer or were put back; answers whether
     /// there was any.
-    pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+    pub fn ban(
+        &mut self,
+        batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
-            match self.ban_by_ledger(&mut printer) {
+            match self.ban_by_ledger(&mut printer, never) {
                 Ok(()) => return Ok(printer.done()),
                 Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
@@ -149,7 +155,7 @@ impl Live {
         }
         if self.ledger.is_some() {
             // It was replaced just now.
-            match self.ban_by_ledger(&mut printer) {
+            match self.ban_by_ledger(&mut printer, never) {
                 Err(Failure::Ledger(fault)) => self.do_without(fault)?,
                 done => {
                     done.map_err(Fault::from)?;
@@ -163,7 +169,12 @@ impl Live {
 
     /// Lifts the bans that other hosts have asked for and lift again, and prints their records;
     /// answers whether there was any.
-    pub fn lift(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+    pub fn lift(
+        &mut self,
+        batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
         let lift = |c: &Candidate| HostLift {
             address: c.record.address,
             origin: c.origin.clone(),
@@ -182,7 +193,7 @@ impl Live {
         if !lifted.contains(&true) {
             return Ok(false);
         }
-        match self.enforce(&[], &mut |_| Ok(())) {
+        match self.enforce(&[], never, &mut |_| Ok(())) {
             Ok(()) => (),
             // It is told again by the next run.
             Err(Failure::Firewall {
@@ -199,7 +210,7 @@ impl Live {
     }
 
     /// Enters a batch and enforces it.
-    fn ban_by_ledger(&mut self, printer: &mut Printer) -> Result<(), Failure> {
+    fn ban_by_ledger(&mut self, printer: &mut Printer, never: &mut Never) -> Result<(), Failure> {
         let now = Time::now();
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
@@ -216,7 +227,7 @@ impl Live {
         self.in_trouble = false;
         printer.expect(entered, std::mem::take(&mut self.untold));
         let known = printer.known();
-        self.enforce(&known, &mut |bans| printer.made(bans))?;
+        self.enforce(&known, never, &mut |bans| printer.made(bans))?;
         // Another process may have told the firewall bans of this one.
         if let Some(ledger) = &self.ledger {
             for ban in printer.expected() {
@@ -231,12 +242,15 @@ impl Live {
     fn enforce(
         &mut self,
         known: &[Ban],
+        never: &mut Never,
         made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
     ) -> Result<(), Failure> {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        let outcome = enforce(ledger, &self.backend, self.firewall.as_mut(), known, made)?;
+        let firewall = self.firewall.as_mut();
+        let refuses = &mut |net: &Address| never.protects(net);
+        let outcome = enforce(ledger, &self.backend, firewall, known, refuses, made)?;
         if outcome.later {
             waiter::start(ledger.path())?;
         }

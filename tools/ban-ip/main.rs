@@ -12,7 +12,6 @@ mod live; // bans in ledger and firewall
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from
-mod ssh_peer; // the peer of the SSH session
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through
 
@@ -37,7 +36,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let named = arguments.named_backend()?;
     if arguments.sync {
-        return sync::run(named.as_ref(), state_file, arguments.dry_run, &mut output);
+        return sync::run(named.as_ref(), &arguments, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.follow {

@@ -181,7 +181,14 @@ impl Ends {
         let firewall = |fault| Failure::Firewall { fault, lasts: true };
         let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
         let opened = self.firewalls.open(&backend).map_err(firewall)?;
-        let outcome = enforce(ledger, &backend, opened, &[], &mut |_| Ok(()))?;
+        let outcome = enforce(
+            ledger,
+            &backend,
+            opened,
+            &[],
+            &mut |_| None,
+            &mut |_| Ok(()),
+        )?;
         if outcome.later {
             waiter::start(ledger.path())?;
         }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
-use super::rows::{is_shared, longest};
+use super::rows::{in_force, is_shared, last_id, longest};
 use super::store::Ledger;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -90,6 +90,8 @@ impl Ledger {
                 "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts, origin)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
             )?;
+            // Of the last address a ban was in force: then most likely also of this one.
+            let mut expect_old = false;
             for i in order {
                 let new = &wanted[i];
                 let ban = &new.ban;
@@ -108,15 +110,24 @@ impl Ledger {
                     continue;
                 }
                 let address = ban.address.to_string();
+                let find_old = || in_force(db, backend, &address, &new.origin, now);
+                let mut old = match expect_old {
+                    true => find_old()?,
+                    false => None,
+                };
                 let values = params![address, backend, ban.since.0, until, facts, new.origin];
-                let done = if insert.execute(values)? > 0 {
-                    last = db.last_insert_rowid();
+                let done = if old.is_none() && insert.execute(values)? > 0 {
+                    (last, expect_old) = (db.last_insert_rowid(), false);
                     Entered::New(*ban)
                 } else {
+                    if old.is_none() {
+                        old = find_old()?;
+                    }
+                    expect_old = old.is_some();
                     if last == 0 {
                         last = highest(db)?;
                     }
-                    let done = replace(db, backend, new, facts, now, last + 1)?;
+                    let done = replace(db, backend, &address, new, old, now, last + 1)?;
                     last += i64::from(matches!(done, Entered::New(_)));
                     done
                 };
@@ -138,86 +149,63 @@ impl Ledger {
     }
 }
 
-/// Enters a ban of an address that had one before, under the number `id`.
+/// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
+/// force, with its number.
 fn replace(
     db: &Connection,
     backend: &str,
+    address: &str,
     new: &NewBan,
-    facts: Option<&Vec<u8>>,
+    old: Option<(i64, Ban)>,
     now: Time,
     id: i64,
 ) -> rusqlite::Result<Entered> {
-    let address = new.ban.address.to_string();
-    let before = Before::read(db, backend, new)?;
-    let old = (!before.ban.has_ended(now)).then_some(before.ban);
-    let no_news = old.map_or(Entered::Nothing, Entered::Known);
-    if let Some(event) = new.event
-        && before
-            .event()
-            .is_some_and(|last| event <= last && last <= now)
-    {
+    let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
+    let old_id = match old {
+        Some((id, _)) => id,
+        None => last_id(db, backend, address, &new.origin)?,
+    };
+    let tells_time = new.event.is_some() || new.said.is_some();
+    if tells_time && is_old_news(db, old_id, new, now)? {
         return Ok(no_news);
     }
-    // Lifted by the host that asked for it.
-    if before.ban.until != before.planned_end && new.said <= before.ban.until && new.said.is_some()
-    {
-        return Ok(no_news);
-    }
-    let Some(ban) = new.ban.onto(old.as_ref(), now) else {
+    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref(), now) else {
         return Ok(no_news);
     };
+    let until = ban.until.map(|t| t.0);
+    let facts = Some(&new.facts).filter(|f| !f.is_empty());
     match old {
-        Some(_) => forget_reminder(db, before.id)?,
-        None => keep_past(db, before.id)?,
+        Some(_) => forget_reminder(db, old_id)?,
+        None => keep_past(db, old_id)?,
     }
     // A ban that is lengthened without evidence keeps its own.
     let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?1, since = ?2, until = ?3, ends = ?3,
-             facts = ifnull(?4, iif(?5, facts, NULL))
-         WHERE address = ?6 AND backend = ?7 AND port = 0 AND origin = ?8",
+        "UPDATE ban SET id = ?2, since = ?3, until = ?4, ends = ?4,
+             facts = ifnull(?5, iif(?6, facts, NULL))
+         WHERE id = ?1",
     )?;
-    let until = ban.until.map(|t| t.0);
     let (since, lasts) = (ban.since.0, old.is_some());
-    update.execute(params![
-        id, since, until, facts, lasts, address, backend, new.origin
-    ])?;
+    update.execute(params![old_id, id, since, until, facts, lasts])?;
     Ok(Entered::New(ban))
 }
 
-/// The row of an address's ban before it is replaced.
-struct Before {
-    id: i64,
-    ban: Ban,
-    planned_end: Option<Time>,
-    facts: Vec<u8>,
+/// Whether a ban in the ledger, in force or ended, makes a new one no news: it was for a later
+/// event, or its host has lifted it since the new one began.
+fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
+    let mut query = db.prepare_cached("SELECT until, ends, facts FROM ban WHERE id = ?")?;
+    query.query_row([id], |row| {
+        let (planned, ends): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let lifted = ends.filter(|_| ends != planned).map(Time);
+        let facts = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
+        let event = Record::with_fields(new.ban.address, &facts).get("at");
+        let event = event.and_then(|at| Time::parse(&at));
+        let is_later = event >= new.event && event.is_some_and(|event| event <= now);
+        Ok(new.event.is_some() && is_later || new.said.is_some() && new.said <= lifted)
+    })
 }
 
-impl Before {
-    fn read(db: &Connection, backend: &str, new: &NewBan) -> rusqlite::Result<Self> {
-        let mut query = db.prepare_cached(
-            "SELECT id, address, since, ends, until, facts FROM ban
-             WHERE address = ? AND backend = ? AND port = 0 AND origin = ?",
-        )?;
-        let address = new.ban.address.to_string();
-        query.query_row(params![address, backend, new.origin], |row| {
-            Ok(Before {
-                id: row.get(0)?,
-                ban: Ban::read(row, 1)?,
-                planned_end: row.get::<_, Option<i64>>(4)?.map(Time),
-                facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
-            })
-        })
-    }
-
-    /// The time of the event that it was for, if its record said so.
-    fn event(&self) -> Option<Time> {
-        let record = Record::with_fields(self.ban.address, &self.facts);
-        Time::parse(&record.get("at")?)
-    }
-}
-
-/// Moves an ended ban to the past ones; a note that a firewall has to lift it is without object
-/// then.
+/// Moves the ended ban of an address to the past ones; a note that a firewall has to lift it is
+/// without object then.
 fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
     let mut keep = db.prepare_cached(
         "INSERT INTO past (address, backend, since, until, ends, facts, port, origin)

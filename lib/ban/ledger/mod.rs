@@ -13,6 +13,8 @@ mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
 mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
+
+mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};

@@ -41,6 +41,39 @@ pub(super) fn longest(
         .optional()
 }
 
+/// The ban in force that one host has asked for, with its number.
+pub(super) fn in_force(
+    db: &Connection,
+    backend: &str,
+    address: &str,
+    origin: &str,
+    now: Time,
+) -> rusqlite::Result<Option<(i64, Ban)>> {
+    let mut query = db.prepare_cached(
+        "SELECT id, address, since, ends FROM ban
+         WHERE address = ? AND backend = ? AND port = 0 AND origin = ?
+         AND (ends IS NULL OR ends > ?)",
+    )?;
+    query
+        .query_row(params![address, backend, origin, now.0], |row| {
+            Ok((row.get(0)?, Ban::read(row, 1)?))
+        })
+        .optional()
+}
+
+/// The number of the last ban that one host has asked for, ended or not.
+pub(super) fn last_id(
+    db: &Connection,
+    backend: &str,
+    address: &str,
+    origin: &str,
+) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached(
+        "SELECT id FROM ban WHERE address = ? AND backend = ? AND port = 0 AND origin = ?",
+    )?;
+    query.query_row([address, backend, origin], |row| row.get(0))
+}
+
 /// The rows that this version can read; the others are reported and left alone.
 pub(super) fn readable<T>(
     rows: impl Iterator<Item = rusqlite::Result<T>>,

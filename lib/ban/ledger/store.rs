@@ -52,6 +52,11 @@ CREATE TABLE IF NOT EXISTS told (
 CREATE TABLE IF NOT EXISTS day (        -- days since 1970 on which bans were entered
     number INTEGER PRIMARY KEY
 );
+CREATE TABLE IF NOT EXISTS state (      -- in which a firewall held all bans that it was told
+    backend TEXT PRIMARY KEY,
+    state TEXT NOT NULL,                -- as the firewall names it
+    clock INTEGER NOT NULL              -- of the time of day ahead of the time since the boot
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS later (      -- bans that a firewall has to lift when they end
     ban INTEGER PRIMARY KEY,
     backend TEXT NOT NULL,

@@ -3,6 +3,7 @@
 use rusqlite::{Params, params};
 
 use super::ban::Ban;
+use super::complete::note_state;
 use super::enter::highest;
 use super::forget::forget_reminder;
 use super::rows::{IS_LONGEST, is_shared, longest, readable};
@@ -149,9 +150,19 @@ impl Ledger {
         })
     }
 
-    /// Notes that a firewall was told all its bans up to this number, and with which results.
-    pub fn note(&mut self, backend: &str, told: i64, notes: &[Note]) -> Result<(), Fault> {
+    /// Notes that a firewall was told all its bans up to this number, and with which results; and
+    /// the `state` that it is in, if it holds all of them.
+    pub fn note(
+        &mut self,
+        backend: &str,
+        told: i64,
+        notes: &[Note],
+        state: Option<&str>,
+    ) -> Result<(), Fault> {
         self.state.write(|db| {
+            if let Some(state) = state {
+                note_state(db, backend, state)?;
+            }
             let mut insert = db.prepare_cached(
                 "INSERT INTO told VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban < excluded.ban",

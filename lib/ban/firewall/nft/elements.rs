@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
-use crate::firewall::interface::Entry;
+use crate::firewall::interface::{Counted, Dropped, Entry};
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
 use pipeban::address::Address;
 
@@ -34,26 +34,38 @@ impl From<&Entry> for Element {
     }
 }
 
+impl Element {
+    /// An entry in this set, which is not the usual one of its address.
+    pub(super) fn within(set: Set, (address, time): Entry) -> Self {
+        Element { address, set, time }
+    }
+}
+
 /// Puts elements into the set of the first one; with `new` it fails with EEXIST if one is there.
 pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
-    let flags = if new {
-        NLM_F_CREATE | NLM_F_EXCL
-    } else {
-        NLM_F_CREATE
+    let flags = match new {
+        true => NLM_F_CREATE | NLM_F_EXCL,
+        false => NLM_F_CREATE,
     };
+    let mut times = vec![NFTA_SET_ELEM_TIMEOUT];
+    if !new {
+        // Without it the time of one that is there does not begin anew if it is the same.
+        times.push(NFTA_SET_ELEM_EXPIRATION);
+    }
     r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
-        write(r, elements, true);
+        write(r, elements, &times);
     });
 }
 
 /// Deletes elements from the set of the first one; fails with ENOENT if one is missing.
 pub(super) fn delete(r: &mut Request, elements: &[Element]) {
     r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
-        write(r, elements, false);
+        write(r, elements, &[]);
     });
 }
 
-fn write(r: &mut Request, elements: &[Element], timed: bool) {
+/// `times` are the attributes that get the time.
+fn write(r: &mut Request, elements: &[Element], times: &[u16]) {
     r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
     r.put_text(NFTA_SET_ELEM_LIST_SET, &elements[0].set.to_string());
     r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
@@ -63,8 +75,8 @@ fn write(r: &mut Request, elements: &[Element], timed: bool) {
                     IpAddr::V4(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                     IpAddr::V6(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                 }
-                if let Some(time) = element.time.filter(|_| timed) {
-                    r.put(NFTA_SET_ELEM_TIMEOUT, &milliseconds(time).to_be_bytes());
+                for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
+                    r.put(*kind, &milliseconds(*time).to_be_bytes());
                 }
             });
         }
@@ -83,7 +95,7 @@ pub(super) fn get(elements: &[Element]) -> Request {
     let mut r = Request::default();
     for element in elements {
         r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, std::slice::from_ref(element), false);
+            write(r, std::slice::from_ref(element), &[]);
         });
     }
     r
@@ -104,8 +116,8 @@ pub(super) fn get_all(set: Set) -> Request {
     r
 }
 
-/// The elements in a part of a set's dump, with the time that is left.
-pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
+/// The elements in a part of a set's dump, with the time that is left and their counters.
+pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
     a.nested(NFTA_SET_ELEM_LIST_ELEMENTS)
         .filter_map(move |(_, element)| {
             let element = Attributes::new(element);
@@ -118,8 +130,23 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
             let left = element
                 .u64(NFTA_SET_ELEM_EXPIRATION)
                 .map(Duration::from_millis);
-            Some((Address::network(ip, set.len)?, left))
+            let entry = (Address::network(ip, set.len)?, left);
+            Some((entry, counter(element)))
         })
+}
+
+/// The counter of an element, if it has one.
+fn counter(element: Attributes) -> Option<Dropped> {
+    let one = element.nested(NFTA_SET_ELEM_EXPR);
+    let several = element.nested(NFTA_SET_ELEM_EXPRESSIONS);
+    let all = several.map(|(_, expression)| Attributes::new(expression));
+    let mut all = std::iter::once(one).chain(all);
+    let counter = all.find(|e| e.text(NFTA_EXPR_NAME) == Some("counter"))?;
+    let data = counter.nested(NFTA_EXPR_DATA);
+    Some(Dropped {
+        packets: data.u64(NFTA_COUNTER_PACKETS)?,
+        bytes: data.u64(NFTA_COUNTER_BYTES)?,
+    })
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use nix::libc;
 pub(super) const TABLE: &str = "pipeban";
 /// The chain at the hook prerouting with the rules that drop.
 pub(super) const CHAIN: &str = "prerouting";
-/// A chain without a hook: if it is there with the [`TOKEN`], the bans are complete.
+/// A chain without a hook: if it is there with a token, the bans are complete.
 pub(super) const RESTORED: &str = "restored";
-/// The user data of that chain. The program nft does not save it: so after a saved ruleset is
-/// loaded the bans are not taken to be complete.
+/// A token is the user data of that chain: this and a number, drawn each time that bans are
+/// restored. The program nft does not save it: so after a saved ruleset is loaded the bans are not
+/// taken to be complete.
 pub(super) const TOKEN: &[u8] = b"pipeban";
 
 /// Constants of the crate libc in another type.
@@ -43,8 +44,8 @@ typed!(i32: NF_IP_PRI_RAW);
 
 messages!(NFT_MSG_NEWTABLE NFT_MSG_GETTABLE);
 messages!(NFT_MSG_NEWCHAIN NFT_MSG_GETCHAIN NFT_MSG_DELCHAIN);
-messages!(NFT_MSG_NEWRULE NFT_MSG_GETRULE);
-messages!(NFT_MSG_NEWSET NFT_MSG_GETSET);
+messages!(NFT_MSG_NEWRULE NFT_MSG_GETRULE NFT_MSG_DELRULE);
+messages!(NFT_MSG_NEWSET NFT_MSG_GETSET NFT_MSG_DELSET);
 messages!(NFT_MSG_NEWSETELEM NFT_MSG_GETSETELEM NFT_MSG_DELSETELEM);
 messages!(NFT_MSG_GETGEN);
 /// Not in the crate libc.
@@ -56,10 +57,11 @@ attributes!(NFTA_CHAIN_POLICY = 5 NFTA_CHAIN_TYPE = 7 NFTA_CHAIN_USERDATA = 12);
 attributes!(NFTA_HOOK_HOOKNUM = 1 NFTA_HOOK_PRIORITY = 2);
 attributes!(NFTA_RULE_TABLE = 1 NFTA_RULE_CHAIN = 2 NFTA_RULE_EXPRESSIONS = 4);
 attributes!(NFTA_SET_TABLE = 1 NFTA_SET_NAME = 2 NFTA_SET_FLAGS = 3);
-attributes!(NFTA_SET_KEY_TYPE = 4 NFTA_SET_KEY_LEN = 5 NFTA_SET_ID = 10);
+attributes!(NFTA_SET_KEY_TYPE = 4 NFTA_SET_KEY_LEN = 5 NFTA_SET_ID = 10 NFTA_SET_EXPR = 17);
 attributes!(NFTA_SET_ELEM_LIST_TABLE = 1 NFTA_SET_ELEM_LIST_SET = 2);
 attributes!(NFTA_SET_ELEM_LIST_ELEMENTS = 3);
 attributes!(NFTA_SET_ELEM_KEY = 1 NFTA_SET_ELEM_TIMEOUT = 4 NFTA_SET_ELEM_EXPIRATION = 5);
+attributes!(NFTA_SET_ELEM_EXPR = 7 NFTA_SET_ELEM_EXPRESSIONS = 11);
 attributes!(NFTA_LIST_ELEM = 1);
 attributes!(NFTA_DATA_VALUE = 1 NFTA_DATA_VERDICT = 2 NFTA_VERDICT_CODE = 1);
 attributes!(NFTA_EXPR_NAME = 1 NFTA_EXPR_DATA = 2);

@@ -37,8 +37,8 @@ pub(super) fn put_chain(r: &mut Request) {
     });
 }
 
-/// Makes the chain that says that the bans are complete, in place of one without the token.
-pub(super) fn put_restored(r: &mut Request, old: bool) {
+/// Makes the chain that says that the bans are complete, in place of an `old` one.
+pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
     let named = |r: &mut Request| {
         r.put_text(NFTA_CHAIN_TABLE, TABLE);
         r.put_text(NFTA_CHAIN_NAME, RESTORED);
@@ -48,12 +48,15 @@ pub(super) fn put_restored(r: &mut Request, old: bool) {
     }
     r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
         named(r);
-        r.put(NFTA_CHAIN_USERDATA, TOKEN);
+        r.put(
+            NFTA_CHAIN_USERDATA,
+            &[TOKEN, &number.to_ne_bytes()].concat(),
+        );
     });
 }
 
-/// Makes a set for elements with timeouts.
-pub(super) fn put_set(r: &mut Request, set: Set) {
+/// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
+pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
     // Numbers of the program nft (ipv4_addr, ipv6_addr), which tell it how to print a key.
     let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
@@ -63,6 +66,34 @@ pub(super) fn put_set(r: &mut Request, set: Set) {
         r.put_u32(NFTA_SET_KEY_TYPE, kind);
         r.put_u32(NFTA_SET_KEY_LEN, len);
         r.put_u32(NFTA_SET_ID, 1);
+        if counted {
+            r.nest(NFTA_SET_EXPR, |r| {
+                r.put_text(NFTA_EXPR_NAME, "counter");
+                r.nest(NFTA_EXPR_DATA, put_counter);
+            });
+        }
+    });
+}
+
+/// A counter that begins at 0.
+fn put_counter(r: &mut Request) {
+    r.put(NFTA_COUNTER_BYTES, &[0; 8]);
+    r.put(NFTA_COUNTER_PACKETS, &[0; 8]);
+}
+
+/// Deletes a set that no rule uses.
+pub(super) fn delete_set(r: &mut Request, set: Set) {
+    r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_TABLE, TABLE);
+        r.put_text(NFTA_SET_NAME, &set.to_string());
+    });
+}
+
+/// Deletes all rules of the chain that drops.
+pub(super) fn delete_rules(r: &mut Request) {
+    r.message(NFT_MSG_DELRULE, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_RULE_TABLE, TABLE);
+        r.put_text(NFTA_RULE_CHAIN, CHAIN);
     });
 }
 
@@ -107,10 +138,7 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
                     r.put_text(NFTA_LOOKUP_SET, &set.to_string());
                     r.put_u32(NFTA_LOOKUP_SREG, NFT_REG_1);
                 });
-                expression(r, "counter", |r| {
-                    r.put(NFTA_COUNTER_BYTES, &[0; 8]);
-                    r.put(NFTA_COUNTER_PACKETS, &[0; 8]);
-                });
+                expression(r, "counter", put_counter);
                 expression(r, "immediate", |r| {
                     r.put_u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
                     r.nest(NFTA_IMMEDIATE_DATA, |r| {
@@ -179,15 +207,19 @@ pub(super) fn handle(table: Attributes) -> Option<u64> {
     table.u64(NFTA_TABLE_HANDLE)
 }
 
-/// Whether this is the chain that says that the bans are complete; the answer is whether it has the
-/// token.
-pub(super) fn restored(chain: Attributes) -> Option<bool> {
-    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED))
-        .then(|| chain.get(NFTA_CHAIN_USERDATA) == Some(TOKEN))
+/// Whether this is the chain that says that the bans are complete; the answer is the number of its
+/// token, if it has one. That of an older version has none, and counts as 0.
+pub(super) fn restored(chain: Attributes) -> Option<Option<u64>> {
+    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED)).then(|| {
+        let number = chain.get(NFTA_CHAIN_USERDATA)?.strip_prefix(TOKEN)?;
+        Some(number.try_into().map_or(0, u64::from_ne_bytes))
+    })
 }
 
-pub(super) fn set(a: Attributes) -> Option<Set> {
-    Set::named(a.text(NFTA_SET_NAME)?)
+/// A set of ours, and whether its elements have counters.
+pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
+    let counted = a.get(NFTA_SET_EXPR).is_some();
+    Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
 }
 
 /// The set whose addresses a rule drops; `None` if the rule does something else.
