@@ -219,12 +219,12 @@ impl Extractor {
         {
             return Ok(());
         }
-        let verdict = verdict.map(|(_, verdict)| verdict);
-        let rule = verdict.as_ref().and_then(|v| v.rule);
-        let count = verdict.as_ref().map_or(1, |v| v.count);
-        let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let verdict = verdict.as_ref().map(|(_, verdict)| verdict);
+        let rule = verdict.and_then(|v| v.rule);
+        let count = verdict.map_or(1, |v| v.count);
+        let named = verdict.and_then(|v| v.found.as_ref());
         let fields = &self.chooser.fields;
-        let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
+        let stamp = verdict.and_then(|v| v.stamp.as_ref());
         let mut at = None;
         let mut timeless = None;
         let mut result = Ok(());
@@ -243,7 +243,7 @@ impl Extractor {
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
                 let stamps = &mut self.stamps;
-                let mut own = || stamps.stamp(&line.text[stamp.clone()?]);
+                let mut own = || stamps.stamp(&line.text[stamp?.clone()]);
                 let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
                     self.at.clear();
@@ -255,7 +255,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict.as_ref(), &object, |key, value| {
+                fields.of(&line, file, verdict, &object, |key, value| {
                     record.push(key, value)
                 });
             }
