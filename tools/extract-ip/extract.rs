@@ -142,7 +142,10 @@ impl Extractor {
         }
         let bare_lines = !self.needs_head && self.chooser.objects.is_none();
         self.bare_lines = bare_lines && self.has_no_carrier(block);
-        let mut lines = Lines::new(block);
+        let mut lines = match self.bare_lines {
+            true => Lines::without_carriers(block),
+            false => Lines::new(block),
+        };
         let (mut read, searches) = (0, self.dense == 0);
         loop {
             let literals = self.chooser.literals.as_ref();

@@ -10,7 +10,7 @@ use pipeban_log::sieve::AnyOf;
 /// Texts of which every line that may count has one.
 pub(crate) struct Literals {
     pub(crate) any: AnyOf,
-    /// Another that few lines have; it is searched for once in a block.
+    /// Another that few lines have, and only behind a carrier; it is searched for once in a block.
     pub(crate) rare: Finder<'static>,
 }
 
@@ -38,6 +38,14 @@ impl<'a> Lines<'a> {
             at: 0,
             rare: None,
             skipped_end: false,
+        }
+    }
+
+    /// The lines of a block in which none has a carrier.
+    pub(crate) fn without_carriers(block: &'a [u8]) -> Self {
+        Lines {
+            rare: Some(block.len()),
+            ..Lines::new(block)
         }
     }
 
