@@ -8,7 +8,7 @@ use crate::sieve::{Prefixes, Sieve};
 const SHORT: usize = 6;
 
 /// The rules that are tried without a look at their literals, at most.
-const FEW: usize = 2;
+const FEW: usize = 4;
 
 /// The writer of a line.
 #[derive(Clone, Copy)]
