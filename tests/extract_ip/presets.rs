@@ -411,7 +411,7 @@ fn faults_of_ones_own_presets() {
         ),
         (
             "rule a ^(?P<user>.*) from <IP>$\n+ 203.0.113.7 x[1]: y from 203.0.113.7\n- x[1]: y\n",
-            "no example says where: put « and »",
+            "no example says where: put « and » around it",
         ),
         (
             "rule a ^x from <IP>$\n- x[1]: y\n",

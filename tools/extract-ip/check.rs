@@ -7,19 +7,17 @@ use pipeban_log::presets::check::check;
 use crate::arguments::Arguments;
 use crate::matcher;
 
-/// Lists the presets, or checks those of these names, each of which may be a list with commas;
-/// answers whether all are good.
+/// Lists the presets, or checks those that are named; answers whether all are good.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(false);
-    let mut good = true;
     if !arguments.check {
         matcher::list_presets(output.buffer());
+        output.flush()?;
+        return Ok(true);
     }
+    let mut good = true;
     let names = arguments.preset.iter().flat_map(|list| list.split(','));
-    for name in names
-        .map(str::trim)
-        .filter(|name| !name.is_empty() && arguments.check)
-    {
+    for name in names.map(str::trim).filter(|name| !name.is_empty()) {
         let report = check(name)?;
         for (line, what) in &report.faults {
             complain::error(format!("{name}:{line}"), what);

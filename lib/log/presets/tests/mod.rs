@@ -6,13 +6,12 @@ mod fields;
 mod heads;
 mod tries;
 
-use super::check::examples::verdict_after;
+use super::check::examples::{missing, verdict_after};
 use super::check::hostile::{hostile, plain};
 use super::faults::faults;
 use super::files::FILES;
 use super::read::{self, Example};
 use super::*;
-use crate::sieve;
 
 /// All examples with the names of their services.
 fn examples() -> Vec<(&'static str, Example)> {
@@ -118,26 +117,9 @@ fn files_have_no_fault() {
         let preset = read::read(text);
         assert!(!preset.title.is_empty(), "{name}");
         assert_eq!(faults(&preset), [], "{name}");
-        for rule in preset.rules {
-            let pattern = read::expand(&rule.pattern).expect("a pattern");
-            let literals = sieve::required(&sieve::parsed(&pattern).expect("a pattern"));
-            assert!(!literals.is_empty(), "{name}: no literal in {pattern}");
-        }
-    }
-}
-
-#[test]
-fn every_rule_has_an_example() {
-    for (name, text) in FILES {
-        let preset = read::read(text);
-        for rule in preset.rules.iter().filter(|r| !r.name.is_empty()) {
-            let mut shown = preset.examples.iter().filter_map(|e| e.expected);
-            assert!(shown.any(|(r, _)| r == rule.name), "{name}: {}", rule.name);
-        }
-        assert!(
-            preset.examples.iter().any(|e| e.expected.is_none()),
-            "{name}"
-        );
+        let mut faults_of_examples = Vec::new();
+        missing(&preset, &mut faults_of_examples);
+        assert_eq!(faults_of_examples, [], "{name}");
     }
 }
 
