@@ -228,6 +228,7 @@ impl Extractor {
         let named = verdict.and_then(|v| v.found.as_ref());
         let fields = &self.chooser.fields;
         let stamp = verdict.and_then(|v| v.stamp.as_ref());
+        let format = verdict.and_then(|v| v.format);
         let mut at = None;
         let mut timeless = None;
         let mut result = Ok(());
@@ -246,7 +247,7 @@ impl Extractor {
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
                 let stamps = &mut self.stamps;
-                let mut own = || stamps.stamp(&line.text[stamp?.clone()]);
+                let mut own = || stamps.stamp(&line.text[stamp?.clone()], format);
                 let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
                     self.at.clear();

@@ -285,9 +285,11 @@ impl LineReader {
         }
     }
 
-    /// The time of a stamp that a text begins with; for who has found it in a way of one's own.
-    pub fn stamp(&mut self, text: &[u8]) -> Option<Time> {
-        self.stamps.read(text).map(|(time, _)| time)
+    /// The time of a stamp that a text begins with, in this form if it has it; for who has found it
+    /// in a way of one's own.
+    pub fn stamp(&mut self, text: &[u8], format: Option<&StampFormat>) -> Option<Time> {
+        let time = format.and_then(|format| self.stamps.read_format(format, text));
+        time.or_else(|| self.stamps.read(text).map(|(time, _)| time))
     }
 
     /// Takes off what is around a line.
