@@ -70,7 +70,10 @@ fn unclosed(line: &str) -> Option<char> {
 
 fn check(rule: &RuleText, is_marked: bool) -> Result<(), String> {
     if rule.pattern.is_empty() {
-        return Err("no pattern: write NAME and PATTERN, with a blank between them".into());
+        let second = rule.object.as_ref().map_or("PATTERN", |_| "PATH");
+        return Err(format!(
+            "no pattern: write NAME and {second}, with a blank between them"
+        ));
     }
     if rule.program.is_none() && !rule.own_log && !rule.goes_on {
         let what = "nobody is named who writes it: put \"program NAME\" or \"own-log\" before it";
@@ -78,6 +81,15 @@ fn check(rule: &RuleText, is_marked: bool) -> Result<(), String> {
     }
     if let Some(program) = &rule.program {
         compile(program).map_err(|e| format!("program: {e}"))?;
+    }
+    if let Some(object) = &rule.object {
+        if rule.but.is_some() || rule.step > 0 {
+            return Err("but and step are about patterns: use where and matches".into());
+        }
+        for (_, pattern) in &object.patterns {
+            compile(pattern)?;
+        }
+        return object.compile().map(|_| ());
     }
     for (part, pattern) in [("", Some(&rule.pattern)), ("but: ", rule.but.as_ref())] {
         let Some(pattern) = pattern else { continue };

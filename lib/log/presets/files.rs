@@ -9,14 +9,15 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 55] = files! {
-    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "ejabberd" "exim"
-    "freeswitch" "gitea" "gitlab" "grafana" "guacamole" "haproxy" "home-assistant" "immich"
-    "jellyfin" "kernel" "keycloak" "lighttpd" "mongodb" "mysqld" "named" "nextcloud" "nginx"
-    "nginx-error" "openvpn" "pam-generic" "pfsense" "phpmyadmin" "postfix" "postfix-preauth"
-    "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox" "pure-ftpd"
-    "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
-    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress" "xrdp"
+pub(super) const FILES: [(&str, &str); 56] = files! {
+    "apache" "asterisk" "authelia" "caddy" "courier" "cyrus-imap" "dovecot" "dropbear"
+    "ejabberd" "exim" "freeswitch" "gitea" "gitlab" "grafana" "guacamole" "haproxy"
+    "home-assistant" "immich" "jellyfin" "kernel" "keycloak" "lighttpd" "mongodb" "mysqld"
+    "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
+    "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog"
+    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd"
+    "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
+    "xrdp"
 };
 
 /// A service for which there are patterns.

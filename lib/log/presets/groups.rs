@@ -14,6 +14,9 @@ pub(super) enum Writer {
     Program(usize),
     /// A service, into its own log.
     OwnLog,
+    /// The same, or a remote party with a raw newline: the time stands inside the line, and other
+    /// lines have heads.
+    AmidHeads,
     /// The writer of the line before: it goes on with one of a service's own log.
     GoesOn,
     /// The line tells nothing about its writer.
@@ -29,6 +32,7 @@ impl Writer {
                 rule.program.is_some_and(|pattern| answer[pattern])
             }
             Writer::OwnLog => rule.own_log,
+            Writer::AmidHeads => rule.own_log && (rule.named || rule.object.is_none()),
             Writer::GoesOn => rule.goes_on && rule.named,
             Writer::Unknown => rule.named,
         }
@@ -38,7 +42,7 @@ impl Writer {
 /// The rules for each writer. They are put together when its first line comes.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    others: [Option<Group>; 3],
+    others: [Option<Group>; 4],
     programs: Vec<Option<Group>>,
 }
 
@@ -57,6 +61,7 @@ impl Groups {
             Writer::OwnLog => &mut self.others[0],
             Writer::GoesOn => &mut self.others[1],
             Writer::Unknown => &mut self.others[2],
+            Writer::AmidHeads => &mut self.others[3],
             Writer::Program(number) => {
                 if number >= self.programs.len() {
                     self.programs.resize_with(number + 1, || None);

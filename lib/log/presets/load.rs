@@ -63,7 +63,10 @@ pub(super) fn load<'a>(
             let wrong = |e: String| Fault::new(name, format!("{}: {e}", rule.name));
             let pattern = read::expand(&rule.pattern).map_err(wrong)?;
             let but = rule.but.as_deref().map(read::expand).transpose();
-            let literals = sieve::required(&sieve::parsed(&pattern).map_err(wrong)?);
+            let literals = match &rule.object {
+                Some(object) => object.literals(),
+                None => sieve::required(&sieve::parsed(&pattern).map_err(wrong)?),
+            };
             rules.push(Rule {
                 literals,
                 names_session: pattern.contains("(?P<session>"),
@@ -82,6 +85,8 @@ pub(super) fn load<'a>(
                 believed: named[service] && is_marked,
                 joins: false,
                 compiled: None,
+                object: rule.object,
+                compiled_object: None,
             });
         }
     }

@@ -9,6 +9,8 @@ mod faults;
 mod files;
 mod groups;
 mod load;
+mod matched;
+mod object_rule;
 mod own;
 mod programs;
 mod read;
@@ -23,10 +25,11 @@ use std::ops::Range;
 pub use self::files::{Service, forged, list};
 use self::groups::{Groups, Writer};
 use self::load::load;
+use self::matched::Match;
 use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
-use self::rule::{Match, Rule};
+use self::rule::Rule;
 use self::tries::Tries;
 use crate::line::{Line, Stamp};
 use pipeban::address::Address;
@@ -47,8 +50,8 @@ pub struct Hit<'a> {
     pub place: Option<Range<usize>>,
     /// The number of events, at least 1.
     pub count: u32,
-    /// The groups that were asked for: the number there, and the bytes in the line's text.
-    pub fields: Vec<(usize, Range<usize>)>,
+    /// The groups that were asked for: the number there, and the text.
+    pub fields: Vec<(usize, Vec<u8>)>,
 }
 
 /// The line before.
@@ -96,6 +99,9 @@ pub struct Presets {
     last: Last,
     /// The files, by their names in the lines, into which a client can write lines.
     stopped: Vec<Option<Box<[u8]>>>,
+    /// The number of failures in such files that were not believed, and the rule that first showed
+    /// that a file is one.
+    unbelieved: (u64, Option<usize>),
 }
 
 impl Presets {
@@ -124,6 +130,7 @@ impl Presets {
             tries: Tries::default(),
             last: Last::default(),
             stopped: Vec::new(),
+            unbelieved: (0, None),
         })
     }
 
@@ -140,13 +147,20 @@ impl Presets {
 
     /// Whether a rule has a group of this name.
     pub fn has_group(&self, name: &str) -> bool {
-        let group = format!("(?P<{name}>");
-        self.rules.iter().any(|r| r.pattern.contains(&group))
+        self.rules.iter().any(|rule| rule.has_field(name))
     }
 
     /// Whether any line so far was of a program or a form that the rules are about.
     pub fn met_form(&self) -> bool {
         self.met_form
+    }
+
+    /// The number of failures that were not believed, for clients can write lines into their log,
+    /// and the service that writes it; `None` if all were.
+    pub fn unbelieved(&self) -> Option<(u64, &str)> {
+        let (count, rule) = self.unbelieved;
+        let name = self.rules[rule?].name.trim_end_matches('/');
+        (count > 0).then_some((count, name))
     }
 
     /// The names of the programs that the rules are about; `None` if they are not a few.
@@ -192,9 +206,11 @@ impl Presets {
                 self.met_form = self.met_form || self.programs.writes_failures(number);
                 (line.words_range(), Writer::Program(number))
             }
-            (None, Stamp::Beginning | Stamp::Inside) => {
+            (None, stamp @ (Stamp::Beginning | Stamp::Inside)) => {
                 self.met_form |= self.has_own_log;
-                (line.rest_range(), Writer::OwnLog)
+                let is_amid = line.headed && stamp == Stamp::Inside;
+                let writer = [Writer::OwnLog, Writer::AmidHeads][usize::from(is_amid)];
+                (line.rest_range(), writer)
             }
             // It goes on with a line before, and is no other program's.
             (None, Stamp::None) if line.headed || line.continues => {
@@ -218,11 +234,19 @@ impl Presets {
         self.found.clear();
         for number in self.candidates.iter().map(|n| usize::from(*n)) {
             let rule = &mut self.rules[number];
-            if is_stopped && !rule.believed || self.tries.has_none_to_end(rule, line) {
+            if is_stopped && !rule.believed {
+                let counts = rule.is_failure() && rule.search(text, &[]).is_some();
+                self.unbelieved.0 += u64::from(counts);
+                continue;
+            }
+            if self.tries.has_none_to_end(rule, line) {
                 continue;
             }
             if let Some(hit) = rule.search(text, &self.wanted) {
-                stops |= rule.kind == Kind::Stops;
+                if rule.kind == Kind::Stops {
+                    stops = true;
+                    self.unbelieved.1.get_or_insert(number);
+                }
                 self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
                 if rule.is_failure() {
@@ -259,7 +283,7 @@ impl Presets {
             rule: &rule.name,
             place: event.place.map(shift),
             count: event.count,
-            fields: fields.into_iter().map(|(i, r)| (i, shift(r))).collect(),
+            fields,
         })
     }
 

@@ -17,6 +17,12 @@
 //! stops PATTERN           in a marked preset: this is the log into which a client can write lines,
 //!                         so no other preset believes more of it
 //! later NAME PATTERN      a failed attempt whose address is on another line of the session
+//! json NAME PATH          a failed attempt on a line that is an object of JSON; the address stands
+//!                         at this path. Of several paths with | the first that is there
+//! where PATH=VALUE        … with this value, as `extract-ip --where` has it
+//! filled PATH             … where this path has a text, and not an empty one nor -
+//! matches PATH PATTERN    … where the text of this path matches, unescaped
+//! field NAME PATH         a text for a field of the record, by `--with`
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
 //! - LINE                  an example of a line that is no event
@@ -47,6 +53,8 @@
 
 use std::cell::Cell;
 
+use super::object_rule::ObjectText;
+
 /// The meaning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
@@ -66,6 +74,8 @@ pub(super) struct RuleText {
     pub(super) kind: Kind,
     pub(super) name: &'static str,
     pub(super) pattern: String,
+    /// Where it is about objects of JSON; the pattern is the path of the address.
+    pub(super) object: Option<ObjectText>,
     pub(super) but: Option<String>,
     /// The place of the line among those of one try; 0 is none.
     pub(super) step: u8,
@@ -138,6 +148,7 @@ pub(super) fn read(text: &'static str) -> Preset {
             kind,
             name,
             pattern: put_in(pattern),
+            object: None,
             but: None,
             step: 0,
             program: program.clone(),
@@ -160,6 +171,25 @@ pub(super) fn read(text: &'static str) -> Preset {
             ("rule", _) => preset.rules.push(rule(Kind::Rule, name, pattern)),
             ("closes", _) => preset.rules.push(rule(Kind::Closes, name, pattern)),
             ("later", _) => preset.rules.push(rule(Kind::Later, name, pattern)),
+            ("json", _) => preset.rules.push(RuleText {
+                object: Some(ObjectText {
+                    address: pattern,
+                    ..ObjectText::default()
+                }),
+                ..rule(Kind::Rule, name, pattern)
+            }),
+            (
+                "where" | "filled" | "matches" | "field",
+                Some(RuleText {
+                    object: Some(object),
+                    ..
+                }),
+            ) => match word {
+                "where" => object.conditions.push(rest),
+                "filled" => object.filled.push(rest),
+                "matches" => object.patterns.push((name, put_in(pattern))),
+                _ => object.fields.push((name, pattern)),
+            },
             ("names", _) => preset.rules.push(rule(Kind::Names, "", rest)),
             ("ends", _) => preset.rules.push(rule(Kind::Ends, "", rest)),
             ("stops", _) => preset.rules.push(rule(Kind::Stops, "", rest)),
@@ -175,6 +205,10 @@ pub(super) fn read(text: &'static str) -> Preset {
                 before: std::mem::take(&mut before),
                 line: if word == "+" { pattern } else { rest },
             }),
+            ("where" | "filled" | "matches" | "field", _) => {
+                let what = format!("no line \"json\" stands before this line: {word}");
+                preset.faults.push((number, what));
+            }
             ("but" | "step" | "+" | "-", None) => {
                 let what = format!("no rule stands before this line: {word}");
                 preset.faults.push((number, what));

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::connections::{Connections, Report, Seen};
+use super::matched::Match;
 use super::read::Kind;
-use super::rule::{Match, Rule};
+use super::rule::Rule;
 use crate::line::Line;
 use pipeban::address::Address;
 
