@@ -22,6 +22,7 @@ use nix::errno::Errno;
 
 use super::interface::{Entry, Firewall};
 use super::netlink::{Request, Socket};
+use super::routes;
 use elements::Element;
 use pipeban::address::Address;
 use seen::Ruleset;
@@ -339,6 +340,9 @@ impl Firewall for Nft {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
+            found.extend(routes::bridges()?.into_iter().map(|(bridge, guest)| {
+                format!("bridge {bridge} forwards packets of guests ({guest}) past the bans")
+            }));
             Ok(())
         })
         .map_err(explain)?;
