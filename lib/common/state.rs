@@ -93,7 +93,8 @@ impl State {
     /// Opens the state at [`path`]`(option)` and makes the tables of `schema` in it.
     ///
     /// A new file is for its owner alone (mode 0600), and so is a new folder (0700); see
-    /// [`state_file`]. A file of an older version is brought to this one; a newer file is an error, and stays as it is.
+    /// [`state_file`]. A file of an older version is brought to this one; a newer file is an error,
+    /// and stays as it is.
     pub fn open(option: Option<&Path>, schema: &str) -> Result<Self, Fault> {
         let path = path(option);
         create(&path)?;

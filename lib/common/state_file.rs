@@ -33,23 +33,30 @@ pub fn open(path: &Path, like: &Path) -> io::Result<File> {
             done => return done,
         }
         let owner = fs::metadata(like)?;
-        let made = options.clone().create_new(true).mode(0o600).open(path);
+        let made = match geteuid().is_root() && owner.uid() != 0 {
+            true => make_for(&owner, path),
+            false => options.clone().create_new(true).mode(0o600).open(path),
+        };
         match made {
             // Another process was quicker.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => (),
-            Err(e) => return Err(e),
-            Ok(file) => {
-                if file.metadata()?.uid() != owner.uid()
-                    && geteuid().is_root()
-                    && let Err(e) = fchown(&file, Some(owner.uid()), Some(owner.gid()))
-                {
-                    let _ = fs::remove_file(path);
-                    return Err(e);
-                }
-                return Ok(file);
-            }
+            done => return done,
         }
     }
+}
+
+/// Makes a file that belongs to this owner from the moment on that it has its name.
+fn make_for(owner: &Metadata, path: &Path) -> io::Result<File> {
+    let new = beside(path, &format!(".new-{}", std::process::id()));
+    // An older process of this number may have been killed here.
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create_new(true).mode(0o600);
+    let file = options.open(&new)?;
+    let named = fchown(&file, Some(owner.uid()), Some(owner.gid()))
+        .and_then(|()| fs::hard_link(&new, path));
+    fs::remove_file(&new)?;
+    named.map(|()| file)
 }
 
 /// Makes the folder of a file, and those above it, with mode 0700. Folders that root makes belong

@@ -1,5 +1,6 @@
 //! The default gateways and the bridges of this host, and whether its kernel has IPv6, asked over
-//! netlink (rtnetlink(7), linux/rtnetlink.h, linux/nexthop.h, linux/if_link.h). A service may not see /proc/net.
+//! netlink (rtnetlink(7), linux/rtnetlink.h, linux/nexthop.h, linux/if_link.h). A service may not
+//! see /proc/net.
 
 use std::collections::HashMap;
 use std::io;
@@ -77,8 +78,8 @@ pub(super) fn has_ipv6() -> bool {
     asked != Err(Errno::EOPNOTSUPP)
 }
 
-/// The bridges that forward packets between guests and the world past all rules for IP of this host,
-/// each with such a guest's device.
+/// The bridges that forward packets between guests and the world past all rules of this host's for
+/// IP, each with such a guest's device.
 ///
 /// That is a bridge between devices of guests (veth, tun) and others. One with guests alone is not:
 /// their packets to the world are routed.

@@ -201,8 +201,8 @@ pub(super) fn set(a: Attributes) -> Option<Set> {
     Set::named(a.text(NFTA_SET_NAME)?)
 }
 
-/// The set whose addresses a rule drops, all of them and whatever the packet; `None` if the rule does
-/// something else.
+/// The set whose addresses a rule drops, all of them and whatever the packet; `None` if the rule
+/// does something else.
 pub(super) fn dropped_by(rule: Attributes) -> Option<Set> {
     let set = expressions(rule).find(|(name, _)| *name == "lookup");
     let set = Set::named(set?.1.text(NFTA_LOOKUP_SET)?)?;
