@@ -96,3 +96,49 @@ fn bans_are_made_without_a_ledger() {
         }
     });
 }
+
+#[test]
+fn a_ledger_that_may_not_be_written() {
+    with_small_disk("a_ledger_that_may_not_be_written", |shell| {
+        let directory = shell.directory.path().display().to_string();
+        let mount = |how: &str| run("mount", &["-o", &format!("remount,{how}"), &directory]);
+        shell.run("ban-ip --for 1h 203.0.113.1");
+        mount("ro");
+        let exec = "exec --ban-command 'true {address}' --unban-command 'true {address}'";
+        for (backend, does_alone) in [
+            ("nft", true),
+            ("ipset", true),
+            ("iptables", false),
+            (exec, false),
+        ] {
+            let name = backend.split(' ').next().unwrap();
+            if !["nft", "exec"].contains(&name) && run(name, &["--version"]).is_none() {
+                continue;
+            }
+            let ban = shell.run(&format!("ban-ip --backend {backend} --for 1h 203.0.113.7"));
+            let banned = if does_alone {
+                vec!["203.0.113.7"]
+            } else {
+                vec![]
+            };
+            assert_eq!(
+                (ban.addresses(), ban.status),
+                (banned, Some(2)),
+                "{name}: {ban:?}"
+            );
+            assert_eq!(ban.err.lines().count(), 1, "{name}: {ban:?}");
+            if does_alone {
+                assert!(held(name).contains("203.0.113.7"), "{name}");
+                let lift = shell.run("unban-at now 203.0.113.7");
+                assert_eq!(
+                    (lift.addresses(), lift.status),
+                    (vec!["203.0.113.7"], Some(2))
+                );
+                assert!(!held(name).contains("203.0.113.7"), "{name}: {lift:?}");
+            }
+        }
+        mount("rw");
+        let again = shell.run("ban-ip --for 1h 203.0.113.7");
+        assert_eq!((again.err.as_str(), again.status), ("", Some(0)));
+    });
+}
