@@ -9,3 +9,4 @@ mod flags;
 mod objects;
 mod presets;
 mod time;
+mod told;
