@@ -41,7 +41,7 @@ fn a_running_pipeline_enters_its_bans_later() {
     with_small_disk("a_running_pipeline_enters_its_bans_later", |shell| {
         shell.run("ban-ip --for 1h 203.0.113.7");
         let script = format!(
-            "{FILL}; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
+            "{FILL}; : > $HOME/out; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
              seq -f 203.0.113.%g 251 252; }} | ban-ip --for 1h > $HOME/out & 
              while [ $(wc -l < $HOME/out) -lt 231 ]; do sleep 0.05; done
              rm $(dirname $PIPEBAN_STATE)/big; : > $HOME/go; wait"
