@@ -172,7 +172,7 @@ fn foreign_parts_of_our_name_fail_alone() {
     in_namespace("foreign_parts_of_our_name_fail_alone", || {
         for (backend, foreign, remove) in [(
             "ipset",
-            "ipset create pipeban4 hash:mac",
+            "ipset create pipeban4 hash:net family inet6",
             "iptables -t raw -F; ip6tables -t raw -F; ipset destroy",
         )] {
             if run(backend, &["--version"]).is_none() {
