@@ -6,6 +6,7 @@ mod compressed;
 mod filters;
 mod finder;
 mod flags;
+mod forms;
 mod objects;
 mod presets;
 mod time;

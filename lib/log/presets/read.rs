@@ -49,7 +49,7 @@
 //! | `count` | the number of attempts that the line reports |
 //! | `more` | the same number, without the first attempt |
 //! | `port` | the client's port; address and port are a connection where the head has no process |
-//! | `user`, `path`, … | a text for a field of the record, by `--with` |
+//! | `user`, `path1`, … | a text for a field of the record, by `--with`, with or without digits |
 
 use std::cell::Cell;
 

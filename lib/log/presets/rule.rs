@@ -24,6 +24,8 @@ pub(super) struct Rule {
     pub(super) object: Option<ObjectText>,
     /// Every text that matches has one of these; none where none are known.
     pub(super) literals: Vec<Vec<u8>>,
+    /// The first bytes of all texts that match, if they are a few.
+    pub(super) beginnings: Option<Vec<[u8; 4]>>,
     /// Whether the pattern has a group for the session.
     pub(super) names_session: bool,
     /// Texts that match this, too, do not count.
@@ -62,7 +64,14 @@ impl Rule {
     pub(super) fn has_field(&self, name: &str) -> bool {
         match &self.object {
             Some(object) => object.has_field(name),
-            None => self.pattern.contains(&format!("(?P<{name}>")),
+            None => {
+                let groups = self
+                    .pattern
+                    .match_indices("(?P<")
+                    .map(|(at, _)| &self.pattern[at + 4..]);
+                let mut names = groups.filter_map(|group| Some(group.split_once('>')?.0));
+                names.any(|group| is_named(group, name))
+            }
         }
     }
 
@@ -112,8 +121,12 @@ impl Rule {
         let more = number(compiled.more).map(|more| more + 1);
         let port = range(compiled.port).and_then(|r| port(&text[r]));
         let field = |(i, name): (usize, &String)| {
-            let group = compiled.names.iter().find(|(_, n)| n == name);
-            Some((i, text[range(Some(group?.0))?].to_vec()))
+            let mut groups = compiled
+                .names
+                .iter()
+                .filter(|(_, group)| is_named(group, name));
+            let range = groups.find_map(|(group, _)| range(Some(*group)))?;
+            Some((i, text[range].to_vec()))
         };
         Some(Match {
             fields: wanted.iter().enumerate().filter_map(field).collect(),
@@ -123,6 +136,12 @@ impl Rule {
             port,
         })
     }
+}
+
+/// Whether a group is the field of this name: `user`, `user1`.
+fn is_named(group: &str, name: &str) -> bool {
+    let digits = group.strip_prefix(name);
+    digits.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The number of a port, in digits.

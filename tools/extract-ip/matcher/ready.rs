@@ -62,6 +62,7 @@ pub(super) fn judge_by_presets<'a>(
         count: hit.count,
         fields: hit.fields,
         stamp: None,
+        format: None,
     })
 }
 
@@ -110,5 +111,6 @@ pub(super) fn judge_by_filter<'a>(
         count: 1,
         fields: fields.collect(),
         stamp: filter.stamp().filter(|_| !is_off),
+        format: filter.stamp_format(),
     })
 }

@@ -13,7 +13,7 @@ use pipeban::time::Zone;
 /// A row of a table: kind, number of failures, address, words.
 type Try = (String, Option<u32>, String, String);
 
-fn read(name: &str) -> Vec<u8> {
+pub(super) fn read(name: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let path = root.join("tests/daemons/logs").join(name);
     fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -50,7 +50,7 @@ pub(super) fn found(presets: &str, log: &[u8]) -> BTreeMap<String, u32> {
 }
 
 /// The presets for a log.
-const LOGS: &[(&str, &str)] = &[
+pub(super) const LOGS: &[(&str, &str)] = &[
     ("apache2-2.4.71", "apache"),
     ("apache2-error-2.4.71", "apache"),
     ("apache2-lookups-2.4.71", "apache"),

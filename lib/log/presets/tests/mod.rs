@@ -2,6 +2,7 @@
 
 mod cases;
 mod daemons;
+mod fields;
 mod heads;
 mod tries;
 
