@@ -14,6 +14,7 @@ script bsdutils
 flock util-linux
 pgrep procps
 setcap libcap2-bin
+chown coreutils
 setpriv util-linux
 ip iproute2
 nft nftables

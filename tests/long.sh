@@ -37,6 +37,7 @@ part tests/rotations.sh
 part tests/journald.sh
 part tests/inits.sh
 part tests/daemons/run.sh
+part tests/fire.sh
 
 echo "$passed long tests passed, $failed failed, $left left out"
 [ $failed = 0 ]

@@ -5,6 +5,8 @@
 pub mod firewall; // one trait for all firewalls, a file for each backend
 pub mod ledger; // the bans with their beginning, end and reason
 
+pub mod stored; // the firewalls that a ledger names
+
 pub mod failure; // which of the two failed
 mod tell; // tells one firewall the bans that it was not told yet
 

@@ -73,7 +73,7 @@ pub fn plan(
         last = *id;
         let mut chunk = chunk;
         chunk.retain(|(_, ban)| !is_refused(ban, refuses));
-        let missing = missing(&teller, &chunk, &mut held, now);
+        let missing = missing(&mut teller, &chunk, &mut held, now)?;
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
     changes.let_go = held.into_keys().collect();
@@ -147,7 +147,7 @@ fn restore_once(
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let mut missing = missing(teller, &chunk, &mut held, now);
+        let mut missing = missing(teller, &chunk, &mut held, now)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
         let bans: Vec<Ban> = missing.iter().map(|(_, ban)| *ban).collect();
@@ -183,17 +183,34 @@ fn held(teller: &mut Teller) -> Result<HashMap<Address, Option<Duration>>, Failu
 
 /// The bans that are not in `held` with the same end. The addresses of `chunk` are removed from it.
 fn missing(
-    teller: &Teller,
+    teller: &mut Teller,
     chunk: &[(i64, Ban)],
     held: &mut HashMap<Address, Option<Duration>>,
     now: Time,
-) -> Vec<(i64, Ban)> {
+) -> Result<Vec<(i64, Ban)>, Failure> {
+    let any = !held.is_empty();
     let mut is_missing = |ban: &Ban| {
         let left = held.remove(&ban.address);
         !left.is_some_and(|left| agree(teller.firewall, left, ban.left(now)))
     };
     let chunk = chunk.iter().filter(|(_, ban)| is_missing(ban));
-    chunk.copied().collect()
+    let mut missing: Vec<(i64, Ban)> = chunk.copied().collect();
+    // A list may lack some that are there; each is asked for by itself.
+    let addresses: Vec<Address> = missing.iter().map(|(_, ban)| ban.address).collect();
+    for asked in addresses
+        .chunks(teller.firewall.asked_at_once())
+        .filter(|_| any)
+    {
+        let now = Time::now();
+        let there = teller.firewall.held(asked);
+        let there = there.map_err(|e| teller.failure(&e))?;
+        let there: HashMap<Address, _> = there.into_iter().flatten().collect();
+        missing.retain(|(_, ban)| {
+            let left = there.get(&ban.address);
+            !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
+        });
+    }
+    Ok(missing)
 }
 
 /// Whether firewall and ledger say the same time left, as far as that firewall has times.

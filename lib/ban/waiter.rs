@@ -5,8 +5,8 @@
 //! that has entered a ban and finds the waiter's lock taken knows that the waiter will see the ban.
 
 use std::env;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,48 +14,60 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use pipeban::complain::{Fault, describe};
+use pipeban::program::search_path;
+use pipeban::state_file;
 
 /// Takes the waiter's lock of this state file; `None` if another process has it.
 pub fn lock(state: &Path) -> Result<Option<Flock<File>>, Fault> {
-    let mut name = state.as_os_str().to_owned();
-    name.push("-waiter");
-    let path = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|e| Fault::new(path.display(), describe(&e)))?;
+    try_lock(state).map_err(|e| Fault::new(lock_file(state).display(), describe(&e)))
+}
+
+fn lock_file(state: &Path) -> PathBuf {
+    state_file::beside(state, "-waiter")
+}
+
+fn try_lock(state: &Path) -> io::Result<Option<Flock<File>>> {
+    let file = state_file::open(&lock_file(state), state)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EAGAIN)) => Ok(None),
-        Err((_, e)) => Err(Fault::new(path.display(), e.desc())),
+        Err((_, e)) => Err(e.into()),
     }
 }
 
 /// Makes sure that a process waits for the bans in this state file.
 pub fn start(state: &Path) -> Result<(), Fault> {
-    if lock(state)?.is_none() {
-        return Ok(());
+    match try_lock(state) {
+        Ok(None) => return Ok(()),
+        Ok(Some(_)) => (),
+        // Root without capabilities may not open the lock of another user; that process may.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => (),
+        Err(e) => return Err(Fault::new(lock_file(state).display(), describe(&e))),
     }
-    // The tools are installed side by side.
-    let tool = env::current_exe()
-        .map(|me| me.with_file_name("unban-at"))
-        .map_err(|e| Fault::new("unban-at", describe(&e)))?;
-    let state = std::path::absolute(state).map_err(|e| Fault::new("unban-at", describe(&e)))?;
+    let fault = |e| Fault::new("unban-at", describe(&e));
+    let state = std::path::absolute(state).map_err(fault)?;
     // It starts the waiter and ends, so that the waiter is not our child.
-    let status = Command::new(&tool)
+    let status = Command::new(tool())
+        .env("PATH", search_path())
         .args(["--due", "--wait", "--background", "--state-file"])
         .arg(state)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
-        .map_err(|e| Fault::new(tool.display(), describe(&e)))?;
+        .map_err(fault)?;
     if status.success() {
         Ok(())
     } else {
         let text = "the process that is to lift bans in time did not start";
-        Err(Fault::new(tool.display(), text))
+        Err(Fault::new("unban-at", text))
     }
+}
+
+/// The program `unban-at`: beside this one, as the tools are installed, also after an upgrade has
+/// replaced both; if their directory is gone, from the search path.
+fn tool() -> PathBuf {
+    let beside = env::current_exe().map(|me| me.with_file_name("unban-at"));
+    let there = beside.ok().filter(|path| path.exists());
+    there.unwrap_or_else(|| "unban-at".into())
 }

@@ -31,6 +31,8 @@ pub mod netset; // a set of networks, asked which of them touches an address
 pub mod detach; // a process that outlives its caller
 pub mod privilege; // capabilities given up
 pub mod program; // another program, run within bounds of time and output
+pub mod state_file; // its files, for their owner alone
+
 pub mod state; // what tools keep between runs: one SQLite file
 
 pub mod cli; // arguments in, a run, an exit status out

@@ -6,8 +6,8 @@
 //! that exists is a step from one version of the file to the next ([`STEPS`]).
 
 use std::env;
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::complain::{Fault, describe};
+use crate::state_file;
 use crate::time::Time;
 
 /// The steps from each version of the file (`PRAGMA user_version`) to the next, the first from 0.
@@ -91,8 +92,9 @@ pub struct State {
 impl State {
     /// Opens the state at [`path`]`(option)` and makes the tables of `schema` in it.
     ///
-    /// A new file is for its owner alone (mode 0600), and so is a new directory (0700). A file of
-    /// an older version is brought to this one; a newer file is an error, and stays as it is.
+    /// A new file is for its owner alone (mode 0600), and so is a new folder (0700); see
+    /// [`state_file`]. A file of an older version is brought to this one; a newer file is an error,
+    /// and stays as it is.
     pub fn open(option: Option<&Path>, schema: &str) -> Result<Self, Fault> {
         let path = path(option);
         create(&path)?;
@@ -139,9 +141,12 @@ impl State {
     }
 
     fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, Fault> {
+        // SQLite would refuse a link in the folder, too.
+        let real = state_file::real(&path);
+        let real = real.map_err(|e| Fault::new(path.display(), describe(&e)))?;
         let open = || -> rusqlite::Result<Connection> {
-            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let mut db = Connection::open_with_flags(&path, flags)?;
+            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+            let mut db = Connection::open_with_flags(&real, flags)?;
             db.busy_handler(Some(wait))?;
             // NORMAL never damages the file; a power cut may lose the last transactions, and the
             // kernel's bans too. All that a killed process committed stays.
@@ -211,8 +216,12 @@ impl State {
 /// Whether the file is damaged or no database. A file that can't be read is not known to be.
 pub fn is_damaged(path: &Path) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let Ok(path) = state_file::real(path) else {
+        return false;
+    };
     let check = || -> rusqlite::Result<bool> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut db = Connection::open_with_flags(path, flags)?;
         db.busy_handler(Some(wait))?;
         let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -292,24 +301,14 @@ fn wait(tried: i32) -> bool {
 
 /// Makes the file with its mode before SQLite can make it with another.
 fn create(path: &Path) -> Result<(), Fault> {
-    let make = || -> std::io::Result<()> {
-        if path.exists() {
-            return Ok(());
-        }
-        if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)?;
-        }
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
-        Ok(())
-    };
-    make().map_err(|e| Fault::new(path.display(), describe(&e)))
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let made = state_file::make_folder(path).and_then(|()| {
+        let folder = path.parent().filter(|d| !d.as_os_str().is_empty());
+        state_file::open(path, folder.unwrap_or(Path::new("."))).map(drop)
+    });
+    made.map_err(|e| Fault::new(path.display(), describe(&e)))
 }
 
 fn sqlite_words(e: &rusqlite::Error) -> String {

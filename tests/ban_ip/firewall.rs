@@ -134,12 +134,39 @@ fn what_would_let_a_banned_address_through() {
                         add rule inet late c ct state established accept; add rule inet late c drop; \
                         add chain inet late other; add rule inet late other accept";
         assert_eq!(verify(harmless), well, "it comes later");
+        let early = "add table ip x; \
+                     add chain ip x c { type filter hook prerouting priority -400; }; \
+                     add rule ip x c ct state established accept; \
+                     add rule inet pipeban prerouting accept";
+        assert_eq!(verify(early), well, "each base chain is asked");
         for (harm, words, mend) in [
             (
-                "add table ip x; add chain ip x c { type filter hook prerouting priority -400; }; \
-                 add rule ip x c ct state established accept",
-                "chain ip x c accepts packets of open connections before the bans",
-                "delete table ip x",
+                "add table netdev n; add chain netdev n c { type filter hook ingress device lo \
+                 priority 0; }; add rule netdev n c ip saddr 203.0.113.7 fwd to lo",
+                "chain netdev n c forwards packets to another device before the bans",
+                "delete table netdev n",
+            ),
+            (
+                "flush chain inet pipeban prerouting; add rule inet pipeban prerouting \
+                 ip saddr & 255.255.255.255 != @ipv4_32 drop",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "flush chain inet pipeban prerouting; add rule inet pipeban prerouting \
+                 ip saddr & 255.255.255.255 @ipv4_32 tcp dport 22 drop",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "delete element inet pipeban ipv4_32 { 203.0.113.7 }",
+                "203.0.113.7: only in the ledger",
+                "list tables",
+            ),
+            (
+                "add element inet pipeban ipv4_32 { 203.0.113.8 }",
+                "203.0.113.8: only in the firewall",
+                "list tables",
             ),
             (
                 "insert rule inet pipeban prerouting tcp dport 22 accept",
@@ -183,5 +210,70 @@ fn what_would_let_a_banned_address_through() {
             assert_eq!(shell.run("ban-ip --sync").status, Some(0));
             assert_eq!(verify(""), well, "after {harm}");
         }
+    });
+}
+
+#[test]
+fn a_bridge_of_guests_is_seen() {
+    in_namespace("a_bridge_of_guests_is_seen", || {
+        let shell = Shell::new();
+        let calls = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+        let bridge = format!(
+            "[ ! -e {calls} ] || echo 0 >{calls}
+             ip link add br0 type bridge; ip link add t0 type veth peer name t1
+             ip link add t2 type veth peer name t3
+             ip link set t0 master br0; ip link set t2 master br0"
+        );
+        if run("ip", &["-V"]).is_none() || run("sh", &["-ec", &bridge]).is_none() {
+            return;
+        }
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        let verify = || shell.run("ban-ip --verify");
+        assert_eq!((verify().out.as_str(), verify().status), ("", Some(0)));
+        run(
+            "sh",
+            &[
+                "-ec",
+                "ip link add d0 type dummy 2>/dev/null ||
+             ip link add d0 type vxlan id 5 dstport 4789; ip link set d0 master br0",
+            ],
+        );
+        let found = verify();
+        assert_eq!(found.status, Some(1));
+        assert_eq!(
+            found.out,
+            "bridge br0 forwards packets of guests (t0) past the bans\n"
+        );
+    });
+}
+
+#[test]
+fn many_bans_are_compared() {
+    in_namespace("many_bans_are_compared", || {
+        let shell = Shell::new();
+        let many: String = (0..30_000)
+            .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
+            .collect();
+        // Meanwhile the kernel's table grows, and its lists may lack some.
+        for part in many.as_bytes().chunks(many.len() / 3) {
+            shell.feed("ban-ip --for 1d", part);
+            let verify = shell.run("ban-ip --verify");
+            assert_eq!((verify.out.as_str(), verify.status), ("", Some(0)));
+            let sync = shell.run("ban-ip --sync");
+            assert_eq!((sync.out.as_str(), sync.status), ("", Some(0)));
+        }
+        for n in 0..12 {
+            let element = format!("{{ 198.18.7.{n} }}");
+            run(
+                "nft",
+                &["delete", "element", "inet", "pipeban", "ipv4_32", &element],
+            );
+        }
+        let verify = shell.run("ban-ip --verify");
+        assert!(
+            verify.out.ends_with("\n2 more are only in the ledger\n"),
+            "{verify:?}"
+        );
+        assert_eq!((verify.out.lines().count(), verify.status), (11, Some(1)));
     });
 }

@@ -21,3 +21,4 @@ mod restore;
 mod retention;
 mod state;
 mod times;
+mod trust;

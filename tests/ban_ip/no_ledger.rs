@@ -41,7 +41,7 @@ fn a_running_pipeline_enters_its_bans_later() {
     with_small_disk("a_running_pipeline_enters_its_bans_later", |shell| {
         shell.run("ban-ip --for 1h 203.0.113.7");
         let script = format!(
-            "{FILL}; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
+            "{FILL}; : > $HOME/out; {{ seq -f 203.0.113.%g 20 250; while [ ! -e $HOME/go ]; do sleep 0.05; done
              seq -f 203.0.113.%g 251 252; }} | ban-ip --for 1h > $HOME/out & 
              while [ $(wc -l < $HOME/out) -lt 231 ]; do sleep 0.05; done
              rm $(dirname $PIPEBAN_STATE)/big; : > $HOME/go; wait"
@@ -94,5 +94,51 @@ fn bans_are_made_without_a_ledger() {
             assert_eq!(lift.addresses(), [address.as_str()], "{fault}: {lift:?}");
             assert!(!held("nft").contains(&address), "{fault}");
         }
+    });
+}
+
+#[test]
+fn a_ledger_that_may_not_be_written() {
+    with_small_disk("a_ledger_that_may_not_be_written", |shell| {
+        let directory = shell.directory.path().display().to_string();
+        let mount = |how: &str| run("mount", &["-o", &format!("remount,{how}"), &directory]);
+        shell.run("ban-ip --for 1h 203.0.113.1");
+        mount("ro");
+        let exec = "exec --ban-command 'true {address}' --unban-command 'true {address}'";
+        for (backend, does_alone) in [
+            ("nft", true),
+            ("ipset", true),
+            ("iptables", false),
+            (exec, false),
+        ] {
+            let name = backend.split(' ').next().unwrap();
+            if !["nft", "exec"].contains(&name) && run(name, &["--version"]).is_none() {
+                continue;
+            }
+            let ban = shell.run(&format!("ban-ip --backend {backend} --for 1h 203.0.113.7"));
+            let banned = if does_alone {
+                vec!["203.0.113.7"]
+            } else {
+                vec![]
+            };
+            assert_eq!(
+                (ban.addresses(), ban.status),
+                (banned, Some(2)),
+                "{name}: {ban:?}"
+            );
+            assert_eq!(ban.err.lines().count(), 1, "{name}: {ban:?}");
+            if does_alone {
+                assert!(held(name).contains("203.0.113.7"), "{name}");
+                let lift = shell.run("unban-at now 203.0.113.7");
+                assert_eq!(
+                    (lift.addresses(), lift.status),
+                    (vec!["203.0.113.7"], Some(2))
+                );
+                assert!(!held(name).contains("203.0.113.7"), "{name}: {lift:?}");
+            }
+        }
+        mount("rw");
+        let again = shell.run("ban-ip --for 1h 203.0.113.7");
+        assert_eq!((again.err.as_str(), again.status), ("", Some(0)));
     });
 }

@@ -166,3 +166,49 @@ fn slow_commands_hold_up_nobody_else() {
         assert!(child.wait().unwrap().success());
     });
 }
+
+#[test]
+fn foreign_parts_of_our_name_fail_alone() {
+    in_namespace("foreign_parts_of_our_name_fail_alone", || {
+        for (backend, foreign, remove) in [(
+            "ipset",
+            "ipset create pipeban4 hash:net family inet6",
+            "iptables -t raw -F; ip6tables -t raw -F; ipset destroy",
+        )] {
+            if run(backend, &["--version"]).is_none() {
+                continue;
+            }
+            let shell = Shell::new();
+            run("sh", &["-ec", foreign]);
+            let refused = shell.run(&format!("ban-ip --backend {backend} 203.0.113.7"));
+            assert_eq!(
+                (refused.out.as_str(), refused.status),
+                ("", Some(2)),
+                "{backend}"
+            );
+            assert!(
+                refused.err.starts_with(&format!("ban-ip: {backend}: ")),
+                "{refused:?}"
+            );
+            // The other firewall does its work, also in a run over all.
+            let other = "nft";
+            if run(other, &["--version"]).is_some() {
+                let ban = format!("ban-ip --backend {other} 203.0.113.8");
+                ended(&shell.run(&ban), 0, &["203.0.113.8"], other);
+                run("nft", &["flush", "ruleset"]);
+                let sync = shell.run("ban-ip --sync");
+                assert!(
+                    sync.addresses().contains(&"203.0.113.8"),
+                    "{backend}: {sync:?}"
+                );
+            }
+            run("sh", &["-ec", remove]);
+            let ban = format!("ban-ip --backend {backend} 203.0.113.7");
+            assert_eq!(shell.run(&ban).status, Some(0), "{backend}: it works again");
+            run(
+                "sh",
+                &["-c", &format!("{remove}; nft flush ruleset; ipset flush")],
+            );
+        }
+    });
+}

@@ -196,6 +196,56 @@ fn the_banned_are_silent_and_the_others_are_not() {
     });
 }
 
+#[test]
+fn verify_says_what_packets_do() {
+    in_namespace("verify_says_what_packets_do", || {
+        let Some([bad, _]) = network() else { return };
+        wait_until("all is connected", || bad.open(HOST[0], SILENCE).is_some());
+        if run("nft", &["--version"]).is_none() {
+            return;
+        }
+        let own = "flush chain inet pipeban prerouting; add rule inet pipeban prerouting";
+        for (rules, bites) in [
+            ("list tables".to_owned(), true),
+            (
+                "add table ip x; add chain ip x c { type filter hook prerouting priority -400; }; \
+                 add rule ip x c accept"
+                    .into(),
+                true,
+            ),
+            (
+                format!("{own} ip saddr & 255.255.255.255 != @ipv4_32 drop"),
+                false,
+            ),
+            (
+                format!("{own} ip saddr & 255.255.255.255 @ipv4_32 tcp dport 22 drop"),
+                false,
+            ),
+            (
+                format!("{own} ip daddr & 255.255.255.255 @ipv4_32 drop"),
+                false,
+            ),
+            (
+                "insert rule inet pipeban prerouting tcp dport 7777 accept".into(),
+                false,
+            ),
+        ] {
+            let shell = Shell::new();
+            shell.run("ban-ip --even-me --for 1h 192.0.2.18");
+            run("nft", &[&rules]);
+            let verify = shell.run("ban-ip --verify");
+            assert_eq!(
+                verify.status,
+                Some(i32::from(!bites)),
+                "{rules}: {verify:?}"
+            );
+            let patience = if bites { SILENCE } else { PATIENCE };
+            assert_eq!(bad.open(HOST[0], patience).is_none(), bites, "{rules}");
+            run("nft", &["flush", "ruleset"]);
+        }
+    });
+}
+
 /// A table as the versions before elements had counters made it is made anew, and no packet gets
 /// through meanwhile.
 #[test]

@@ -6,15 +6,23 @@ use crate::backends::{HOUR, address, connect};
 use crate::both::ended;
 use crate::common::{Shell, in_namespace, run};
 
+/// The number of bans, and that of pairs of loads; tests/long.sh has more.
+fn fire() -> (usize, usize) {
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    let bans = number("PIPEBAN_TEST_BANS").unwrap_or(20_000);
+    (bans, number("PIPEBAN_TEST_LOADS").unwrap_or(15))
+}
+
 #[test]
 fn bans_are_restored_under_fire() {
     in_namespace("bans_are_restored_under_fire", || {
         let shell = Shell::new();
-        let many: String = (0..20_000)
+        let (bans, loads) = fire();
+        let many: String = (0..bans)
             .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
             .collect();
         let banned = shell.feed("ban-ip --for 1d | wc -l", many.as_bytes());
-        assert_eq!(banned.out.trim(), "20000");
+        assert_eq!(banned.out.trim(), bans.to_string());
         let conf = shell.path("conf");
         let rules =
             "add table inet host; add chain inet host c { type filter hook input priority 0; }\n";
@@ -23,7 +31,7 @@ fn bans_are_restored_under_fire() {
         let script = format!(
             "seq -f 203.0.113.%g 1 200 | while read a; do echo $a; sleep 0.02; done |
                  ban-ip --for 1d > $HOME/out &
-             for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+             for n in $(seq {loads}); do
                  nft -f {0}; sleep 0.0$((n * 7 % 10)); nft -f {0}
              done; wait; echo $?",
             conf.display()
@@ -42,7 +50,7 @@ fn bans_are_restored_under_fire() {
             "one more",
         );
         let list = shell.run("ban-ip --list");
-        assert_eq!(list.addresses().len(), 20_201);
+        assert_eq!(list.addresses().len(), bans + 201);
         assert!(
             !list.out.contains("only="),
             "{}",

@@ -13,7 +13,7 @@ mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from
 mod sync; // `--sync`: the firewall after a reboot
-mod verify; // `--verify`: rules that let a banned address through
+mod verify; // `--verify`: rules that let a banned address through, and differences
 
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     } else if arguments.list {
         list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
-        verify::run(&backend, &mut output)
+        verify::run(&backend, state_file, &mut output)
     } else {
         ban::run(&arguments, backend)
     }

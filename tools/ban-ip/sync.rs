@@ -9,6 +9,7 @@ use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::{Changes, plan, sync};
+use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
@@ -36,10 +37,15 @@ pub fn run(
         return Ok(true);
     };
     for key in firewalls(only, &ledger)? {
-        let backend = match Backend::parse(&key) {
+        // Commands that the caller has just given are not the ledger's.
+        let backend = match only {
+            Some(backend) => Ok(backend.clone()),
+            None => stored(&ledger, &key),
+        };
+        let backend = match backend {
             Ok(backend) => backend,
-            Err(e) => {
-                complain::error("ledger", e);
+            Err(fault) => {
+                complain::fault(fault)?;
                 continue;
             }
         };

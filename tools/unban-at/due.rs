@@ -1,8 +1,8 @@
 //! `--due`: lifts bans that have ended, if the firewall does not do that by itself; now, or as long
 //! as any ban is left.
 
-use std::env;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -18,8 +18,8 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::{Ban, Ledger};
+use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
@@ -103,7 +103,7 @@ fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
 /// Lifts the bans that are due in one firewall.
 fn lift_in(ledger: &mut Ledger, backend: &str) -> Result<Vec<Ban>, Failure> {
     let firewall = |fault| Failure::Firewall { fault, lasts: true };
-    let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
+    let backend = stored(ledger, backend).map_err(firewall)?;
     let mut opened = backend.open().map_err(firewall)?;
     let outcome = enforce(
         ledger,
@@ -146,8 +146,9 @@ fn wait_for_change(changes: &Inotify, wait: Duration) {
 fn leave_behind(arguments: &Arguments) -> Result<bool, Fault> {
     let fault = |e| Fault::new("--background", describe(&e));
     detach();
-    let me = env::current_exe().map_err(fault)?;
-    let mut command = Command::new(me);
+    // This very program, even if an upgrade has replaced its file.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("unban-at");
     command.args(["--due", "--wait", "--system-log"]);
     if let Some(state_file) = &arguments.state_file {
         let state_file = std::path::absolute(state_file).map_err(fault)?;

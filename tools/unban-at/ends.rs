@@ -14,6 +14,7 @@ use pipeban_ban::firewall::{Backend, Entry};
 use pipeban_ban::ledger::{Ban, Ledger, NewBan};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::restore::adopt;
+use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
@@ -179,7 +180,7 @@ impl Ends {
             return Ok(HashSet::new());
         };
         let firewall = |fault| Failure::Firewall { fault, lasts: true };
-        let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
+        let backend = stored(ledger, backend).map_err(firewall)?;
         let opened = self.firewalls.open(&backend).map_err(firewall)?;
         let outcome = enforce(
             ledger,

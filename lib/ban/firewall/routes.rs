@@ -1,5 +1,6 @@
-//! The default gateways of this host, and whether its kernel has IPv6, asked over netlink
-//! (rtnetlink(7), linux/rtnetlink.h, linux/nexthop.h). A service may not see /proc/net.
+//! The default gateways and the bridges of this host, and whether its kernel has IPv6, asked over
+//! netlink (rtnetlink(7), linux/rtnetlink.h, linux/nexthop.h, linux/if_link.h). A service may not
+//! see /proc/net.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,15 +13,20 @@ use nix::sys::socket::SockProtocol;
 use super::netlink::{Attributes, NLM_F_DUMP, Request, Socket};
 use pipeban::address::Address;
 
-/// The lengths of struct rtmsg, struct nhmsg, struct rtnexthop and an entry of NHA_GROUP.
+/// The lengths of struct rtmsg, nhmsg, rtnexthop, an entry of NHA_GROUP, and struct ifinfomsg.
 const RTMSG: usize = 12;
 const NHMSG: usize = 8;
 const RTNEXTHOP: usize = 8;
 const NEXTHOP_GRP: usize = 8;
+const IFINFOMSG: usize = 16;
 /// Not in the crate libc for each C library.
 const RTA_VIA: u16 = 18;
 const RTA_NH_ID: u16 = 30;
 const RTM_GETNEXTHOP: u16 = 106;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
 const NHA_GATEWAY: u16 = 6;
@@ -70,6 +76,47 @@ pub(super) fn has_ipv6() -> bool {
     });
     // Without it nobody answers such questions.
     asked != Err(Errno::EOPNOTSUPP)
+}
+
+/// The bridges that forward packets between guests and the world past all rules of this host's for
+/// IP, each with such a guest's device.
+///
+/// That is a bridge between devices of guests (veth, tun) and others. One with guests alone is not:
+/// their packets to the world are routed.
+pub(super) fn bridges() -> Result<Vec<(String, String)>, Errno> {
+    let filtered = std::fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables");
+    if filtered.is_ok_and(|text| text.trim() == "1") {
+        return Ok(vec![]);
+    }
+    let mut links = Vec::new();
+    let mut socket = Socket::to(SockProtocol::NetlinkRoute)?;
+    let family = libc::AF_UNSPEC;
+    dump(
+        &mut socket,
+        libc::RTM_GETLINK,
+        family,
+        IFINFOMSG,
+        |about, a| {
+            let index = about[4..8].try_into().map_or(0, u32::from_ne_bytes);
+            let kind = a.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND);
+            let name = a.text(IFLA_IFNAME).unwrap_or_default();
+            let texts = (kind.unwrap_or_default().to_owned(), name.to_owned());
+            links.push((index, number(a, IFLA_MASTER), texts));
+        },
+    )?;
+    let mut found = Vec::new();
+    for (index, _, (kind, name)) in &links {
+        if kind != "bridge" {
+            continue;
+        }
+        let ports = links.iter().filter(|(_, master, _)| master == index);
+        let (guests, others): (Vec<_>, Vec<_>) =
+            ports.partition(|(_, _, (kind, _))| ["veth", "tun"].contains(&kind.as_str()));
+        if let (Some((_, _, (_, guest))), Some(_)) = (guests.first(), others.first()) {
+            found.push((name.clone(), guest.clone()));
+        }
+    }
+    Ok(found)
 }
 
 /// Asks for a list, again if it changed meanwhile; then some of it may be given to `each` twice.

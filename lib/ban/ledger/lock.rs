@@ -1,8 +1,7 @@
 //! A lock for each firewall, in a file beside the state file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -10,6 +9,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use pipeban::complain::{Fault, describe};
+use pipeban::state_file;
 
 /// The file whose bytes are the locks: byte N is that of the Nth firewall here.
 const FIREWALLS: [&str; 5] = ["nft", "ipset", "iptables", "exec", "none"];
@@ -27,34 +27,12 @@ pub struct BackendLock {
 }
 
 impl LockFile {
-    /// Opens the file `STATE-lock`. The file of another user's state becomes that user's.
+    /// Opens the file `STATE-lock`.
     pub(super) fn open(state: &Path) -> Result<Self, Fault> {
-        let mut name = state.as_os_str().to_owned();
-        name.push("-lock");
-        let path = PathBuf::from(name);
-        let open = || {
-            let exists = path.exists();
-            let file = OpenOptions::new()
-                .read(true)
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(&path)?;
-            if !exists
-                && let (Ok(own), Ok(state)) = (file.metadata(), state.metadata())
-                && own.uid() != state.uid()
-            {
-                fchown(&file, Some(state.uid()), Some(state.gid()))?;
-            }
-            Ok(file)
-        };
-        match open() {
+        let path = state_file::beside(state, "-lock");
+        match state_file::open(&path, state) {
             Ok(file) => Ok(LockFile { file, path }),
-            Err(e) => {
-                let e: std::io::Error = e;
-                Err(Fault::new(path.display(), describe(&e)))
-            }
+            Err(e) => Err(Fault::new(path.display(), describe(&e))),
         }
     }
 

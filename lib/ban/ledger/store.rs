@@ -208,14 +208,21 @@ impl Ledger {
     pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
         self.names(
             "SELECT DISTINCT backend FROM ban WHERE ends IS NULL OR ends > ?
-             UNION SELECT backend FROM later",
+             UNION SELECT backend FROM later
+             UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
+                 WHERE id > told.ban AND ban.backend = told.backend)",
             now,
         )
     }
 
-    /// The firewalls that have to lift bans by now.
+    /// The firewalls that have to lift bans by now, also those that were not told of an end yet.
     pub fn due_backends(&self, now: Time) -> Result<Vec<String>, Fault> {
-        self.names("SELECT DISTINCT backend FROM later WHERE due <= ?", now)
+        self.names(
+            "SELECT backend FROM later WHERE due <= ?1
+             UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
+                 WHERE id > told.ban AND ban.backend = told.backend AND ends <= ?1)",
+            now,
+        )
     }
 
     fn names(&self, query: &str, now: Time) -> Result<Vec<String>, Fault> {

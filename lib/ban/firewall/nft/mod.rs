@@ -17,12 +17,13 @@ mod verify;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use super::interface::{Counted, Entry, Firewall};
 use super::netlink::{Request, Socket};
+use super::routes;
 use elements::Element;
 use pipeban::address::Address;
 use seen::Ruleset;
@@ -207,18 +208,27 @@ impl Nft {
 
     /// All elements of all sets.
     fn list_counted(&mut self) -> io::Result<Vec<Counted>> {
-        let mut bans = Vec::new();
+        let mut parts: Vec<(Instant, Vec<Counted>)> = Vec::new();
         again(|| {
-            bans.clear();
+            parts.clear();
             for set in Ruleset::read(&mut self.socket)?.sets {
                 self.socket.ask(&elements::get_all(set), |_, _, a| {
-                    bans.extend(elements::read(a, set));
+                    parts.push((Instant::now(), elements::read(a, set).collect()));
                 })?;
             }
             Ok(())
         })
         .map_err(explain)?;
-        Ok(bans)
+        // A list of a million takes a minute: the times left are those of its end.
+        let since = |(read, part): (Instant, Vec<Counted>)| {
+            let passed = read.elapsed();
+            part.into_iter()
+                .filter_map(move |((address, left), dropped)| {
+                    let left = left.map(|left| left.checked_sub(passed));
+                    (left != Some(None)).then(|| ((address, left.flatten()), dropped))
+                })
+        };
+        Ok(parts.into_iter().flat_map(since).collect())
     }
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
@@ -363,6 +373,9 @@ impl Firewall for Nft {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
+            found.extend(routes::bridges()?.into_iter().map(|(bridge, guest)| {
+                format!("bridge {bridge} forwards packets of guests ({guest}) past the bans")
+            }));
             Ok(())
         })
         .map_err(explain)?;

@@ -97,13 +97,19 @@ pub(super) fn delete_rules(r: &mut Request) {
     });
 }
 
-/// `ip saddr & MASK @SET counter drop`, or the same of IPv6.
-pub(super) fn put_rule(r: &mut Request, set: Set) {
-    let (family, offset, mask) = if set.ipv4 {
+/// The part of a packet that is looked up in a set: its family, the offset of the source address in
+/// the header, and the mask.
+fn compared(set: Set) -> (u8, u32, Vec<u8>) {
+    if set.ipv4 {
         (NFPROTO_IPV4, 12, mask4(set.len).to_be_bytes().to_vec())
     } else {
         (NFPROTO_IPV6, 8, mask6(set.len).to_be_bytes().to_vec())
-    };
+    }
+}
+
+/// `ip saddr & MASK @SET counter drop`, or the same of IPv6.
+pub(super) fn put_rule(r: &mut Request, set: Set) {
+    let (family, offset, mask) = compared(set);
     r.message(
         NFT_MSG_NEWRULE,
         NLM_F_CREATE | NLM_F_APPEND,
@@ -222,11 +228,32 @@ pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
     Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
 }
 
-/// The set whose addresses a rule drops; `None` if the rule does something else.
+/// The set whose addresses a rule drops, all of them and whatever the packet; `None` if the rule
+/// does something else.
 pub(super) fn dropped_by(rule: Attributes) -> Option<Set> {
     let set = expressions(rule).find(|(name, _)| *name == "lookup");
     let set = Set::named(set?.1.text(NFTA_LOOKUP_SET)?)?;
-    (verdict(rule) == Some(NF_DROP)).then_some(set)
+    let (family, offset, mask) = compared(set);
+    let value = |a: Attributes<'_>, kind, wanted: &[u8]| {
+        a.nested(kind).get(NFTA_DATA_VALUE) == Some(wanted)
+    };
+    // Each part of it is one that our own rule has: one that is negated, or looks at anything else,
+    // drops less.
+    let is_plain = expressions(rule).all(|(name, a)| match name {
+        "meta" => a.u32(NFTA_META_KEY) == Some(NFT_META_NFPROTO),
+        "cmp" => a.u32(NFTA_CMP_OP) == Some(NFT_CMP_EQ) && value(a, NFTA_CMP_DATA, &[family]),
+        "payload" => {
+            a.u32(NFTA_PAYLOAD_BASE) == Some(NFT_PAYLOAD_NETWORK_HEADER)
+                && a.u32(NFTA_PAYLOAD_OFFSET) == Some(offset)
+                && a.u32(NFTA_PAYLOAD_LEN) == Some(mask.len() as u32)
+        }
+        "bitwise" => {
+            value(a, NFTA_BITWISE_MASK, &mask) && value(a, NFTA_BITWISE_XOR, &vec![0; mask.len()])
+        }
+        "lookup" => a.u32(NFTA_LOOKUP_FLAGS).unwrap_or(0) == 0,
+        name => ["counter", "immediate"].contains(&name),
+    });
+    (is_plain && verdict(rule) == Some(NF_DROP)).then_some(set)
 }
 
 pub(super) fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {

@@ -9,7 +9,10 @@ use super::header::*;
 use super::ruleset::{expressions, verdict};
 use crate::firewall::netlink::{Attributes, NLM_F_DUMP, Request, Socket};
 
-/// Looks at all base chains and rules of the network namespace.
+/// Looks at all base chains, rules and flow tables of the network namespace.
+///
+/// A rule of another chain that accepts a packet lets it through that chain only: ours still gets
+/// it, as its chain hooks in first or is asked afterwards.
 pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
     let (mut chains, mut rules, mut shortcuts) = (Vec::new(), Vec::new(), Vec::new());
     for request in get_everything() {
@@ -24,18 +27,17 @@ pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
         .map(|name| format!("flow table {name} forwards open connections past all rules"))
         .collect();
     for chain in &chains {
-        let before = chain.is_before_ours();
-        for rule in rules.iter().filter(|r| r.chain == chain.name) {
-            let what = match (rule.accepts, rule.of_connections) {
-                (true, true) => "accepts packets of open connections",
-                (true, false) => "accepts packets",
-                // Another chain then decides.
-                (false, _) if rule.leads_away && chain.is_ours => "leads packets away",
-                _ => continue,
-            };
-            if before || chain.is_ours {
-                found.insert(format!("chain {} {what} before the bans", chain.name));
-            }
+        let mut rules = rules.iter().filter(|r| r.chain == chain.name);
+        if chain.is_ours {
+            // A rule behind the last one that drops does no harm.
+            let rules: Vec<&Rule> = rules.collect();
+            let last = rules.iter().rposition(|r| r.drops).unwrap_or(rules.len());
+            let before = rules[..last].iter().filter_map(|r| r.decides);
+            found.extend(before.map(|how| format!("chain {} {how} before the bans", chain.name)));
+        } else if chain.is_ingress
+            && let Some(how) = rules.find_map(|r| r.sends)
+        {
+            found.insert(format!("chain {} {how} before the bans", chain.name));
         }
     }
     Ok(found.into_iter().collect())
@@ -45,56 +47,59 @@ pub(super) fn others(socket: &mut Socket) -> Result<Vec<String>, Errno> {
 pub(super) struct Chain {
     pub name: String,
     pub is_ours: bool,
-    family: u8,
-    hook: u32,
-    priority: i32,
+    /// Packets meet it as they come from the device.
+    pub is_ingress: bool,
 }
 
 impl Chain {
     pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
-        let hook = a.nested(NFTA_CHAIN_HOOK);
+        let hook = a.nested(NFTA_CHAIN_HOOK).u32(NFTA_HOOK_HOOKNUM)?;
         let (table, chain) = (a.text(NFTA_CHAIN_TABLE)?, a.text(NFTA_CHAIN_NAME)?);
         Some(Chain {
             name: full_name(family, table, chain),
             is_ours: (family, table, chain) == (NFPROTO_INET, TABLE, CHAIN),
-            family,
-            hook: hook.u32(NFTA_HOOK_HOOKNUM)?,
-            priority: hook.u32(NFTA_HOOK_PRIORITY)? as i32,
+            is_ingress: match family {
+                NFPROTO_INET => hook == NF_INET_INGRESS,
+                NFPROTO_NETDEV => hook == NF_NETDEV_INGRESS,
+                _ => false,
+            },
         })
-    }
-
-    /// Whether incoming packets meet this chain before ours.
-    pub(super) fn is_before_ours(&self) -> bool {
-        match self.family {
-            NFPROTO_INET | NFPROTO_IPV4 | NFPROTO_IPV6 => {
-                self.hook == NF_INET_INGRESS
-                    || self.hook == NF_INET_PRE_ROUTING && self.priority < NF_IP_PRI_RAW
-            }
-            NFPROTO_NETDEV => self.hook == NF_NETDEV_INGRESS,
-            _ => false,
-        }
     }
 }
 
-/// A rule of any table.
+/// A rule of any table, and its effect in words.
 pub(super) struct Rule {
     pub chain: String,
-    pub accepts: bool,
-    /// It returns, or jumps elsewhere.
-    pub leads_away: bool,
-    /// It looks at the state of the connection.
-    pub of_connections: bool,
+    drops: bool,
+    /// It decides about packets other than by a drop: it accepts, returns or jumps elsewhere.
+    decides: Option<&'static str>,
+    /// It sends packets out at another device.
+    sends: Option<&'static str>,
 }
 
 impl Rule {
     pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
         let verdict = verdict(a);
+        let has = |wanted| expressions(a).any(|(name, _)| name == wanted);
+        let decides = match verdict {
+            Some(NF_ACCEPT) if has("ct") => Some("accepts packets of open connections"),
+            Some(NF_ACCEPT) => Some("accepts packets"),
+            // All verdicts that only nf_tables has are negative.
+            Some(v) if (v as i32) < 0 => Some("leads packets away"),
+            _ => None,
+        };
+        let sends = [
+            ("fwd", "forwards packets to another device"),
+            ("dup", "copies packets to another device"),
+        ];
         Some(Rule {
             chain: full_name(family, a.text(NFTA_RULE_TABLE)?, a.text(NFTA_RULE_CHAIN)?),
-            accepts: verdict == Some(NF_ACCEPT),
-            // All verdicts that only nf_tables has are negative header.
-            leads_away: verdict.is_some_and(|v| (v as i32) < 0),
-            of_connections: expressions(a).any(|(name, _)| name == "ct"),
+            drops: verdict == Some(NF_DROP),
+            decides,
+            sends: sends
+                .iter()
+                .find(|(name, _)| has(name))
+                .map(|(_, how)| *how),
         })
     }
 }
