@@ -58,7 +58,11 @@ pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
 /// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
 pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
     // Numbers of the program nft (ipv4_addr, ipv6_addr), which tell it how to print a key.
-    let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
+    let (mut kind, mut len) = if set.ipv4 { (7, 4) } else { (8, 16) };
+    if set.ports {
+        // A concatenation with inet_service; its number has two bytes, and fills four.
+        (kind, len) = (kind << 6 | 13, len + 4);
+    }
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
         r.put_text(NFTA_SET_NAME, &set.to_string());
@@ -97,8 +101,16 @@ pub(super) fn delete_rules(r: &mut Request) {
     });
 }
 
-/// `ip saddr & MASK @SET counter drop`, or the same of IPv6.
-pub(super) fn put_rule(r: &mut Request, set: Set) {
+/// `ip saddr & MASK @SET counter drop`, or the same of IPv6; with ports, for TCP and UDP,
+/// `meta l4proto tcp ip saddr & MASK . th dport @SET counter drop`.
+pub(super) fn put_rules(r: &mut Request, set: Set) {
+    for protocol in set.protocols() {
+        put_rule(r, set, *protocol);
+    }
+}
+
+/// The rule of a set for this protocol: 0 is all, the set has no ports then.
+pub(super) fn put_rule(r: &mut Request, set: Set, protocol: u8) {
     let (family, offset, mask) = if set.ipv4 {
         (NFPROTO_IPV4, 12, mask4(set.len).to_be_bytes().to_vec())
     } else {
@@ -134,6 +146,9 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
                     data(r, NFTA_BITWISE_MASK, &mask);
                     data(r, NFTA_BITWISE_XOR, &vec![0; mask.len()]);
                 });
+                if protocol != 0 {
+                    put_port(r, set, protocol);
+                }
                 expression(r, "lookup", |r| {
                     r.put_text(NFTA_LOOKUP_SET, &set.to_string());
                     r.put_u32(NFTA_LOOKUP_SREG, NFT_REG_1);
@@ -148,6 +163,30 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
             });
         },
     );
+}
+
+/// Only packets of this protocol; their destination port goes behind the address.
+fn put_port(r: &mut Request, set: Set, protocol: u8) {
+    // The registers behind an address; the first ones hold it already.
+    let (behind, free) = match set.ipv4 {
+        true => (NFT_REG32_01, NFT_REG32_04),
+        false => (NFT_REG32_04, NFT_REG32_04),
+    };
+    expression(r, "meta", |r| {
+        r.put_u32(NFTA_META_DREG, free);
+        r.put_u32(NFTA_META_KEY, NFT_META_L4PROTO);
+    });
+    expression(r, "cmp", |r| {
+        r.put_u32(NFTA_CMP_SREG, free);
+        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
+        data(r, NFTA_CMP_DATA, &[protocol]);
+    });
+    expression(r, "payload", |r| {
+        r.put_u32(NFTA_PAYLOAD_DREG, behind);
+        r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+        r.put_u32(NFTA_PAYLOAD_OFFSET, 2);
+        r.put_u32(NFTA_PAYLOAD_LEN, 2);
+    });
 }
 
 fn expression(r: &mut Request, name: &str, body: impl FnOnce(&mut Request)) {
@@ -222,11 +261,19 @@ pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
     Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
 }
 
-/// The set whose addresses a rule drops; `None` if the rule does something else.
-pub(super) fn dropped_by(rule: Attributes) -> Option<Set> {
+/// The set whose addresses a rule drops, and the protocol that it looks for; `None` if the rule
+/// does something else.
+pub(super) fn dropped_by(rule: Attributes) -> Option<(Set, u8)> {
     let set = expressions(rule).find(|(name, _)| *name == "lookup");
     let set = Set::named(set?.1.text(NFTA_LOOKUP_SET)?)?;
-    (verdict(rule) == Some(NF_DROP)).then_some(set)
+    // The first comparison is with the family.
+    let mut compared = expressions(rule).filter(|(name, _)| *name == "cmp").skip(1);
+    let protocol = compared.next().and_then(|(_, cmp)| {
+        let value = cmp.nested(NFTA_CMP_DATA).get(NFTA_DATA_VALUE)?;
+        value.first().copied()
+    });
+    let protocol = protocol.unwrap_or(0);
+    (verdict(rule) == Some(NF_DROP)).then_some((set, protocol))
 }
 
 pub(super) fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {
