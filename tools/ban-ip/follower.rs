@@ -67,11 +67,12 @@ impl Follower {
         self.ends.first().map(|(end, _)| *end)
     }
 
-    /// Prints all differences from the ledger, whatever their numbers.
-    pub fn compare(&mut self, ledger: &Ledger, output: &mut Output) -> Result<(), Fault> {
+    /// Prints all differences from the ledger, whatever their numbers; answers whether it was
+    /// done. A new ledger that may still take over bans is left alone.
+    pub fn compare(&mut self, ledger: &Ledger, output: &mut Output) -> Result<bool, Fault> {
         let snapshot = ledger.snapshot(Time::now(), self.origin.as_deref())?;
         if !snapshot.in_use {
-            return Ok(());
+            return Ok(false);
         }
         self.last = snapshot.last;
         let mut gone: HashSet<Key> = self.known.keys().copied().collect();
@@ -81,8 +82,10 @@ impl Follower {
         }
         let mut gone: Vec<Key> = gone.into_iter().collect();
         gone.sort();
-        gone.into_iter()
-            .try_for_each(|key| self.look_at(key, ledger, output))
+        for key in gone {
+            self.look_at(key, ledger, output)?;
+        }
+        Ok(true)
     }
 
     /// Prints the changes since the last look, and the bans that have run out.
