@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
 use crate::ledger::{Ban, Ledger};
 use crate::restore::{Refuses, agree, leave_out, restore};
+use crate::target::Target;
 use crate::tell::Teller;
-use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
@@ -69,7 +69,7 @@ fn missing(teller: &mut Teller, bans: &[Ban]) -> Result<Vec<Ban>, Failure> {
         return Ok(missing);
     }
     for asked in bans.chunks(teller.firewall.asked_at_once()) {
-        let addresses: Vec<Address> = asked.iter().map(|ban| ban.address).collect();
+        let addresses: Vec<Target> = asked.iter().map(|ban| ban.target).collect();
         // The answer is as of now: to ask for many takes its time.
         let now = Time::now();
         let held = teller.firewall.held(&addresses);
@@ -79,7 +79,7 @@ fn missing(teller: &mut Teller, bans: &[Ban]) -> Result<Vec<Ban>, Failure> {
         };
         let held: HashMap<_, _> = held.into_iter().collect();
         let is_missing = |ban: &&Ban| {
-            let left = held.get(&ban.address);
+            let left = held.get(&ban.target);
             !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
         };
         missing.extend(asked.iter().filter(is_missing));
@@ -101,14 +101,14 @@ fn put_back(
     let back = teller.locked(|t| {
         let mut back = Vec::new();
         for ban in missing_before {
-            let now = t.ledger.find(&t.key, &ban.address, None)?;
+            let now = t.ledger.find(&t.key, &ban.target, None)?;
             back.extend(now);
         }
         let missing = missing(t, &back)?;
         let refused = t.put(&missing)?;
-        let missing: HashSet<Address> = missing.iter().map(|ban| ban.address).collect();
-        back.retain(|ban| restored || missing.contains(&ban.address));
-        back.retain(|ban| !refused.contains(&ban.address));
+        let missing: HashSet<Target> = missing.iter().map(|ban| ban.target).collect();
+        back.retain(|ban| restored || missing.contains(&ban.target));
+        back.retain(|ban| !refused.contains(&ban.target));
         Ok(back)
     })?;
     if !back.is_empty() {

@@ -2,6 +2,9 @@
 //!
 //! Each module uses only modules that stand above it.
 
+pub mod ports; // ports as users and records write them
+pub mod target; // the packets that a ban drops
+
 pub mod firewall; // one trait for all firewalls, a file for each backend
 pub mod ledger; // the bans with their beginning, end and reason
 

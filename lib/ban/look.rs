@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
 use crate::firewall::{Backend, Entry, Firewall};
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::complain::{self, Fault};
 
 /// The firewalls that were opened so far.
@@ -50,15 +50,15 @@ impl Firewalls {
         found
     }
 
-    /// Those of these addresses that a firewall holds; see [`ask`](Self::ask).
+    /// Those of these targets that a firewall holds; see [`ask`](Self::ask).
     pub fn holding(
         &mut self,
-        addresses: &[Address],
+        targets: &[Target],
         used: impl Fn(&Backend) -> bool,
     ) -> Vec<(Backend, Vec<Entry>)> {
-        if addresses.is_empty() {
+        if targets.is_empty() {
             return vec![];
         }
-        self.ask(used, |firewall| firewall.held(addresses))
+        self.ask(used, |firewall| firewall.held(targets))
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
-use crate::ledger::{Ban, Ledger, NewBan, Note};
+use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
+use crate::target::Target;
 use crate::tell::{Outcome, Teller};
 use pipeban::address::Address;
 use pipeban::complain;
@@ -27,8 +28,8 @@ pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Option<String>;
 pub struct Changes {
     /// The bans that were put back.
     pub put_back: Vec<Ban>,
-    /// The addresses that are not banned by the ledger and were lifted.
-    pub let_go: Vec<Address>,
+    /// The targets that are not banned by the ledger and were lifted.
+    pub let_go: Vec<Target>,
     /// The result of telling it the bans that it was not told before.
     pub outcome: Outcome,
 }
@@ -83,7 +84,7 @@ pub fn plan(
 
 /// Ends the bans in force that are refused, and reports them; the firewall has then to be told.
 /// Answers their addresses.
-pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Address>, Failure> {
+pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Target>, Failure> {
     let now = Time::now();
     let (mut refused, mut last) = (Vec::new(), 0);
     loop {
@@ -91,19 +92,20 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Add
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
         let chunk = chunk.iter().filter(|(_, ban)| is_refused(ban, refuses));
-        refused.extend(chunk.map(|(_, ban)| ban.address));
+        refused.extend(chunk.map(|(_, ban)| ban.target));
     }
     if !refused.is_empty() {
-        teller.ledger.end(&refused, None, now, now)?;
+        let addresses: Vec<Address> = refused.iter().map(|target| target.address).collect();
+        teller.ledger.end(&addresses, Whose::default(), now, now)?;
     }
     Ok(refused)
 }
 
 /// Whether a ban is refused, which is reported.
 fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
-    let why = refuses(&ban.address);
+    let why = refuses(&ban.target.address);
     if let Some(why) = &why {
-        complain::error(ban.address, format!("not put back: {why}"));
+        complain::error(ban.target, format!("not put back: {why}"));
     }
     why.is_some()
 }
@@ -113,7 +115,7 @@ fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
 pub(crate) fn restore(
     teller: &mut Teller,
     put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Address>,
+    let_go: &mut Vec<Target>,
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
@@ -137,7 +139,7 @@ pub(crate) fn restore(
 fn restore_once(
     teller: &mut Teller,
     put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Address>,
+    let_go: &mut Vec<Target>,
 ) -> Result<(), Failure> {
     let mut held = held(teller)?;
     let told = teller.ledger.told(&teller.key)?;
@@ -164,9 +166,9 @@ fn restore_once(
         if !notes.is_empty() {
             teller.ledger.note(&teller.key, 0, &notes, None)?;
         }
-        put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.address)));
+        put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.target)));
     }
-    let mut others: Vec<Address> = held.into_keys().collect();
+    let mut others: Vec<Target> = held.into_keys().collect();
     others.sort();
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
@@ -175,7 +177,7 @@ fn restore_once(
 }
 
 /// All addresses that the firewall holds, as far as it can tell, with the time that is left.
-fn held(teller: &mut Teller) -> Result<HashMap<Address, Option<Duration>>, Failure> {
+fn held(teller: &mut Teller) -> Result<HashMap<Target, Option<Duration>>, Failure> {
     let held = teller.firewall.list();
     let held = held.map_err(|e| teller.failure(&e))?;
     Ok(held.into_iter().flatten().collect())
@@ -185,28 +187,28 @@ fn held(teller: &mut Teller) -> Result<HashMap<Address, Option<Duration>>, Failu
 fn missing(
     teller: &mut Teller,
     chunk: &[(i64, Ban)],
-    held: &mut HashMap<Address, Option<Duration>>,
+    held: &mut HashMap<Target, Option<Duration>>,
     now: Time,
 ) -> Result<Vec<(i64, Ban)>, Failure> {
     let any = !held.is_empty();
     let mut is_missing = |ban: &Ban| {
-        let left = held.remove(&ban.address);
+        let left = held.remove(&ban.target);
         !left.is_some_and(|left| agree(teller.firewall, left, ban.left(now)))
     };
     let chunk = chunk.iter().filter(|(_, ban)| is_missing(ban));
     let mut missing: Vec<(i64, Ban)> = chunk.copied().collect();
     // A list may lack some that are there; each is asked for by itself.
-    let addresses: Vec<Address> = missing.iter().map(|(_, ban)| ban.address).collect();
-    for asked in addresses
+    let targets: Vec<Target> = missing.iter().map(|(_, ban)| ban.target).collect();
+    for asked in targets
         .chunks(teller.firewall.asked_at_once())
         .filter(|_| any)
     {
         let now = Time::now();
         let there = teller.firewall.held(asked);
         let there = there.map_err(|e| teller.failure(&e))?;
-        let there: HashMap<Address, _> = there.into_iter().flatten().collect();
+        let there: HashMap<Target, _> = there.into_iter().flatten().collect();
         missing.retain(|(_, ban)| {
-            let left = there.get(&ban.address);
+            let left = there.get(&ban.target);
             !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
         });
     }

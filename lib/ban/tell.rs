@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
 use crate::ledger::{Ban, Change, Ledger, Note};
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::time::Time;
 
@@ -25,10 +25,10 @@ pub struct Outcome {
     /// The ended bans that were lifted.
     pub lifted: Vec<Ban>,
     /// The addresses whose lift failed. They were reported, and are tried again.
-    pub not_lifted: HashSet<Address>,
+    pub not_lifted: HashSet<Target>,
     /// The addresses that the firewall refused to ban while it banned others. They were reported,
     /// and their bans have ended in the ledger.
-    pub refused: HashSet<Address>,
+    pub refused: HashSet<Target>,
 }
 
 /// A firewall and the ledger from which it is told.
@@ -160,7 +160,7 @@ impl<'a> Teller<'a> {
             match failed.remove(id) {
                 Some(e) if ban.has_ended(now) => {
                     complain::error(self.backend.name(), describe(&e));
-                    outcome.not_lifted.insert(ban.address);
+                    outcome.not_lifted.insert(ban.target);
                     let failing = ban.until.map_or(Duration::ZERO, |until| now.since(until));
                     let pause = failing.clamp(RETRY[0], RETRY[1]);
                     notes.push(Note::LiftAt(*id, now + pause));
@@ -190,7 +190,7 @@ impl<'a> Teller<'a> {
             for (id, ban, e) in self.failed.drain(..) {
                 complain::error(self.backend.name(), describe(&e));
                 notes.push(Note::Refused(id));
-                outcome.refused.insert(ban.address);
+                outcome.refused.insert(ban.target);
             }
         } else if let (Some((_, _, e)), FAILURES..) = (self.failed.first(), self.failed.len()) {
             let failure = self.failure(e);
@@ -220,7 +220,7 @@ impl<'a> Teller<'a> {
     }
 
     /// Bans these, which the firewall was told before; answers those that failed and reports them.
-    pub(crate) fn put(&mut self, bans: &[Ban]) -> Result<HashSet<Address>, Failure> {
+    pub(crate) fn put(&mut self, bans: &[Ban]) -> Result<HashSet<Target>, Failure> {
         let now = Time::now();
         let changes = (0..).zip(bans).map(|(id, ban)| Change {
             id,
@@ -233,7 +233,7 @@ impl<'a> Teller<'a> {
             let failed = tell(self.firewall, chunk, now).map_err(|e| self.failure(&e))?;
             for (i, e) in failed {
                 complain::error(self.backend.name(), describe(&e));
-                refused.insert(changes[i as usize].ban.address);
+                refused.insert(changes[i as usize].ban.target);
             }
         }
         Ok(refused)
@@ -270,13 +270,13 @@ fn tell(
 
 /// Bans those that last and lifts those that have ended.
 fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io::Result<()> {
-    let (mut bans, mut lifts): (Vec<Entry>, Vec<Address>) = (vec![], vec![]);
+    let (mut bans, mut lifts): (Vec<Entry>, Vec<Target>) = (vec![], vec![]);
     for Change { ban, held, .. } in chunk {
         let left = held.left(now);
         if held.has_ended(now) {
-            lifts.push(held.address);
+            lifts.push(held.target);
         } else if ban == held || ban.has_ended(now) && left.is_some_and(|l| firewall.expires(l)) {
-            bans.push((held.address, left));
+            bans.push((held.target, left));
         }
         // Else the firewall holds it already, beside a longer one or without an end.
     }

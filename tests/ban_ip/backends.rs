@@ -7,6 +7,7 @@ use crate::common::{in_namespace, run, unshared, wait_until};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban_ban::firewall::{Backend, Firewall};
+use pipeban_ban::target::Target;
 
 pub const HOUR: Option<Duration> = Some(Duration::from_secs(3_600));
 const MIXED: [&str; 9] = [
@@ -21,8 +22,8 @@ const MIXED: [&str; 9] = [
     "2001:db8::ffff:c633:6407",
 ];
 
-pub fn address(text: &str) -> Address {
-    Address::parse(text.as_bytes()).unwrap()
+pub fn address(text: &str) -> Target {
+    Address::parse(text.as_bytes()).unwrap().into()
 }
 
 /// A firewall by the name of its backend, as it is.
@@ -167,7 +168,10 @@ fn many_in_one_call() {
                 let [_, _, a, b] = n.to_be_bytes();
                 let v4 = std::net::IpAddr::from([198, 18, a, b]);
                 let v6 = std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n as u16]);
-                [(Address::from(v4), HOUR), (Address::from(v6), None)]
+                [
+                    (Address::from(v4).into(), HOUR),
+                    (Address::from(v6).into(), None),
+                ]
             })
             .collect();
         for _ in 0..2 {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use pipeban::address::Address;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::firewall::{Backend, Entry, Firewall};
+use pipeban_ban::target::Target;
 
 use crate::retention::{ban, new_ledger};
 
@@ -15,7 +15,7 @@ use crate::retention::{ban, new_ledger};
 #[derive(Default)]
 struct Hanging {
     takes: usize,
-    taken: BTreeSet<Address>,
+    taken: BTreeSet<Target>,
     calls: usize,
 }
 
@@ -36,7 +36,7 @@ impl Firewall for Hanging {
         }
         Ok(())
     }
-    fn lift(&mut self, _: &[Address]) -> io::Result<()> {
+    fn lift(&mut self, _: &[Target]) -> io::Result<()> {
         Ok(())
     }
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {

@@ -16,6 +16,7 @@ mod no_ledger;
 mod one_fails;
 mod origins;
 mod packets;
+mod ports;
 mod refusals;
 mod restore;
 mod retention;

@@ -246,6 +246,59 @@ fn verify_says_what_packets_do() {
     });
 }
 
+/// A ban for single ports stops packets to these, of TCP and UDP and both families, and no others.
+#[test]
+fn a_ban_for_single_ports_leaves_the_others_alone() {
+    in_namespace("a_ban_for_single_ports_leaves_the_others_alone", || {
+        let Some([bad, good]) = network() else {
+            return;
+        };
+        let targets = [HOST, SERVER].concat();
+        for place in [&bad, &good] {
+            wait_until("all is connected", || {
+                targets.iter().all(|to| place.open(to, SILENCE).is_some())
+            });
+        }
+        let here = std::net::UdpSocket::bind("192.0.2.17:9999").unwrap();
+        here.set_read_timeout(Some(SILENCE)).unwrap();
+        let datagram = |place: &Place| {
+            place.run(|| {
+                let from = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+                from.send_to(b"let me in", "192.0.2.17:9999").unwrap();
+            });
+            here.recv(&mut [0; 99]).is_ok()
+        };
+        let shell = Shell::new();
+        let hosts = "192.0.2.18 2001:db8:1::/64";
+        shell.run(&format!("ban-ip --even-me --for 1h --port 7777,22 {hosts}"));
+        for to in &targets {
+            assert!(bad.open(to, SILENCE).is_none(), "it reaches {to}");
+            assert!(
+                good.open(to, PATIENCE).is_some(),
+                "another one does not reach {to}"
+            );
+        }
+        assert!(datagram(&bad), "another port");
+        shell.run(&format!("ban-ip --even-me --for 1h --port 9999 {hosts}"));
+        assert!(!datagram(&bad) && datagram(&good), "UDP");
+        assert_eq!(
+            shell
+                .run(&format!("unban-at now --port 7777 {hosts}"))
+                .status,
+            Some(0)
+        );
+        for to in &targets {
+            assert!(
+                bad.open(to, PATIENCE).is_some(),
+                "lifted, but does not reach {to}"
+            );
+        }
+        assert!(!datagram(&bad), "the other port stays");
+        let list = shell.run("ban-ip --list");
+        assert_eq!(field(&list, "port"), ["22", "9999", "22", "9999"]);
+    });
+}
+
 /// A table as the versions before elements had counters made it is made anew, and no packet gets
 /// through meanwhile.
 #[test]

@@ -26,7 +26,7 @@ pub fn ban(ledger: &mut Ledger, numbers: std::ops::Range<u32>, now: Time, ends: 
     let until = ends.then(|| now + HOUR);
     let new_ban = |n| NewBan {
         ban: Ban {
-            address: address(n),
+            target: address(n).into(),
             since: now,
             until,
         },
@@ -97,7 +97,7 @@ fn a_ban_is_looked_up_at_its_time() {
     ban(&mut ledger, 0..1, start, true);
     let found = |at: Time| {
         ledger
-            .find("none", &address(0), Some(at))
+            .find("none", &address(0).into(), Some(at))
             .unwrap()
             .is_some()
     };
@@ -106,7 +106,7 @@ fn a_ban_is_looked_up_at_its_time() {
     assert!(!found(start + HOUR), "no longer");
     assert!(
         ledger
-            .find("nft", &address(0), Some(start))
+            .find("nft", &address(0).into(), Some(start))
             .unwrap()
             .is_none()
     );

@@ -10,11 +10,12 @@ use pipeban::address::Address;
 use pipeban::complain::{Fault, describe};
 use pipeban::time::parse_duration;
 use pipeban_ban::firewall::Backend;
+use pipeban_ban::ports;
 
 use crate::speaker::is_host_name;
 
 /// The flags that say whom to ban, and for how long.
-const BANS: [&str; 4] = ["addresses", "duration", "escalate", "max"];
+const BANS: [&str; 5] = ["addresses", "duration", "port", "escalate", "max"];
 /// The flags that protect from bans.
 const PROTECTS: [&str; 4] = ["never", "even_me", "max_prefix4", "max_prefix6"];
 /// The flags that choose a firewall.
@@ -35,6 +36,11 @@ pub struct Arguments {
     /// How long, such as 10m or 1h; without it as a record's until= says, else until lifted
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,
+
+    /// Only packets of TCP and UDP to these ports, or those of these services; without it as a
+    /// record's port= says, else all packets
+    #[arg(long, value_name = "PORT[,PORT]...", value_parser = parse_ports)]
+    pub port: Vec<Ports>,
 
     /// Times FACTOR for each earlier ban of that address that the ledger remembers
     #[arg(long, value_name = "FACTOR", requires = "duration", value_parser = parse_factor)]
@@ -124,6 +130,14 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The ports of all `--port`, the lowest first.
+    pub fn ports(&self) -> Vec<u16> {
+        let mut ports = self.port.concat();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
     /// Checks `--origin`, which means one thing with `--list` and another with records.
     pub fn check_origin(&self) -> Result<(), Fault> {
         let wrong = match self.origin.as_deref() {
@@ -162,6 +176,13 @@ fn parse_factor(text: &str) -> Result<f64, String> {
     factor
         .filter(|f: &f64| f.is_finite() && *f >= 1.0)
         .ok_or_else(|| "a number of 1 or more is wanted".into())
+}
+
+/// The ports of one `--port`.
+type Ports = Vec<u16>;
+
+fn parse_ports(text: &str) -> Result<Ports, String> {
+    ports::parse(text)
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {

@@ -82,12 +82,13 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut records = Records::of_addresses(arguments.addresses.clone());
     let mut output = Output::enduring(arguments.json);
+    let ports = arguments.ports();
     let speaker = Speaker::new(arguments.origin.as_deref());
     let mut done = false;
     loop {
         never.wait();
         let accept = |record: Record| {
-            let candidate = Candidate::read(record, &speaker, arguments.dry_run)?;
+            let candidate = Candidate::read(record, &speaker, &ports, arguments.dry_run)?;
             match candidate.lifted {
                 Some(_) => Ok(candidate),
                 None => never.allows(&candidate.record.address).map(|()| candidate),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::ledger::{Ban, NewBan};
+use pipeban_ban::ports;
+use pipeban_ban::target::Target;
 
 use crate::arguments::Arguments;
 use crate::speaker::Speaker;
@@ -23,6 +25,8 @@ pub struct Candidate {
     pub origin: String,
     /// When it was lifted there.
     pub lifted: Option<Time>,
+    /// The ports that it is about; none is all.
+    pub ports: Vec<u16>,
     /// Its `until=`: none, never, or a time.
     until: Option<Option<Time>>,
     /// Its `since=`.
@@ -33,8 +37,20 @@ pub struct Candidate {
 
 impl Candidate {
     /// Reads the host and the times of a record; the error is a phrase.
-    pub fn read(mut record: Record, speaker: &Speaker, dry_run: bool) -> Result<Self, String> {
+    pub fn read(
+        mut record: Record,
+        speaker: &Speaker,
+        ports: &[u16],
+        dry_run: bool,
+    ) -> Result<Self, String> {
         let origin = speaker.origin(&mut record)?;
+        let mut ports = ports.to_vec();
+        if !ports.is_empty() {
+            record.set("port", ports::text(&ports).as_bytes());
+        } else if let Some(text) = record.get("port") {
+            let text = String::from_utf8_lossy(&text);
+            ports = ports::parse(&text).map_err(|e| format!("not banned: {e}"))?;
+        }
         let lifted = time(&record, "lifted")?;
         if lifted.is_some() && (origin.is_empty() || matches!(speaker, Speaker::AsSaid)) {
             let text = "--origin NAME says whose bans are lifted; unban-at lifts all";
@@ -57,10 +73,27 @@ impl Candidate {
             record,
             origin,
             lifted,
+            ports,
             until,
             since,
             at,
         })
+    }
+
+    /// The packets that its ban drops, in parts: one for each port.
+    pub fn targets(&self) -> Vec<Target> {
+        let address = self.record.address;
+        match self.ports.is_empty() {
+            true => vec![address.into()],
+            false => self
+                .ports
+                .iter()
+                .map(|port| Target {
+                    address,
+                    port: *port,
+                })
+                .collect(),
+        }
     }
 
     /// The fields that the ledger keeps, with lines as far as they fit.
@@ -109,13 +142,19 @@ impl Policy {
 
     /// The ban of a record that begins now, after this number of earlier ones. That of another host
     /// began when it says.
-    pub fn new_ban(&self, candidate: &Candidate, now: Time, earlier: u32) -> NewBan {
+    pub fn new_ban(
+        &self,
+        candidate: &Candidate,
+        target: Target,
+        now: Time,
+        earlier: u32,
+    ) -> NewBan {
         // An end that the record names decides alone.
         let names_end = self.duration.is_none() && candidate.until.is_some();
         let others = candidate.since.filter(|_| !candidate.origin.is_empty());
         NewBan {
             ban: Ban {
-                address: candidate.record.address,
+                target,
                 since: others.map_or(now, |since| since.min(now)),
                 until: self.until(candidate, now, earlier),
             },

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::time::Time;
 use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::{Ban, BanFormatter, Ledger};
+use pipeban_ban::target::Target;
 
 use crate::candidate::{Candidate, Policy};
 
@@ -19,7 +19,7 @@ pub struct DryRun {
     /// The ledger as it is, if there is one.
     ledger: Option<Ledger>,
     /// The bans decided so far, each with the number of bans before it.
-    decided: HashMap<Address, (Ban, u32)>,
+    decided: HashMap<Target, (Ban, u32)>,
 }
 
 impl DryRun {
@@ -41,7 +41,11 @@ impl DryRun {
     pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
         let (mut done, mut formatter) = (false, BanFormatter::default());
         for mut candidate in batch {
-            if let Some(ban) = self.decide(&candidate)? {
+            let mut longest = None;
+            for target in candidate.targets() {
+                longest = longest.or(self.decide(&candidate, target)?);
+            }
+            if let Some(ban) = longest {
                 formatter.describe(&ban, &mut candidate.record);
                 output.record(&candidate.record)?;
                 done = true;
@@ -58,9 +62,9 @@ impl DryRun {
         };
         let mut done = false;
         for candidate in batch {
-            let address = candidate.record.address;
+            let target = candidate.targets()[0];
             let origin = (candidate.origin != "*").then_some(candidate.origin.as_str());
-            let found = ledger.last_ban(&self.backend, &address, origin)?;
+            let found = ledger.last_ban(&self.backend, &target, origin)?;
             if found.is_some_and(|details| !details.ban.has_ended(Time::now())) {
                 output.record(&candidate.record)?;
                 done = true;
@@ -70,22 +74,21 @@ impl DryRun {
     }
 
     /// The ban of a record at its time.
-    fn decide(&mut self, candidate: &Candidate) -> Result<Option<Ban>, Fault> {
-        let address = candidate.record.address;
+    fn decide(&mut self, candidate: &Candidate, target: Target) -> Result<Option<Ban>, Fault> {
         let now = candidate.at.unwrap_or_else(Time::now);
-        let decided = self.decided.get(&address).copied();
+        let decided = self.decided.get(&target).copied();
         let (mut old, mut earlier) = (None, 0);
         if let Some((ban, before)) = decided {
             let ended = ban.has_ended(now);
             earlier = before + u32::from(ended);
             old = (!ended).then_some(ban);
         } else if let Some(ledger) = &self.ledger {
-            old = ledger.find(&self.backend, &address, Some(now))?;
-            earlier = ledger.earlier(&address, now)?;
+            old = ledger.find(&self.backend, &target, Some(now))?;
+            earlier = ledger.earlier(&target, now)?;
         }
         let until = self.policy.until(candidate, now, earlier);
         let ban = Ban {
-            address,
+            target,
             since: now,
             until,
         };
@@ -93,7 +96,7 @@ impl DryRun {
             .filter(|b| !b.has_ended(now))
             .and_then(|b| b.onto(old.as_ref(), now));
         if let Some(ban) = new {
-            self.decided.insert(address, (ban, earlier));
+            self.decided.insert(target, (ban, earlier));
         }
         Ok(new)
     }

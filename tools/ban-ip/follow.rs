@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
             Err(fault) => Err(fault),
         };
         match looked {
-            Ok(()) => compare = false,
+            Ok(compared) => compare = !compared,
             Err(fault) => {
                 // No change is lost: all is compared when the ledger can be read again.
                 compare = true;
@@ -116,21 +116,22 @@ impl Source {
     }
 
     /// Prints the changes since the last look; `compare` says that numbers do not tell them.
+    /// Answers whether they will tell the next ones.
     fn look(
         &mut self,
         follower: &mut Follower,
         compare: bool,
         output: &mut Output,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let Some(ledger) = &self.ledger else {
-            return Ok(());
+            return Ok(!compare);
         };
-        if compare {
-            follower.compare(ledger, output)?;
+        if compare && !follower.compare(ledger, output)? {
+            return Ok(false);
         }
         follower.look(ledger, output)?;
         self.in_trouble = false;
-        Ok(())
+        Ok(true)
     }
 
     /// Reports a fault, once for as long as it lasts, and opens the ledger anew the next time.

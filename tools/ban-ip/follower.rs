@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::firewall::{Backend, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, Snapshot, seconds};
+use pipeban_ban::target::Target;
 
 use crate::list::of_ban;
+use crate::listing::set_port;
 
-/// A ban's address and its firewall, by its place in [`Follower::firewalls`].
+/// A ban's target and its firewall, by its place in [`Follower::firewalls`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
-    address: Address,
+    target: Target,
     firewall: usize,
 }
 
@@ -66,11 +67,12 @@ impl Follower {
         self.ends.first().map(|(end, _)| *end)
     }
 
-    /// Prints all differences from the ledger, whatever their numbers.
-    pub fn compare(&mut self, ledger: &Ledger, output: &mut Output) -> Result<(), Fault> {
+    /// Prints all differences from the ledger, whatever their numbers; answers whether it was
+    /// done. A new ledger that may still take over bans is left alone.
+    pub fn compare(&mut self, ledger: &Ledger, output: &mut Output) -> Result<bool, Fault> {
         let snapshot = ledger.snapshot(Time::now(), self.origin.as_deref())?;
         if !snapshot.in_use {
-            return Ok(());
+            return Ok(false);
         }
         self.last = snapshot.last;
         let mut gone: HashSet<Key> = self.known.keys().copied().collect();
@@ -80,8 +82,10 @@ impl Follower {
         }
         let mut gone: Vec<Key> = gone.into_iter().collect();
         gone.sort();
-        gone.into_iter()
-            .try_for_each(|key| self.look_at(key, ledger, output))
+        for key in gone {
+            self.look_at(key, ledger, output)?;
+        }
+        Ok(true)
     }
 
     /// Prints the changes since the last look, and the bans that have run out.
@@ -128,7 +132,7 @@ impl Follower {
             self.firewalls.len() - 1
         });
         Key {
-            address: details.ban.address,
+            target: details.ban.target,
             firewall,
         }
     }
@@ -167,16 +171,19 @@ impl Follower {
         if old.map(second) == Some(second(details.ban.until)) {
             return Ok(());
         }
-        output.record(&of_ban(details, &self.usual, &mut self.formatter))
+        let mut record = of_ban(details, &self.usual, &mut self.formatter);
+        set_port(&details.ban.target, &mut record);
+        output.record(&record)
     }
 
     /// The same of the ban that the ledger has now. One that it has forgotten was lifted.
     fn look_at(&mut self, key: Key, ledger: &Ledger, output: &mut Output) -> Result<(), Fault> {
         let (firewall, _) = &self.firewalls[key.firewall];
-        if let Some(details) = ledger.last_ban(firewall, &key.address, self.origin.as_deref())? {
+        if let Some(details) = ledger.last_ban(firewall, &key.target, self.origin.as_deref())? {
             return self.take(&details, output);
         }
-        let mut record = Record::new(key.address);
+        let mut record = Record::new(key.target.address);
+        set_port(&key.target, &mut record);
         if *firewall != self.usual {
             record.set("backend", name_in(firewall).as_bytes());
         }
@@ -190,6 +197,7 @@ impl Follower {
     /// The record of a ban that has ended.
     fn lifted(&mut self, details: &BanDetails) -> Record {
         let mut record = of_ban(details, &self.usual, &mut self.formatter);
+        set_port(&details.ban.target, &mut record);
         let text = |end: Option<Time>| end.map_or("never".into(), seconds);
         record.set("until", text(details.planned_end).as_bytes());
         record.set("lifted", text(details.ban.until).as_bytes());

@@ -13,8 +13,9 @@ use pipeban::time::Time;
 use pipeban_ban::firewall::{Dropped, name_in};
 use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
 use pipeban_ban::look::Firewalls;
+use pipeban_ban::target::Target;
 
-use crate::list::count;
+use crate::listing::{count, set_port};
 
 /// The time left of a ban in a firewall, and the packets that were dropped.
 type Held = (Option<Duration>, Option<Dropped>);
@@ -42,12 +43,18 @@ pub fn run(
             history.extend(ledger.history_inside(address)?);
         }
     }
+    // Which ports there may be, only a list of all tells.
+    let ports = history.iter().any(|details| details.ban.target.port != 0);
+    let targets: Vec<Target> = around.iter().map(|a| (*a).into()).collect();
     // A firewall that is not used here, or that this user may not ask, is no fault.
     let held = Firewalls::default().ask(
         |_| false,
-        |firewall| firewall.counted(address.is_host().then_some(&around[..])),
+        |firewall| match address.is_host() && !ports {
+            true => firewall.counted(Some(&targets)),
+            false => firewall.counted(None),
+        },
     );
-    let mut unknown: BTreeMap<(Address, &str), Held> = BTreeMap::new();
+    let mut unknown: BTreeMap<(Target, &str), Held> = BTreeMap::new();
     for (backend, held) in &held {
         let about = held
             .iter()
@@ -58,7 +65,7 @@ pub fn run(
     for details in &history {
         let mut record = record(details);
         if !details.ban.has_ended(now) {
-            let key = (details.ban.address, details.backend.as_str());
+            let key = (details.ban.target, details.backend.as_str());
             if let Some((_, Some(dropped))) = unknown.get(&key) {
                 count(dropped, &mut record);
             }
@@ -68,8 +75,9 @@ pub fn run(
     }
     unknown.retain(|key, _| !in_force.contains(key));
     let found = !history.is_empty() || !unknown.is_empty();
-    for ((address, backend), (left, dropped)) in unknown {
-        let mut record = Record::new(address);
+    for ((target, backend), (left, dropped)) in unknown {
+        let mut record = Record::new(target.address);
+        set_port(&target, &mut record);
         let until = left.map_or("never".into(), |left| seconds(now + left));
         record.set("until", until.as_bytes());
         record.set("backend", backend.as_bytes());
@@ -84,7 +92,8 @@ pub fn run(
 }
 
 fn record(details: &BanDetails) -> Record {
-    let mut record = Record::with_fields(details.ban.address, &details.facts);
+    let mut record = Record::with_fields(details.ban.target.address, &details.facts);
+    set_port(&details.ban.target, &mut record);
     if !details.origin.is_empty() {
         record.set("origin", details.origin.as_bytes());
     }

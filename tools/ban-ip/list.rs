@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall::{Backend, Counted, Dropped, Firewall, name_in};
+use pipeban_ban::firewall::{Backend, Counted, Firewall, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
+use pipeban_ban::target::Target;
 
 use crate::arguments::Arguments;
+use crate::listing::Listing;
 
 /// Prints a record for each ban, or for each that one host has asked for.
 pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
@@ -42,10 +43,12 @@ pub fn print_ledger(
     output: &mut Output,
 ) -> Result<bool, Fault> {
     let (key, mut formatter) = (backend.to_string(), BanFormatter::default());
+    let mut listing = Listing::new(output);
     for details in bans {
-        output.record(&of_ban(details, &key, &mut formatter))?;
+        let record = of_ban(details, &key, &mut formatter);
+        listing.add(record, details.ban.target.port, None)?;
     }
-    Ok(!bans.is_empty())
+    listing.finish()
 }
 
 /// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
@@ -70,8 +73,8 @@ pub fn print(
     };
     let known = in_firewall.is_some();
     let in_firewall = in_firewall.into_iter().flatten();
-    let in_firewall = in_firewall.map(|((address, left), dropped)| (address, (left, dropped)));
-    let mut in_firewall: BTreeMap<Address, _> = in_firewall.collect();
+    let in_firewall = in_firewall.map(|((target, left), dropped)| (target, (left, dropped)));
+    let mut in_firewall: BTreeMap<Target, _> = in_firewall.collect();
     let now = Time::now();
     let in_ledger = match in_ledger(now) {
         Ok(bans) => bans,
@@ -82,17 +85,15 @@ pub fn print(
         }
     };
 
-    let mut found = false;
-    let mut strangers = Vec::new();
+    let mut listing = Listing::new(output);
     let mut formatter = BanFormatter::default();
     for details in in_ledger {
         let mut record = of_ban(&details, &key, &mut formatter);
+        let mut counted = None;
         if details.backend != key {
             // Only the usual firewall was looked at.
-        } else if let Some((left, dropped)) = in_firewall.remove(&details.ban.address) {
-            dropped
-                .iter()
-                .for_each(|dropped| count(dropped, &mut record));
+        } else if let Some((left, dropped)) = in_firewall.remove(&details.ban.target) {
+            counted = dropped;
             if let Some(firewall) = &firewall
                 && !agree(firewall.as_ref(), left, details.ban.left(now))
             {
@@ -102,28 +103,22 @@ pub fn print(
         } else if known {
             record.set("only", b"ledger");
         }
-        output.record(&record)?;
-        found = true;
+        listing.add(record, details.ban.target.port, counted)?;
     }
-    for (address, (left, dropped)) in in_firewall {
-        let mut record = Record::new(address);
+    for (target, (left, dropped)) in in_firewall {
+        let mut record = Record::new(target.address);
         let until = left.map_or("never".into(), |left| seconds(now + left));
         record.set("until", until.as_bytes());
         record.set("only", b"firewall");
-        dropped
-            .iter()
-            .for_each(|dropped| count(dropped, &mut record));
-        strangers.push(record);
+        listing.add(record, target.port, dropped)?;
     }
-    strangers
-        .iter()
-        .try_for_each(|record| output.record(record))?;
-    Ok(found || !strangers.is_empty())
+    listing.finish()
 }
 
-/// The record of a ban, without its evidence; `backend=` names a firewall other than the `usual`.
+/// The record of a ban, without its evidence and ports; `backend=` names a firewall other than the
+/// `usual`.
 pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> Record {
-    let mut record = Record::with_fields(details.ban.address, &details.facts);
+    let mut record = Record::with_fields(details.ban.target.address, &details.facts);
     record.remove("line");
     if !details.origin.is_empty() {
         record.set("origin", details.origin.as_bytes());
@@ -133,12 +128,6 @@ pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -
         record.set("backend", name_in(&details.backend).as_bytes());
     }
     record
-}
-
-/// Puts `packets=` and `bytes=` into a record.
-pub fn count(dropped: &Dropped, record: &mut Record) {
-    record.set("packets", dropped.packets.to_string().as_bytes());
-    record.set("bytes", dropped.bytes.to_string().as_bytes());
 }
 
 type Held = Option<Vec<Counted>>;

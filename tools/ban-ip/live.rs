@@ -14,6 +14,7 @@ use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
 use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan};
 use pipeban_ban::restore::adopt;
+use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
@@ -41,7 +42,7 @@ pub struct Live {
     /// Bans that are in the firewall and have still to be entered.
     unentered: Vec<NewBan>,
     /// Records whose bans are entered, and that the firewall could not be told yet.
-    untold: Vec<(Candidate, Ban)>,
+    untold: Vec<(Candidate, Vec<Ban>)>,
 }
 
 impl Live {
@@ -177,6 +178,7 @@ impl Live {
     ) -> Result<bool, Fault> {
         let lift = |c: &Candidate| HostLift {
             address: c.record.address,
+            ports: c.ports.clone(),
             origin: c.origin.clone(),
             at: c.lifted.unwrap_or(Time::MIN),
         };
@@ -216,22 +218,26 @@ impl Live {
             return Ok(());
         };
         let mut bans = Vec::with_capacity(printer.batch.len());
-        for candidate in &printer.batch {
+        let mut records = Vec::with_capacity(printer.batch.len());
+        for (place, candidate) in printer.batch.iter().enumerate() {
             let earlier = match self.policy.escalate {
                 Some(_) => ledger.earlier(&candidate.record.address, now)?,
                 None => 0,
             };
-            bans.push(self.policy.new_ban(candidate, now, earlier));
+            for target in candidate.targets() {
+                bans.push(self.policy.new_ban(candidate, target, now, earlier));
+                records.push(place);
+            }
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
         self.in_trouble = false;
-        printer.expect(entered, std::mem::take(&mut self.untold));
+        printer.expect(entered, records, std::mem::take(&mut self.untold));
         let known = printer.known();
         self.enforce(&known, never, &mut |bans| printer.made(bans))?;
         // Another process may have told the firewall bans of this one.
         if let Some(ledger) = &self.ledger {
             for ban in printer.expected() {
-                if ledger.find(&self.key, &ban.address, None)?.is_some() {
+                if ledger.find(&self.key, &ban.target, None)?.is_some() {
                     printer.made(&[ban])?;
                 }
             }
@@ -262,28 +268,32 @@ impl Live {
         let fault = |e: &std::io::Error| self.backend.fault(e);
         self.firewall.ensure().map_err(|e| fault(&e))?;
         let now = Time::now();
-        let addresses: Vec<Address> = printer.batch.iter().map(|c| c.record.address).collect();
-        let held = self.firewall.held(&addresses).map_err(|e| fault(&e))?;
-        let mut held: HashMap<Address, Ban> = held
+        let targets: Vec<Target> = printer.batch.iter().flat_map(|c| c.targets()).collect();
+        let held = self.firewall.held(&targets).map_err(|e| fault(&e))?;
+        let mut held: HashMap<Target, Ban> = held
             .into_iter()
             .flatten()
-            .map(|(address, left)| (address, NewBan::held(address, left, now).ban))
+            .map(|(target, left)| (target, NewBan::held(target, left, now).ban))
             .collect();
-        let mut entered = Vec::with_capacity(printer.batch.len());
-        for candidate in &printer.batch {
-            let mut new = self.policy.new_ban(candidate, now, 0);
-            let old = held.get(&new.ban.address);
+        let mut entered = Vec::with_capacity(targets.len());
+        let batch = printer.batch.iter().enumerate();
+        let all = batch.flat_map(|(i, c)| c.targets().into_iter().map(move |t| (i, c, t)));
+        let mut records = Vec::with_capacity(targets.len());
+        for (place, candidate, target) in all {
+            records.push(place);
+            let mut new = self.policy.new_ban(candidate, target, now, 0);
+            let old = held.get(&target);
             let ban = new.ban.onto(old, now).filter(|ban| !ban.has_ended(now));
             let left = ban.and_then(|ban| ban.left(now));
             if left.is_some_and(|left| !self.firewall.expires(left)) {
                 let text = "not banned: nothing would lift it, without the ledger";
-                complain::error(new.ban.address, text);
+                complain::error(target, text);
                 entered.push(Entered::Nothing);
                 continue;
             }
             entered.push(ban.map_or(Entered::Nothing, Entered::New));
             if let Some(ban) = ban {
-                held.insert(ban.address, ban);
+                held.insert(target, ban);
                 new.ban = ban;
                 self.unentered.push(new);
             }
@@ -291,7 +301,7 @@ impl Live {
         let bans: Vec<_> = entered
             .iter()
             .filter_map(|entered| match entered {
-                Entered::New(ban) => Some((ban.address, ban.left(now))),
+                Entered::New(ban) => Some((ban.target, ban.left(now))),
                 _ => None,
             })
             .collect();
@@ -303,7 +313,7 @@ impl Live {
             let text = format!("{more} bans are in the firewall only");
             complain::error("ledger", text);
         }
-        printer.expect(entered, vec![]);
+        printer.expect(entered, records, vec![]);
         for ban in printer.expected() {
             printer.made(&[ban])?;
         }

@@ -8,6 +8,7 @@ mod follow; // `--list --follow`: waits for changes
 mod follower; // the bans as printed last, compared with the ledger
 mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
+mod listing; // records of bans, one for all ports of a ban
 mod live; // bans in ledger and firewall
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban_ban::ledger::{Ban, BanFormatter, Entered};
+use pipeban_ban::target::Target;
 
 use crate::candidate::Candidate;
 
@@ -13,13 +13,17 @@ use crate::candidate::Candidate;
 pub struct Printer<'a> {
     /// The records.
     pub batch: Vec<Candidate>,
-    /// The ban of each record that was not printed yet, and whether it was known before.
+    /// The bans of the records that were not printed yet, and whether they were known before.
     bans: Vec<Option<(Ban, bool)>>,
-    /// The places in the batch of each address.
-    places: HashMap<Address, Vec<usize>>,
+    /// The place in the batch of each ban's record: one for several ports has several.
+    records: Vec<usize>,
+    /// The places in `bans` of each target.
+    places: HashMap<Target, Vec<usize>>,
     output: &'a mut Output,
     formatter: BanFormatter,
     done: bool,
+    /// The place of the record that was printed last.
+    printed: Option<usize>,
 }
 
 impl<'a> Printer<'a> {
@@ -28,15 +32,24 @@ impl<'a> Printer<'a> {
         Printer {
             batch,
             bans: vec![],
+            records: vec![],
             places: HashMap::new(),
             output,
             formatter: BanFormatter::default(),
             done: false,
+            printed: None,
         }
     }
 
-    /// Takes the results of entering the batch, and older records that are still to be printed.
-    pub fn expect(&mut self, entered: Vec<Entered>, older: Vec<(Candidate, Ban)>) {
+    /// Takes the results of entering the batch, each with the place of its record, and older
+    /// records that are still to be printed.
+    pub fn expect(
+        &mut self,
+        entered: Vec<Entered>,
+        records: Vec<usize>,
+        older: Vec<(Candidate, Vec<Ban>)>,
+    ) {
+        self.records = records;
         self.bans = entered
             .into_iter()
             .map(|entered| match entered {
@@ -45,15 +58,16 @@ impl<'a> Printer<'a> {
                 Entered::Nothing => None,
             })
             .collect();
-        for (candidate, ban) in older {
+        for (candidate, bans) in older {
+            self.records.extend(bans.iter().map(|_| self.batch.len()));
             self.batch.push(candidate);
-            self.bans.push(Some((ban, false)));
+            self.bans
+                .extend(bans.into_iter().map(|ban| Some((ban, false))));
         }
         self.places.clear();
-        for (i, (candidate, ban)) in self.batch.iter().zip(&self.bans).enumerate() {
-            if ban.is_some() {
-                let places = self.places.entry(candidate.record.address);
-                places.or_default().push(i);
+        for (i, ban) in self.bans.iter().enumerate() {
+            if let Some((ban, _)) = ban {
+                self.places.entry(ban.target).or_default().push(i);
             }
         }
         for places in self.places.values() {
@@ -84,7 +98,7 @@ impl<'a> Printer<'a> {
 
     /// Prints the records of these addresses.
     pub fn made(&mut self, bans: &[Ban]) -> Result<(), Fault> {
-        let places = bans.iter().filter_map(|ban| self.places.get(&ban.address));
+        let places = bans.iter().filter_map(|ban| self.places.get(&ban.target));
         let mut places: Vec<usize> = places.flatten().copied().collect();
         places.sort_unstable();
         for i in places {
@@ -93,11 +107,16 @@ impl<'a> Printer<'a> {
             };
             if known {
                 // Of several records about a ban that was put back, the first is enough.
-                for other in &self.places[&ban.address] {
+                for other in &self.places[&ban.target] {
                     self.bans[*other] = None;
                 }
             }
-            let record = &mut self.batch[i].record;
+            let place = self.records[i];
+            if self.printed.replace(place) == Some(place) {
+                // For another port.
+                continue;
+            }
+            let record = &mut self.batch[place].record;
             self.formatter.describe(&ban, record);
             self.done = true;
             self.output.record(record)?;
@@ -106,15 +125,17 @@ impl<'a> Printer<'a> {
     }
 
     /// The records whose bans were entered and not made.
-    pub fn unprinted(&mut self) -> Vec<(Candidate, Ban)> {
-        let batch = std::mem::take(&mut self.batch);
-        let bans = std::mem::take(&mut self.bans);
-        let both = batch.into_iter().zip(bans);
-        both.filter_map(|(candidate, ban)| match ban {
-            Some((ban, false)) => Some((candidate, ban)),
-            _ => None,
-        })
-        .collect()
+    pub fn unprinted(&mut self) -> Vec<(Candidate, Vec<Ban>)> {
+        let mut bans: HashMap<usize, Vec<Ban>> = HashMap::new();
+        for (place, ban) in self.records.drain(..).zip(self.bans.drain(..)) {
+            if let Some((ban, false)) = ban {
+                bans.entry(place).or_default().push(ban);
+            }
+        }
+        let batch = std::mem::take(&mut self.batch).into_iter().enumerate();
+        batch
+            .filter_map(|(place, candidate)| Some((candidate, bans.remove(&place)?)))
+            .collect()
     }
 
     /// Whether any record was printed.

@@ -13,6 +13,7 @@ use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
+use crate::listing::set_port;
 use crate::refusals::Never;
 
 /// Prints a record for each ban that was put back and for each that was let go, with `lifted=`, in
@@ -95,13 +96,15 @@ fn sync_one(
 fn print(changes: &Changes, output: &mut Output) -> Result<(), Fault> {
     let mut formatter = BanFormatter::default();
     for ban in &changes.put_back {
-        let mut record = Record::new(ban.address);
+        let mut record = Record::new(ban.target.address);
+        set_port(&ban.target, &mut record);
         formatter.describe(ban, &mut record);
         output.record(&record)?;
     }
     let now = seconds(Time::now());
-    for address in &changes.let_go {
-        let mut record = Record::new(*address);
+    for target in &changes.let_go {
+        let mut record = Record::new(target.address);
+        set_port(target, &mut record);
         record.set("lifted", now.as_bytes());
         output.record(&record)?;
     }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::time::Time;
 use pipeban_ban::firewall::{Backend, Firewall};
 use pipeban_ban::ledger::{Ban, Ledger, seconds};
 use pipeban_ban::restore::agree;
+use pipeban_ban::target::Target;
 
 /// Of each kind of difference this number is printed, then a total.
 const IN_FULL: usize = 10;
@@ -47,51 +47,51 @@ fn compare(
     let Some(held) = firewall.list().map_err(|e| backend.fault(&e))? else {
         return Ok(vec![]);
     };
-    let mut held: HashMap<Address, Option<Duration>> = held.into_iter().collect();
+    let mut held: HashMap<Target, Option<Duration>> = held.into_iter().collect();
     let now = Time::now();
     let key = backend.to_string();
     let current = ledger.current(now, None)?;
     let bans = current.iter().filter(|details| details.backend == key);
     let (mut differ, mut missing) = (Vec::new(), Vec::new());
     for ban in bans.map(|details| details.ban) {
-        match held.remove(&ban.address) {
+        match held.remove(&ban.target) {
             Some(left) if agree(firewall, left, ban.left(now)) => (),
             Some(left) => differ.push((ban, left)),
             None => missing.push(ban),
         }
     }
     // A list may lack some that are there; each is asked for by itself.
-    let addresses: Vec<Address> = missing.iter().map(|ban| ban.address).collect();
-    for asked in addresses.chunks(firewall.asked_at_once()) {
+    let targets: Vec<Target> = missing.iter().map(|ban| ban.target).collect();
+    for asked in targets.chunks(firewall.asked_at_once()) {
         let there = firewall.held(asked).map_err(|e| backend.fault(&e))?;
-        let there: HashMap<Address, _> = there.into_iter().flatten().collect();
+        let there: HashMap<Target, _> = there.into_iter().flatten().collect();
         let now = Time::now();
         missing.retain(|ban: &Ban| {
-            let left = there.get(&ban.address);
+            let left = there.get(&ban.target);
             let is_other = |left: &&Option<_>| !agree(firewall, **left, ban.left(now));
             differ.extend(left.filter(is_other).map(|left| (*ban, *left)));
             left.is_none() && !ban.has_ended(now)
         });
     }
-    let mut others: Vec<Address> = held.into_keys().collect();
+    let mut others: Vec<Target> = held.into_keys().collect();
     others.sort();
     let differ = differ.iter().map(|(ban, left)| {
         let end = |left: Option<Duration>| left.map_or("never".into(), |left| seconds(now + left));
         let (theirs, ours) = (end(*left), end(ban.left(now)));
         format!(
             "{}: ends in the firewall {theirs}, in the ledger {ours}",
-            ban.address
+            ban.target
         )
     });
     let mut found = Vec::new();
     add(&mut found, differ, "more ends differ");
     let missing = missing
         .iter()
-        .map(|ban| format!("{}: only in the ledger", ban.address));
+        .map(|ban| format!("{}: only in the ledger", ban.target));
     add(&mut found, missing, "more are only in the ledger");
     let others = others
         .iter()
-        .map(|address| format!("{address}: only in the firewall"));
+        .map(|target| format!("{target}: only in the firewall"));
     add(&mut found, others, "more are only in the firewall");
     Ok(found)
 }

@@ -29,6 +29,11 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["list", "due"])]
     pub inside: bool,
 
+    /// Only the bans for these ports, or those of these services
+    #[arg(long, value_name = "PORT[,PORT]...", value_parser = parse_ports)]
+    #[arg(conflicts_with_all = ["list", "due"])]
+    pub port: Vec<Ports>,
+
     /// Only the bans that this host has asked for; without addresses: all of them
     #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "due", "inside"])]
     pub origin: Option<String>,
@@ -60,4 +65,11 @@ pub struct Arguments {
     /// Where the ledger is kept, if not in the usual state
     #[arg(long, value_name = "FILE")]
     pub state_file: Option<PathBuf>,
+}
+
+/// The ports of one `--port`.
+type Ports = Vec<u16>;
+
+fn parse_ports(text: &str) -> Result<Ports, String> {
+    pipeban_ban::ports::parse(text)
 }

@@ -83,7 +83,10 @@ fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
         match lift_in(ledger, &backend) {
             Ok(lifted) => {
                 for ban in lifted {
-                    let mut record = Record::new(ban.address);
+                    let mut record = Record::new(ban.target.address);
+                    if ban.target.port != 0 {
+                        record.set("port", ban.target.port.to_string().as_bytes());
+                    }
                     ban.describe(&mut record);
                     output.record(&record)?;
                     done = true;

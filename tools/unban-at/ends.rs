@@ -11,10 +11,12 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Whose};
 use pipeban_ban::look::Firewalls;
+use pipeban_ban::ports;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
+use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
@@ -29,6 +31,8 @@ pub struct Ends {
     state_file: Option<PathBuf>,
     /// The host whose bans alone end; empty is this one.
     origin: Option<String>,
+    /// The ports whose bans alone end; none is all.
+    ports: Vec<u16>,
     /// `None` if it can't be used.
     ledger: Option<Ledger>,
     /// The number of addresses that were not banned.
@@ -40,12 +44,17 @@ type Bans = Vec<(String, Ban)>;
 
 impl Ends {
     /// Opens the ledger; if it can't be used, that is reported.
-    pub fn open(state_file: Option<&Path>, origin: Option<&str>) -> Result<Self, Fault> {
+    pub fn open(
+        state_file: Option<&Path>,
+        origin: Option<&str>,
+        ports: Vec<u16>,
+    ) -> Result<Self, Fault> {
         let mut ends = Ends {
             usual: Backend::usual(),
             firewalls: Firewalls::default(),
             state_file: state_file.map(PathBuf::from),
             origin: origin.map(|name| if name == "." { "" } else { name }.into()),
+            ports,
             ledger: None,
             not_banned: 0,
         };
@@ -102,7 +111,11 @@ impl Ends {
         let Some(ledger) = &mut self.ledger else {
             return Ok(vec![vec![]; addresses.len()]);
         };
-        let mut ended = ledger.end(addresses, self.origin.as_deref(), until, now)?;
+        let whose = Whose {
+            origin: self.origin.as_deref(),
+            ports: &self.ports,
+        };
+        let mut ended = ledger.end(addresses, whose, until, now)?;
         let unknown: Vec<Address> = addresses
             .iter()
             .zip(&ended)
@@ -114,7 +127,11 @@ impl Ends {
             && self.enter_unknown(&unknown, now)?
             && let Some(ledger) = &mut self.ledger
         {
-            let found = ledger.end(&unknown, None, until, now)?;
+            let whose = Whose {
+                origin: None,
+                ports: &self.ports,
+            };
+            let found = ledger.end(&unknown, whose, until, now)?;
             let mut found = found.into_iter();
             for bans in ended.iter_mut().filter(|bans| bans.is_empty()) {
                 *bans = found.next().unwrap_or_default();
@@ -129,12 +146,12 @@ impl Ends {
                 Err(Failure::Firewall { fault, .. }) => {
                     complain::fault(fault)?;
                     let of_it = ended.iter().flatten().filter(|(b, _)| *b == backend);
-                    failed.extend(of_it.map(|(_, ban)| ban.address));
+                    failed.extend(of_it.map(|(_, ban)| ban.target));
                 }
             }
         }
         for bans in &mut ended {
-            if bans.iter().any(|(_, ban)| failed.contains(&ban.address)) {
+            if bans.iter().any(|(_, ban)| failed.contains(&ban.target)) {
                 // Reported, and tried again by the next run.
                 bans.truncate(1);
                 bans.iter_mut().for_each(|(backend, _)| backend.clear());
@@ -154,7 +171,7 @@ impl Ends {
         for (backend, held) in found.iter().filter(|(_, held)| !held.is_empty()) {
             let bans: Vec<NewBan> = held
                 .iter()
-                .map(|(address, left)| NewBan::held(*address, *left, now))
+                .map(|(target, left)| NewBan::held(*target, *left, now))
                 .collect();
             ledger.ban(&backend.to_string(), &bans, now)?;
             any = true;
@@ -165,7 +182,20 @@ impl Ends {
     /// Those of these addresses that firewalls hold.
     fn look_for(&mut self, addresses: &[Address]) -> Vec<(Backend, Vec<Entry>)> {
         let (ledger, usual) = (&self.ledger, &self.usual);
-        self.firewalls.holding(addresses, |backend| {
+        let targets: Vec<Target> = match self.ports.is_empty() {
+            true => addresses.iter().map(|a| (*a).into()).collect(),
+            false => {
+                let of = |a: &Address| {
+                    let address = *a;
+                    self.ports.iter().map(move |port| Target {
+                        address,
+                        port: *port,
+                    })
+                };
+                addresses.iter().flat_map(of).collect()
+            }
+        };
+        self.firewalls.holding(&targets, |backend| {
             let known = ledger.as_ref().is_some_and(|ledger| {
                 let known = ledger.knows(&backend.to_string());
                 known.unwrap_or_default()
@@ -175,7 +205,7 @@ impl Ends {
     }
 
     /// Tells a firewall the new ends; answers the addresses whose lift failed.
-    fn enforce(&mut self, backend: &str) -> Result<HashSet<Address>, Failure> {
+    fn enforce(&mut self, backend: &str) -> Result<HashSet<Target>, Failure> {
         let Some(ledger) = &mut self.ledger else {
             return Ok(HashSet::new());
         };
@@ -204,12 +234,12 @@ impl Ends {
             let Ok(firewall) = self.firewalls.open(&backend) else {
                 continue;
             };
-            let addresses: Vec<Address> = held.iter().map(|(address, _)| *address).collect();
+            let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
             let set = if until <= now {
-                firewall.lift(&addresses)
+                firewall.lift(&targets)
             } else if firewall.expires(left) {
-                let entries: Vec<Entry> = addresses.iter().map(|a| (*a, Some(left))).collect();
+                let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
                 firewall.ban(&entries)
             } else {
                 let text = "nothing would lift its bans, without the ledger";
@@ -221,9 +251,9 @@ impl Ends {
                 }
                 continue;
             }
-            for address in addresses {
-                let ban = NewBan::held(address, Some(left), now).ban;
-                let bans = ended.entry(address).or_default();
+            for target in targets {
+                let ban = NewBan::held(target, Some(left), now).ban;
+                let bans = ended.entry(target.address).or_default();
                 bans.push((
                     backend.to_string(),
                     Ban {
@@ -265,6 +295,14 @@ impl Ends {
                 (Some((backend, _)), _) if backend.is_empty() => continue,
                 (Some((_, ban)), around) => {
                     ban.describe(&mut record);
+                    let ports = bans.iter().map(|(_, ban)| ban.target.port);
+                    let mut ports: Vec<u16> = ports.collect();
+                    ports.sort_unstable();
+                    ports.dedup();
+                    match ports.contains(&0) {
+                        true => record.remove("port"),
+                        false => record.set("port", ports::text(&ports).as_bytes()),
+                    }
                     output.record(&record)?;
                     done = true;
                     if self.is_held(&address, now)? {
@@ -311,7 +349,7 @@ impl Ends {
         let Some(ledger) = self.ledger.as_ref().filter(|_| self.origin.is_some()) else {
             return Ok(false);
         };
-        let held = ledger.last_ban(&self.usual.to_string(), address, None)?;
+        let held = ledger.last_ban(&self.usual.to_string(), &(*address).into(), None)?;
         Ok(held.is_some_and(|details| !details.ban.has_ended(now)))
     }
 
@@ -330,7 +368,7 @@ impl Ends {
                 None => vec![],
             };
             if let Some(details) = networks.last() {
-                around.insert(*address, details.ban.address);
+                around.insert(*address, details.ban.target.address);
             } else if *unknown {
                 wider.extend((0..address.prefix_len()).map(|len| address.widen(len)));
             }
@@ -338,7 +376,7 @@ impl Ends {
         let wider: Vec<Address> = wider.into_iter().collect();
         for (_, held) in self.look_for(&wider) {
             for (address, _) in asked.iter().filter(|(_, unknown)| *unknown) {
-                let networks = held.iter().map(|(network, _)| *network);
+                let networks = held.iter().map(|(network, _)| network.address);
                 let smallest = networks
                     .filter(|n| n.contains(address))
                     .max_by_key(|n| n.prefix_len());
@@ -355,7 +393,7 @@ impl Ends {
         let mut found = HashSet::new();
         if let Some(ledger) = &self.ledger {
             let current = ledger.current(now, None)?;
-            found.extend(current.iter().map(|details| details.ban.address));
+            found.extend(current.iter().map(|details| details.ban.target.address));
         }
         let usual = self.usual.clone();
         let held = self
@@ -363,7 +401,7 @@ impl Ends {
             .ask(|b| *b == usual, |firewall| firewall.list());
         found.extend(
             held.iter()
-                .flat_map(|(_, held)| held.iter().map(|(a, _)| *a)),
+                .flat_map(|(_, held)| held.iter().map(|(t, _)| t.address)),
         );
         found.retain(|address| address != network && network.contains(address));
         let mut found: Vec<Address> = found.into_iter().collect();

@@ -18,7 +18,10 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
     bans.retain(|ban| ban.until.is_some());
     bans.sort_by_key(|ban| ban.until);
     for ban in &bans {
-        let mut record = Record::new(ban.address);
+        let mut record = Record::new(ban.target.address);
+        if ban.target.port != 0 {
+            record.set("port", ban.target.port.to_string().as_bytes());
+        }
         ban.describe(&mut record);
         output.record(&record)?;
     }

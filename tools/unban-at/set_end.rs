@@ -17,7 +17,11 @@ const TOGETHER: usize = 20_000;
 pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     // Read before anything is done, and again for each batch: "now + 1 hour" moves with the clock.
     parse_at(time, Time::now()).map_err(|e| Fault::new("TIME", e))?;
-    let mut ends = Ends::open(arguments.state_file.as_deref(), arguments.origin.as_deref())?;
+    let mut ends = Ends::open(
+        arguments.state_file.as_deref(),
+        arguments.origin.as_deref(),
+        arguments.port.concat(),
+    )?;
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut output = Output::enduring(arguments.json);

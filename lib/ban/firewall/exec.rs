@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::interface::{Entry, Firewall};
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::program::{self, Bounds};
 
 const COMMAND: Bounds = Bounds {
@@ -46,17 +46,27 @@ pub(super) fn split(command: &str) -> io::Result<Vec<String>> {
     Err(io::Error::new(ErrorKind::InvalidInput, text))
 }
 
-/// Runs a command for an address.
-fn run(command: &[String], address: &Address) -> io::Result<()> {
-    let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+/// Runs a command for a target.
+fn run(command: &[String], target: &Target) -> io::Result<()> {
+    let takes_port = command.iter().skip(1).any(|word| word.contains("{port}"));
+    if takes_port != (target.port != 0) {
+        let text = match takes_port {
+            true => "a command with {port} is for bans of single ports",
+            false => "a command with {port} in an argument is wanted for a single port",
+        };
+        let text = format!("{target}: {text}");
+        return Err(io::Error::new(ErrorKind::InvalidInput, text));
+    }
+    let family = if target.is_ipv4() { "ipv4" } else { "ipv6" };
     let fill = |word: &String| {
-        word.replace("{address}", &address.to_string())
+        word.replace("{address}", &target.address.to_string())
+            .replace("{port}", &target.port.to_string())
             .replace("{family}", family)
     };
     let arguments: Vec<String> = command[1..].iter().map(fill).collect();
     program::output(&command[0], &arguments, b"", &COMMAND)
         .map(drop)
-        .map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))
+        .map_err(|e| io::Error::new(e.kind(), format!("{target}: {e}")))
 }
 
 impl Firewall for Exec {
@@ -72,8 +82,8 @@ impl Firewall for Exec {
         entries.iter().try_for_each(|(a, _)| run(&self.ban, a))
     }
 
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
-        addresses.iter().try_for_each(|a| run(&self.lift, a))
+    fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
+        targets.iter().try_for_each(|a| run(&self.lift, a))
     }
 
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use crate::target::Target;
 use pipeban::address::Address;
 use pipeban::program::{self, Bounds};
 
-/// An address or network that a firewall holds or is to hold, and the time that is left of its
+/// The packets that a firewall drops or is to drop, and the time that is left of its
 /// ban; `None` is until lifted.
-pub type Entry = (Address, Option<Duration>);
+pub type Entry = (Target, Option<Duration>);
 
 /// The packets that a firewall has dropped since a ban was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,12 +77,12 @@ pub trait Firewall {
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;
 
     /// Lifts all of these; an address that is not banned is no error.
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()>;
+    fn lift(&mut self, targets: &[Target]) -> io::Result<()>;
 
-    /// Those of `addresses` that are banned now, with the time that is left; `None` if the backend
+    /// Those of `targets` that are banned now, with the time that is left; `None` if the backend
     /// cannot tell.
-    fn held(&mut self, addresses: &[Address]) -> io::Result<Option<Vec<Entry>>> {
-        let asked: HashSet<&Address> = addresses.iter().collect();
+    fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
+        let asked: HashSet<&Target> = targets.iter().collect();
         let held = self.list()?;
         Ok(held.map(|held| {
             held.into_iter()
@@ -100,11 +101,11 @@ pub trait Firewall {
     /// tell.
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>>;
 
-    /// Those of `addresses` that are banned now, or all, with the packets that were dropped; `None`
+    /// Those of `targets` that are banned now, or all, with the packets that were dropped; `None`
     /// if the backend cannot tell.
-    fn counted(&mut self, addresses: Option<&[Address]>) -> io::Result<Option<Vec<Counted>>> {
-        let held = match addresses {
-            Some(addresses) => self.held(addresses)?,
+    fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
+        let held = match targets {
+            Some(targets) => self.held(targets)?,
             None => self.list()?,
         };
         Ok(held.map(|held| held.into_iter().map(|entry| (entry, None)).collect()))
@@ -122,6 +123,20 @@ pub trait Firewall {
     fn at_once(&self) -> usize {
         20_000
     }
+}
+
+/// The addresses of bans of all packets, for a backend that has no others; a ban for a single port
+/// is an error.
+pub(super) fn without_ports(targets: impl Iterator<Item = Target>) -> io::Result<Vec<Address>> {
+    targets
+        .map(|target| match target.port {
+            0 => Ok(target.address),
+            _ => {
+                let text = format!("{target}: a ban for single ports needs nft, or commands");
+                Err(io::Error::new(ErrorKind::InvalidInput, text))
+            }
+        })
+        .collect()
 }
 
 /// Whether an error of a firewall's will come again, whatever it is told.

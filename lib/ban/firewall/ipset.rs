@@ -5,9 +5,10 @@ use std::fmt::Write;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::interface::{Entry, Firewall, run};
+use super::interface::{Entry, Firewall, run, without_ports};
 use super::iptables::accepted_before;
 use super::routes::has_ipv6;
+use crate::target::Target;
 use pipeban::address::Address;
 
 const FAMILIES: [Family; 2] = [
@@ -176,7 +177,8 @@ impl Firewall for Ipset {
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
         let mut lines = String::new();
-        for (address, time) in entries {
+        let addresses = without_ports(entries.iter().map(|(target, _)| *target))?;
+        for (address, (_, time)) in addresses.iter().zip(entries) {
             if address.prefix_len() == 0 {
                 let text = format!("{address}: ipset has no networks that wide");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -188,10 +190,10 @@ impl Firewall for Ipset {
         self.put(&lines)
     }
 
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
-        let lines = addresses.iter().filter(|a| a.prefix_len() > 0);
+    fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
+        let lines = targets.iter().filter(|a| a.prefix_len() > 0 && a.port == 0);
         let lines: Vec<_> = lines
-            .map(|a| format!("del {} {a}\n", family(a).set))
+            .map(|a| format!("del {} {a}\n", family(&a.address).set))
             .collect();
         self.put(&lines.concat())
     }
@@ -211,7 +213,7 @@ impl Firewall for Ipset {
                 };
                 let left = words.find_map(|w| w.parse().ok()).filter(|s| *s != 0);
                 let address = Address::parse(address.as_bytes());
-                bans.extend(address.map(|a| (a, left.map(Duration::from_secs))));
+                bans.extend(address.map(|a| (a.into(), left.map(Duration::from_secs))));
             }
         }
         Ok(Some(bans))

@@ -9,8 +9,9 @@ use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
-use super::interface::{Entry, Firewall, run};
+use super::interface::{Entry, Firewall, run, without_ports};
 use super::routes::has_ipv6;
+use crate::target::Target;
 use pipeban::address::Address;
 
 const JUMP: &str = "PREROUTING -j PIPEBAN";
@@ -152,9 +153,10 @@ impl Firewall for Iptables {
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let addresses = without_ports(entries.iter().map(|(target, _)| *target))?;
         for ipv4 in [true, false] {
-            let addresses = entries.iter().map(|b| b.0);
-            let mut wanted: BTreeSet<Address> = addresses.filter(|a| a.is_ipv4() == ipv4).collect();
+            let addresses = addresses.iter().filter(|a| a.is_ipv4() == ipv4);
+            let mut wanted: BTreeSet<Address> = addresses.copied().collect();
             if wanted.is_empty() {
                 continue;
             }
@@ -166,7 +168,9 @@ impl Firewall for Iptables {
         Ok(())
     }
 
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
+    fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
+        let addresses = targets.iter().filter(|target| target.port == 0);
+        let addresses: Vec<Address> = addresses.map(|target| target.address).collect();
         let lifted: BTreeSet<&Address> = addresses.iter().collect();
         for ipv4 in families() {
             if !addresses.iter().any(|a| a.is_ipv4() == ipv4) {
@@ -186,7 +190,7 @@ impl Firewall for Iptables {
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
         let mut bans = Vec::new();
         for ipv4 in families() {
-            bans.extend(read(ipv4)?.banned.into_iter().map(|a| (a, None)));
+            bans.extend(read(ipv4)?.banned.into_iter().map(|a| (a.into(), None)));
         }
         Ok(Some(bans))
     }

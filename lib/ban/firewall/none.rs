@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::interface::{Entry, Firewall};
-use pipeban::address::Address;
+use crate::target::Target;
 
 pub(super) struct None;
 
@@ -21,7 +21,7 @@ impl Firewall for None {
         Ok(())
     }
 
-    fn lift(&mut self, _: &[Address]) -> io::Result<()> {
+    fn lift(&mut self, _: &[Target]) -> io::Result<()> {
         Ok(())
     }
 

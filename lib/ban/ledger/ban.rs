@@ -10,11 +10,13 @@ use pipeban::address::Address;
 use pipeban::record::Record;
 use pipeban::time::Time;
 
+use crate::target::Target;
+
 /// One ban.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ban {
-    /// The address or network.
-    pub address: Address,
+    /// The packets that it drops.
+    pub target: Target,
     /// When it begins.
     pub since: Time,
     /// When it ends; `None` is until lifted.
@@ -53,7 +55,7 @@ impl Ban {
         self.until.map(|until| until.since(now.max(self.since)))
     }
 
-    /// From the columns address, since and ends, the first of them at `from`.
+    /// From the columns address, port, since and ends, the first of them at `from`.
     pub(super) fn read(row: &Row, from: usize) -> rusqlite::Result<Self> {
         let address = row.get_ref(from)?.as_bytes()?;
         let not_one = || {
@@ -61,9 +63,12 @@ impl Ban {
             rusqlite::Error::FromSqlConversionFailure(from, Type::Text, text)
         };
         Ok(Ban {
-            address: Address::parse(address).ok_or_else(not_one)?,
-            since: Time(row.get(from + 1)?),
-            until: row.get::<_, Option<i64>>(from + 2)?.map(Time),
+            target: Target {
+                address: Address::parse(address).ok_or_else(not_one)?,
+                port: row.get(from + 1)?,
+            },
+            since: Time(row.get(from + 2)?),
+            until: row.get::<_, Option<i64>>(from + 3)?.map(Time),
         })
     }
 }
@@ -101,7 +106,7 @@ pub fn seconds(time: Time) -> String {
 }
 
 /// The columns that [`BanDetails::read`] reads.
-pub(super) const DETAILS: &str = "address, since, ends, backend, until, facts, origin";
+pub(super) const DETAILS: &str = "address, port, since, ends, backend, until, facts, origin";
 
 /// A ban with all that the ledger keeps of it.
 pub struct BanDetails {
@@ -122,10 +127,10 @@ impl BanDetails {
     pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
         Ok(BanDetails {
             ban: Ban::read(row, 0)?,
-            backend: row.get(3)?,
-            planned_end: row.get::<_, Option<i64>>(4)?.map(Time),
-            facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
-            origin: row.get(6)?,
+            backend: row.get(4)?,
+            planned_end: row.get::<_, Option<i64>>(5)?.map(Time),
+            facts: row.get::<_, Option<Vec<u8>>>(6)?.unwrap_or_default(),
+            origin: row.get(7)?,
         })
     }
 }

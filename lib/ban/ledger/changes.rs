@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 use super::ban::{BanDetails, DETAILS};
 use super::rows::{IS_LONGEST, LONGEST, is_shared, readable};
 use super::store::Ledger;
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
@@ -83,21 +83,22 @@ impl Ledger {
         })
     }
 
-    /// The last ban of exactly this address or network in this firewall, ended or not; see
+    /// The last ban of exactly this target in this firewall, ended or not; see
     /// [`current`](Self::current).
     pub fn last_ban(
         &self,
         backend: &str,
-        address: &Address,
+        target: &Target,
         origin: Option<&str>,
     ) -> Result<Option<BanDetails>, Fault> {
         self.state.run(|db| {
             let query = format!(
                 "SELECT {DETAILS} FROM ban
-                 WHERE address = ?1 AND backend = ?2 AND origin = ifnull(?3, origin) {LONGEST}"
+                 WHERE address = ?1 AND backend = ?2 AND port = ?4
+                 AND origin = ifnull(?3, origin) {LONGEST}"
             );
             let mut query = db.prepare_cached(&query)?;
-            let values = params![address.to_string(), backend, origin];
+            let values = params![target.address.to_string(), backend, origin, target.port];
             let found = readable(query.query_map(values, BanDetails::read)?)?;
             Ok(found.into_iter().next())
         })
@@ -116,7 +117,7 @@ fn current(db: &Connection, now: Time, origin: Option<&str>) -> rusqlite::Result
          AND origin = ifnull(?2, origin) AND {of_several}"
     ))?;
     let mut bans = readable(query.query_map(params![now.0, origin, now.0], BanDetails::read)?)?;
-    bans.sort_by_key(|details| details.ban.address);
+    bans.sort_by_key(|details| details.ban.target);
     Ok(bans)
 }
 

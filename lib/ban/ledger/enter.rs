@@ -8,7 +8,7 @@ use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
 use super::rows::{in_force, is_shared, last_id, longest};
 use super::store::Ledger;
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::complain::Fault;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -35,10 +35,10 @@ pub struct NewBan {
 
 impl NewBan {
     /// A ban that a firewall holds and the ledger does not know.
-    pub fn held(address: Address, left: Option<Duration>, now: Time) -> Self {
+    pub fn held(target: Target, left: Option<Duration>, now: Time) -> Self {
         NewBan {
             ban: Ban {
-                address,
+                target,
                 since: now,
                 until: left.map(|left| now + left),
             },
@@ -83,12 +83,12 @@ impl Ledger {
             let mut entered = vec![Entered::Nothing; wanted.len()];
             // Neighbours share a page of the index.
             let mut order: Vec<usize> = (0..wanted.len()).collect();
-            order.sort_by_key(|i| wanted[*i].ban.address);
+            order.sort_by_key(|i| wanted[*i].ban.target);
             let shared = wanted.iter().any(|new| !new.origin.is_empty()) || is_shared(db)?;
             let lifted = any_lifted(db)?;
             let mut insert = db.prepare_cached(
-                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts, origin)
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts, origin, port)
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
             )?;
             // Of the last address a ban was in force: then most likely also of this one.
             let mut expect_old = false;
@@ -101,7 +101,7 @@ impl Ledger {
                     continue;
                 }
                 let others = match shared {
-                    true => longest(db, backend, &ban.address, Time::MAX, now)?,
+                    true => longest(db, backend, &ban.target, Time::MAX, now)?,
                     false => None,
                 };
                 let others = others.map(|(_, ban)| ban);
@@ -109,13 +109,15 @@ impl Ledger {
                     entered[i] = others.map_or(Entered::Nothing, Entered::Known);
                     continue;
                 }
-                let address = ban.address.to_string();
-                let find_old = || in_force(db, backend, &address, &new.origin, now);
+                let address = ban.target.address.to_string();
+                let key = (address.as_str(), ban.target.port);
+                let find_old = || in_force(db, backend, key, &new.origin, now);
                 let mut old = match expect_old {
                     true => find_old()?,
                     false => None,
                 };
-                let values = params![address, backend, ban.since.0, until, facts, new.origin];
+                let since = ban.since.0;
+                let values = params![address, backend, since, until, facts, new.origin, key.1];
                 let done = if old.is_none() && insert.execute(values)? > 0 {
                     (last, expect_old) = (db.last_insert_rowid(), false);
                     Entered::New(*ban)
@@ -127,7 +129,7 @@ impl Ledger {
                     if last == 0 {
                         last = highest(db)?;
                     }
-                    let done = replace(db, backend, &address, new, old, now, last + 1)?;
+                    let done = replace(db, backend, key, new, old, now, last + 1)?;
                     last += i64::from(matches!(done, Entered::New(_)));
                     done
                 };
@@ -154,7 +156,7 @@ impl Ledger {
 fn replace(
     db: &Connection,
     backend: &str,
-    address: &str,
+    key: (&str, u16),
     new: &NewBan,
     old: Option<(i64, Ban)>,
     now: Time,
@@ -163,7 +165,7 @@ fn replace(
     let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
     let old_id = match old {
         Some((id, _)) => id,
-        None => last_id(db, backend, address, &new.origin)?,
+        None => last_id(db, backend, key, &new.origin)?,
     };
     let tells_time = new.event.is_some() || new.said.is_some();
     if tells_time && is_old_news(db, old_id, new, now)? {
@@ -197,7 +199,7 @@ fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::R
         let (planned, ends): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
         let lifted = ends.filter(|_| ends != planned).map(Time);
         let facts = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
-        let event = Record::with_fields(new.ban.address, &facts).get("at");
+        let event = Record::with_fields(new.ban.target.address, &facts).get("at");
         let event = event.and_then(|at| Time::parse(&at));
         let is_later = event >= new.event && event.is_some_and(|event| event <= now);
         Ok(new.event.is_some() && is_later || new.said.is_some() && new.said <= lifted)
@@ -233,5 +235,5 @@ fn lifted_since(db: &Connection, new: &NewBan) -> rusqlite::Result<bool> {
         return Ok(false);
     };
     let mut query = db.prepare_cached("SELECT 1 FROM lifted WHERE address = ? AND at >= ?")?;
-    query.exists(params![new.ban.address.to_string(), said.0])
+    query.exists(params![new.ban.target.address.to_string(), said.0])
 }

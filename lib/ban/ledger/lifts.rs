@@ -15,10 +15,21 @@ use pipeban::time::Time;
 pub struct HostLift {
     /// The address or network.
     pub address: Address,
+    /// The ports; none is all of them.
+    pub ports: Vec<u16>,
     /// The host; `*` lifts for all hosts, and this one.
     pub origin: String,
     /// When it was lifted there.
     pub at: Time,
+}
+
+/// The bans that end: those of one host, or for some ports.
+#[derive(Clone, Copy, Default)]
+pub struct Whose<'a> {
+    /// The host that asked for them, empty is this one; `None`: all hosts.
+    pub origin: Option<&'a str>,
+    /// The ports; none: bans for all ports and those for single ones.
+    pub ports: &'a [u16],
 }
 
 /// The host that lifts for all.
@@ -28,22 +39,22 @@ impl Ledger {
     /// Sets the end of each address's bans, longer or shorter; a moment not after `now` lifts them.
     /// The firewalls have then to be told.
     ///
-    /// `origin` names the host whose bans alone end; empty is this one. Without it a lift is
-    /// remembered: records that are older are no news; see [`NewBan::said`](super::NewBan::said).
+    /// A lift for all hosts and ports is remembered: records that are older are no news; see
+    /// [`NewBan::said`](super::NewBan::said).
     ///
     /// Answers the resulting bans of each address, each with its firewall.
     pub fn end(
         &mut self,
         addresses: &[Address],
-        origin: Option<&str>,
+        Whose { origin, ports }: Whose,
         until: Time,
         now: Time,
     ) -> Result<Vec<Vec<(String, Ban)>>, Fault> {
         self.state.write(|db| {
             let mut changed = Vec::with_capacity(addresses.len());
             for address in addresses {
-                let ended = end(db, address, origin, until, now)?;
-                if !ended.is_empty() && origin.is_none() && until <= now {
+                let ended = end(db, address, origin, until, now, ports)?;
+                if !ended.is_empty() && origin.is_none() && ports.is_empty() && until <= now {
                     remember(db, address, now)?;
                 }
                 changed.push(ended);
@@ -69,14 +80,15 @@ impl Ledger {
                     remember(db, &lift.address, at)?;
                 }
                 let mut query = db.prepare_cached(
-                    "SELECT id FROM ban WHERE address = ?1 AND backend = ?2
+                    "SELECT id, port FROM ban WHERE address = ?1 AND backend = ?2
                      AND origin = ifnull(?3, origin) AND since / 1000000 <= ?4 / 1000000
                      AND (ends IS NULL OR ends > ?5)",
                 )?;
                 let values = params![lift.address.to_string(), backend, origin, at.0, now.0];
-                let ids = query.query_map(values, |row| row.get(0))?;
-                let ids = ids.collect::<rusqlite::Result<Vec<i64>>>()?;
-                for id in &ids {
+                let rows = query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let mut ids = rows.collect::<rusqlite::Result<Vec<(i64, u16)>>>()?;
+                ids.retain(|(_, port)| lift.ports.is_empty() || lift.ports.contains(port));
+                for (id, _) in &ids {
                     set_end(db, *id, at, now)?;
                 }
                 done.push(!ids.is_empty());
@@ -88,7 +100,7 @@ impl Ledger {
     /// The addresses of the bans in force that a host has asked for.
     pub fn addresses_of(&self, origin: &str, now: Time) -> Result<Vec<Address>, Fault> {
         let bans = self.current(now, Some(origin))?;
-        let mut addresses: Vec<Address> = bans.iter().map(|d| d.ban.address).collect();
+        let mut addresses: Vec<Address> = bans.iter().map(|d| d.ban.target.address).collect();
         addresses.dedup();
         Ok(addresses)
     }
@@ -101,10 +113,11 @@ fn end(
     origin: Option<&str>,
     until: Time,
     now: Time,
+    ports: &[u16],
 ) -> rusqlite::Result<Vec<(String, Ban)>> {
     // Also a ban that has ended, if its firewall has still to lift it.
     let mut query = db.prepare_cached(
-        "SELECT id, backend, address, since, ends FROM ban
+        "SELECT id, backend, address, port, since, ends FROM ban
          WHERE address = ?1 AND origin = ifnull(?3, origin)
          AND (ends IS NULL OR ends > ?2 OR id IN (SELECT ban FROM later)
              OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0))",
@@ -115,9 +128,14 @@ fn end(
     })?)?;
     let mut changed: Vec<(String, Ban)> = Vec::new();
     for (id, backend, ban) in found {
+        if !ports.is_empty() && !ports.contains(&ban.target.port) {
+            continue;
+        }
         set_end(db, id, until, now)?;
         let until = Some(until);
-        if changed.iter().all(|(known, _)| *known != backend) {
+        let is_known =
+            |(known, other): &(String, Ban)| *known == backend && other.target == ban.target;
+        if !changed.iter().any(is_known) {
             changed.push((backend, Ban { until, ..ban }));
         }
     }

@@ -20,7 +20,7 @@ mod told; // which bans a firewall was told
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
 pub use changes::{Changed, Snapshot};
 pub use enter::{Entered, NewBan};
-pub use lifts::HostLift;
+pub use lifts::{HostLift, Whose};
 pub use lock::BackendLock;
 pub use store::Ledger;
 pub use told::{Change, Note, Work};

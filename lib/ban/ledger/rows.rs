@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ban::Ban;
-use pipeban::address::Address;
+use crate::target::Target;
 use pipeban::complain;
 use pipeban::time::Time;
 
@@ -23,19 +23,21 @@ pub(super) fn is_shared(db: &Connection) -> rusqlite::Result<bool> {
         .exists([])
 }
 
-/// The longest ban of an address that has begun by `begun` and not ended by `now`, with its number.
+/// The longest ban of a target that has begun by `begun` and not ended by `now`, with its number.
 pub(super) fn longest(
     db: &Connection,
     backend: &str,
-    address: &Address,
+    target: &Target,
     begun: Time,
     now: Time,
 ) -> rusqlite::Result<Option<(i64, Ban)>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT id, address, since, ends FROM ban
-         WHERE address = ? AND backend = ? AND since <= ? AND (ends IS NULL OR ends > ?) {LONGEST}"
+        "SELECT id, address, port, since, ends FROM ban
+         WHERE address = ? AND backend = ? AND port = ? AND since <= ?
+         AND (ends IS NULL OR ends > ?) {LONGEST}"
     ))?;
-    let values = params![address.to_string(), backend, begun.0, now.0];
+    let address = target.address.to_string();
+    let values = params![address, backend, target.port, begun.0, now.0];
     query
         .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
         .optional()
@@ -45,17 +47,17 @@ pub(super) fn longest(
 pub(super) fn in_force(
     db: &Connection,
     backend: &str,
-    address: &str,
+    (address, port): (&str, u16),
     origin: &str,
     now: Time,
 ) -> rusqlite::Result<Option<(i64, Ban)>> {
     let mut query = db.prepare_cached(
-        "SELECT id, address, since, ends FROM ban
-         WHERE address = ? AND backend = ? AND port = 0 AND origin = ?
+        "SELECT id, address, port, since, ends FROM ban
+         WHERE address = ? AND backend = ? AND port = ? AND origin = ?
          AND (ends IS NULL OR ends > ?)",
     )?;
     query
-        .query_row(params![address, backend, origin, now.0], |row| {
+        .query_row(params![address, backend, port, origin, now.0], |row| {
             Ok((row.get(0)?, Ban::read(row, 1)?))
         })
         .optional()
@@ -65,13 +67,13 @@ pub(super) fn in_force(
 pub(super) fn last_id(
     db: &Connection,
     backend: &str,
-    address: &str,
+    (address, port): (&str, u16),
     origin: &str,
 ) -> rusqlite::Result<i64> {
     let mut query = db.prepare_cached(
-        "SELECT id FROM ban WHERE address = ? AND backend = ? AND port = 0 AND origin = ?",
+        "SELECT id FROM ban WHERE address = ? AND backend = ? AND port = ? AND origin = ?",
     )?;
-    query.query_row([address, backend, origin], |row| row.get(0))
+    query.query_row(params![address, backend, port, origin], |row| row.get(0))
 }
 
 /// The rows that this version can read; the others are reported and left alone.

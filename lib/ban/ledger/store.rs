@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
 use super::rows::{longest, readable};
+use crate::target::Target;
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::state::{self, State};
@@ -119,18 +120,17 @@ impl Ledger {
         self.state.path()
     }
 
-    /// The longest ban of exactly this address or network that was in force at a moment; `None` is
-    /// now.
+    /// The longest ban of exactly this target that was in force at a moment; `None` is now.
     pub fn find(
         &self,
         backend: &str,
-        address: &Address,
+        target: &Target,
         at: Option<Time>,
     ) -> Result<Option<Ban>, Fault> {
         let (begun, now) = at.map_or((Time::MAX, Time::now()), |t| (t, t));
         let found = self
             .state
-            .run(|db| longest(db, backend, address, begun, now))?;
+            .run(|db| longest(db, backend, target, begun, now))?;
         Ok(found.map(|(_, ban)| ban))
     }
 
@@ -163,7 +163,8 @@ impl Ledger {
     pub fn around(&self, address: &Address, now: Time) -> Result<Vec<BanDetails>, Fault> {
         self.state.run(|db| {
             let query = format!(
-                "SELECT {DETAILS} FROM ban WHERE address = ? AND (ends IS NULL OR ends > ?)"
+                "SELECT {DETAILS} FROM ban
+                 WHERE address = ? AND port = 0 AND (ends IS NULL OR ends > ?)"
             );
             let mut query = db.prepare_cached(&query)?;
             let mut found = Vec::new();
@@ -188,11 +189,11 @@ impl Ledger {
             let all = query.query_map([], BanDetails::read)?;
             readable(all.filter(|row| {
                 let inside =
-                    |b: &BanDetails| b.ban.address != *network && network.contains(&b.ban.address);
+                    |b: &BanDetails| *b.ban.target != *network && network.contains(&b.ban.target);
                 row.as_ref().map_or(true, inside)
             }))
         })?;
-        bans.sort_by_key(|details| details.ban.address);
+        bans.sort_by_key(|details| details.ban.target);
         Ok(bans)
     }
 

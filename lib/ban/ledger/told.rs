@@ -33,7 +33,7 @@ pub struct Change {
     /// The ban that was changed.
     pub ban: Ban,
     /// The ban that the firewall is to hold, or has to lift if it has ended: the longest of its
-    /// address.
+    /// target.
     pub held: Ban,
 }
 
@@ -56,7 +56,7 @@ impl Ledger {
         last: i64,
         limit: usize,
     ) -> Result<Vec<Change>, Fault> {
-        let query = "SELECT id, address, since, ends FROM ban
+        let query = "SELECT id, address, port, since, ends FROM ban
              WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
              AND id <= ?3 AND backend = ?1 ORDER BY id LIMIT ?4";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -97,7 +97,8 @@ impl Ledger {
 
     /// The bans that have ended by now and that a firewall has still to lift.
     pub fn due(&self, backend: &str, now: Time) -> Result<Vec<Change>, Fault> {
-        let query = "SELECT id, address, since, ends FROM later JOIN ban ON ban.id = later.ban
+        let query =
+            "SELECT id, address, port, since, ends FROM later JOIN ban ON ban.id = later.ban
              WHERE later.backend = ? AND due <= ?";
         let bans = self.bans(query, params![backend, now.0])?;
         self.changes(backend, bans)
@@ -111,7 +112,7 @@ impl Ledger {
             let shared = !bans.is_empty() && is_shared(db)?;
             for (id, ban) in bans {
                 let held = match shared {
-                    true => longest(db, backend, &ban.address, Time::MAX, now)?,
+                    true => longest(db, backend, &ban.target, Time::MAX, now)?,
                     false => None,
                 };
                 let held = held.map_or(ban, |(_, held)| held);
@@ -135,7 +136,7 @@ impl Ledger {
             false => "true",
         };
         let query = format!(
-            "SELECT id, address, since, ends FROM ban
+            "SELECT id, address, port, since, ends FROM ban
              WHERE id > ?2 AND backend = ?1 AND (ends IS NULL OR ends > ?3) AND {of_several}
              ORDER BY id LIMIT ?4"
         );

@@ -7,11 +7,12 @@ use super::header::*;
 use super::set::{Set, data};
 use crate::firewall::interface::{Counted, Dropped, Entry};
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
+use crate::target::Target;
 use pipeban::address::Address;
 
 /// An address or network as an element of its set.
 pub(super) struct Element {
-    pub address: Address,
+    pub target: Target,
     pub set: Set,
     time: Option<Duration>,
 }
@@ -25,10 +26,10 @@ impl Element {
 }
 
 impl From<&Entry> for Element {
-    fn from((address, time): &Entry) -> Self {
+    fn from((target, time): &Entry) -> Self {
         Element {
-            address: *address,
-            set: Set::of(*address),
+            target: *target,
+            set: Set::of(*target),
             time: *time,
         }
     }
@@ -36,8 +37,8 @@ impl From<&Entry> for Element {
 
 impl Element {
     /// An entry in this set, which is not the usual one of its address.
-    pub(super) fn within(set: Set, (address, time): Entry) -> Self {
-        Element { address, set, time }
+    pub(super) fn within(set: Set, (target, time): Entry) -> Self {
+        Element { target, set, time }
     }
 }
 
@@ -71,10 +72,20 @@ fn write(r: &mut Request, elements: &[Element], times: &[u16]) {
     r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
         for element in elements {
             r.nest(NFTA_LIST_ELEM, |r| {
-                match element.address.ip() {
-                    IpAddr::V4(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
-                    IpAddr::V6(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
+                let (mut key, mut len) = ([0; 20], 4);
+                match element.target.ip() {
+                    IpAddr::V4(ip) => key[..4].copy_from_slice(&ip.octets()),
+                    IpAddr::V6(ip) => {
+                        len = 16;
+                        key[..16].copy_from_slice(&ip.octets());
+                    }
                 }
+                if element.set.ports {
+                    // Each part of a key fills whole registers of four bytes.
+                    key[len..len + 2].copy_from_slice(&element.target.port.to_be_bytes());
+                    len += 4;
+                }
+                data(r, NFTA_SET_ELEM_KEY, &key[..len]);
                 for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
                     r.put(*kind, &milliseconds(*time).to_be_bytes());
                 }
@@ -122,15 +133,20 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
         .filter_map(move |(_, element)| {
             let element = Attributes::new(element);
             let key = element.nested(NFTA_SET_ELEM_KEY).get(NFTA_DATA_VALUE)?;
-            let ip = if set.ipv4 {
-                IpAddr::from(<[u8; 4]>::try_from(key).ok()?)
-            } else {
-                IpAddr::from(<[u8; 16]>::try_from(key).ok()?)
+            let (ip, port) = key.split_at_checked(if set.ipv4 { 4 } else { 16 })?;
+            let ip = match set.ipv4 {
+                true => IpAddr::from(<[u8; 4]>::try_from(ip).ok()?),
+                false => IpAddr::from(<[u8; 16]>::try_from(ip).ok()?),
+            };
+            let port = match set.ports {
+                true => u16::from_be_bytes(port.get(..2)?.try_into().ok()?),
+                false => 0,
             };
             let left = element
                 .u64(NFTA_SET_ELEM_EXPIRATION)
                 .map(Duration::from_millis);
-            let entry = (Address::network(ip, set.len)?, left);
+            let address = Address::network(ip, set.len)?;
+            let entry = (Target { address, port }, left);
             Some((entry, counter(element)))
         })
 }

@@ -24,8 +24,8 @@ use nix::errno::Errno;
 use super::interface::{Counted, Entry, Firewall};
 use super::netlink::{Request, Socket};
 use super::routes;
+use crate::target::Target;
 use elements::Element;
-use pipeban::address::Address;
 use seen::Ruleset;
 use set::Set;
 
@@ -99,7 +99,7 @@ impl Nft {
         again(|| {
             self.seen = Ruleset::default();
             let seen = Ruleset::read(&mut self.socket)?;
-            let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
+            let ruleless = seen.missing_rules();
             if seen.table && seen.chain && ruleless.is_empty() {
                 self.seen = seen;
                 return Ok(());
@@ -107,7 +107,9 @@ impl Nft {
             let request = ruleset::batch(seen.generation, |r| {
                 ruleset::put_table(r);
                 ruleset::put_chain(r);
-                ruleless.iter().for_each(|set| ruleset::put_rule(r, *set));
+                for (set, protocol) in &ruleless {
+                    ruleset::put_rule(r, *set, *protocol);
+                }
             });
             self.socket.ask(&request, |_, _, _| ())?;
             // The new table's handle is not known yet.
@@ -159,8 +161,8 @@ impl Nft {
             // All elements are treated alike: one that is to have another time shows how.
             let some = &elements[..elements.len().min(ASKED)];
             let held = self.get(some)?.into_iter().map(|(entry, _)| entry);
-            let held: HashMap<Address, _> = held.collect();
-            let differs = |e: &&Element| held.get(&e.address).is_some_and(|l| !has_time(e, *l));
+            let held: HashMap<Target, _> = held.collect();
+            let differs = |e: &&Element| held.get(&e.target).is_some_and(|l| !has_time(e, *l));
             probe = some.iter().find(differs);
         }
         self.put(elements, Put::Over)?;
@@ -238,7 +240,7 @@ impl Nft {
                 let set = group[0].set;
                 if !sets.contains(&set) {
                     ruleset::put_set(r, set, counts);
-                    ruleset::put_rule(r, set);
+                    ruleset::put_rules(r, set);
                 }
                 if how == Put::Anew {
                     // To delete a missing one would fail.
@@ -302,15 +304,15 @@ impl Firewall for Nft {
         Ok(self.written_state().filter(|_| ours))
     }
 
-    fn held(&mut self, addresses: &[Address]) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.counted(Some(addresses))?.map(without_counters))
+    fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
+        Ok(self.counted(Some(targets))?.map(without_counters))
     }
 
-    fn counted(&mut self, addresses: Option<&[Address]>) -> io::Result<Option<Vec<Counted>>> {
-        let Some(addresses) = addresses else {
+    fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
+        let Some(targets) = targets else {
             return self.list_counted().map(Some);
         };
-        let elements: Vec<Element> = addresses.iter().map(|a| (&(*a, None)).into()).collect();
+        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
         let mut held = Vec::new();
         for asked in elements.chunks(ASKED) {
             held.extend(self.get(asked).map_err(explain)?);
@@ -326,18 +328,18 @@ impl Firewall for Nft {
         self.expect_old = false;
         let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
         // One transaction cannot hold an element twice; of several the last one given stays.
-        elements.sort_by_key(|e| (e.set, e.address.ip()));
-        elements.dedup_by_key(|e| e.address);
+        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.dedup_by_key(|e| e.target);
         for step in elements.chunks(STEP) {
             self.ban_step(step).map_err(explain)?;
         }
         Ok(())
     }
 
-    fn lift(&mut self, addresses: &[Address]) -> io::Result<()> {
-        let mut elements: Vec<Element> = addresses.iter().map(|a| (&(*a, None)).into()).collect();
-        elements.sort_by_key(|e| (e.set, e.address.ip()));
-        elements.dedup_by_key(|e| e.address);
+    fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
+        let mut elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
+        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.dedup_by_key(|e| e.target);
         for step in elements.chunks(STEP) {
             self.change(|r, sets| {
                 for group in step.chunk_by(|a, b| a.set == b.set) {
@@ -367,8 +369,9 @@ impl Firewall for Nft {
             } else if !seen.chain {
                 found.push("the table inet pipeban has no chain at the hook prerouting".into());
             }
-            let ruleless = seen.sets.difference(&seen.rules);
-            found.extend(ruleless.map(|set| format!("no rule drops what is in the set {set}")));
+            let ruleless: BTreeSet<Set> = seen.missing_rules().iter().map(|r| r.0).collect();
+            let no_rule = |set| format!("no rule drops what is in the set {set}");
+            found.extend(ruleless.into_iter().map(no_rule));
             if !seen.is_restored() {
                 found.push("bans may be missing: nobody has restored them".into());
             }

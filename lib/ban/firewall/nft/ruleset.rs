@@ -58,7 +58,11 @@ pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
 /// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
 pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
     // Numbers of the program nft (ipv4_addr, ipv6_addr), which tell it how to print a key.
-    let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
+    let (mut kind, mut len) = if set.ipv4 { (7, 4) } else { (8, 16) };
+    if set.ports {
+        // A concatenation with inet_service; its number has two bytes, and fills four.
+        (kind, len) = (kind << 6 | 13, len + 4);
+    }
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
         r.put_text(NFTA_SET_NAME, &set.to_string());
@@ -107,8 +111,16 @@ fn compared(set: Set) -> (u8, u32, Vec<u8>) {
     }
 }
 
-/// `ip saddr & MASK @SET counter drop`, or the same of IPv6.
-pub(super) fn put_rule(r: &mut Request, set: Set) {
+/// `ip saddr & MASK @SET counter drop`, or the same of IPv6; with ports, for TCP and UDP,
+/// `meta l4proto tcp ip saddr & MASK . th dport @SET counter drop`.
+pub(super) fn put_rules(r: &mut Request, set: Set) {
+    for protocol in set.protocols() {
+        put_rule(r, set, *protocol);
+    }
+}
+
+/// The rule of a set for this protocol: 0 is all, the set has no ports then.
+pub(super) fn put_rule(r: &mut Request, set: Set, protocol: u8) {
     let (family, offset, mask) = compared(set);
     r.message(
         NFT_MSG_NEWRULE,
@@ -140,6 +152,9 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
                     data(r, NFTA_BITWISE_MASK, &mask);
                     data(r, NFTA_BITWISE_XOR, &vec![0; mask.len()]);
                 });
+                if protocol != 0 {
+                    put_port(r, set, protocol);
+                }
                 expression(r, "lookup", |r| {
                     r.put_text(NFTA_LOOKUP_SET, &set.to_string());
                     r.put_u32(NFTA_LOOKUP_SREG, NFT_REG_1);
@@ -154,6 +169,30 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
             });
         },
     );
+}
+
+/// Only packets of this protocol; their destination port goes behind the address.
+fn put_port(r: &mut Request, set: Set, protocol: u8) {
+    // The registers behind an address; the first ones hold it already.
+    let (behind, free) = match set.ipv4 {
+        true => (NFT_REG32_01, NFT_REG32_04),
+        false => (NFT_REG32_04, NFT_REG32_04),
+    };
+    expression(r, "meta", |r| {
+        r.put_u32(NFTA_META_DREG, free);
+        r.put_u32(NFTA_META_KEY, NFT_META_L4PROTO);
+    });
+    expression(r, "cmp", |r| {
+        r.put_u32(NFTA_CMP_SREG, free);
+        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
+        data(r, NFTA_CMP_DATA, &[protocol]);
+    });
+    expression(r, "payload", |r| {
+        r.put_u32(NFTA_PAYLOAD_DREG, behind);
+        r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+        r.put_u32(NFTA_PAYLOAD_OFFSET, 2);
+        r.put_u32(NFTA_PAYLOAD_LEN, 2);
+    });
 }
 
 fn expression(r: &mut Request, name: &str, body: impl FnOnce(&mut Request)) {
@@ -228,32 +267,52 @@ pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
     Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
 }
 
-/// The set whose addresses a rule drops, all of them and whatever the packet; `None` if the rule
-/// does something else.
-pub(super) fn dropped_by(rule: Attributes) -> Option<Set> {
+/// The set whose addresses a rule drops, all of them and whatever the packet, and the protocol that
+/// it looks for; `None` if the rule does something else.
+pub(super) fn dropped_by(rule: Attributes) -> Option<(Set, u8)> {
     let set = expressions(rule).find(|(name, _)| *name == "lookup");
     let set = Set::named(set?.1.text(NFTA_LOOKUP_SET)?)?;
     let (family, offset, mask) = compared(set);
-    let value = |a: Attributes<'_>, kind, wanted: &[u8]| {
+    let length = mask.len() as u32;
+    let is = |a: Attributes<'_>, kind, wanted: &[u8]| {
         a.nested(kind).get(NFTA_DATA_VALUE) == Some(wanted)
     };
-    // Each part of it is one that our own rule has: one that is negated, or looks at anything else,
-    // drops less.
+    // Each part is one that our own rule has, in the same order: one that is negated, or looks at
+    // anything else, drops less.
+    let mut keys = Vec::new();
+    let mut values = Vec::new();
+    let mut places = Vec::new();
     let is_plain = expressions(rule).all(|(name, a)| match name {
-        "meta" => a.u32(NFTA_META_KEY) == Some(NFT_META_NFPROTO),
-        "cmp" => a.u32(NFTA_CMP_OP) == Some(NFT_CMP_EQ) && value(a, NFTA_CMP_DATA, &[family]),
+        "meta" => {
+            keys.push(a.u32(NFTA_META_KEY));
+            true
+        }
+        "cmp" => {
+            values.push(a.nested(NFTA_CMP_DATA).get(NFTA_DATA_VALUE));
+            a.u32(NFTA_CMP_OP) == Some(NFT_CMP_EQ)
+        }
         "payload" => {
-            a.u32(NFTA_PAYLOAD_BASE) == Some(NFT_PAYLOAD_NETWORK_HEADER)
-                && a.u32(NFTA_PAYLOAD_OFFSET) == Some(offset)
-                && a.u32(NFTA_PAYLOAD_LEN) == Some(mask.len() as u32)
+            let place = [NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN];
+            places.push(place.map(|kind| a.u32(kind).unwrap_or(u32::MAX)));
+            true
         }
         "bitwise" => {
-            value(a, NFTA_BITWISE_MASK, &mask) && value(a, NFTA_BITWISE_XOR, &vec![0; mask.len()])
+            is(a, NFTA_BITWISE_MASK, &mask) && is(a, NFTA_BITWISE_XOR, &vec![0; mask.len()])
         }
         "lookup" => a.u32(NFTA_LOOKUP_FLAGS).unwrap_or(0) == 0,
         name => ["counter", "immediate"].contains(&name),
     });
-    (is_plain && verdict(rule) == Some(NF_DROP)).then_some(set)
+    let own = 1 + usize::from(set.ports);
+    let protocol = match values.get(1).copied().flatten() {
+        Some([protocol]) if set.ports => *protocol,
+        _ => 0,
+    };
+    let source = [NFT_PAYLOAD_NETWORK_HEADER, offset, length];
+    let port = [NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2];
+    let is_ours = keys == [Some(NFT_META_NFPROTO), Some(NFT_META_L4PROTO)][..own]
+        && values == [Some(&[family][..]), Some(&[protocol][..])][..own]
+        && places == [source, port][..own];
+    (is_plain && is_ours && verdict(rule) == Some(NF_DROP)).then_some((set, protocol))
 }
 
 pub(super) fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {

@@ -21,8 +21,8 @@ pub(super) struct Ruleset {
     pub sets: BTreeSet<Set>,
     /// The sets whose elements have no counters: an older version made them.
     pub uncounted: BTreeSet<Set>,
-    /// The sets that have their rule.
-    pub rules: BTreeSet<Set>,
+    /// The rules, each by its set and the protocol that it looks for.
+    pub rules: BTreeSet<(Set, u8)>,
 }
 
 impl Ruleset {
@@ -62,6 +62,13 @@ impl Ruleset {
         } else {
             Err(Errno::EINTR)
         }
+    }
+
+    /// The rules that are missing.
+    pub(super) fn missing_rules(&self) -> Vec<(Set, u8)> {
+        let wanted = self.sets.iter();
+        let wanted = wanted.flat_map(|set| set.protocols().iter().map(|p| (*set, *p)));
+        wanted.filter(|rule| !self.rules.contains(rule)).collect()
     }
 
     /// The bans are complete. Kernels before 5.10 keep no token.

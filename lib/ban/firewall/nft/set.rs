@@ -2,24 +2,27 @@
 
 use std::fmt;
 
-use super::header::NFTA_DATA_VALUE;
+use super::header::{IPPROTO_TCP, IPPROTO_UDP, NFTA_DATA_VALUE};
 use crate::firewall::netlink::Request;
-use pipeban::address::Address;
+use crate::target::Target;
 
-/// A set: there is one for each family and prefix length in use.
+/// A set: there is one for each family and prefix length in use, and another one for single ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Set {
     pub ipv4: bool,
     pub len: u8,
+    /// Its keys have a port after the address.
+    pub ports: bool,
     /// It holds the elements of the set of that name while that one is made anew.
     pub moving: bool,
 }
 
 impl Set {
-    pub(super) fn of(address: Address) -> Self {
+    pub(super) fn of(target: Target) -> Self {
         Set {
-            ipv4: address.is_ipv4(),
-            len: address.prefix_len(),
+            ipv4: target.is_ipv4(),
+            len: target.prefix_len(),
+            ports: target.port != 0,
             moving: false,
         }
     }
@@ -27,28 +30,38 @@ impl Set {
     /// The set of this name, if it is one of ours.
     pub(super) fn named(name: &str) -> Option<Self> {
         let (family, rest) = name.split_once('_')?;
-        let len = rest.strip_suffix(MOVING).unwrap_or(rest);
+        let still = rest.strip_suffix(MOVING).unwrap_or(rest);
+        let len = still.strip_suffix(PORTS).unwrap_or(still);
         let set = Set {
             ipv4: family == "ipv4",
             len: len.parse().ok()?,
-            moving: len != rest,
+            ports: len != still,
+            moving: still != rest,
         };
         (set.to_string() == name && set.len <= if set.ipv4 { 32 } else { 128 }).then_some(set)
     }
 }
 
-impl fmt::Display for Set {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let moving = if self.moving { MOVING } else { "" };
-        write!(
-            f,
-            "ipv{}_{}{moving}",
-            if self.ipv4 { 4 } else { 6 },
-            self.len
-        )
+impl Set {
+    /// The protocols that its rules look for, one in each rule: 0 is all.
+    pub(super) fn protocols(&self) -> &'static [u8] {
+        match self.ports {
+            true => &[IPPROTO_TCP, IPPROTO_UDP],
+            false => &[0],
+        }
     }
 }
 
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let family = if self.ipv4 { 4 } else { 6 };
+        let ports = if self.ports { PORTS } else { "" };
+        let moving = if self.moving { MOVING } else { "" };
+        write!(f, "ipv{family}_{}{ports}{moving}", self.len)
+    }
+}
+
+const PORTS: &str = "_ports";
 const MOVING: &str = "_moving";
 
 /// Appends an attribute that holds a value: a key, a mask, a number to compare with.
@@ -62,7 +75,14 @@ mod tests {
 
     #[test]
     fn names_of_sets() {
-        for name in ["ipv4_32", "ipv4_0", "ipv6_64", "ipv6_128", "ipv4_32_moving"] {
+        for name in [
+            "ipv4_32",
+            "ipv4_0",
+            "ipv6_64",
+            "ipv6_128",
+            "ipv4_32_moving",
+            "ipv6_64_ports",
+        ] {
             assert_eq!(
                 Set::named(name).map(|s| s.to_string()).as_deref(),
                 Some(name)

@@ -69,7 +69,7 @@ impl Nft {
             let others = sets.iter().filter(|set| **set != old);
             others
                 .chain(&new)
-                .for_each(|set| ruleset::put_rule(r, *set));
+                .for_each(|set| ruleset::put_rules(r, *set));
         })?;
         self.seen.uncounted.remove(&old);
         self.seen.sets.remove(&old);
