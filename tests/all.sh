@@ -32,6 +32,7 @@ strace strace
 systemd-analyze systemd
 mandoc mandoc
 groff groff-base
+grepcidr grepcidr
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata

@@ -8,3 +8,4 @@ mod finder;
 mod flags;
 mod presets;
 mod time;
+mod whole;

@@ -91,8 +91,21 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CIDR|FILE")]
     pub(crate) not: Vec<String>,
 
+    /// Only these: an address, a network, or a file of them (several times)
+    #[arg(long, value_name = "CIDR|FILE")]
+    pub(crate) only: Vec<String>,
+
+    /// Print the whole lines as they stand, once each, in place of records
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "with"])]
+    pub(crate) whole: bool,
+
+    /// Print only the number of such lines
+    #[arg(short, long, conflicts_with_all = ["json", "line", "time", "with"])]
+    pub(crate) count: bool,
+
     /// Say to a person how each line is judged, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone", "since", "until"])]
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone"])]
+    #[arg(conflicts_with_all = ["since", "until", "whole", "count"])]
     pub(crate) explain: bool,
 
     /// Print each record as a JSON object
@@ -103,6 +116,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Whether records have `at=`.
     pub(crate) fn wants_time(&self) -> bool {
-        self.time || self.time_format.is_some() || self.timezone.is_some()
+        let asked = self.time || self.time_format.is_some() || self.timezone.is_some();
+        asked && !self.wants_lines()
+    }
+
+    /// Whether whole lines are printed or counted, not records.
+    pub(crate) fn wants_lines(&self) -> bool {
+        self.whole || self.count
     }
 }

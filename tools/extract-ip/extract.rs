@@ -11,12 +11,13 @@ use pipeban_log::presets::Presets;
 
 use crate::address_filter::Keep;
 use crate::arguments::Arguments;
-use crate::lines::Lines;
+use crate::lines::{BlockLine, Lines};
 use crate::matcher::Matcher;
 use crate::selection::{Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::Silence;
+use crate::whole_lines::WholeLines;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
@@ -38,6 +39,8 @@ pub(crate) struct Extractor {
     follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
+    /// In place of records.
+    whole: Option<WholeLines>,
     /// Whether a record has the line.
     line: bool,
     /// Whether a record is the address and perhaps the rule.
@@ -73,6 +76,7 @@ impl Extractor {
             bare_lines: false,
             follows: false,
             may_skip: false,
+            whole: WholeLines::new(arguments),
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
                 && arguments.with.is_empty(),
@@ -97,6 +101,9 @@ impl Extractor {
             self.may_skip = false;
         }
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
+            if let Some(whole) = &mut self.whole {
+                return whole.add_from_block(block, &self.chooser.picker, output);
+            }
             let out = output.buffer();
             let before = out.len();
             self.chooser.picker.pick_from_block(block, |found| {
@@ -114,7 +121,7 @@ impl Extractor {
                 break;
             };
             self.follows &= !raw.skipped;
-            self.line(raw.text, origin.name, output)?;
+            self.line(&raw, origin.name, output)?;
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
                 self.silence = None;
@@ -139,7 +146,13 @@ impl Extractor {
     }
 
     /// Prints the records of a line.
-    fn line(&mut self, raw: &[u8], file: Option<&str>, output: &mut Output) -> Result<(), Fault> {
+    fn line(
+        &mut self,
+        given: &BlockLine,
+        file: Option<&str>,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
+        let raw = given.text;
         let mut line = Line::default();
         if self.bare_lines {
             line.text = raw;
@@ -169,6 +182,7 @@ impl Extractor {
         let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
         let mut at = None;
         let mut timeless = None;
+        let mut is_taken = false;
         let mut result = Ok(());
         self.chooser.picker.pick(line.text, named, |choice| {
             if let Some(window) = &mut self.window
@@ -176,7 +190,10 @@ impl Extractor {
             {
                 return;
             }
-            self.done = true;
+            is_taken = true;
+            if self.whole.is_some() {
+                return;
+            }
             if self.bare && rule.is_none() {
                 choice.found.write(choice.text, output.buffer());
                 output.buffer().push(b'\n');
@@ -210,6 +227,10 @@ impl Extractor {
                 }
             }
         });
+        if let Some(whole) = self.whole.as_mut().filter(|_| is_taken) {
+            return whole.add(given.whole, output);
+        }
+        self.done |= is_taken;
         result
     }
 
@@ -231,10 +252,13 @@ impl Extractor {
         if let (Some(window), Some(other)) = (&mut self.window, other.window) {
             window.join(other);
         }
+        if let (Some(whole), Some(other)) = (&mut self.whole, other.whole) {
+            whole.join(other);
+        }
     }
 
-    /// Ends the input; answers whether an address was printed.
-    pub(crate) fn end(mut self) -> bool {
+    /// Ends the input; answers whether an address or a line was printed.
+    pub(crate) fn end(mut self, output: &mut Output) -> Result<bool, Fault> {
         if let Some(silence) = &mut self.silence {
             silence.tell();
         }
@@ -244,6 +268,9 @@ impl Extractor {
         if let Some(window) = self.window {
             window.report();
         }
-        self.done
+        match self.whole {
+            Some(whole) => whole.end(output),
+            None => Ok(self.done),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
-mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`
+mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`, `--only`
 mod arguments; // flags and their values
 mod bisect; // the part of a file that has lines of some time
 mod complete; // values that a shell offers at Tab
@@ -15,6 +15,7 @@ mod selection; // the lines that count, and their addresses
 mod time_window; // `--since`, `--until`: the lines of some time
 mod times; // `--time`: the time of each record
 mod unknown_input; // input of which no preset knows a line, told
+mod whole_lines; // `--whole`, `--count`: lines in place of records
 mod workers; // several files at the same time
 
 use std::process::ExitCode;
@@ -66,5 +67,5 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         }
     }
     output.flush()?;
-    Ok(extractor.end())
+    extractor.end(&mut output)
 }

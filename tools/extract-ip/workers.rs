@@ -104,9 +104,13 @@ pub(crate) fn run(
             workers.push_back(Worker::start(extractor, operand, output, blocks)?);
         }
     }
-    let mut done = false;
-    for worker in workers {
-        done |= worker.end(&mut output)?.end();
+    let mut all: Option<Extractor> = None;
+    let ended = workers.into_iter().map(|worker| worker.end(&mut output));
+    for extractor in ended.collect::<Result<Vec<_>, _>>()? {
+        match &mut all {
+            Some(all) => all.join(extractor),
+            None => all = Some(extractor),
+        }
     }
-    Ok(done)
+    all.map_or(Ok(false), |all| all.end(&mut output))
 }

@@ -1,0 +1,75 @@
+//! Each `--regex` of README.md, the manual and the examples: no remote party can name the address.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::common::{Shell, feed};
+
+/// README.md, the manual pages, and all files of the examples.
+fn pages() -> Vec<PathBuf> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![top.join("README.md")];
+    let mut directories = vec![top.join("man"), top.join("examples")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => directories.push(path),
+                false => pages.push(path),
+            }
+        }
+    }
+    pages
+}
+
+/// The patterns of a page: the texts in single quotes behind the option.
+fn patterns(page: &str) -> Vec<String> {
+    // The manual's quotes and backslashes, those of XML, and those inside of double quotes.
+    let mut text = page.to_owned();
+    for (written, meant) in [
+        (r"\(aq", "'"),
+        (r"\e", r"\"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        (r"\\", r"\"),
+        (r"\$", "$"),
+    ] {
+        text = text.replace(written, meant);
+    }
+    let options = ["--regex '", "extract-ip -e '"];
+    let behind = options.iter().flat_map(|option| text.split(option).skip(1));
+    let pattern = |rest: &str| rest.split('\'').next().unwrap().to_owned();
+    behind.map(pattern).collect()
+}
+
+#[test]
+fn no_remote_party_names_the_address() {
+    let shell = Shell::new();
+    let (mut tried, mut bad) = (0, String::new());
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for pattern in patterns(&text) {
+            let mut lint = shell.command("extract-ip");
+            lint.args(["--explain", "--regex", &pattern]);
+            let outcome = feed(&mut lint, b"");
+            assert_eq!(outcome.err, "", "{}: {pattern}", page.display());
+            // Without <IP> it names no address.
+            tried += usize::from(outcome.out.contains("no line was found"));
+            let good = outcome.out.is_empty() || outcome.out.contains("no line was found");
+            if !good {
+                bad += &format!("{}:\n{}", page.display(), outcome.out);
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{bad}");
+    assert!(tried >= 8, "{tried}");
+}
+
+/// The pages' old pattern: a user's name can go on with another address.
+#[test]
+fn the_lint_finds_a_bad_pattern() {
+    let mut lint = Shell::new().command("extract-ip");
+    let page = r"extract-ip --regex 'Accepted [a-z]+ for .* from <IP> port [0-9]+ ssh2' log";
+    lint.args(["--explain", "--regex", &patterns(page)[0]]);
+    assert!(feed(&mut lint, b"").out.contains("WARNING"));
+}
