@@ -7,5 +7,6 @@ mod filters;
 mod finder;
 mod flags;
 mod presets;
+mod threads;
 mod time;
 mod whole;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::common::{Shell, feed};
+use crate::common::{Outcome, feed};
 
 /// README.md, the manual pages, and all files of the examples.
 fn pages() -> Vec<PathBuf> {
@@ -42,16 +43,19 @@ fn patterns(page: &str) -> Vec<String> {
     behind.map(pattern).collect()
 }
 
+/// The tool's own judgement about a pattern.
+fn lint(pattern: &str) -> Outcome {
+    let mut lint = Command::new(env!("CARGO_BIN_EXE_extract-ip"));
+    feed(lint.args(["--explain", "--regex", pattern]), b"")
+}
+
 #[test]
 fn no_remote_party_names_the_address() {
-    let shell = Shell::new();
     let (mut tried, mut bad) = (0, String::new());
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for pattern in patterns(&text) {
-            let mut lint = shell.command("extract-ip");
-            lint.args(["--explain", "--regex", &pattern]);
-            let outcome = feed(&mut lint, b"");
+            let outcome = lint(&pattern);
             assert_eq!(outcome.err, "", "{}: {pattern}", page.display());
             // Without <IP> it names no address.
             tried += usize::from(outcome.out.contains("no line was found"));
@@ -68,8 +72,6 @@ fn no_remote_party_names_the_address() {
 /// The pages' old pattern: a user's name can go on with another address.
 #[test]
 fn the_lint_finds_a_bad_pattern() {
-    let mut lint = Shell::new().command("extract-ip");
     let page = r"extract-ip --regex 'Accepted [a-z]+ for .* from <IP> port [0-9]+ ssh2' log";
-    lint.args(["--explain", "--regex", &patterns(page)[0]]);
-    assert!(feed(&mut lint, b"").out.contains("WARNING"));
+    assert!(lint(&patterns(page)[0]).out.contains("WARNING"));
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
@@ -102,6 +102,11 @@ pub(crate) struct Arguments {
     /// Print only the number of such lines
     #[arg(short, long, conflicts_with_all = ["json", "line", "time", "with"])]
     pub(crate) count: bool,
+
+    /// Threads, at most; the output is that of one [default: as many as there are processors, if
+    /// they pay]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..))]
+    pub(crate) threads: Option<u8>,
 
     /// Say to a person how each line is judged, and how a pattern could be abused
     #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone"])]

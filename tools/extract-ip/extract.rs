@@ -87,6 +87,12 @@ impl Extractor {
         })
     }
 
+    /// Whether the records of a line depend on that line alone, and on the file's first ones.
+    pub(crate) fn is_of_each_line(&self) -> bool {
+        let remembers = |m: &Matcher| !matches!(m, Matcher::Pattern(_));
+        !self.needs_head && !self.chooser.judge.matchers.iter().any(remembers)
+    }
+
     /// Prints the records of a block of whole lines.
     pub(crate) fn block(
         &mut self,
@@ -99,6 +105,11 @@ impl Extractor {
             self.reader.begin_file();
             self.chooser.judge.begin_file();
             self.may_skip = false;
+            // In a later part the same is known as behind the file's first lines.
+            let mut lines = Lines::new(origin.head);
+            while let Some(line) = lines.next(None) {
+                self.reader.read(line.text);
+            }
         }
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
             if let Some(whole) = &mut self.whole {

@@ -16,13 +16,12 @@ mod time_window; // `--since`, `--until`: the lines of some time
 mod times; // `--time`: the time of each record
 mod unknown_input; // input of which no preset knows a line, told
 mod whole_lines; // `--whole`, `--count`: lines in place of records
-mod workers; // several files at the same time
+mod workers; // several files, and parts of one, at the same time
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::Event;
 use pipeban::output::Output;
 
 use address_filter::Keep;
@@ -48,24 +47,12 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if oldest_first::pays(&arguments) {
         return oldest_first::run(arguments, keep);
     }
-    let count = workers::count(&arguments);
-    let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
-    let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let mut input = time_window::input(&arguments)?;
-    let mut output = Output::new(arguments.json);
-    if count > 1 {
-        return workers::run(extractors, input, output);
-    }
-    let Some(mut extractor) = extractors.pop() else {
-        return Ok(false);
-    };
-    loop {
-        match input.next_block_of(None)? {
-            (Event::Idle, _) => output.flush()?,
-            (Event::End, _) => break,
-            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
-        }
-    }
-    output.flush()?;
-    extractor.end(&mut output)
+    let first = Extractor::new(&arguments, keep.clone())?;
+    let cuts = first.is_of_each_line();
+    let others = 1..workers::count(&arguments, cuts);
+    let others = others.map(|_| Extractor::new(&arguments, keep.clone()));
+    let mut extractors = others.collect::<Result<Vec<_>, _>>()?;
+    extractors.push(first);
+    let input = time_window::input(&arguments)?;
+    workers::run(extractors, input, Output::new(arguments.json), cuts)
 }

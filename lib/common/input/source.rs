@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -34,6 +34,8 @@ pub(super) struct Source {
     /// The number of lines handed out.
     pub lines: u64,
     pub told_idle: bool,
+    /// The file's first lines, if this is a later part of it.
+    pub head: Arc<[u8]>,
     bytes: Bytes,
 }
 
@@ -48,6 +50,8 @@ enum Bytes {
         waits: bool,
     },
     Decoded(Decoded),
+    /// A part of a file whose other parts are read at the same time.
+    Part(Shared),
     /// The end, or an error, was reached.
     Over,
 }
@@ -81,6 +85,7 @@ impl Source {
                 name,
                 lines: 0,
                 told_idle: false,
+                head: Arc::default(),
                 bytes: Bytes::Decoded(Decoded::start(text)),
             });
         }
@@ -106,8 +111,26 @@ impl Source {
             name,
             lines: 0,
             told_idle: false,
+            head: Arc::default(),
             bytes,
         })
+    }
+
+    /// A part of a regular file that is read as it stands there.
+    pub(super) fn part(
+        name: String,
+        file: Arc<File>,
+        range: Range<u64>,
+        counter: Arc<AtomicU64>,
+        head: Arc<[u8]>,
+    ) -> Self {
+        Source {
+            name,
+            lines: 0,
+            told_idle: false,
+            head,
+            bytes: Bytes::Part(Shared(file, range, counter)),
+        }
     }
 
     /// Whether a read would answer at once.
@@ -115,7 +138,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => !*waits || file.ready(),
             Bytes::Decoded(decoded) => decoded.ready(None),
-            Bytes::Over => true,
+            Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -126,7 +149,7 @@ impl Source {
                 !*waits || figures::wait(file.0.as_fd(), deadline)
             }
             Bytes::Decoded(decoded) => deadline.is_none() || decoded.ready(deadline),
-            Bytes::Over => true,
+            Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -142,6 +165,7 @@ impl Source {
             }
             Bytes::Plain { file, .. } => file.read(buffer),
             Bytes::Decoded(decoded) => decoded.read(buffer),
+            Bytes::Part(part) => part.read(buffer),
             Bytes::Over => Ok(0),
         }
     }
@@ -161,6 +185,27 @@ impl Source {
             };
         }
         Ok(())
+    }
+}
+
+/// A range of a file that others read, too; the number counts the bytes that are read.
+struct Shared(Arc<File>, Range<u64>, Arc<AtomicU64>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.1.end - self.1.start).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        loop {
+            match self.0.read_at(&mut buffer[..length], self.1.start) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    let read = *result.as_ref().unwrap_or(&0) as u64;
+                    self.1.start += read;
+                    self.2.fetch_add(read, Relaxed);
+                    return result;
+                }
+            }
+        }
     }
 }
 
