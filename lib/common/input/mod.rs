@@ -151,6 +151,7 @@ impl Input {
             part: self.part.clone(),
             cuts,
             current: None,
+            begun: 0,
         }
     }
 
@@ -166,7 +167,7 @@ impl Input {
 
     /// Reads this next. To be called when all is read.
     pub fn begin(&mut self, piece: Piece) {
-        self.operands.push_back(piece.0);
+        self.operands.push_back(piece.from);
     }
 
     /// Opens all operands now, and not each in its turn, so that the caller can give up the right

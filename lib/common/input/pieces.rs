@@ -29,7 +29,17 @@ const HEAD: usize = 4 << 10;
 const LOOK: usize = 16 << 10;
 
 /// An operand, or a part of one, to be read by [`Input::begin`](super::Input::begin).
-pub struct Piece(pub(super) Operand);
+pub struct Piece {
+    pub(super) from: Operand,
+    operand: usize,
+}
+
+impl Piece {
+    /// The number of the operand, the first being 0.
+    pub fn operand(&self) -> usize {
+        self.operand
+    }
+}
 
 /// The pieces of all operands, in order. Files are opened when their turn comes, each once.
 pub struct Pieces {
@@ -38,7 +48,10 @@ pub struct Pieces {
     pub(super) part: Option<Arc<Part>>,
     /// Whether files are cut.
     pub(super) cuts: bool,
+    /// The file that is being cut.
     pub(super) current: Option<Parts>,
+    /// The operands begun so far.
+    pub(super) begun: usize,
 }
 
 /// A file that is being cut.
@@ -58,17 +71,20 @@ impl Iterator for Pieces {
 
     fn next(&mut self) -> Option<Piece> {
         loop {
-            if let Some(piece) = self.current.as_mut().and_then(Parts::next) {
-                return Some(piece);
+            let operand = self.begun.saturating_sub(1);
+            if let Some(from) = self.current.as_mut().and_then(Parts::next) {
+                return Some(Piece { from, operand });
             }
-            self.current = None;
-            match self.operands.pop_front()? {
-                Operand::Name(name) if self.cuts => match self.open(&name) {
-                    Ok(Some(parts)) => self.current = Some(parts),
-                    // Reading it tells what is wrong.
-                    _ => return Some(Piece(Operand::Name(name))),
-                },
-                operand => return Some(Piece(operand)),
+            let from = self.operands.pop_front()?;
+            let operand = self.begun;
+            self.begun += 1;
+            self.current = match &from {
+                // Reading it tells what is wrong.
+                Operand::Name(name) if self.cuts => self.open(name).unwrap_or(None),
+                _ => None,
+            };
+            if self.current.is_none() {
+                return Some(Piece { from, operand });
             }
         }
     }
@@ -114,7 +130,7 @@ impl Pieces {
 }
 
 impl Parts {
-    fn next(&mut self) -> Option<Piece> {
+    fn next(&mut self) -> Option<Operand> {
         if self.left.is_empty() {
             return None;
         }
@@ -133,7 +149,7 @@ impl Parts {
         let name = self.name.to_string_lossy().into_owned();
         let (file, counter) = (self.file.clone(), self.counter.clone());
         let source = Source::part(name, file, start..end, counter, head);
-        Some(Piece(Operand::Opened(self.name.clone(), Ok(source))))
+        Some(Operand::Opened(self.name.clone(), Ok(source)))
     }
 
     /// Where the first line begins that does not begin before `at`; `None` if there is none, or
