@@ -6,6 +6,7 @@ mod compressed;
 mod filters;
 mod finder;
 mod flags;
+mod objects;
 mod presets;
 mod threads;
 mod time;
