@@ -10,4 +10,5 @@ mod objects;
 mod presets;
 mod threads;
 mod time;
+mod told;
 mod whole;

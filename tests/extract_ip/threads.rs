@@ -136,3 +136,26 @@ fn a_reader_that_leaves() {
     ));
     assert_eq!((head.out.as_str(), head.err.as_str()), ("192.0.2.1\n", ""));
 }
+
+/// Compressed data behind text are told once, in whatever part of the file they begin.
+#[test]
+fn compressed_data_amid() {
+    let shell = Shell::new();
+    let mut random = fastrand::Rng::with_seed(21);
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03 192.0.2.1\n";
+    let log = [
+        hostile(&mut random, 9 << 20),
+        b"\n".to_vec(),
+        gzip.repeat(400_000),
+    ]
+    .concat();
+    fs::write(shell.path("big"), log).unwrap();
+    let here = shell.directory.path().display();
+    for threads in [1, 3] {
+        let outcome = shell.run(&format!(
+            "cd {here}; extract-ip --threads {threads} big >/dev/null"
+        ));
+        let told = outcome.err.matches("gzip data behind plain text").count();
+        assert_eq!((told, outcome.status), (1, Some(2)), "{}", outcome.err);
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::Origin;
+use pipeban::input::{Event, Input, Origin};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
@@ -17,7 +17,7 @@ use crate::object::Object;
 use crate::selection::{Choice, Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
-use crate::unknown_input::Silence;
+use crate::unknown_input::{self, Silence};
 use crate::whole_lines::WholeLines;
 
 /// Turns blocks of lines into records.
@@ -28,6 +28,8 @@ pub(crate) struct Extractor {
     stamps: LineReader,
     times: Option<Times>,
     window: Option<Window>,
+    /// Failures that presets did not believe, of other files, and the service that wrote these.
+    unbelieved: Option<(u64, String)>,
     /// Until the presets have met a line that they know.
     silence: Option<Silence>,
     /// The number of the operand that the last block came from.
@@ -71,6 +73,7 @@ impl Extractor {
             .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
         Ok(Extractor {
             silence,
+            unbelieved: None,
             chooser,
             reader,
             stamps: times::reader(arguments)?,
@@ -277,6 +280,11 @@ impl Extractor {
     /// Takes over the numbers of an extractor of other files.
     pub(crate) fn join(&mut self, other: Extractor) {
         self.done |= other.done;
+        let (mine, its) = (self.unbelieved(), other.unbelieved());
+        self.unbelieved = match (mine, its) {
+            (Some((n, name)), Some((m, _))) => Some((n + m, name)),
+            (mine, its) => mine.or(its),
+        };
         self.silence = match (self.silence.take(), other.silence) {
             (Some(silence), Some(other)) => Some(silence.join(other)),
             _ => None,
@@ -292,10 +300,23 @@ impl Extractor {
         }
     }
 
+    /// Failures that presets did not believe, in all files so far.
+    fn unbelieved(&self) -> Option<(u64, String)> {
+        let mine = self.chooser.presets().and_then(Presets::unbelieved);
+        match (mine, &self.unbelieved) {
+            (Some((n, name)), Some((m, _))) => Some((n + m, name.into())),
+            (Some((n, name)), None) => Some((n, name.into())),
+            (None, others) => others.clone(),
+        }
+    }
+
     /// Ends the input; answers whether an address or a line was printed.
     pub(crate) fn end(mut self, output: &mut Output) -> Result<bool, Fault> {
         if let Some(silence) = &mut self.silence {
             silence.tell();
+        }
+        if let Some((count, service)) = self.unbelieved() {
+            unknown_input::tell_unbelieved(count, &service);
         }
         if let Some(times) = self.times {
             times.report();

@@ -3,6 +3,7 @@
 mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`, `--only`
 mod arguments; // flags and their values
 mod bisect; // the part of a file that has lines of some time
+mod check; // `--check`, `--preset list`: presets without a log
 mod complete; // values that a shell offers at Tab
 mod explain; // `--explain`: how each line is judged, and why
 mod extract; // from blocks of lines to records
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
-    if arguments.preset.iter().any(|name| name == "list") {
-        return matcher::list_presets();
+    if arguments.check || arguments.preset.iter().any(|name| name == "list") {
+        return check::run(&arguments);
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {

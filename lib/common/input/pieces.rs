@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 use memchr::{memchr, memrchr};
@@ -15,7 +15,7 @@ use pipeban_journal::is_journal;
 
 use super::operand::Operand;
 use super::progress::Progress;
-use super::source::{Part, Source};
+use super::source::{Part, Shared, Source};
 use crate::unpack::{is_packed_file, unread};
 
 /// The size of a part, in bytes, but for the rest of its last line. With less, to begin a part
@@ -64,6 +64,8 @@ pub(super) struct Parts {
     size: u64,
     head: Arc<[u8]>,
     counter: Arc<AtomicU64>,
+    /// Whether compressed data in it were told.
+    told: Arc<AtomicBool>,
 }
 
 impl Iterator for Pieces {
@@ -125,6 +127,7 @@ impl Pieces {
             size: data.len(),
             head: head.into(),
             counter: counter.unwrap_or_default(),
+            told: Arc::default(),
         }))
     }
 }
@@ -147,8 +150,8 @@ impl Parts {
             _ => self.head.clone(),
         };
         let name = self.name.to_string_lossy().into_owned();
-        let (file, counter) = (self.file.clone(), self.counter.clone());
-        let source = Source::part(name, file, start..end, counter, head);
+        let part = Shared(self.file.clone(), start..end, self.counter.clone());
+        let source = Source::part(name, head, self.told.clone(), part);
         Some(Operand::Opened(self.name.clone(), Ok(source)))
     }
 

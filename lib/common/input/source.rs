@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -16,9 +16,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pipeban_journal::is_journal;
 
 use super::decode::Decoded;
+use crate::complain;
 use crate::figures;
 use crate::journal::JournalText;
-use crate::unpack::{is_packed, is_packed_file, unread};
+use crate::unpack::{Amid, is_packed, is_packed_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -37,6 +38,9 @@ pub(super) struct Source {
     /// The file's first lines, if this is a later part of it.
     pub head: Arc<[u8]>,
     bytes: Bytes,
+    amid: Amid,
+    /// Whether that was told, of any part of the file.
+    told: Arc<AtomicBool>,
 }
 
 enum Bytes {
@@ -87,6 +91,8 @@ impl Source {
                 told_idle: false,
                 head: Arc::default(),
                 bytes: Bytes::Decoded(Decoded::start(text)),
+                amid: Amid::default(),
+                told: Arc::default(),
             });
         }
         let part = match part {
@@ -113,23 +119,23 @@ impl Source {
             told_idle: false,
             head: Arc::default(),
             bytes,
+            amid: Amid::default(),
+            told: Arc::default(),
         })
     }
 
-    /// A part of a regular file that is read as it stands there.
-    pub(super) fn part(
-        name: String,
-        file: Arc<File>,
-        range: Range<u64>,
-        counter: Arc<AtomicU64>,
-        head: Arc<[u8]>,
-    ) -> Self {
+    /// A part of a regular file that is read as it stands there, from a line's beginning on.
+    pub(super) fn part(name: String, head: Arc<[u8]>, told: Arc<AtomicBool>, part: Shared) -> Self {
+        let mut amid = Amid::default();
+        amid.begins(b"\n");
         Source {
             name,
             lines: 0,
             told_idle: false,
             head,
-            bytes: Bytes::Part(Shared(file, range, counter)),
+            bytes: Bytes::Part(part),
+            amid,
+            told,
         }
     }
 
@@ -160,13 +166,32 @@ impl Source {
                 self.begin(&buffer[..length])?;
                 match &mut self.bytes {
                     Bytes::Decoded(decoded) => decoded.read(buffer),
-                    _ => Ok(length),
+                    _ => {
+                        self.look(&buffer[..length]);
+                        Ok(length)
+                    }
                 }
             }
-            Bytes::Plain { file, .. } => file.read(buffer),
+            Bytes::Plain { file, .. } => {
+                let length = file.read(buffer)?;
+                self.look(&buffer[..length]);
+                Ok(length)
+            }
             Bytes::Decoded(decoded) => decoded.read(buffer),
-            Bytes::Part(part) => part.read(buffer),
+            Bytes::Part(part) => {
+                let length = part.read(buffer)?;
+                self.look(&buffer[..length]);
+                Ok(length)
+            }
             Bytes::Over => Ok(0),
+        }
+    }
+
+    /// Tells once that compressed data follow on text, as `cat auth.log auth.log.2.gz` writes them.
+    fn look(&mut self, bytes: &[u8]) {
+        if self.amid.begins(bytes) && !self.told.swap(true, Relaxed) {
+            let what = "gzip data behind plain text are not read: unpack them first, by zcat -f";
+            complain::error(&self.name, what);
         }
     }
 
@@ -189,7 +214,7 @@ impl Source {
 }
 
 /// A range of a file that others read, too; the number counts the bytes that are read.
-struct Shared(Arc<File>, Range<u64>, Arc<AtomicU64>);
+pub(super) struct Shared(pub Arc<File>, pub Range<u64>, pub Arc<AtomicU64>);
 
 impl Read for Shared {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -69,26 +69,17 @@ pub(super) fn without_path(name: &[u8]) -> &[u8] {
 
 /// Names of levels, which services write where others have a program.
 pub(super) fn is_level(name: &[u8]) -> bool {
-    const LEVELS: [&str; 14] = [
-        "trace",
-        "debug",
-        "info",
-        "information",
-        "log",
-        "note",
-        "notice",
-        "warn",
-        "warning",
-        "error",
-        "err",
-        "critical",
-        "fatal",
-        "panic",
-    ];
-    name.len() <= 11
-        && LEVELS
-            .iter()
-            .any(|level| name.eq_ignore_ascii_case(level.as_bytes()))
+    let levels: &[&[u8]] = match name.len() {
+        3 => &[b"log", b"err"],
+        4 => &[b"info", b"note", b"warn"],
+        5 => &[b"trace", b"debug", b"error", b"fatal", b"panic"],
+        6 => &[b"notice"],
+        7 => &[b"warning"],
+        8 => &[b"critical"],
+        11 => &[b"information"],
+        _ => &[],
+    };
+    levels.iter().any(|level| name.eq_ignore_ascii_case(level))
 }
 
 /// `auth.info`, `<auth.info>` or `<4.6>`.

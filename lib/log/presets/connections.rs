@@ -15,12 +15,12 @@ use std::time::Duration;
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-/// Connections remembered at once.
-const MAX_CONNECTIONS: usize = WAYS << BITS;
-/// Places for connections whose names have the same hash; the oldest goes first.
-const WAYS: usize = 16;
-/// The bits of a hash.
-const BITS: u32 = 10;
+/// Connections remembered at once. One is not forgotten before half as many new ones come.
+const MAX_CONNECTIONS: u32 = 1 << 14;
+/// Connections whose names have the same hash; the oldest goes first.
+const WAYS: usize = 8;
+/// The bits of a hash: sets have room for twice the connections, and few are full.
+const BITS: u32 = 12;
 /// A connection without a line for this long is over: sshd's LoginGraceTime is two minutes.
 const MAX_SILENCE: Duration = Duration::from_secs(600);
 /// Threads may write a connection's first line after a later one, at most this long after.
@@ -118,45 +118,110 @@ impl Connection {
 }
 
 /// The connections that are remembered.
+///
+/// They stand in the order of their first lines, so that those of late are near each other: a
+/// log's next line is about one of them.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    /// For each place the hash of its name, and the number of its last line; 0 if it is empty.
-    keys: Vec<(u64, u64)>,
-    places: Vec<(Vec<u8>, Connection)>,
+    /// For each hash, the connections with it.
+    sets: Vec<[Entry; WAYS]>,
+    /// The connection of number `n` is at `n % MAX_CONNECTIONS`.
+    places: Vec<Place>,
+    /// The number of the next connection; smaller by more than [`MAX_CONNECTIONS`]: forgotten.
+    next: u32,
     /// The hashes are seeded, so that no remote party chooses names with equal ones.
     seed: RandomState,
-    /// Counts the lines.
-    now: u64,
+}
+
+/// A connection in a set: other bits of its name's hash, and its number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    tag: u32,
+    number: u32,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    name: Vec<u8>,
+    connection: Connection,
+}
+
+/// Where a connection is, or where a new one of this name would be.
+struct Found {
+    set: usize,
+    tag: u32,
+    /// The place in the set.
+    way: usize,
+    number: Option<u32>,
 }
 
 impl Connections {
+    /// Whether a connection has this name.
+    pub(super) fn knows(&self, name: &[u8]) -> bool {
+        !self.sets.is_empty() && self.find(name).number.is_some()
+    }
+
     /// The connection of this name, which may be new.
     pub(super) fn get(&mut self, name: &[u8]) -> &mut Connection {
-        if self.places.is_empty() {
-            self.keys.resize(MAX_CONNECTIONS, (0, 0));
-            self.places.resize_with(MAX_CONNECTIONS, Default::default);
+        if self.sets.is_empty() {
+            self.sets.resize(1 << BITS, Default::default());
+            self.next = 2 * MAX_CONNECTIONS;
         }
-        self.now += 1;
+        let found = self.find(name);
+        if let Some(number) = found.number
+            && self.next.wrapping_sub(number) <= MAX_CONNECTIONS / 2
+        {
+            return &mut self.places[place(number)].connection;
+        }
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        let tag = found.tag;
+        self.sets[found.set][found.way] = Entry { tag, number };
+        let to = place(number);
+        if to >= self.places.len() {
+            self.places.push(Place::default());
+        }
+        match found.number {
+            // It is in use, and does not go soon.
+            Some(before) => self.places.swap(place(before), to),
+            None => {
+                let place = &mut self.places[to];
+                place.name.clear();
+                place.name.extend_from_slice(name);
+                place.connection = Connection::default();
+            }
+        }
+        &mut self.places[to].connection
+    }
+
+    fn find(&self, name: &[u8]) -> Found {
         let hash = self.seed.hash_one(name);
-        let start = (hash >> (64 - BITS)) as usize * WAYS;
-        let keys = &mut self.keys[start..start + WAYS];
-        let places = &mut self.places[start..start + WAYS];
-        let is_known = |i: &usize| keys[*i].0 == hash && keys[*i].1 > 0 && places[*i].0 == name;
-        let known = (0..WAYS).find(is_known);
-        let oldest = || (0..WAYS).min_by_key(|i| keys[*i].1).unwrap_or(0);
-        let i = known.unwrap_or_else(oldest);
-        keys[i] = (hash, self.now);
-        let (text, connection) = &mut places[i];
-        if known.is_none() {
-            text.clear();
-            text.extend_from_slice(name);
-            *connection = Connection::default();
+        let (set, tag) = ((hash >> (64 - BITS)) as usize, hash as u32);
+        let age = |entry: &Entry| self.next.wrapping_sub(entry.number);
+        let is_it = |entry: &Entry| {
+            let place = self.places.get(place(entry.number));
+            entry.tag == tag
+                && age(entry) <= MAX_CONNECTIONS
+                && place.is_some_and(|place| place.name == name)
+        };
+        let entries = &self.sets[set];
+        let known = entries.iter().position(is_it);
+        let oldest = || (0..WAYS).max_by_key(|way| age(&entries[*way])).unwrap_or(0);
+        Found {
+            set,
+            tag,
+            way: known.unwrap_or_else(oldest),
+            number: known.map(|way| entries[way].number),
         }
-        connection
     }
 
     /// Forgets all.
     pub(super) fn clear(&mut self) {
-        self.keys.fill((0, 0));
+        self.sets.clear();
+        self.places.clear();
     }
+}
+
+fn place(number: u32) -> usize {
+    (number % MAX_CONNECTIONS) as usize
 }
