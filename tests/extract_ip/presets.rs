@@ -222,6 +222,25 @@ Mar 30 02:16:20 host sshd[1]: error: maximum authentication attempts exceeded fo
     assert_eq!(count(""), 3);
 }
 
+/// A line that a container's runtime has cut goes on in the next one, also where the first piece
+/// has no word that a pattern needs.
+#[test]
+fn pieces_of_lines_are_nobodys() {
+    let shell = Shell::new();
+    let entry = |text: &str| {
+        format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-03-30T02:16:17Z\"}}\n")
+    };
+    let of = |n: u32| {
+        format!(
+            "Mar 30 02:16:17 host sshd[{n}]: Failed password for root from 203.0.113.{n} port 5 ssh2\\n"
+        )
+    };
+    let log = [of(7), of(8), "A".repeat(16_000), of(9), of(10)].map(|text| entry(&text));
+    let found = shell.feed("extract-ip --preset sshd", log.concat().as_bytes());
+    let rows = [7, 8, 10].map(|n| format!("203.0.113.{n}\trule=sshd/failed\n"));
+    assert_eq!(found.out, rows.concat());
+}
+
 #[test]
 fn fields_by_with() {
     let shell = Shell::new();

@@ -9,10 +9,12 @@ use crate::matcher;
 
 /// Lists the presets, or checks those that are named; answers whether all are good.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, Fault> {
-    if !arguments.check {
-        return matcher::list_presets();
-    }
     let mut output = Output::new(false);
+    if !arguments.check {
+        matcher::list_presets(output.buffer());
+        output.flush()?;
+        return Ok(true);
+    }
     let mut good = true;
     let names = arguments.preset.iter().flat_map(|list| list.split(','));
     for name in names.map(str::trim).filter(|name| !name.is_empty()) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::{Event, Input, Origin};
+use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
@@ -19,6 +19,11 @@ use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::{self, Silence};
 use crate::whole_lines::WholeLines;
+
+/// A block is dense where more than one byte in this many is of a line with a literal.
+const DENSE: usize = 4;
+/// Behind a dense block the literals are not searched for in this many.
+const DENSE_BLOCKS: u32 = 32;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
@@ -46,6 +51,9 @@ pub(crate) struct Extractor {
     may_skip: bool,
     /// In place of records.
     whole: Option<WholeLines>,
+    /// The next blocks whose lines are all read: it takes less time than to search for literals
+    /// that most of them have.
+    dense: u32,
     /// Whether a record has the line.
     line: bool,
     /// Whether a record is the address and perhaps the rule.
@@ -84,6 +92,7 @@ impl Extractor {
             follows: false,
             may_skip: false,
             whole: WholeLines::new(arguments),
+            dense: 0,
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
                 && arguments.with.is_empty(),
@@ -137,11 +146,14 @@ impl Extractor {
         let bare_lines = !self.needs_head && self.chooser.objects.is_none();
         self.bare_lines = bare_lines && self.has_no_carrier(block);
         let mut lines = Lines::new(block);
+        let (mut read, searches) = (0, self.dense == 0);
         loop {
-            let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
+            let literals = self.chooser.literals.as_ref();
+            let literals = literals.filter(|_| searches && self.may_skip && !self.needs_pieces());
             let Some(raw) = lines.next(literals) else {
                 break;
             };
+            read += raw.text.len();
             self.follows &= !raw.skipped;
             self.lines += 1;
             self.line(&raw, origin.name, output)?;
@@ -152,7 +164,17 @@ impl Extractor {
             output.flush_if_full()?;
         }
         self.follows &= !lines.skipped_end();
+        if searches && self.chooser.needs_heads && read > block.len() / DENSE {
+            self.dense = DENSE_BLOCKS;
+        } else {
+            self.dense = self.dense.saturating_sub(1);
+        }
         Ok(())
+    }
+
+    /// Whether each line has to be read to know where the next one begins.
+    fn needs_pieces(&self) -> bool {
+        self.chooser.needs_heads && self.reader.has_pieces()
     }
 
     /// Whether a block's lines can be searched together: fields are counted behind carriers.
@@ -206,12 +228,12 @@ impl Extractor {
         {
             return Ok(());
         }
-        let verdict = verdict.map(|(_, verdict)| verdict);
-        let rule = verdict.as_ref().and_then(|v| v.rule);
-        let count = verdict.as_ref().map_or(1, |v| v.count);
-        let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let verdict = verdict.as_ref().map(|(_, verdict)| verdict);
+        let rule = verdict.and_then(|v| v.rule);
+        let count = verdict.map_or(1, |v| v.count);
+        let named = verdict.and_then(|v| v.found.as_ref());
         let fields = &self.chooser.fields;
-        let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
+        let stamp = verdict.and_then(|v| v.stamp.as_ref());
         let mut at = None;
         let mut timeless = None;
         let mut is_taken = false;
@@ -234,7 +256,7 @@ impl Extractor {
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
                 let stamps = &mut self.stamps;
-                let mut own = || stamps.stamp(&line.text[stamp.clone()?]);
+                let mut own = || stamps.stamp(&line.text[stamp?.clone()]);
                 let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
                     self.at.clear();
@@ -246,7 +268,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict.as_ref(), &object, |key, value| {
+                fields.of(&line, file, verdict, &object, |key, value| {
                     record.push(key, value)
                 });
             }

@@ -24,7 +24,7 @@
 use memchr::memchr;
 
 use super::names::{is_address, is_device, is_facility, is_host, is_level, tag, without_path};
-use super::skip;
+use super::{plain_head, skip};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -253,8 +253,15 @@ pub(super) fn read<'a>(text: &'a [u8], begun: &Begun, without_programs: bool) ->
         return head;
     }
     match begun.kind {
-        Kind::Bare if head.who_plainly(text).is_some() => {}
-        Kind::Bare => head.who(text),
+        Kind::Bare => match plain_head::read(&text[begun.rest..]) {
+            Some(plain) => {
+                head.host = Some(plain.host);
+                head.program = Some(plain.program);
+                head.pid = plain.pid;
+                head.words = text.len() - plain.words.len();
+            }
+            None => head.who(text),
+        },
         Kind::InBrackets => {}
         Kind::Rfc5424 => head.who_5424(text),
     }
@@ -263,33 +270,6 @@ pub(super) fn read<'a>(text: &'a [u8], begun: &Begun, without_programs: bool) ->
 }
 
 impl<'a> Head<'a> {
-    /// Reads `host program[pid]: ` as [`who`](Self::who) does, where that is all there is: the head
-    /// of most lines.
-    fn who_plainly(&mut self, text: &'a [u8]) -> Option<()> {
-        let start = self.rest;
-        let host_end = start + plain_name(&text[start..]);
-        let name = host_end + 1;
-        let name_end = name + plain_name(text.get(name..)?);
-        let digits = text.get(name_end + 1..)?;
-        let length = digits.iter().take(10).take_while(|b| b.is_ascii_digit());
-        let pid_end = name_end + 1 + length.count();
-        let ended = text[host_end] == b' ' && text[name_end] == b'[';
-        let (host, program) = (&text[start..host_end], &text[name..name_end]);
-        // A host of capitals could be a month.
-        let named = ended && host.first()?.is_ascii_lowercase() && !program.is_empty();
-        let behind = text.get(pid_end..)?.strip_prefix(b"]: ")?;
-        let goes_on = matches!(behind.first(), Some(b' ' | b'\t' | 0x1b | b'['));
-        let named = named && pid_end > name_end + 1 && host.len().max(program.len()) < 64;
-        if !named || goes_on || is_facility(host) || is_level(program) {
-            return None;
-        }
-        self.host = Some(host);
-        self.program = Some(program);
-        self.pid = Some(&text[name_end + 1..pid_end]);
-        self.words = pid_end + 3;
-        Some(())
-    }
-
     fn who(&mut self, text: &'a [u8]) {
         let mut at = self.rest;
         let mut host: Option<&[u8]> = None;
@@ -388,16 +368,6 @@ fn structured(text: &[u8], start: usize) -> usize {
         }
     }
     skip::blanks(text, at)
-}
-
-/// The length of a name of letters, digits, `.`, `-`, `_` and `/` that begins with a letter.
-#[inline]
-fn plain_name(text: &[u8]) -> usize {
-    let plain = |b: &&u8| b.is_ascii_alphanumeric() || b".-_/".contains(b);
-    match text.first() {
-        Some(first) if first.is_ascii_alphabetic() => text.iter().take_while(plain).count(),
-        _ => 0,
-    }
 }
 
 fn word_end(text: &[u8], at: usize) -> usize {

@@ -69,14 +69,17 @@ pub(super) fn without_path(name: &[u8]) -> &[u8] {
 
 /// Names of levels, which services write where others have a program.
 pub(super) fn is_level(name: &[u8]) -> bool {
-    let levels: &[&[u8]] = match name.len() {
-        3 => &[b"log", b"err"],
-        4 => &[b"info", b"note", b"warn"],
-        5 => &[b"trace", b"debug", b"error", b"fatal", b"panic"],
-        6 => &[b"notice"],
-        7 => &[b"warning"],
-        8 => &[b"critical"],
-        11 => &[b"information"],
+    let levels: &[&[u8]] = match name.first().map(u8::to_ascii_lowercase) {
+        Some(b'c') => &[b"critical"],
+        Some(b'd') => &[b"debug"],
+        Some(b'e') => &[b"error", b"err"],
+        Some(b'f') => &[b"fatal"],
+        Some(b'i') => &[b"info", b"information"],
+        Some(b'l') => &[b"log"],
+        Some(b'n') => &[b"notice", b"note"],
+        Some(b'p') => &[b"panic"],
+        Some(b't') => &[b"trace"],
+        Some(b'w') => &[b"warning", b"warn"],
         _ => &[],
     };
     levels.iter().any(|level| name.eq_ignore_ascii_case(level))

@@ -1,11 +1,14 @@
-//! The rules that a line may match: first by who wrote it, then by the literals in it.
+//! The rules that a line may match: first by its writer, then by the literals in it.
 
 use super::programs::Programs;
 use super::rule::Rule;
-use crate::sieve::Sieve;
+use crate::sieve::{Prefixes, Sieve};
 
 /// A literal that is shorter, in bytes, makes the search for all of them slow.
 const SHORT: usize = 6;
+
+/// The rules that are tried without a look at their literals, at most.
+const FEW: usize = 2;
 
 /// The writer of a line.
 #[derive(Clone, Copy)]
@@ -50,6 +53,8 @@ pub(super) struct Groups {
 #[derive(Debug)]
 pub(super) struct Group {
     rules: Vec<u16>,
+    /// `None` if a rule may match texts of any beginning.
+    prefixes: Option<Prefixes>,
     /// `None` if there are more rules than it takes.
     sieve: Option<Sieve>,
 }
@@ -72,10 +77,15 @@ impl Groups {
         group.get_or_insert_with(|| {
             let all = (0..).zip(rules);
             let mine = all.filter(|(_, rule)| writer.may_write(rule, programs));
-            let (rules, literals): (Vec<u16>, Vec<_>) =
-                mine.map(|(n, rule)| (n, rule.literals.clone())).unzip();
-            let sieve = Sieve::new(&literals).ok();
-            Group { rules, sieve }
+            let (numbers, mine): (Vec<u16>, Vec<_>) = mine.unzip();
+            let literals: Vec<_> = mine.iter().map(|rule| rule.literals.clone()).collect();
+            let beginnings = mine.iter().map(|rule| rule.beginnings.clone());
+            let beginnings = beginnings.collect::<Option<Vec<_>>>();
+            Group {
+                rules: numbers,
+                prefixes: beginnings.map(|all| Prefixes::new(&all)),
+                sieve: Sieve::new(&literals).ok(),
+            }
         })
     }
 }
@@ -83,11 +93,19 @@ impl Groups {
 impl Group {
     /// Puts the numbers of the rules that a text may match into `numbers`, in order.
     pub(super) fn candidates(&self, text: &[u8], numbers: &mut Vec<u16>) {
-        let Some(sieve) = &self.sieve else {
-            numbers.clone_from(&self.rules);
-            return;
-        };
-        sieve.candidates(text, numbers);
+        let by_prefix = self.prefixes.as_ref().map(|p| p.candidates(text));
+        match (by_prefix, &self.sieve) {
+            // To search for literals would take longer than to try these.
+            (Some(few), _) if few.len() <= FEW => {
+                numbers.clear();
+                numbers.extend_from_slice(few);
+            }
+            (_, Some(sieve)) => sieve.candidates(text, numbers),
+            (_, None) => {
+                numbers.clone_from(&self.rules);
+                return;
+            }
+        }
         for number in numbers {
             *number = self.rules[usize::from(*number)];
         }

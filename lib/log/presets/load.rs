@@ -63,12 +63,15 @@ pub(super) fn load<'a>(
             let wrong = |e: String| Fault::new(name, format!("{}: {e}", rule.name));
             let pattern = read::expand(&rule.pattern).map_err(wrong)?;
             let but = rule.but.as_deref().map(read::expand).transpose();
-            let literals = match &rule.object {
-                Some(object) => object.literals(),
-                None => sieve::required(&sieve::parsed(&pattern).map_err(wrong)?),
+            let parsed = sieve::parsed(&pattern).map_err(wrong)?;
+            // An object's parts may come in any order.
+            let (literals, beginnings) = match &rule.object {
+                Some(object) => (object.literals(), None),
+                None => (sieve::required(&parsed), sieve::beginnings(&parsed)),
             };
             rules.push(Rule {
                 literals,
+                beginnings,
                 names_session: pattern.contains("(?P<session>"),
                 name: format!("{name}/{}", rule.name),
                 service,

@@ -94,7 +94,7 @@ pub struct Presets {
     met_form: bool,
     /// Buffers: the rules that a line may match, and those that it matches.
     candidates: Vec<u16>,
-    found: Vec<(usize, Match)>,
+    found: Vec<(u16, Match)>,
     tries: Tries,
     last: Last,
     /// The files, by their names in the lines, into which a client can write lines.
@@ -232,8 +232,8 @@ impl Presets {
         group.candidates(text, &mut self.candidates);
         let mut stops = false;
         self.found.clear();
-        for number in self.candidates.iter().map(|n| usize::from(*n)) {
-            let rule = &mut self.rules[number];
+        for number in self.candidates.iter().copied() {
+            let rule = &mut self.rules[usize::from(number)];
             if is_stopped && !rule.believed {
                 let counts = rule.is_failure() && rule.search(text, &[]).is_some();
                 self.unbelieved.0 += u64::from(counts);
@@ -245,7 +245,7 @@ impl Presets {
             if let Some(hit) = rule.search(text, &self.wanted) {
                 if rule.kind == Kind::Stops {
                     stops = true;
-                    self.unbelieved.1.get_or_insert(number);
+                    self.unbelieved.1.get_or_insert(usize::from(number));
                 }
                 self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
@@ -255,12 +255,12 @@ impl Presets {
             }
         }
         self.met_form = self.met_form || {
-            let mut rules = self.found.iter().map(|(n, _)| &self.rules[*n]);
+            let mut rules = self.found.iter().map(|(n, _)| &self.rules[usize::from(*n)]);
             rules.any(|rule| rule.kind != Kind::Stops)
         };
         if stops {
             self.found
-                .retain(|(number, _)| self.rules[*number].believed);
+                .retain(|(number, _)| self.rules[usize::from(*number)].believed);
             if !is_stopped {
                 self.stop(line.file);
             }
@@ -269,9 +269,9 @@ impl Presets {
         let (event, fields) = self.found.drain(..).find_map(|(number, mut hit)| {
             let fields = std::mem::take(&mut hit.fields);
             hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-            let event = self
-                .tries
-                .judge(number, &self.rules[number], hit, text, line)?;
+            let event =
+                self.tries
+                    .judge(number, &self.rules[usize::from(number)], hit, text, line)?;
             Some((event, fields))
         })?;
         let rule = &self.rules[event.rule];

@@ -24,6 +24,8 @@ pub(super) struct Rule {
     pub(super) object: Option<ObjectText>,
     /// Every text that matches has one of these; none where none are known.
     pub(super) literals: Vec<Vec<u8>>,
+    /// The first bytes of all texts that match, if they are a few.
+    pub(super) beginnings: Option<Vec<[u8; 4]>>,
     /// Whether the pattern has a group for the session.
     pub(super) names_session: bool,
     /// Texts that match this, too, do not count.

@@ -2,15 +2,12 @@
 
 use std::ops::Range;
 
-use super::connections::{Connections, Report, Seen};
+use super::connections::{Connections, Name, Report, Seen};
 use super::matched::Match;
 use super::read::Kind;
 use super::rule::Rule;
 use crate::line::Line;
 use pipeban::address::Address;
-
-/// The bytes of a connection's name, at most; a longer one is no name.
-const MAX_NAME: usize = 256;
 
 /// An event, with the number of its rule.
 pub(super) struct Event {
@@ -20,12 +17,42 @@ pub(super) struct Event {
     pub(super) count: u32,
 }
 
+/// Whether two texts are the same. To compare empty ones with a call of the library is slow where
+/// they are at no address.
+fn same((one, other): (&Vec<u8>, &[u8])) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
+}
+
 /// The tries of connections.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     connections: Connections,
-    /// A buffer for the name of a connection.
-    name: Vec<u8>,
+    /// The source of the last line.
+    source: Source,
+}
+
+/// The source of a line: file, host and program. Most lines have that of the line before.
+#[derive(Debug, Default)]
+struct Source {
+    parts: [Vec<u8>; 3],
+    /// The beginning of the names of its connections.
+    name: Option<Name>,
+}
+
+impl Source {
+    fn name(&mut self, line: &Line, connections: &Connections) -> Name {
+        let parts = [line.file, line.host, line.program].map(Option::unwrap_or_default);
+        match &self.name {
+            Some(name) if self.parts.iter().zip(parts).all(same) => *name,
+            _ => {
+                for (mine, part) in self.parts.iter_mut().zip(parts) {
+                    mine.clear();
+                    mine.extend_from_slice(part);
+                }
+                *self.name.insert(connections.name(&parts))
+            }
+        }
+    }
 }
 
 impl Tries {
@@ -41,34 +68,36 @@ impl Tries {
         let Some(pid) = line.pid.filter(|_| by_process) else {
             return false;
         };
-        begin_name(line, &mut self.name);
-        self.name.extend_from_slice(pid);
-        !self.connections.knows(&self.name)
+        let name = self.of_process(line, pid);
+        !self.connections.knows(name)
     }
 
     /// The event of a match, together with other lines of its connection.
     pub(super) fn judge(
         &mut self,
-        number: usize,
+        number: u16,
         rule: &Rule,
         found: Match,
         text: &[u8],
         line: &Line,
     ) -> Option<Event> {
-        let has_name = rule.joins && name_connection(rule, &found, text, line, &mut self.name);
+        let name = match rule.joins {
+            true => self.name(rule, &found, text, line),
+            false => None,
+        };
         let (address, place) = found.address.unzip();
         let event = |rule, address, count| {
             Some(Event {
-                rule,
+                rule: usize::from(rule),
                 address,
                 place,
                 count,
             })
         };
-        if !has_name {
+        let Some(name) = name else {
             return event(number, address?, found.count).filter(|_| !rule.joins || rule.counts());
-        }
-        let connection = self.connections.get(&self.name);
+        };
+        let connection = self.connections.get(name);
         let seen = Seen {
             address,
             port: found.port,
@@ -105,42 +134,38 @@ impl Tries {
             Kind::Stops => None,
         }
     }
-}
 
-/// Begins the name of a connection: file, host and program.
-fn begin_name(line: &Line, name: &mut Vec<u8>) {
-    name.clear();
-    for part in [line.file, line.host, line.program] {
-        name.extend_from_slice(part.unwrap_or_default());
-        name.push(0);
+    /// The name of the connection of a process.
+    fn of_process(&mut self, line: &Line, pid: &[u8]) -> Name {
+        let source = self.source.name(line, &self.connections);
+        let mut number = [0; 8];
+        match number.get_mut(..pid.len()) {
+            Some(bytes) => bytes.copy_from_slice(pid),
+            None => return self.of(source, &[pid]),
+        }
+        source.numbered(u64::from_ne_bytes(number))
     }
-}
 
-/// The name of the connection that a line is about: behind its beginning the process, or the
-/// session that the pattern names, or the client's address and port. Answers whether the line has
-/// one.
-fn name_connection(
-    rule: &Rule,
-    found: &Match,
-    text: &[u8],
-    line: &Line,
-    name: &mut Vec<u8>,
-) -> bool {
-    begin_name(line, name);
-    if rule.names_session {
-        let Some(session) = found.session.clone() else {
-            return false;
-        };
-        // Two services may name their sessions alike.
-        name.extend_from_slice(&rule.service.to_ne_bytes());
-        name.extend_from_slice(&text[session]);
-    } else if let Some(pid) = line.pid {
-        name.extend_from_slice(pid);
-    } else if let (Some((address, _)), Some(port)) = (&found.address, found.port) {
-        address.write(name);
-        name.extend_from_slice(&port.to_ne_bytes());
-    } else {
-        return false;
+    /// The name of the connection of a source that these parts are together.
+    fn of(&self, source: Name, parts: &[&[u8]]) -> Name {
+        source.and(self.connections.name(parts))
     }
-    name.len() <= MAX_NAME
+
+    /// The name of the connection that a line is about: file, host and program, and the process, or
+    /// the session that the pattern names, or the client's address and port. `None` if the line has
+    /// none of these.
+    fn name(&mut self, rule: &Rule, found: &Match, text: &[u8], line: &Line) -> Option<Name> {
+        let source = self.source.name(line, &self.connections);
+        if rule.names_session {
+            // Two services may name their sessions alike.
+            let service = rule.service.to_ne_bytes();
+            return Some(self.of(source, &[&service, &text[found.session.clone()?]]));
+        }
+        if let Some(pid) = line.pid {
+            return Some(self.of_process(line, pid));
+        }
+        let mut client = Vec::new();
+        found.address.as_ref()?.0.write(&mut client);
+        Some(self.of(source, &[&client, &found.port?.to_ne_bytes()]))
+    }
 }
