@@ -16,7 +16,7 @@ struct Row(
     &'static [&'static str],
 );
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row(
         "count-ip --top 20",
         &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
@@ -43,7 +43,7 @@ const ROWS: [Row; 22] = [
         &["203.0.113.7\t"],
     ),
     Row("ban-ip --why", &["203.0.113.7\t", "198.51.100.0/25\t"], &[]),
-    Row("--plain", &["      9 203.0.113.7"], &[]),
+    Row("--plain", &["     10 203.0.113.7"], &[]),
     Row(
         "--prefix4 24",
         // One address, however many events.
@@ -66,7 +66,7 @@ const ROWS: [Row; 22] = [
     Row(
         "--preset sshd --only 203.0.113.7",
         &["Mar 30 02:16:00 trippyboy sshd"],
-        &["203.0.113.7", "Mar 30 02:20:00"],
+        &["203.0.113.7", "Mar 30 06:00:01"],
     ),
     Row(
         "--whole --only drop.txt",
