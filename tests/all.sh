@@ -35,6 +35,7 @@ strace strace
 systemd-analyze systemd
 mandoc mandoc
 groff groff-base
+grepcidr grepcidr
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata

@@ -12,7 +12,8 @@ pub mod complain; // the one way to complain: `tool: where: what`
 #[doc(inline)]
 pub use pipeban_time as time; // moments, durations, time zones, the times of at(1)
 
-pub mod masks; // many bytes compared at once
+#[doc(inline)]
+pub use pipeban_masks as masks; // many bytes compared at once
 
 pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`

@@ -3,17 +3,18 @@
 # lines, an access log with IPv6 and browser versions that look like addresses, and one with few addresses.
 # First all are asked for the same, and their answers are compared; then they run in turn, and the medians and the
 # ratios to extract-ip are printed. Ours without AVX2, and without any vectors, are builds of their own. Left out is what is not installed
-# (rg: ripgrep; justips: cargo install justips; mawk).
+# (rg: ripgrep; justips: cargo install justips; mawk; grepcidr).
 #
 #     sh tests/bench/extract.sh [MEGABYTES [ROUNDS [JOB]...]]
 #
-# The jobs are dense, access, sparse, regex, field, pipe (on all CPUs) and stream (the memory for 10 GB); all, if none is named.
+# The jobs are dense, access, sparse, regex, field, only and json (the lines with an address in one of 20,000
+# networks), pipe (on all CPUs) and stream (the memory for 10 GB); all, if none is named.
 set -eu
 cd "$(dirname "$0")/../.."
 size=${1:-500}
 rounds=${2:-5}
 shift "$(($# < 2 ? $# : 2))"
-[ $# -gt 0 ] || set -- dense access sparse regex field pipe stream
+[ $# -gt 0 ] || set -- dense access sparse regex field only json pipe stream
 cargo build --release --quiet --bin extract-ip
 for slower in sse2 portable; do
     cargo build --release --quiet --bin extract-ip --features $slower --target-dir target/$slower
@@ -148,6 +149,30 @@ for job; do
         enter 'extract-ip --field 11' "extract-ip --field 11 $log >/dev/null"
         enter 'cut -f 11' "cut -d ' ' -f 11 $log >/dev/null"
         have mawk && enter mawk "mawk '{ print \$11 }' $log >/dev/null"
+        race
+        ;;
+    only | json)
+        log dense "lines with an address in one of 20,000 networks ($job)"
+        if [ "$job" = json ]; then
+            for name in part log; do
+                sed 's/.*/{"log":"&\\n","stream":"stdout","time":"2026-03-30T02:16:17.123456789Z"}/' "$work/$name" >"$work/json"
+                mv "$work/json" "$work/$name"
+            done
+        fi
+        awk 'BEGIN {
+            srand(8)
+            for (i = 0; i < 20000; i++) {
+                size = 17 + int(rand() * 16)
+                print 1 + int(rand() * 223) "." int(rand() * 256) "." int(rand() * 256) "." int(rand() * 256) "/" size
+            }
+        }' >"$work/nets"
+        extract-ip --whole --only "$work/nets" "$work/part" >"$work/expected"
+        echo "  $(wc -l <"$work/expected") of $(wc -l <"$work/part") lines"
+        have grepcidr && same grepcidr -f "$work/nets"
+        enter 'extract-ip --whole --only' "extract-ip --whole --only $work/nets $log >/dev/null"
+        enter 'extract-ip --only' "extract-ip --only $work/nets $log >/dev/null"
+        enter 'extract-ip' "extract-ip $log >/dev/null"
+        have grepcidr && enter grepcidr "grepcidr -f $work/nets $log >/dev/null"
         race
         ;;
     pipe)

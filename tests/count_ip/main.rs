@@ -8,6 +8,7 @@ mod merge;
 mod per;
 mod slow;
 mod state;
+mod threads;
 mod times;
 
 use std::process::{Command, Stdio};

@@ -9,5 +9,7 @@ mod flags;
 mod forms;
 mod objects;
 mod presets;
+mod threads;
 mod time;
 mod told;
+mod whole;

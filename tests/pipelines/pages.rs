@@ -16,7 +16,7 @@ struct Row(
     &'static [&'static str],
 );
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row(
         "count-ip --top 20",
         &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
@@ -43,10 +43,11 @@ const ROWS: [Row; 22] = [
         &["203.0.113.7\t"],
     ),
     Row("ban-ip --why", &["203.0.113.7\t", "198.51.100.0/25\t"], &[]),
-    Row("--plain", &["      9 203.0.113.7"], &[]),
+    Row("--plain", &["     10 203.0.113.7"], &[]),
     Row(
         "--prefix4 24",
-        &["203.0.113.0/24\tcount="],
+        // One address, however many events.
+        &["203.0.113.0/24\tcount=1", "2001:db8::/48\tcount=1"],
         &["203.0.113.7"],
     ),
     Row(
@@ -57,14 +58,20 @@ const ROWS: [Row; 22] = [
     Row(
         "join banned-at",
         &["198.51.100.23 2"],
+        // The first pretended to log in, before and after its ban.
         &["203.0.113.7", "192.0.2.10"],
     ),
     Row("uniq -c", &["      5 2026-03-29T02h"], &[]),
     Row("sort -u >in-auth", &["203.0.113.200"], &["203.0.113.7"]),
     Row(
-        "extract-ip --line",
+        "--preset sshd --only 203.0.113.7",
         &["Mar 30 02:16:00 trippyboy sshd"],
-        &["203.0.113.7"],
+        &["203.0.113.7", "Mar 30 06:00:01"],
+    ),
+    Row(
+        "--whole --only drop.txt",
+        &["203.0.113.200 - - [30/Mar", "1"],
+        &["192.0.2.10"],
     ),
     Row(
         "--for 1d --max-prefix4 8",
@@ -129,6 +136,7 @@ fn lay_out(shell: &Shell) {
     auth += &failures("192.0.2.44", "30", &["04:00:00", "05:00:00"]);
     auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro from 198.51.100.23 port 50045 ssh2\n";
     auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted publickey for taro from 192.0.2.10 port 50045 ssh2: RSA x\n";
+    auth += "Mar 30 06:00:01 trippyboy sshd[4290]: Received disconnect from 192.0.2.44 port 9:11: Accepted password for root from 203.0.113.7 port 1 ssh2\n";
     let yesterday = failures("198.51.100.23", "29", &close);
     let before = failures("203.0.113.7", " 1", &["01:00:00", "02:00:00", "03:00:00"]);
     let access = "203.0.113.200 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 404 0\n192.0.2.10 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 200 9\n";

@@ -7,5 +7,6 @@ mod help;
 mod house;
 mod manual;
 mod package;
+mod patterns;
 mod programs;
 mod readme;

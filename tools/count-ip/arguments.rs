@@ -101,6 +101,11 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "plain")]
     pub json: bool,
 
+    /// Threads for totals of files, at most; the output is that of one [default: as many as there
+    /// are processors, if they pay]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..))]
+    pub threads: Option<u8>,
+
     /// Remember between runs
     #[arg(long)]
     pub state: bool,

@@ -1,4 +1,4 @@
-//! The addresses that are printed at all: `-4`, `-6`, `--global`, `--not`.
+//! The addresses that are printed at all: `-4`, `-6`, `--global`, `--not`, `--only`.
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -39,19 +39,25 @@ pub(crate) struct Keep {
     /// The special networks, if only global addresses are kept.
     special: Option<NetSet>,
     not: NetSet,
+    /// The networks that are kept, if not all are.
+    only: Option<NetSet>,
     all: bool,
 }
 
 impl Keep {
     pub(crate) fn new(arguments: &Arguments) -> Result<Self, Fault> {
         let mut special = NetSet::default();
-        let mut not = NetSet::default();
         for net in SPECIAL {
             special.add_option(net)?;
         }
-        for value in &arguments.not {
-            not.add_option(value)?;
-        }
+        let set = |values: &[String]| {
+            let mut set = NetSet::default();
+            for value in values {
+                set.add_option(value)?;
+            }
+            Ok(set)
+        };
+        let only = &arguments.only;
         let &Arguments {
             only4,
             only6,
@@ -62,8 +68,9 @@ impl Keep {
             only4,
             only6,
             special: global.then_some(special),
-            not,
-            all: !(only4 || only6 || global) && arguments.not.is_empty(),
+            all: !(only4 || only6 || global) && arguments.not.is_empty() && only.is_empty(),
+            not: set(&arguments.not)?,
+            only: (!only.is_empty()).then(|| set(only)).transpose()?,
         })
     }
 
@@ -75,6 +82,7 @@ impl Keep {
             only6: false,
             special: None,
             not: NetSet::default(),
+            only: None,
             all: true,
         }
     }
@@ -93,7 +101,8 @@ impl Keep {
             .special
             .as_ref()
             .is_none_or(|special| is_global(address, special));
-        family && global && self.not.touching(address).is_none()
+        let wanted = self.only.as_ref().is_none_or(|only| only.holds(address));
+        family && global && wanted && self.not.touching(address).is_none()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use clap::Parser;
+use clap::{Parser, value_parser};
 use clap_complete::engine::ArgValueCompleter;
 
 use crate::complete;
@@ -104,8 +104,26 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "CIDR|FILE")]
     pub(crate) not: Vec<String>,
 
+    /// Only these: an address, a network, or a file of them (several times)
+    #[arg(long, value_name = "CIDR|FILE")]
+    pub(crate) only: Vec<String>,
+
+    /// Print the whole lines as they stand, once each, in place of records
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "with"])]
+    pub(crate) whole: bool,
+
+    /// Print only the number of such lines
+    #[arg(short, long, conflicts_with_all = ["json", "line", "time", "with"])]
+    pub(crate) count: bool,
+
+    /// Threads, at most; the output is that of one [default: as many as there are processors, if
+    /// they pay]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..))]
+    pub(crate) threads: Option<u8>,
+
     /// Say to a person how each line is judged, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "key", "conditions", "line", "time", "time_format", "timezone", "since", "until"])]
+    #[arg(long, conflicts_with_all = ["json", "key", "conditions", "line", "time", "time_format"])]
+    #[arg(conflicts_with_all = ["timezone", "since", "until", "whole", "count"])]
     pub(crate) explain: bool,
 
     /// Print each record as a JSON object
@@ -116,6 +134,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Whether records have `at=`.
     pub(crate) fn wants_time(&self) -> bool {
-        self.time || self.time_format.is_some() || self.timezone.is_some()
+        let asked = self.time || self.time_format.is_some() || self.timezone.is_some();
+        asked && !self.wants_lines()
+    }
+
+    /// Whether whole lines are printed or counted, not records.
+    pub(crate) fn wants_lines(&self) -> bool {
+        self.whole || self.count
     }
 }

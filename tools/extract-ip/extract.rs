@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::{Event, Input, Origin};
+use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
@@ -11,30 +11,14 @@ use pipeban_log::presets::Presets;
 
 use crate::address_filter::Keep;
 use crate::arguments::Arguments;
-use crate::lines::Lines;
+use crate::lines::{BlockLine, Lines};
 use crate::matcher::Matcher;
 use crate::object::Object;
 use crate::selection::{Choice, Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::{self, Silence};
-
-/// Reads all operands, and prints their records; answers whether an address was printed.
-pub(crate) fn run(
-    mut extractor: Extractor,
-    mut input: Input,
-    mut output: Output,
-) -> Result<bool, Fault> {
-    loop {
-        match input.next_block_of(None)? {
-            (Event::Idle, _) => output.flush()?,
-            (Event::End, _) => break,
-            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
-        }
-    }
-    output.flush()?;
-    Ok(extractor.end())
-}
+use crate::whole_lines::WholeLines;
 
 /// A block is dense where more than one byte in this many is of a line with a literal.
 const DENSE: usize = 4;
@@ -65,6 +49,8 @@ pub(crate) struct Extractor {
     follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
+    /// In place of records.
+    whole: Option<WholeLines>,
     /// The next blocks whose lines are all read: it takes less time than to search for literals
     /// that most of them have.
     dense: u32,
@@ -105,6 +91,7 @@ impl Extractor {
             bare_lines: false,
             follows: false,
             may_skip: false,
+            whole: WholeLines::new(arguments),
             dense: 0,
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
@@ -114,6 +101,14 @@ impl Extractor {
             done: false,
             at: Vec::new(),
         })
+    }
+
+    /// Whether the records of a line depend on that line alone, and on the file's first ones.
+    pub(crate) fn is_of_each_line(&self) -> bool {
+        let remembers = |m: &Matcher| !matches!(m, Matcher::Pattern(_));
+        let chooser = &self.chooser;
+        let remembers = chooser.objects.is_some() || chooser.judge.matchers.iter().any(remembers);
+        !self.needs_head && !remembers
     }
 
     /// Prints the records of a block of whole lines.
@@ -129,8 +124,16 @@ impl Extractor {
             self.reader.begin_file();
             self.chooser.judge.begin_file();
             self.may_skip = false;
+            // In a later part the same is known as behind the file's first lines.
+            let mut lines = Lines::new(origin.head);
+            while let Some(line) = lines.next(None) {
+                self.reader.read(line.text);
+            }
         }
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
+            if let Some(whole) = &mut self.whole {
+                return whole.add_from_block(block, &self.chooser.picker, output);
+            }
             let out = output.buffer();
             let before = out.len();
             self.chooser.picker.pick_from_block(block, |found| {
@@ -156,7 +159,7 @@ impl Extractor {
             read += raw.text.len();
             self.follows &= !raw.skipped;
             self.lines += 1;
-            self.line(raw.text, origin.name, output)?;
+            self.line(&raw, origin.name, output)?;
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
                 self.silence = None;
@@ -191,7 +194,13 @@ impl Extractor {
     }
 
     /// Prints the records of a line.
-    fn line(&mut self, raw: &[u8], file: Option<&str>, output: &mut Output) -> Result<(), Fault> {
+    fn line(
+        &mut self,
+        given: &BlockLine,
+        file: Option<&str>,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
+        let raw = given.text;
         let mut line = Line::default();
         if self.bare_lines {
             line.text = raw;
@@ -231,6 +240,7 @@ impl Extractor {
         let format = verdict.and_then(|v| v.format);
         let mut at = None;
         let mut timeless = None;
+        let mut is_taken = false;
         let mut result = Ok(());
         let give = |choice: Choice| {
             if let Some(window) = &mut self.window
@@ -238,7 +248,10 @@ impl Extractor {
             {
                 return;
             }
-            self.done = true;
+            is_taken = true;
+            if self.whole.is_some() {
+                return;
+            }
             if self.bare && rule.is_none() {
                 choice.found.write(choice.text, output.buffer());
                 output.buffer().push(b'\n');
@@ -278,6 +291,10 @@ impl Extractor {
             Some(all) => picker.pick_from_key(line.text, all, give),
             None => picker.pick(line.text, named, give),
         }
+        if let Some(whole) = self.whole.as_mut().filter(|_| is_taken) {
+            return whole.add(given.whole, output);
+        }
+        self.done |= is_taken;
         result
     }
 
@@ -304,6 +321,9 @@ impl Extractor {
         if let (Some(window), Some(other)) = (&mut self.window, other.window) {
             window.join(other);
         }
+        if let (Some(whole), Some(other)) = (&mut self.whole, other.whole) {
+            whole.join(other);
+        }
     }
 
     /// Failures that presets did not believe, in all files so far.
@@ -316,8 +336,8 @@ impl Extractor {
         }
     }
 
-    /// Ends the input; answers whether an address was printed.
-    pub(crate) fn end(mut self) -> bool {
+    /// Ends the input; answers whether an address or a line was printed.
+    pub(crate) fn end(mut self, output: &mut Output) -> Result<bool, Fault> {
         if let Some(silence) = &mut self.silence {
             silence.tell();
         }
@@ -330,7 +350,10 @@ impl Extractor {
         if let Some(window) = self.window {
             window.report();
         }
-        self.done
+        match self.whole {
+            Some(whole) => whole.end(output),
+            None => Ok(self.done),
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Lines<'a> {
 pub(crate) struct BlockLine<'a> {
     /// The line without its end.
     pub(crate) text: &'a [u8],
+    /// The line without its newline.
+    pub(crate) whole: &'a [u8],
     /// Whether lines before it were passed over.
     pub(crate) skipped: bool,
 }
@@ -76,6 +78,7 @@ impl<'a> Lines<'a> {
         self.at += text.len() + 1;
         Some(BlockLine {
             text: text.strip_suffix(b"\r").unwrap_or(text),
+            whole: text,
             skipped,
         })
     }

@@ -1,6 +1,6 @@
 //! extract-ip: prints a record for each address in the lines of logs.
 
-mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`
+mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`, `--only`
 mod arguments; // flags and their values
 mod bisect; // the part of a file that has lines of some time
 mod check; // `--check`, `--preset list`: presets without a log
@@ -17,7 +17,8 @@ mod selection; // the lines that count, and their addresses
 mod time_window; // `--since`, `--until`: the lines of some time
 mod times; // `--time`: the time of each record
 mod unknown_input; // input of which no preset knows a line, told
-mod workers; // several files at the same time
+mod whole_lines; // `--whole`, `--count`: lines in place of records
+mod workers; // several files, and parts of one, at the same time
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,16 +46,12 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if oldest_first::pays(&arguments) {
         return oldest_first::run(arguments, keep);
     }
-    let count = workers::count(&arguments);
-    let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
-    let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
+    let first = Extractor::new(&arguments, keep.clone())?;
+    let cuts = first.is_of_each_line();
+    let others = 1..workers::count(&arguments, cuts);
+    let others = others.map(|_| Extractor::new(&arguments, keep.clone()));
+    let mut extractors = others.collect::<Result<Vec<_>, _>>()?;
+    extractors.push(first);
     let input = time_window::input(&arguments)?;
-    let output = Output::new(arguments.json);
-    if count > 1 {
-        return workers::run(extractors, input, output);
-    }
-    match extractors.pop() {
-        Some(extractor) => extract::run(extractor, input, output),
-        None => Ok(false),
-    }
+    workers::run(extractors, input, Output::new(arguments.json), cuts)
 }

@@ -80,7 +80,7 @@ pub(crate) fn run(mut arguments: Arguments, keep: Arc<Keep>) -> Result<bool, Fau
     for other in idle {
         all.join(other);
     }
-    Ok(all.end())
+    all.end(&mut output)
 }
 
 /// Sorts the operands by their first stamps, which it answers; those without one come last.

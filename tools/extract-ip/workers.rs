@@ -1,30 +1,35 @@
-//! Several files read at the same time, by as many threads as there are processors.
+//! The operands read at the same time, by as many threads as there are processors: several files,
+//! and a large one in parts.
 //!
-//! The output is in the order of the operands: output of later files waits, in bounded memory.
+//! The output is in the order of the operands and of their parts: output of later ones waits, in
+//! bounded memory. A file is cut in the same way for any number of threads, so that this number
+//! can't change the output.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::{Builder, JoinHandle, available_parallelism};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, available_parallelism};
 
-use pipeban::complain::{Fault, describe};
+use pipeban::complain::Fault;
 use pipeban::figures;
-use pipeban::input::{Event, Input};
+use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
 use pipeban::output::{HANDED_ON, Output};
 
 use crate::arguments::Arguments;
 use crate::extract::Extractor;
 
-/// Bytes of output that may wait, in all: most of the output of 250 MB of an authentication log,
-/// for each of two threads.
+/// Bytes of output that may wait, in all.
 const AHEAD: usize = 64 << 20;
-/// Threads, at most: more would share the memory's bandwidth, with little of [`AHEAD`] for each.
+/// Threads that are used unasked, at most: more would share the memory's bandwidth, with little of
+/// [`AHEAD`] for each.
 const MOST: usize = 16;
 
 /// The number of threads that pay: one if an operand is no regular file, or if the output of a file
 /// depends on those before it.
-pub(crate) fn count(arguments: &Arguments) -> usize {
+pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
     let Arguments {
         files,
         preset,
@@ -33,80 +38,140 @@ pub(crate) fn count(arguments: &Arguments) -> usize {
     } = arguments;
     let sessions = !preset.is_empty() || !filter.is_empty();
     // A file that can't be read is reported when its turn comes.
-    let regular = |file| file != "-" && fs::metadata(file).map_or(true, |data| data.is_file());
-    if arguments.wants_time() || sessions || !files.iter().all(regular) {
+    let size = |file: &OsString| match fs::metadata(file) {
+        _ if file == "-" => None,
+        Ok(data) => data.is_file().then_some(data.len()),
+        Err(_) => Some(0),
+    };
+    let sizes = files.iter().map(size).collect::<Option<Vec<_>>>();
+    let Some(sizes) = sizes.filter(|_| !arguments.wants_time() && !sessions) else {
         return 1;
+    };
+    let pieces = |size: &u64| if cuts { size / PIECE + 1 } else { 1 };
+    let pieces = sizes.iter().map(pieces).sum::<u64>();
+    let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
+    let threads = arguments.threads.map_or_else(processors, usize::from);
+    threads.min(usize::try_from(pieces).unwrap_or(MOST)).max(1)
+}
+
+/// A piece to read, and the receiver of its output.
+struct Task {
+    piece: Piece,
+    blocks: SyncSender<Vec<u8>>,
+}
+
+/// Reads all operands, by as many threads as there are extractors, at least one; answers whether an
+/// address was printed.
+pub(crate) fn run(
+    mut extractors: Vec<Extractor>,
+    mut input: Input,
+    mut output: Output,
+    cuts: bool,
+) -> Result<bool, Fault> {
+    let pieces = input.pieces(cuts);
+    let Some(mut first) = extractors.pop() else {
+        return Ok(false);
+    };
+    if extractors.is_empty() {
+        for piece in pieces {
+            read(piece, &mut first, &mut input, &mut output)?;
+        }
+        return first.end(&mut output);
     }
-    let processors = available_parallelism().map_or(1, |n| n.get());
-    processors.min(files.len()).clamp(1, MOST)
-}
-
-/// A thread that reads an operand; it returns its extractor for another.
-struct Worker {
-    blocks: Receiver<Vec<u8>>,
-    thread: JoinHandle<Result<Extractor, Fault>>,
-}
-
-impl Worker {
-    fn start(
-        mut extractor: Extractor,
-        mut input: Input,
-        mut output: Output,
-        blocks: Receiver<Vec<u8>>,
-    ) -> Result<Self, Fault> {
+    let (tasks, waiting) = channel();
+    let waiting = Arc::new(Mutex::new(waiting));
+    let mut threads = Vec::new();
+    for mut extractor in extractors.into_iter().chain([first]) {
+        let (mut input, output) = (input.empty_copy(), output.collecting());
+        let waiting = waiting.clone();
         let work = move || {
             loop {
-                match input.next_block_of(None)? {
-                    // It is being unpacked, which does not wait for anybody.
-                    (Event::Idle, _) => {}
-                    (Event::End, _) => break,
-                    (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
-                }
+                let task = waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .recv();
+                let Ok(Task { piece, blocks }) = task else {
+                    return Ok(extractor);
+                };
+                read(
+                    piece,
+                    &mut extractor,
+                    &mut input,
+                    &mut output.handing_on(blocks),
+                )?;
             }
-            output.flush()?;
-            extractor.end_file();
-            Ok(extractor)
         };
-        let thread = Builder::new().spawn(work);
-        let thread = thread.map_err(|e| Fault::new("a thread", describe(&e)))?;
-        Ok(Worker { blocks, thread })
+        threads.push(Builder::new().spawn(work));
     }
-
-    /// Prints all of its output, and waits for its end.
-    fn end(self, output: &mut Output) -> Result<Extractor, Fault> {
-        for block in self.blocks {
-            *output.buffer() = block;
-            output.flush()?;
-            // They may have read all long ago.
-            figures::tell();
+    drop(waiting);
+    let (threads, failed): (Vec<_>, Vec<_>) = threads.into_iter().partition(Result::is_ok);
+    if threads.is_empty()
+        && let Some(Err(e)) = failed.into_iter().next()
+    {
+        return Err(Fault::new("a thread", e));
+    }
+    hand_out(pieces, &tasks, threads.len(), &mut output)?;
+    drop(tasks);
+    let mut all: Option<Extractor> = None;
+    for thread in threads.into_iter().flatten() {
+        let extractor = thread.join().unwrap_or_else(|e| resume_unwind(e))?;
+        match &mut all {
+            Some(all) => all.join(extractor),
+            None => all = Some(extractor),
         }
-        self.thread.join().unwrap_or_else(|e| resume_unwind(e))
     }
+    all.map_or(Ok(false), |all| all.end(&mut output))
 }
 
-/// Reads all operands, as many at once as there are extractors; answers whether an address was
-/// printed.
-///
-/// However early the later ones are done, no more are begun: the waiting output is bounded.
-pub(crate) fn run(
-    mut idle: Vec<Extractor>,
-    input: Input,
-    mut output: Output,
-) -> Result<bool, Fault> {
-    let ahead = AHEAD / HANDED_ON / idle.len();
-    let mut workers = VecDeque::<Worker>::new();
-    for operand in input.split() {
-        let free = idle.pop().map(Ok);
-        let free = free.or_else(|| workers.pop_front().map(|worker| worker.end(&mut output)));
-        if let Some(extractor) = free.transpose()? {
-            let (sender, blocks) = sync_channel(ahead);
-            let output = output.handing_on(sender);
-            workers.push_back(Worker::start(extractor, operand, output, blocks)?);
+/// Hands out pieces and prints their output, in order. However early later ones are done, no more
+/// are begun: the waiting output is bounded.
+fn hand_out(
+    pieces: Pieces,
+    tasks: &Sender<Task>,
+    threads: usize,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    let most = 2 * threads;
+    let ahead = AHEAD / HANDED_ON / most;
+    let mut begun = VecDeque::new();
+    for piece in pieces {
+        if begun.len() == most {
+            print(begun.pop_front(), output)?;
+        }
+        let (blocks, printed) = sync_channel(ahead);
+        // Without any thread left, one has failed; its end tells why.
+        let _ = tasks.send(Task { piece, blocks });
+        begun.push_back(printed);
+    }
+    begun
+        .into_iter()
+        .try_for_each(|blocks| print(Some(blocks), output))
+}
+
+/// Prints the output of a piece.
+fn print(blocks: Option<Receiver<Vec<u8>>>, output: &mut Output) -> Result<(), Fault> {
+    for block in blocks.into_iter().flatten() {
+        *output.buffer() = block;
+        output.flush()?;
+        // All may be read long ago.
+        figures::tell();
+    }
+    Ok(())
+}
+
+/// Reads a piece to its end.
+fn read(
+    piece: Piece,
+    extractor: &mut Extractor,
+    input: &mut Input,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    input.begin(piece);
+    loop {
+        match input.next_block_of(None)? {
+            (Event::Idle, _) => output.flush()?,
+            (Event::End, _) => return output.flush(),
+            (Event::Data(block), origin) => extractor.block(block, origin, output)?,
         }
     }
-    let mut done = false;
-    for worker in workers {
-        done |= worker.end(&mut output)?.end();
-    }
-    Ok(done)
 }

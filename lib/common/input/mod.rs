@@ -4,15 +4,15 @@
 //! reader can first hand on all that it holds. Thus a live pipeline is quick and a bulk run cheap.
 
 mod decode; // a compressed file, unpacked in a thread
+mod operand; // an operand that is not read yet
+mod pieces; // operands in pieces, for several threads
 mod progress; // the bar for a person
 mod source; // one operand
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileTypeExt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -21,9 +21,11 @@ use nix::errno::Errno;
 
 use crate::complain::{self, Fault, describe};
 use crate::figures;
+use operand::{Operand, is_fifo, open};
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
 
+pub use pieces::{PIECE, Piece, Pieces};
 pub use source::Part;
 
 /// The greatest length of a line, in bytes without the newline. A longer line is cut here, or
@@ -53,6 +55,8 @@ pub struct Origin<'a> {
     pub number: usize,
     /// The operand; `None` for standard input.
     pub name: Option<&'a str>,
+    /// The first lines of the operand, if this is a later part of it.
+    pub head: &'a [u8],
 }
 
 /// Operands or standard input, read line by line or in blocks of whole lines.
@@ -76,12 +80,6 @@ pub struct Input {
     fails: bool,
     /// The part of each file to read; without it all.
     part: Option<Arc<Part>>,
-}
-
-/// An operand that is not read yet.
-enum Operand {
-    Name(OsString),
-    Opened(OsString, io::Result<Source>),
 }
 
 enum Filled {
@@ -141,6 +139,35 @@ impl Input {
             part: self.part.clone(),
             ..Input::new(vec![])
         })
+    }
+
+    /// Takes out the operands, in pieces: large files in parts if `cuts` says so. What is not cut
+    /// stays whole. They are then read by [`begin`](Self::begin), here or by
+    /// [copies](Self::empty_copy).
+    pub fn pieces(&mut self, cuts: bool) -> Pieces {
+        Pieces {
+            operands: std::mem::take(&mut self.operands),
+            progress: self.progress.clone(),
+            part: self.part.clone(),
+            cuts,
+            current: None,
+            begun: 0,
+        }
+    }
+
+    /// An input without operands, for another thread. They share one bar of progress.
+    pub fn empty_copy(&self) -> Input {
+        Input {
+            progress: self.progress.clone(),
+            part: self.part.clone(),
+            operands: VecDeque::new(),
+            ..Input::new(vec![])
+        }
+    }
+
+    /// Reads this next. To be called when all is read.
+    pub fn begin(&mut self, piece: Piece) {
+        self.operands.push_back(piece.from);
     }
 
     /// Opens all operands now, and not each in its turn, so that the caller can give up the right
@@ -203,6 +230,7 @@ impl Input {
         let origin = Origin {
             number: self.opened,
             name: name.filter(|name| *name != STANDARD_INPUT),
+            head: self.source.as_ref().map_or(&[], |s| &s.head),
         };
         let event = match filled {
             Filled::Some => Event::Data(&self.buffer[std::mem::take(&mut self.block)]),
@@ -355,19 +383,6 @@ impl Input {
             }
         }
     }
-}
-
-fn open(
-    name: &OsString,
-    progress: Option<&Mutex<Progress>>,
-    part: Option<&Part>,
-) -> io::Result<Source> {
-    let counter = progress.and_then(|p| Some(p.lock().ok()?.counter()));
-    Source::open(name, counter.unwrap_or_default(), part)
-}
-
-fn is_fifo(name: &OsString) -> bool {
-    fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
 /// Whether the limit of open files was reached, that of the process or of the system.

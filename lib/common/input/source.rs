@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -35,8 +35,12 @@ pub(super) struct Source {
     /// The number of lines handed out.
     pub lines: u64,
     pub told_idle: bool,
+    /// The file's first lines, if this is a later part of it.
+    pub head: Arc<[u8]>,
     bytes: Bytes,
     amid: Amid,
+    /// Whether that was told, of any part of the file.
+    told: Arc<AtomicBool>,
 }
 
 enum Bytes {
@@ -50,6 +54,8 @@ enum Bytes {
         waits: bool,
     },
     Decoded(Decoded),
+    /// A part of a file whose other parts are read at the same time.
+    Part(Shared),
     /// The end, or an error, was reached.
     Over,
 }
@@ -83,8 +89,10 @@ impl Source {
                 name,
                 lines: 0,
                 told_idle: false,
+                head: Arc::default(),
                 bytes: Bytes::Decoded(Decoded::start(text)),
                 amid: Amid::default(),
+                told: Arc::default(),
             });
         }
         let part = match part {
@@ -109,9 +117,26 @@ impl Source {
             name,
             lines: 0,
             told_idle: false,
+            head: Arc::default(),
             bytes,
             amid: Amid::default(),
+            told: Arc::default(),
         })
+    }
+
+    /// A part of a regular file that is read as it stands there, from a line's beginning on.
+    pub(super) fn part(name: String, head: Arc<[u8]>, told: Arc<AtomicBool>, part: Shared) -> Self {
+        let mut amid = Amid::default();
+        amid.begins(b"\n");
+        Source {
+            name,
+            lines: 0,
+            told_idle: false,
+            head,
+            bytes: Bytes::Part(part),
+            amid,
+            told,
+        }
     }
 
     /// Whether a read would answer at once.
@@ -119,7 +144,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => !*waits || file.ready(),
             Bytes::Decoded(decoded) => decoded.ready(None),
-            Bytes::Over => true,
+            Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -130,7 +155,7 @@ impl Source {
                 !*waits || figures::wait(file.0.as_fd(), deadline)
             }
             Bytes::Decoded(decoded) => deadline.is_none() || decoded.ready(deadline),
-            Bytes::Over => true,
+            Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -153,13 +178,18 @@ impl Source {
                 Ok(length)
             }
             Bytes::Decoded(decoded) => decoded.read(buffer),
+            Bytes::Part(part) => {
+                let length = part.read(buffer)?;
+                self.look(&buffer[..length]);
+                Ok(length)
+            }
             Bytes::Over => Ok(0),
         }
     }
 
     /// Tells once that compressed data follow on text, as `cat auth.log auth.log.2.gz` writes them.
     fn look(&mut self, bytes: &[u8]) {
-        if self.amid.begins(bytes) {
+        if self.amid.begins(bytes) && !self.told.swap(true, Relaxed) {
             let what = "gzip data behind plain text are not read: unpack them first, by zcat -f";
             complain::error(&self.name, what);
         }
@@ -180,6 +210,27 @@ impl Source {
             };
         }
         Ok(())
+    }
+}
+
+/// A range of a file that others read, too; the number counts the bytes that are read.
+pub(super) struct Shared(pub Arc<File>, pub Range<u64>, pub Arc<AtomicU64>);
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.1.end - self.1.start).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        loop {
+            match self.0.read_at(&mut buffer[..length], self.1.start) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    let read = *result.as_ref().unwrap_or(&0) as u64;
+                    self.1.start += read;
+                    self.2.fetch_add(read, Relaxed);
+                    return result;
+                }
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::complain::Fault;
 use crate::lists;
 use ranges::Ranges;
 
-/// A set of networks, as `--never` and `--not` give them.
+/// A set of networks, as `--never`, `--not` and `--only` give them.
 #[derive(Clone, Debug, Default)]
 pub struct NetSet {
     nets: Vec<Address>,
@@ -66,6 +66,21 @@ impl NetSet {
                 let ip = Ipv6Addr::from_bits(found.0);
                 Address::network(ip.into(), (found.0 ^ found.1).leading_zeros() as u8)
             }
+        }
+    }
+
+    /// Whether every address of `net` is in the set.
+    #[inline]
+    pub fn holds(&self, net: &Address) -> bool {
+        let tables = self.tables.get_or_init(|| Tables::new(&self.nets));
+        match (net.ip(), net.last()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                tables.v4.hold(first.to_bits(), last.to_bits())
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                tables.v6.hold(first.to_bits(), last.to_bits())
+            }
+            _ => false,
         }
     }
 }
@@ -133,6 +148,43 @@ mod tests {
         assert_eq!(set.touching(&net("192.0.2.0/24")), Some(net("192.0.2.7")));
         assert_eq!(set.touching(&net("192.0.2.8")), None);
         assert_eq!(set.touching(&net("2001:db9::/32")), Some(net("::/0")));
+    }
+
+    #[test]
+    fn holds() {
+        let net = |text: &str| Address::parse(text.as_bytes()).expect("a row of this test");
+        let mut set = NetSet::default();
+        assert!(!set.holds(&net("192.0.2.7")));
+        for text in [
+            "192.0.2.0/25",
+            "192.0.2.128/25",
+            "192.0.3.0/25",
+            "192.0.2.7",
+            "255.255.255.0/24",
+            "ff00::/9",
+            "ff80::/9",
+        ] {
+            set.insert(net(text));
+        }
+        for (asked, answer) in [
+            ("192.0.2.7", true),
+            ("192.0.2.127", true),
+            ("192.0.2.0/24", true),
+            ("192.0.2.0/23", false),
+            ("192.0.3.0/24", false),
+            ("192.0.3.128", false),
+            ("192.0.1.255", false),
+            ("255.255.255.0/24", true),
+            ("255.255.254.0/23", false),
+            ("0.0.0.0/0", false),
+            ("ff00::/8", true),
+            ("fe00::/7", false),
+            ("::1", false),
+        ] {
+            assert_eq!(set.holds(&net(asked)), answer, "{asked}");
+        }
+        set.insert(net("0.0.0.0/0"));
+        assert!(set.holds(&net("0.0.0.0/0")) && !set.holds(&net("::/0")));
     }
 
     /// Random sets of all sizes, asked for random networks: the answer of a search through all.

@@ -7,6 +7,9 @@ pub(super) trait Number: Copy + Ord + Default {
 
     /// The distance from a lower number, without its last bits.
     fn distance(self, origin: Self, shift: u32) -> usize;
+
+    /// The next number. This one is not the highest.
+    fn next(self) -> Self;
 }
 
 impl Number for u32 {
@@ -16,6 +19,10 @@ impl Number for u32 {
     fn distance(self, origin: u32, shift: u32) -> usize {
         (u64::from(self - origin) >> shift) as usize
     }
+
+    fn next(self) -> u32 {
+        self + 1
+    }
 }
 
 impl Number for u128 {
@@ -24,6 +31,10 @@ impl Number for u128 {
     #[inline(always)]
     fn distance(self, origin: u128, shift: u32) -> usize {
         ((self - origin).checked_shr(shift).unwrap_or(0)) as usize
+    }
+
+    fn next(self) -> u128 {
+        self + 1
     }
 }
 
@@ -107,6 +118,19 @@ impl<N: Number> Ranges<N> {
             return None;
         }
         self.search(first, last)
+    }
+
+    /// Whether all numbers from `first` to `last` are in ranges.
+    #[inline]
+    pub(super) fn hold(&self, mut first: N, last: N) -> bool {
+        loop {
+            match self.touching(first, last) {
+                Some((from, to)) if from <= first && to >= last => return true,
+                // The next range may begin where this one ends.
+                Some((from, to)) if from <= first => first = to.next(),
+                _ => return false,
+            }
+        }
     }
 
     /// Whether a range touches the slot of this number.

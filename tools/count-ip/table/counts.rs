@@ -75,6 +75,11 @@ impl<K: Key, const N: usize> Counts<K, N> {
         }
     }
 
+    /// The number of keys.
+    pub fn held(&self) -> usize {
+        self.used
+    }
+
     /// Adds an event for each key, up to the first for which [`Bound::make_room`] must be called;
     /// returns their number.
     #[inline(always)]

@@ -66,6 +66,11 @@ impl<K: MapKey, V: Default + Weight> Map<K, V> {
         }
     }
 
+    /// The number of keys.
+    pub fn held(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The hash of a key, which other methods ask for.
     #[inline(always)]
     pub fn hash(&self, key: &K) -> u64 {

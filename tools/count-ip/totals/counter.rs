@@ -17,6 +17,7 @@ use crate::table::counts::{Batch, Counts, keep_first};
 use crate::table::key::Ipv6Key;
 use crate::table::map::AddressMap;
 use crate::table::memory::BATCH;
+use crate::table::slot::Slot;
 use crate::throttle::{self, LastCounted};
 
 /// The totals so far. Addresses without times have narrow tables of their own; all else is in
@@ -109,6 +110,28 @@ impl Totals {
             }
         }
         (lines, bad)
+    }
+
+    /// Counts an event of each of these networks, which are as large as those that are counted.
+    pub fn add_bare(&mut self, ipv4: &[u32], ipv6: &[Ipv6Key]) {
+        let (mut four, mut six) = (Batch::new(), Batch::new());
+        for keys in ipv4.chunks(BATCH) {
+            keys.iter().for_each(|key| four.push(*key, &self.ipv4));
+            self.count_batches(&mut four, &mut six);
+        }
+        for keys in ipv6.chunks(BATCH) {
+            keys.iter().for_each(|key| six.push(*key, &self.ipv6));
+            self.count_batches(&mut four, &mut six);
+        }
+    }
+
+    /// The memory that the addresses held here would take in tables for all, in bytes, at most: a
+    /// table is half full before it grows, and a new one for other values stands beside the old.
+    pub fn memory(&self) -> usize {
+        let (four, six) = (self.ipv4.held(), self.ipv6.held());
+        four * 2 * size_of::<Slot<u32>>()
+            + six * 2 * size_of::<Slot<Ipv6Key>>()
+            + self.others.held() * 256
     }
 
     #[inline(always)]
@@ -238,7 +261,7 @@ impl Totals {
 }
 
 /// Merges two rankings into one.
-fn merge(
+pub fn merge(
     first: impl Iterator<Item = (Address, Total)>,
     second: impl Iterator<Item = (Address, Total)>,
 ) -> impl Iterator<Item = (Address, Total)> {

@@ -11,10 +11,11 @@ mod print; // totals as records, as uniq -c prints them, or as columns
 mod print_fields; // the same for the values of a field
 mod print_slots; // the same by time slot
 mod saved; // totals that the state file keeps between runs
+mod shards; // counts of all addresses by several threads
 
 use std::time::Instant;
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input};
 
 use crate::arguments::Arguments;
@@ -23,6 +24,7 @@ use by_field::FieldTotals;
 use counter::Totals;
 use per_slot::SlotTotals;
 use saved::{BEHIND, Saved};
+use shards::Counted;
 
 /// A way to count.
 trait Counter {
@@ -64,7 +66,7 @@ impl Counter for Totals {
 
     fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
         self.report_evictions();
-        print::totals(self, arguments)
+        print::totals(vec![self], arguments)
     }
 }
 
@@ -134,9 +136,20 @@ pub fn run(arguments: Arguments) -> Result<bool, Fault> {
         count_all::<FieldTotals>(&arguments)
     } else if arguments.per.is_some() {
         count_all::<SlotTotals>(&arguments)
+    } else if let Some(counted) = shards::count(&arguments) {
+        print_shards(counted, &arguments)
     } else {
         count_all::<Totals>(&arguments)
     }
+}
+
+/// Tells the bad lines of several threads, and prints their counts.
+fn print_shards(counted: Counted, arguments: &Arguments) -> Result<bool, Fault> {
+    for (operand, line, what) in counted.bad {
+        let name = arguments.files[operand].to_string_lossy();
+        complain::bad_line(format_args!("{name}:{line}"), what);
+    }
+    print::totals(counted.shards, arguments)
 }
 
 fn count_all<C: Counter>(arguments: &Arguments) -> Result<bool, Fault> {

@@ -173,7 +173,7 @@ fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -
             let why = if picker.keep.keeps(address) {
                 reason.left(picker)
             } else {
-                "-4, -6, --global or --not".into()
+                "-4, -6, --global, --not or --only".into()
             };
             let what = format_args!("leaves {address}, at column {column}: {why}");
             say(out, 1, what);

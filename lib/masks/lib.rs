@@ -1,11 +1,12 @@
 //! Many bytes compared at once: bit n of a mask tells of byte n.
 
+mod compare; // what is compared, on whatever processor
+mod portable; // without vectors
+
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-pub mod avx2;
-mod compare;
-mod portable;
+pub mod avx2; // 32 bytes at once
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-mod sse2;
+mod sse2; // 16 bytes at once
 
 pub use compare::{Chains, Compare, Masks};
 /// The comparison for every processor of this kind.

@@ -1,0 +1,104 @@
+#!/bin/sh
+# One large file in the page cache, read by one thread and by several, in turns: the least and the
+# median seconds by the clock, the least CPU seconds, and the ratio to one thread. Other work on the
+# machine slows the clock, so its load is printed; CPU seconds are the cost of the threads.
+#
+#     sh tests/bench/threads.sh [-m MEGABYTES] [-n MILLIONS] [-r ROUNDS] [-t "1 2 4"] [JOB…]
+#
+# Jobs: dense, sparse, regex, only and count (MILLIONS of records); all, if none is named. Without
+# -t: 1, 2 and as many threads as there are processors.
+set -eu
+cd "$(dirname "$0")/../.."
+megabytes=2000
+millions=100
+rounds=5
+threads=$(printf '%s\n' 1 2 "$(nproc)" | sort -un)
+jobs=
+while [ $# -gt 0 ]; do
+    case $1 in
+    -m) megabytes=$2; shift ;;
+    -n) millions=$2; shift ;;
+    -r) rounds=$2; shift ;;
+    -t) threads=$2; shift ;;
+    *) jobs="$jobs $1" ;;
+    esac
+    shift
+done
+cargo build --release --quiet --bin extract-ip --bin count-ip
+PATH=$PWD/target/release:$PATH
+work=$(mktemp -d)
+trap 'rm -r "$work"' EXIT
+LC_ALL=C
+export PATH LC_ALL
+rustc -O --edition 2024 -o "$work/addresses" tests/bench/addresses.rs
+
+# A log with an address on most lines, or on one in a hundred.
+log() {
+    perl -e '
+        srand 7;
+        my ($kind, $bytes) = @ARGV;
+        my $part = "";
+        for my $i (0 .. 99_999) {
+            my $clock = sprintf "%02d:%02d:%02d", $i / 4167, $i / 70 % 60, $i % 60;
+            my $ip = join ".", 1 + int rand 223, map { int rand 256 } 1 .. 3;
+            my $pid = 1000 + int rand 60000;
+            $part .= $kind eq "dense" && $i % 10 || !($i % 100)
+                ? "Mar 30 $clock host sshd[$pid]: Failed password for root from $ip port $pid ssh2\n"
+                : "Mar 30 $clock host systemd[1]: Started session-$pid.scope - Session $pid of user root.\n";
+        }
+        for (1 .. $bytes / length($part) + 1) { print $part }' "$1" "$((megabytes * 1000000))" >"$work/log"
+}
+
+# The command with each number of threads, in turns.
+compare() {
+    for round in $(seq "$rounds"); do
+        for number in $threads; do
+            /usr/bin/time -o "$work/time" -f '%e %U %S %M' sh -c "$2 --threads $number >/dev/null"
+            echo "$number $(tail -n 1 "$work/time")"
+        done
+    done | sort -k1,1n -k2,2n | awk -v name="$1" '
+        {
+            clock[$1, ++count[$1]] = $2
+            cpu = $3 + $4
+            if (!($1 in least) || cpu < least[$1]) least[$1] = cpu
+            if (!($1 in order)) { order[$1] = ++last; number[last] = $1 }
+            memory[$1] = $5
+        }
+        END {
+            for (i = 1; i <= last; i++) {
+                n = number[i]
+                if (i == 1) base = clock[n, 1]
+                printf "  %-8s %2d threads: %6.2f s at least, %6.2f median, %6.2f CPU, %4.2f times as fast, %d MB\n",
+                    name, n, clock[n, 1], clock[n, int((count[n] + 1) / 2)], least[n], base / clock[n, 1], memory[n] / 1000
+            }
+        }'
+}
+
+grep -m 1 'model name' /proc/cpuinfo || :
+echo "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg)"
+for job in ${jobs:-dense sparse regex only count}; do
+    case $job in
+    dense | sparse)
+        log "$job"
+        compare "$job" "extract-ip $work/log"
+        ;;
+    regex)
+        log dense
+        compare regex "extract-ip --regex 'Failed password .* from <IP> port' $work/log"
+        ;;
+    only)
+        log dense
+        awk 'BEGIN { srand(8); for (i = 0; i < 20000; i++) print 1 + int(rand() * 223) "." int(rand() * 256) "." i % 256 ".0/24" }' >"$work/nets"
+        compare only "extract-ip --whole --only $work/nets $work/log"
+        ;;
+    count)
+        "$work/addresses" v4 "$((millions * 1000000))" 1000000 >"$work/log"
+        compare count "count-ip $work/log"
+        ;;
+    *)
+        echo "threads.sh: no such job: $job" >&2
+        exit 2
+        ;;
+    esac
+done
+echo "load $(cut -d ' ' -f 1 /proc/loadavg)"

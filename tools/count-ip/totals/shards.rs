@@ -1,0 +1,332 @@
+//! Totals counted by several threads. Each reads pieces of the files, and each has a shard of the
+//! tables: the addresses of some hashes. Events go to the thread that has their address.
+//!
+//! Totals do not depend on the order of events, but evictions do. So where one thread would have to
+//! let go of addresses, and where something is wrong with a file, all begins again with one thread.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::iter::Enumerate;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, available_parallelism};
+
+use memchr::memchr;
+use pipeban::address::list::{Bits, Take, addresses};
+use pipeban::address::{mask4, mask6};
+use pipeban::input::{Event, Input, PIECE, Pieces};
+
+use super::counter::Totals;
+use crate::arguments::Arguments;
+use crate::line::{BadLines, Line};
+use crate::table::key::{Ipv6Key, Key, Seed};
+use crate::table::memory::MEMORY;
+
+/// Threads that are used unasked, at most.
+const MOST: usize = 16;
+/// Events are handed to another thread when there are this many, and this many times they may wait
+/// there.
+const TOGETHER: usize = 16 << 10;
+const WAITING: usize = 8;
+/// The lines that are read between two looks at the events of others.
+const AT_ONCE: usize = 1 << 16;
+
+/// Events of one shard.
+#[derive(Default)]
+struct Events {
+    ipv4: Vec<u32>,
+    ipv6: Vec<Ipv6Key>,
+    others: Vec<Line>,
+}
+
+impl Events {
+    fn len(&self) -> usize {
+        self.ipv4.len() + self.ipv6.len() + self.others.len()
+    }
+}
+
+/// Takes addresses into the events of their shards.
+struct Split {
+    shards: Vec<Events>,
+    masks: (u32, u128),
+    seed: Seed,
+}
+
+impl Split {
+    /// The shard of a hash.
+    #[inline(always)]
+    fn shard(&self, hash: u64) -> usize {
+        (((hash >> 32) * self.shards.len() as u64) >> 32) as usize
+    }
+
+    /// Takes a line that is more than an address.
+    fn take_line(&mut self, line: Line) {
+        let bits = match line.address.ip() {
+            std::net::IpAddr::V4(ip) => (ip.to_bits() & self.masks.0).hash(self.seed),
+            std::net::IpAddr::V6(ip) => Ipv6Key::from(ip.to_bits() & self.masks.1).hash(self.seed),
+        };
+        let shard = self.shard(bits);
+        self.shards[shard].others.push(line);
+    }
+}
+
+impl Take for Split {
+    #[inline(always)]
+    fn take(&mut self, bits: Bits) {
+        match bits {
+            Bits::V4(number) => {
+                let key = number & self.masks.0;
+                let shard = self.shard(key.hash(self.seed));
+                self.shards[shard].ipv4.push(key);
+            }
+            Bits::V6(number) => {
+                let key = Ipv6Key::from(number & self.masks.1);
+                let shard = self.shard(key.hash(self.seed));
+                self.shards[shard].ipv6.push(key);
+            }
+        }
+    }
+}
+
+/// A piece that was read: its number, that of its operand, its lines, and the bad ones.
+struct Told {
+    piece: usize,
+    operand: usize,
+    lines: u64,
+    bad: BadLines,
+}
+
+/// The pieces that are left, and whether all begins again.
+struct Shared {
+    pieces: Mutex<Enumerate<Pieces>>,
+    gives_up: AtomicBool,
+}
+
+struct Worker {
+    number: usize,
+    shard: Totals,
+    split: Split,
+    merge: bool,
+    /// The events that other threads found.
+    inbox: Receiver<Events>,
+    outboxes: Vec<SyncSender<Events>>,
+    shared: Arc<Shared>,
+    told: Vec<Told>,
+}
+
+/// The counts of all shards, and the bad lines in the order of the files.
+pub(super) struct Counted {
+    pub(super) shards: Vec<Totals>,
+    /// The number of the operand and of the line, and what is wrong.
+    pub(super) bad: Vec<(usize, u64, String)>,
+}
+
+/// The number of threads that pay: one where the counts depend on the order of events, and where an
+/// operand is no regular file that can be read.
+fn threads(arguments: &Arguments) -> usize {
+    let ordered = arguments.throttle.is_some() || arguments.max_addresses.is_some();
+    let size = |file: &OsString| {
+        let data = File::open(file).and_then(|file| file.metadata()).ok();
+        data.filter(|data| data.is_file() && file != "-")
+            .map(|data| data.len())
+    };
+    let sizes = arguments.files.iter().map(size).collect::<Option<Vec<_>>>();
+    let Some(sizes) = sizes.filter(|_| !ordered && !arguments.is_remembered()) else {
+        return 1;
+    };
+    let pieces = sizes.iter().map(|size| size / PIECE + 1).sum::<u64>();
+    let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
+    let threads = arguments.threads.map_or_else(processors, usize::from);
+    threads.min(usize::try_from(pieces).unwrap_or(MOST))
+}
+
+/// Counts all files by several threads; `None` if one has to do it.
+pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
+    let threads = threads(arguments);
+    if threads < 2 {
+        return None;
+    }
+    let mut input = Input::new(arguments.files.clone());
+    input.fail_on_error();
+    let shared = Arc::new(Shared {
+        pieces: Mutex::new(input.pieces(true).enumerate()),
+        gives_up: AtomicBool::new(false),
+    });
+    let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(WAITING)).unzip();
+    let seed = Seed::random();
+    let [four, six] = arguments.sizes();
+    let worker = |(number, inbox)| Worker {
+        number,
+        shard: Totals::new(arguments),
+        split: Split {
+            shards: (0..threads).map(|_| Events::default()).collect(),
+            masks: (mask4(four[0]), mask6(six[0])),
+            seed,
+        },
+        merge: arguments.merge,
+        inbox,
+        outboxes: outboxes.clone(),
+        shared: shared.clone(),
+        told: Vec::new(),
+    };
+    let workers: Vec<_> = inboxes.into_iter().enumerate().map(worker).collect();
+    drop(outboxes);
+    let spawned = workers.into_iter().map(|worker| {
+        let mut input = input.empty_copy();
+        input.fail_on_error();
+        let spawned = Builder::new().spawn(move || worker.work(input));
+        if spawned.is_err() {
+            shared.gives_up.store(true, Relaxed);
+        }
+        spawned
+    });
+    let spawned: Vec<_> = spawned.collect();
+    let mut counted = Counted {
+        shards: Vec::new(),
+        bad: Vec::new(),
+    };
+    let mut told = Vec::new();
+    for thread in spawned.into_iter().flatten() {
+        let ended = thread.join();
+        let (shard, its) = ended.unwrap_or_else(|e| std::panic::resume_unwind(e));
+        counted.shards.push(shard);
+        told.extend(its);
+    }
+    if shared.gives_up.load(Relaxed) {
+        return None;
+    }
+    told.sort_by_key(|told| told.piece);
+    let (mut operand, mut before) = (0, 0);
+    for told in told {
+        if told.operand != operand {
+            (operand, before) = (told.operand, 0);
+        }
+        let lines = told.bad.into_iter();
+        counted
+            .bad
+            .extend(lines.map(|(line, what)| (operand, before + line, what)));
+        before += told.lines;
+    }
+    Some(counted)
+}
+
+impl Worker {
+    /// Reads pieces while there are any, and counts the events of its shard.
+    fn work(mut self, mut input: Input) -> (Totals, Vec<Told>) {
+        while self.read(&mut input) {
+            self.pass_on();
+        }
+        for to in 0..self.outboxes.len() {
+            self.send(to);
+        }
+        self.outboxes.clear();
+        // The others end when they have read all; until then events come.
+        while let Ok(events) = self.inbox.recv() {
+            self.count(&events);
+        }
+        (self.shard, self.told)
+    }
+
+    /// Reads a piece; false if there is none.
+    fn read(&mut self, input: &mut Input) -> bool {
+        let mut pieces = self
+            .shared
+            .pieces
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let next = pieces.next();
+        drop(pieces);
+        let Some((number, piece)) = next else {
+            return false;
+        };
+        let mut told = Told {
+            piece: number,
+            operand: piece.operand(),
+            lines: 0,
+            bad: Vec::new(),
+        };
+        input.begin(piece);
+        loop {
+            match input.next_block(None) {
+                Ok(Event::Data(block)) => {
+                    self.split_block(block, &mut told);
+                    self.pass_on();
+                }
+                Ok(Event::Idle) => {}
+                Ok(Event::End) => break,
+                // One thread tells it, and what line it is.
+                Err(_) => self.shared.gives_up.store(true, Relaxed),
+            }
+            if self.shared.gives_up.load(Relaxed) {
+                return false;
+            }
+        }
+        self.told.push(told);
+        true
+    }
+
+    fn split_block(&mut self, block: &[u8], told: &mut Told) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let (count, used) = addresses(rest, AT_ONCE, &mut self.split);
+            told.lines += count as u64;
+            rest = &rest[used..];
+            if count == AT_ONCE || rest.is_empty() {
+                continue;
+            }
+            // The next line is more than an address.
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let read = Line::read(rest, end, self.merge, false);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            told.lines += 1;
+            match read {
+                Ok(Some(line)) if line.count > 0 => self.split.take_line(line),
+                Ok(_) => {}
+                Err(what) => told.bad.push((told.lines, what)),
+            }
+        }
+    }
+
+    /// Hands on many events at once, counts those of the own shard, and looks at the inbox.
+    fn pass_on(&mut self) {
+        for to in 0..self.outboxes.len() {
+            if to == self.number || self.split.shards[to].len() >= TOGETHER {
+                self.send(to);
+            }
+        }
+        while let Ok(events) = self.inbox.try_recv() {
+            self.count(&events);
+        }
+    }
+
+    /// Hands on the events of a shard, and counts others while its thread takes none.
+    fn send(&mut self, to: usize) {
+        let mut events = std::mem::take(&mut self.split.shards[to]);
+        if to == self.number {
+            self.count(&events);
+            events.ipv4.clear();
+            events.ipv6.clear();
+            events.others.clear();
+            self.split.shards[to] = events;
+            return;
+        }
+        while let Err(TrySendError::Full(back)) = self.outboxes[to].try_send(events) {
+            events = back;
+            match self.inbox.try_recv() {
+                Ok(events) => self.count(&events),
+                Err(_) => thread::yield_now(),
+            }
+        }
+    }
+
+    fn count(&mut self, events: &Events) {
+        self.shard.add_bare(&events.ipv4, &events.ipv6);
+        for line in &events.others {
+            self.shard.count_other(line.address, line.count, line.span);
+        }
+        if self.shard.memory() > MEMORY / self.split.shards.len() {
+            self.shared.gives_up.store(true, Relaxed);
+        }
+    }
+}
