@@ -31,6 +31,7 @@ strace strace
 strace strace
 systemd-analyze systemd
 mandoc mandoc
+mmdblookup mmdb-bin
 groff groff-base
 zsh zsh
 fish fish
