@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use pipeban::address::Address;
 use pipeban::record::Record;
 
@@ -54,6 +55,20 @@ impl Keys {
         let keys = self.by.iter().chain(&self.distinct);
         let keys: Vec<_> = keys.map(|key| format!("{key}=")).collect();
         keys.join(" or ")
+    }
+
+    /// Reads the value that is to be distinct of a line as [`read`](Self::read) does, where nothing
+    /// else is asked for.
+    #[inline]
+    pub fn read_distinct(&self, line: &[u8], address: &Address, values: Values) -> Option<Value> {
+        let key = self.distinct.as_deref()?;
+        let is_plain = line.first().is_some_and(u8::is_ascii_hexdigit) && key != "address";
+        match field(line, key).filter(|_| is_plain) {
+            Some(text) if memchr(b'\\', text).is_none() => Some(values.text(text)),
+            _ => self
+                .read(line, address, values)
+                .map(|fields| fields.distinct),
+        }
     }
 
     /// Reads the fields of a line, which is empty for a bare address; `None` if it lacks one

@@ -1,8 +1,12 @@
 //! The record of an address that reached the threshold, made from the line that decided it.
 
-use pipeban::record::Record;
+use memchr::memchr;
+use pipeban::address::{Address, write_number};
+use pipeban::complain::Fault;
+use pipeban::output::Output;
+use pipeban::record::{Record, fields};
 
-use super::rule::Report;
+use super::rule::{Crossing, Report};
 use crate::output::check_saturation;
 
 /// The length at which a line that is evidence is cut, in bytes.
@@ -24,6 +28,39 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
         line
     };
     record.all("line").take(most).map(cut).collect()
+}
+
+/// Prints an address as [`record`] makes it of a line that is no JSON object, but without making a
+/// record, because there are millions.
+pub fn print_crossing(
+    address: Address,
+    crossing: &Crossing,
+    line: &[u8],
+    output: &mut Output,
+) -> Result<(), Fault> {
+    check_saturation(crossing.count);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let rest = memchr(b'\t', line).map_or(&[][..], |tab| &line[tab..]);
+    let buffer = output.buffer();
+    address.write(buffer);
+    let replaced: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
+    for (key, field) in fields(rest) {
+        if !replaced.contains(&key) {
+            buffer.push(b'\t');
+            buffer.extend_from_slice(field);
+        }
+    }
+    buffer.extend_from_slice(b"\tcount=");
+    write_number(crossing.count, buffer);
+    if let Some(distinct) = crossing.distinct {
+        buffer.extend_from_slice(b"\tdistinct=");
+        write_number(distinct, buffer);
+    }
+    buffer.extend_from_slice(b"\tfirst=");
+    crossing.first.write(buffer);
+    buffer.extend_from_slice(b"\tlast=");
+    crossing.last.write(buffer);
+    output.line(b"")
 }
 
 /// The record of a report, with the fields of the record that `decided`, or only with the field
