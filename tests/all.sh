@@ -13,6 +13,8 @@ unshare util-linux
 script bsdutils
 flock util-linux
 pgrep procps
+setcap libcap2-bin
+setpriv util-linux
 ip iproute2
 nft nftables
 ipset ipset

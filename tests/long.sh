@@ -33,6 +33,9 @@ part() {
 
 part tests/package.sh
 part tests/boot.sh
+part tests/rotations.sh
+part tests/journald.sh
+part tests/inits.sh
 part tests/daemons/run.sh
 
 echo "$passed long tests passed, $failed failed, $left left out"

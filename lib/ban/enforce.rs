@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
 use crate::ledger::{Ban, Ledger};
-use crate::restore::{agree, restore};
+use crate::restore::{Refuses, agree, leave_out, restore};
 use crate::tell::Teller;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -19,7 +19,8 @@ pub use crate::tell::Outcome;
 const ATTEMPTS: usize = 100;
 
 /// Tells the firewall all bans that it was not told yet, or all bans if it has lost them. Each ban
-/// of `known` is in force by the ledger: if the firewall does not hold it, it is put back.
+/// of `known` is in force by the ledger: if the firewall does not hold it, it is put back. When all
+/// are put back, those that `refuses` names a reason for are left out; see [`Refuses`].
 ///
 /// `made` gets the bans as they are made or put back, some at a time; then no lock is held.
 pub fn enforce(
@@ -27,13 +28,14 @@ pub fn enforce(
     backend: &Backend,
     firewall: &mut dyn Firewall,
     known: &[Ban],
+    refuses: Refuses,
     made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
 ) -> Result<Outcome, Failure> {
     let mut teller = Teller::new(ledger, backend, firewall);
     let mut outcome = Outcome::default();
-    let missing = missing(&mut teller, known)?;
     let work = teller.ledger.has_work(&teller.key, Time::now())?;
     let mut lost = teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
+    let missing = missing(&mut teller, known)?;
     if !lost && missing.is_empty() && !work.now {
         outcome.later = work.later;
         return Ok(outcome);
@@ -42,6 +44,7 @@ pub fn enforce(
     for _ in 0..ATTEMPTS {
         if lost {
             restored = true;
+            leave_out(&mut teller, refuses)?;
             restore(&mut teller, &mut Vec::new(), &mut Vec::new())?;
         }
         teller.tell_untold(&mut outcome, made)?;
@@ -62,6 +65,9 @@ pub fn enforce(
 /// The bans that the firewall does not hold as the ledger has them.
 fn missing(teller: &mut Teller, bans: &[Ban]) -> Result<Vec<Ban>, Failure> {
     let mut missing = Vec::new();
+    if bans.is_empty() || teller.is_complete()? {
+        return Ok(missing);
+    }
     for asked in bans.chunks(teller.firewall.asked_at_once()) {
         let addresses: Vec<Address> = asked.iter().map(|ban| ban.address).collect();
         // The answer is as of now: to ask for many takes its time.

@@ -8,6 +8,7 @@ use crate::firewall::{Backend, Firewall};
 use crate::ledger::{Ban, Ledger, NewBan, Note};
 use crate::tell::{Outcome, Teller};
 use pipeban::address::Address;
+use pipeban::complain;
 use pipeban::time::Time;
 
 /// Two ends this close together are the same: the clock is read twice, and a kernel counts in ticks
@@ -17,6 +18,9 @@ const SAME: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 100;
 /// The number of bans that are read from the ledger together.
 const CHUNK: usize = 20_000;
+
+/// Why an address or network must not be banned now, whatever the ledger says; `None` if it may.
+pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Option<String>;
 
 /// The changes of a firewall that made it agree with the ledger.
 #[derive(Debug, Default)]
@@ -29,15 +33,17 @@ pub struct Changes {
     pub outcome: Outcome,
 }
 
-/// Makes the firewall hold exactly the bans of the ledger.
+/// Makes the firewall hold exactly the bans of the ledger, without those that are refused.
 pub fn sync(
     ledger: &mut Ledger,
     backend: &Backend,
     firewall: &mut dyn Firewall,
+    refuses: Refuses,
 ) -> Result<Changes, Failure> {
     adopt(ledger, backend, firewall)?;
     let mut changes = Changes::default();
     let mut teller = Teller::new(ledger, backend, firewall);
+    changes.let_go = leave_out(&mut teller, refuses)?;
     teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
     teller.tell_untold(&mut changes.outcome, &mut |_| Ok(()))?;
     restore(&mut teller, &mut changes.put_back, &mut changes.let_go)?;
@@ -50,6 +56,7 @@ pub fn plan(
     ledger: &mut Ledger,
     backend: &Backend,
     firewall: &mut dyn Firewall,
+    refuses: Refuses,
 ) -> Result<Changes, Failure> {
     let mut changes = Changes::default();
     if !ledger.knows(&backend.to_string())? {
@@ -64,12 +71,41 @@ pub fn plan(
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
+        let mut chunk = chunk;
+        chunk.retain(|(_, ban)| !is_refused(ban, refuses));
         let missing = missing(&teller, &chunk, &mut held, now);
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
     changes.let_go = held.into_keys().collect();
     changes.let_go.sort();
     Ok(changes)
+}
+
+/// Ends the bans in force that are refused, and reports them; the firewall has then to be told.
+/// Answers their addresses.
+pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Address>, Failure> {
+    let now = Time::now();
+    let (mut refused, mut last) = (Vec::new(), 0);
+    loop {
+        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+        let Some((id, _)) = chunk.last() else { break };
+        last = *id;
+        let chunk = chunk.iter().filter(|(_, ban)| is_refused(ban, refuses));
+        refused.extend(chunk.map(|(_, ban)| ban.address));
+    }
+    if !refused.is_empty() {
+        teller.ledger.end(&refused, None, now, now)?;
+    }
+    Ok(refused)
+}
+
+/// Whether a ban is refused, which is reported.
+fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
+    let why = refuses(&ban.address);
+    if let Some(why) = &why {
+        complain::error(ban.address, format!("not put back: {why}"));
+    }
+    why.is_some()
 }
 
 /// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
@@ -81,9 +117,13 @@ pub(crate) fn restore(
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
+            teller.is_complete()?;
             restore_once(teller, put_back, let_go)?;
             let restored = teller.firewall.restored();
             if restored.map_err(|e| teller.failure(&e))? {
+                if let Some(state) = teller.state_after()? {
+                    teller.ledger.note_complete(&teller.key, &state)?;
+                }
                 return Ok(());
             }
             let again = teller.firewall.ensure();
@@ -122,7 +162,7 @@ fn restore_once(
             .map(|(id, _)| Note::LiftWhenItEnds(*id))
             .collect();
         if !notes.is_empty() {
-            teller.ledger.note(&teller.key, 0, &notes)?;
+            teller.ledger.note(&teller.key, 0, &notes, None)?;
         }
         put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.address)));
     }
@@ -188,7 +228,7 @@ pub fn adopt(
             .map(|(address, left)| NewBan::held(address, left, now))
             .collect();
         t.ledger.ban(&t.key, &bans, now)?;
-        t.ledger.note(&t.key, 0, &[])?;
+        t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })
 }

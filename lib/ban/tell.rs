@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
-use crate::ledger::{Ban, Ledger, Note};
+use crate::ledger::{Ban, Change, Ledger, Note};
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::time::Time;
@@ -64,6 +64,21 @@ impl<'a> Teller<'a> {
         Failure::of(self.backend, e)
     }
 
+    /// Whether the firewall holds all bans that it was told, as far as it can tell that at once.
+    pub(crate) fn is_complete(&mut self) -> Result<bool, Failure> {
+        let state = self.firewall.state().map_err(|e| self.failure(&e))?;
+        let Some(state) = state else {
+            return Ok(false);
+        };
+        Ok(self.ledger.is_complete(&self.key, &state)?)
+    }
+
+    /// The firewall's state, if nobody else has changed it since the last
+    /// [`is_complete`](Self::is_complete).
+    pub(crate) fn state_after(&mut self) -> Result<Option<String>, Failure> {
+        self.firewall.state_after().map_err(|e| self.failure(&e))
+    }
+
     /// Does `work` while no other process tells this firewall.
     pub(crate) fn locked<T>(
         &mut self,
@@ -85,7 +100,7 @@ impl<'a> Teller<'a> {
         loop {
             let any = self.locked(|teller| {
                 let mut due = teller.ledger.due(&teller.key, Time::now())?;
-                due.retain(|(id, _)| tried.insert(*id));
+                due.retain(|change| tried.insert(change.id));
                 for chunk in due.chunks(limit) {
                     teller.tell_chunk(chunk, 0, outcome)?;
                     if limit == 1 {
@@ -106,7 +121,7 @@ impl<'a> Teller<'a> {
             let bans = self.locked(|teller| {
                 let chunk = teller.ledger.untold(&teller.key, after, last, limit)?;
                 // Rows that can't be read are passed over.
-                after = chunk.last().map_or(last, |(id, _)| *id);
+                after = chunk.last().map_or(last, |change| change.id);
                 teller.tell_chunk(&chunk, after, outcome)
             })?;
             if !bans.is_empty() {
@@ -123,24 +138,25 @@ impl<'a> Teller<'a> {
     /// answers the bans that were made.
     fn tell_chunk(
         &mut self,
-        chunk: &[(i64, Ban)],
+        chunk: &[Change],
         last: i64,
         outcome: &mut Outcome,
     ) -> Result<Vec<Ban>, Failure> {
         let now = Time::now();
+        let was_complete = self.is_complete()?;
         let mut failed = match tell(self.firewall, chunk, now) {
             Ok(failed) => failed,
             Err(e) => {
                 if !lasts(&e) {
                     // The next run begins with others.
-                    self.postpone(chunk.iter().map(|(id, _)| *id))?;
+                    self.postpone(chunk.iter().map(|change| change.id))?;
                 }
                 return Err(self.failure(&e));
             }
         };
         self.worked |= failed.len() < chunk.len();
         let (mut bans, mut notes) = (Vec::new(), Vec::new());
-        for (id, ban) in chunk {
+        for Change { id, ban, held } in chunk {
             match failed.remove(id) {
                 Some(e) if ban.has_ended(now) => {
                     complain::error(self.backend.name(), describe(&e));
@@ -152,7 +168,9 @@ impl<'a> Teller<'a> {
                 Some(e) => self.failed.push((*id, *ban, e)),
                 None if ban.has_ended(now) => {
                     notes.push(Note::Lifted(*id));
-                    outcome.lifted.push(*ban);
+                    if held.has_ended(now) {
+                        outcome.lifted.push(*ban);
+                    }
                 }
                 None => {
                     if ban
@@ -161,7 +179,10 @@ impl<'a> Teller<'a> {
                     {
                         notes.push(Note::LiftWhenItEnds(*id));
                     }
-                    bans.push(*ban);
+                    // Beside a longer one it makes no difference.
+                    if ban == held {
+                        bans.push(*ban);
+                    }
                 }
             }
         }
@@ -180,7 +201,12 @@ impl<'a> Teller<'a> {
         // Before any works, the failed ones have to be tried again.
         let told = if self.failed.is_empty() { last } else { 0 };
         if told > 0 || !notes.is_empty() {
-            self.ledger.note(&self.key, told, &notes)?;
+            let state = match was_complete && told > 0 {
+                true => self.state_after()?,
+                false => None,
+            };
+            let state = state.as_deref();
+            self.ledger.note(&self.key, told, &notes, state)?;
         }
         Ok(bans)
     }
@@ -196,13 +222,18 @@ impl<'a> Teller<'a> {
     /// Bans these, which the firewall was told before; answers those that failed and reports them.
     pub(crate) fn put(&mut self, bans: &[Ban]) -> Result<HashSet<Address>, Failure> {
         let now = Time::now();
-        let numbered: Vec<(i64, Ban)> = (0..).zip(bans.iter().copied()).collect();
+        let changes = (0..).zip(bans).map(|(id, ban)| Change {
+            id,
+            ban: *ban,
+            held: *ban,
+        });
+        let changes: Vec<Change> = changes.collect();
         let mut refused = HashSet::new();
-        for chunk in numbered.chunks(self.firewall.at_once()) {
+        for chunk in changes.chunks(self.firewall.at_once()) {
             let failed = tell(self.firewall, chunk, now).map_err(|e| self.failure(&e))?;
             for (i, e) in failed {
                 complain::error(self.backend.name(), describe(&e));
-                refused.insert(numbered[i as usize].1.address);
+                refused.insert(changes[i as usize].ban.address);
             }
         }
         Ok(refused)
@@ -215,14 +246,14 @@ impl<'a> Teller<'a> {
 /// Fails if that error will come again, after a time-out, and if too many fail and none works.
 fn tell(
     firewall: &mut dyn Firewall,
-    chunk: &[(i64, Ban)],
+    chunk: &[Change],
     now: Time,
 ) -> io::Result<HashMap<i64, io::Error>> {
     let is_firewalls = |e: &io::Error| lasts(e) || e.kind() == ErrorKind::TimedOut;
     match tell_together(firewall, chunk, now) {
         Ok(()) => return Ok(HashMap::new()),
         Err(e) if is_firewalls(&e) => return Err(e),
-        Err(e) if chunk.len() == 1 => return Ok(HashMap::from([(chunk[0].0, e)])),
+        Err(e) if chunk.len() == 1 => return Ok(HashMap::from([(chunk[0].id, e)])),
         Err(_) => (),
     }
     let (mut failed, mut works) = (HashMap::new(), false);
@@ -231,20 +262,24 @@ fn tell(
             Ok(()) => works = true,
             Err(e) if is_firewalls(&e) => return Err(e),
             Err(e) if !works && failed.len() >= FAILURES => return Err(e),
-            Err(e) => _ = failed.insert(one.0, e),
+            Err(e) => _ = failed.insert(one.id, e),
         }
     }
     Ok(failed)
 }
 
 /// Bans those that last and lifts those that have ended.
-fn tell_together(firewall: &mut dyn Firewall, chunk: &[(i64, Ban)], now: Time) -> io::Result<()> {
-    let (ended, lasting): (Vec<_>, Vec<_>) = chunk.iter().partition(|(_, b)| b.has_ended(now));
-    let bans: Vec<Entry> = lasting
-        .iter()
-        .map(|(_, b)| (b.address, b.left(now)))
-        .collect();
-    let lifts: Vec<Address> = ended.iter().map(|(_, b)| b.address).collect();
+fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io::Result<()> {
+    let (mut bans, mut lifts): (Vec<Entry>, Vec<Address>) = (vec![], vec![]);
+    for Change { ban, held, .. } in chunk {
+        let left = held.left(now);
+        if held.has_ended(now) {
+            lifts.push(held.address);
+        } else if ban == held || ban.has_ended(now) && left.is_some_and(|l| firewall.expires(l)) {
+            bans.push((held.address, left));
+        }
+        // Else the firewall holds it already, beside a longer one or without an end.
+    }
     firewall.ban(&bans)?;
     firewall.lift(&lifts)
 }

@@ -180,7 +180,8 @@ fn key_and_value(field: &[u8]) -> Option<(&[u8], &[u8])> {
     memchr(b'=', field).map(|i| (&field[..i], &field[i + 1..]))
 }
 
-fn is_key(key: &[u8]) -> bool {
+/// Whether a field can have this key: letters, digits, `_`, `-` and `.`.
+pub fn is_key(key: &[u8]) -> bool {
     !key.is_empty()
         && key
             .iter()

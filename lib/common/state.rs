@@ -23,9 +23,33 @@ use crate::time::Time;
 /// The steps from each version of the file (`PRAGMA user_version`) to the next, the first from 0.
 ///
 /// A table may not exist yet: then there is nothing to change, and its tool makes it as it is now.
-const STEPS: [Step; 1] = [
+const STEPS: [Step; 2] = [
     // Files of version 0 have the same tables.
     |_| Ok(()),
+    // Bans for single ports, and those of several hosts.
+    |db| match db.table_exists(None, "ban")? {
+        true => db.execute_batch(
+            "ALTER TABLE ban RENAME TO old;
+             CREATE TABLE ban (
+                 id INTEGER PRIMARY KEY,
+                 address TEXT NOT NULL,
+                 backend TEXT NOT NULL,
+                 port INTEGER NOT NULL DEFAULT 0,
+                 origin TEXT NOT NULL DEFAULT '',
+                 since INTEGER NOT NULL,
+                 until INTEGER,
+                 ends INTEGER,
+                 facts BLOB,
+                 UNIQUE (address, backend, port, origin)
+             );
+             INSERT INTO ban (id, address, backend, since, until, ends, facts)
+                 SELECT id, address, backend, since, until, ends, facts FROM old;
+             DROP TABLE old;
+             ALTER TABLE past ADD COLUMN port INTEGER NOT NULL DEFAULT 0;
+             ALTER TABLE past ADD COLUMN origin TEXT NOT NULL DEFAULT '';",
+        ),
+        false => Ok(()),
+    },
 ];
 type Step = fn(&Transaction) -> rusqlite::Result<()>;
 /// The version of the files that are written here.
@@ -97,8 +121,21 @@ impl State {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Fault::new(path.display(), describe(&e))),
             Ok(file) if file.len() == 0 => Ok(None),
-            Ok(_) => Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map(Some),
+            Ok(_) => Self::look_at(path).map(Some),
         }
+    }
+
+    /// Opens a file to read it only. One of an older version is brought to this one first, by who
+    /// may write it.
+    fn look_at(path: PathBuf) -> Result<Self, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let state = Self::connect(path.clone(), flags)?;
+        if state.version()? >= VERSION {
+            return Ok(state);
+        }
+        drop(state);
+        Self::open(Some(&path), "")?;
+        Self::connect(path, flags)
     }
 
     fn connect(path: PathBuf, flags: OpenFlags) -> Result<Self, Fault> {

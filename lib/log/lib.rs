@@ -4,6 +4,8 @@
 
 pub mod stamp; // the time of a line
 
+pub mod json; // values of JSON objects, by their paths
+
 pub mod line; // a line in its parts: carrier, head, words
 
 pub mod finder; // the addresses in a text

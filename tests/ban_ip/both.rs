@@ -1,7 +1,7 @@
 //! A run ends well only if firewall and ledger both hold the bans: faults between the two, on each
 //! backend.
 
-use crate::common::{Outcome, Shell, field, in_namespace, run};
+use crate::common::{Outcome, Shell, field, in_namespace, run, wait_until};
 
 /// The firewalls that can be asked, with commands that remove one address, or all.
 const ASKED: [(&str, &str, &str); 3] = [
@@ -250,4 +250,59 @@ fn networks_and_their_addresses_know_of_each_other() {
             shell.run("unban-at now 198.51.101.1");
         },
     );
+}
+
+/// The number of messages that a command sends to the kernel.
+fn messages(shell: &Shell, command: &str) -> Option<usize> {
+    let seen = shell.path("seen").display().to_string();
+    run("strace", &["-V"])?;
+    shell.run(&format!("strace -qq -e trace=sendto -o {seen} {command}"));
+    Some(std::fs::read_to_string(&seen).unwrap().lines().count())
+}
+
+#[test]
+fn many_are_not_asked_for_one_by_one() {
+    in_namespace("many_are_not_asked_for_one_by_one", || {
+        let shell = Shell::new();
+        let list: String = (0..3_000)
+            .map(|n| format!("10.0.{}.{}\n2001:db8::{n:x}\n", n / 250, n % 250))
+            .collect();
+        std::fs::write(shell.path("list"), list).unwrap();
+        let ban = format!("ban-ip - --for 1h <{}", shell.path("list").display());
+        shell.run(&ban);
+        // Nobody has changed the firewall since.
+        let known = ban.replace("1h", "30m");
+        let Some(sent) = messages(&shell, &known) else {
+            return;
+        };
+        assert!((1..40).contains(&sent), "known: {sent}");
+        let longer = messages(&shell, &ban.replace("1h", "2h")).unwrap();
+        assert!((1..40).contains(&longer), "longer: {longer}");
+        assert!((1..40).contains(&messages(&shell, &known).unwrap()));
+        // Somebody has: each is asked for, and what is missing is put back.
+        run("nft", &["delete element inet pipeban ipv4_32 { 10.0.7.7 }"]);
+        ended(&shell.run(&known), 0, &["10.0.7.7"], "deleted");
+        ended(&shell.run(&known), 1, &[], "put back");
+    });
+}
+
+#[test]
+fn a_ban_that_the_kernel_ended_is_made_again() {
+    in_namespace("a_ban_that_the_kernel_ended_is_made_again", || {
+        let shell = Shell::new();
+        shell.run("ban-ip --for 1s 203.0.113.7");
+        // It was made while the clock was nine hours ahead. Nobody changes the firewall.
+        let state = shell.path("state.db").display().to_string();
+        let ahead = "9 * 3600000000";
+        let rows = format!(
+            "UPDATE ban SET since = since + {ahead}, until = until + {ahead}, ends = ends + {ahead};
+             UPDATE state SET clock = clock + {ahead}"
+        );
+        run("sqlite3", &[&state, &rows]);
+        wait_until("the kernel ends it", || {
+            !held("nft").contains("203.0.113.7")
+        });
+        let again = shell.run("ban-ip --for 1s 203.0.113.7");
+        ended(&again, 0, &["203.0.113.7"], "it is banned again");
+    });
 }

@@ -55,9 +55,14 @@ fn a_firewall_that_hangs_is_waited_for_once() {
     let (_directory, mut ledger) = new_ledger();
     let mut firewall = Hanging::default();
     ban(&mut ledger, 0..3, Time::now(), false);
-    let told = enforce(&mut ledger, &Backend::None, &mut firewall, &[], &mut |_| {
-        Ok(())
-    });
+    let told = enforce(
+        &mut ledger,
+        &Backend::None,
+        &mut firewall,
+        &[],
+        &mut |_| None,
+        &mut |_| Ok(()),
+    );
     assert!(told.is_err());
     assert_eq!(firewall.calls, 1, "one time-out for all three");
     // The next run tells them all the same.
@@ -68,6 +73,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
             &Backend::None,
             &mut firewall,
             &[],
+            &mut |_| None,
             &mut |_| Ok(())
         )
         .is_ok()

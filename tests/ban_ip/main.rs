@@ -7,11 +7,14 @@ mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
+mod follow;
 mod hanging;
 mod kills;
 mod ledger;
+mod never;
 mod no_ledger;
 mod one_fails;
+mod origins;
 mod packets;
 mod refusals;
 mod restore;

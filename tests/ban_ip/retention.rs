@@ -32,6 +32,8 @@ pub fn ban(ledger: &mut Ledger, numbers: std::ops::Range<u32>, now: Time, ends: 
         },
         facts: vec![],
         event: None,
+        said: None,
+        origin: String::new(),
     };
     let bans: Vec<_> = numbers.map(new_ban).collect();
     ledger.ban("none", &bans, now).unwrap();
@@ -82,7 +84,10 @@ fn what_ended_long_ago_is_forgotten_and_nothing_else() {
     );
     assert_eq!((10_000..30_000).map(remembered).sum::<usize>(), 20_000);
     let ahead = 20_000;
-    assert_eq!(ledger.current(much_later).unwrap().len(), 20_500 + ahead);
+    assert_eq!(
+        ledger.current(much_later, None).unwrap().len(),
+        20_500 + ahead
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How long a ban lasts, and what is no new one.
 
-use crate::common::{Shell, field, in_namespace, lengths};
+use crate::common::{Shell, field, in_namespace, lengths, run};
 
 #[test]
 fn a_ban_grows_and_never_shrinks() {
@@ -39,11 +39,16 @@ fn what_was_banned_for_is_no_news() {
     let shell = Shell::new();
     let ban = |at: &str, more: &str| {
         let record = format!("203.0.113.7{at}\tcount=5\n");
-        let command = format!("ban-ip --backend none {more} && unban-at now 203.0.113.7");
+        // Each ban has run out when the next record comes.
+        let end = "sqlite3 $PIPEBAN_STATE 'UPDATE ban SET since = 0, until = 1, ends = 1'";
+        let command = format!("ban-ip --backend none {more} && {end}");
         shell.feed(&command, record.as_bytes()).status
     };
+    if run("sqlite3", &["--version"]).is_none() {
+        return;
+    }
     assert_eq!(ban("\tat=2026-03-30T02:16:17Z", "--for 1h"), Some(0));
-    // A log that is read again, though the ban was lifted.
+    // A log that is read again, though the ban has ended.
     assert_eq!(ban("\tat=2026-03-30T02:16:17Z", "--for 1h"), Some(1));
     assert_eq!(ban("\tat=2026-03-30T02:16:16Z", ""), Some(1));
     assert_eq!(ban("\tat=2026-03-30T02:16:18Z", "--for 1h"), Some(0));
@@ -54,6 +59,10 @@ fn what_was_banned_for_is_no_news() {
     // A clock that was wrong does not make an address safe.
     assert_eq!(ban("\tat=2126-03-30T02:16:18Z", "--for 1h"), Some(0));
     assert_eq!(ban("\tat=2026-03-30T02:16:19Z", "--for 1h"), Some(0));
+    // Events before a lift by hand are no news, whatever was banned for.
+    shell.run("ban-ip --backend none 203.0.113.7; unban-at now 203.0.113.7");
+    assert_eq!(ban("\tat=2026-03-30T02:16:20Z", "--for 1h"), Some(1));
+    assert_eq!(ban("", "--for 1h"), Some(0));
 }
 
 #[test]
@@ -72,7 +81,6 @@ fn longer_each_time() {
         assert_eq!(lengths(&other), [60]);
         for usage in [
             "ban-ip --escalate 2 203.0.113.7",
-            "ban-ip --for 1h --max 2h 203.0.113.7",
             "ban-ip --for 1h --escalate 0.5 203.0.113.7",
             "ban-ip --for 1h --escalate nan 203.0.113.7",
         ] {

@@ -157,7 +157,7 @@ fn explain_shows_the_hostile_line() {
     let expected = "\
 pattern: user .* from <IP>
     WARNING: the log's remote party may choose the address. If it can write what is between >> and <<,
-        user x from 203.0.113.9>> from 192.0.2.1<<
+        user  from 203.0.113.9>> from 192.0.2.1<<
     then 192.0.2.1 is taken, though the party itself is 203.0.113.9.
     Say more exactly what stands around <IP>, from ^ or to $, and what a .* may hold.
 standard input:1: user bob from 203.0.113.9 to 10.0.0.1
@@ -172,12 +172,42 @@ standard input:2: x
     // The line shown does what is said of it.
     let hostile = shell.feed(
         "extract-ip -e 'user .* from <IP>'",
-        b"user x from 203.0.113.9 from 192.0.2.1",
+        b"user  from 203.0.113.9 from 192.0.2.1",
     );
     assert_eq!(hostile.out, "192.0.2.1\n");
     let anchored = shell.feed("extract-ip --explain -e 'user .* from <IP>$'", b"");
     assert!(!anchored.out.contains("WARNING"), "{}", anchored.out);
+    assert!(
+        anchored
+            .out
+            .contains("tried: any text at each … of: …user … from <IP>")
+    );
     assert_eq!(anchored.status, Some(1));
+    for flags in ["--field 4", "-e 'user .*'", "-e '^failed \\S+ from <IP>'"] {
+        let warned = shell.feed(&format!("extract-ip --explain {flags}"), b"");
+        assert!(warned.out.contains("WARNING"), "{}", warned.out);
+    }
+}
+
+/// The search for a hostile line has bounds.
+#[test]
+fn explain_ends() {
+    let shell = Shell::new();
+    for pattern in [
+        "a{99999}",
+        "^a{99999} from <IP>",
+        "(?:a{300}){300}<IP>",
+        "^(?:(?:\\S+ ){1,20}x){1,20} <IP>$",
+        "^.*a.{40}b.*<IP>$",
+    ] {
+        let found = shell.feed(&format!("extract-ip --explain -e '{pattern}'"), b"");
+        assert_eq!(
+            found.out.lines().count(),
+            2 + usize::from(pattern == "a{99999}"),
+            "{}",
+            found.out
+        );
+    }
 }
 
 #[test]

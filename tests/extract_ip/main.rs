@@ -6,5 +6,6 @@ mod compressed;
 mod filters;
 mod finder;
 mod flags;
+mod objects;
 mod presets;
 mod time;

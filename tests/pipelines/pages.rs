@@ -16,7 +16,7 @@ struct Row(
     &'static [&'static str],
 );
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     Row(
         "count-ip --top 20",
         &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
@@ -32,7 +32,16 @@ const ROWS: [Row; 21] = [
         &["203.0.113.0/24\t", "198.51.100.0/25\t"],
         &[],
     ),
-    Row("ban-ip --list | ssh", &["198.51.100.0/25\t"], &[]),
+    Row(
+        "ban-ip --list --origin . | ssh",
+        &["198.51.100.0/25\t"],
+        &[],
+    ),
+    Row(
+        "unban-at now --origin web1",
+        &["192.0.2.77\t"],
+        &["203.0.113.7\t"],
+    ),
     Row("ban-ip --why", &["203.0.113.7\t", "198.51.100.0/25\t"], &[]),
     Row("--plain", &["      9 203.0.113.7"], &[]),
     Row(
@@ -85,7 +94,8 @@ const ROWS: [Row; 21] = [
 ];
 
 /// The bans here and on the other host before each begins.
-const BEFORE: &str = "ban-ip --for 1h 203.0.113.7 203.0.113.0/24 198.51.100.0/25 >/dev/null
+const BEFORE: &str = "ban-ip --origin web1 192.0.2.77 >/dev/null
+ban-ip --for 1h 203.0.113.7 203.0.113.0/24 198.51.100.0/25 >/dev/null
 ssh other.example.org ban-ip --for 1h 203.0.113.7 >/dev/null\n";
 
 const STUBS: [(&str, &str); 3] = [
@@ -265,6 +275,18 @@ fn check_live(shell: &Shell, script: &str) {
     });
 }
 
+/// Runs a pipeline that sends bans to another host until it ends, until they are made there.
+fn check_stream(shell: &Shell, script: &str) {
+    let _live = start(shell, &format!("{BEFORE}{script}"));
+    for address in ["198.51.100.0/25", "203.0.113.0/24"] {
+        wait_until(script, || {
+            let printed = fs::read_to_string(shell.path("live")).unwrap();
+            let banned = |line: &str| line.starts_with(&format!("{address}\torigin=web1\t"));
+            printed.lines().any(banned)
+        });
+    }
+}
+
 /// Starts a pipeline that prints into the file `live`.
 fn start(shell: &Shell, script: &str) -> Live {
     let out = fs::File::create(shell.path("live")).unwrap();
@@ -324,6 +346,11 @@ fn every_pipeline_of_the_pages_works() {
                     live += 1;
                     continue;
                 }
+                if script.starts_with("ban-ip --list --follow") {
+                    check_stream(&shell, &script);
+                    live += 1;
+                    continue;
+                }
                 let output = command(&shell, &format!("{BEFORE}{script}"))
                     .output()
                     .unwrap();
@@ -344,7 +371,7 @@ fn every_pipeline_of_the_pages_works() {
         }
         assert!(bad.is_empty(), "{bad}");
         assert!(
-            met.iter().all(|n| *n > 0) && live == 6,
+            met.iter().all(|n| *n > 0) && live == 7,
             "a row of no page: {met:?}, {live}"
         );
     });

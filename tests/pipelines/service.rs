@@ -54,6 +54,24 @@ fn bans_are_adjusted_when_the_clock_is_set() {
     }
 }
 
+#[test]
+fn a_drop_in_lets_names_be_resolved() {
+    let shell = Shell::new();
+    let text = std::fs::read_to_string("examples/systemd/pipeban@.service").unwrap();
+    std::fs::write(shell.path("pipeban@.service"), text).unwrap();
+    let folder = shell.path("pipeban@.service.d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy("examples/names/names.conf", folder.join("names.conf")).unwrap();
+    let unit = shell.path("pipeban@.service").display().to_string();
+    if run("systemd-analyze", &["verify", "--man=no", &unit]).is_some() {
+        let report = run("systemd-analyze", &["security", "--offline=true", &unit]).unwrap();
+        let opened = report
+            .lines()
+            .filter(|line| line.contains("RestrictAddressFamilies=~AF_"));
+        assert!(opened.count() >= 2, "{report}");
+    }
+}
+
 /// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
 const HOST: &str = r#"
     set -e
@@ -176,7 +194,8 @@ const INIT: &str = r#"
     export PIPELINES=$HOME/pipelines RUN=$HOME/run
     mkdir $PIPELINES
     mv $HOME/parts $HOME/sshd.sh $PIPELINES
-    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/pipeban > $HOME/init
+    cp examples/pipeban/run $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/sysv > $HOME/init
     until_true() {
         tries=0
         until "$@" > /dev/null; do

@@ -11,6 +11,15 @@ use pipeban::complain::{Fault, describe};
 use pipeban::time::parse_duration;
 use pipeban_ban::firewall::Backend;
 
+use crate::speaker::is_host_name;
+
+/// The flags that say whom to ban, and for how long.
+const BANS: [&str; 4] = ["addresses", "duration", "escalate", "max"];
+/// The flags that protect from bans.
+const PROTECTS: [&str; 4] = ["never", "even_me", "max_prefix4", "max_prefix6"];
+/// The flags that choose a firewall.
+const FIREWALL: [&str; 3] = ["backend", "ban_command", "unban_command"];
+
 /// Ban the addresses of records in the firewall.
 ///
 /// Reads records (lines that begin with an address or network) from standard input, or takes
@@ -31,9 +40,15 @@ pub struct Arguments {
     #[arg(long, value_name = "FACTOR", requires = "duration", value_parser = parse_factor)]
     pub escalate: Option<f64>,
 
-    /// But no longer than this
-    #[arg(long, value_name = "DURATION", requires = "escalate", value_parser = parse_duration)]
+    /// No longer than this, whatever a record says, and this long where nothing says how long
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub max: Option<Duration>,
+
+    /// The host that the records are from, whatever their origin= says: it bans, and lifts what it
+    /// banned; '*' believes origin=. With --list: only the bans of this host, '.' is this one's own
+    #[arg(long, value_name = "NAME", value_parser = parse_origin)]
+    #[arg(conflicts_with_all = ["why", "sync", "verify"])]
+    pub origin: Option<String>,
 
     /// The firewall: nft, ipset, iptables, exec (commands of your own) or none (the ledger only);
     /// without it nft, where the kernel has it
@@ -49,8 +64,9 @@ pub struct Arguments {
     #[arg(long, value_name = "COMMAND", required_if_eq("backend", "exec"))]
     pub unban_command: Option<String>,
 
-    /// Never ban this address, network, or those in this file; may be given several times
-    #[arg(long, value_name = "CIDR|FILE")]
+    /// Never ban this address, network, host name, or those in this file, which is read again when
+    /// it changes; may be given several times; /etc/pipeban/never is always one of them
+    #[arg(long, value_name = "CIDR|FILE|NAME")]
     pub never: Vec<String>,
 
     /// Also ban addresses that are never banned otherwise: special addresses, this host's own, its
@@ -70,29 +86,32 @@ pub struct Arguments {
 
     /// Decide and print, but touch nothing; records with at= are judged at that time; with --sync:
     /// what it would do
-    #[arg(short = 'n', long, conflicts_with_all = ["list", "why", "verify"])]
+    #[arg(short = 'n', long)]
     pub dry_run: bool,
 
     /// Print what is banned now, from the firewall and the ledger together
-    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    #[arg(long, group = "mode", conflicts_with_all = BANS.iter().chain(&PROTECTS))]
+    #[arg(conflicts_with = "dry_run")]
     pub list: bool,
 
+    /// With --list: then print each change of the ledger as it comes, after a line `# now`
+    #[arg(long, requires = "list")]
+    pub follow: bool,
+
     /// Print what the ledger remembers of this address and of networks around it
-    #[arg(
-        long,
-        value_name = "ADDRESS|CIDR",
-        group = "mode",
-        conflicts_with = "addresses"
-    )]
-    #[arg(value_parser = parse_address)]
+    #[arg(long, value_name = "ADDRESS|CIDR", group = "mode", value_parser = parse_address)]
+    #[arg(conflicts_with_all = BANS.iter().chain(&PROTECTS).chain(&FIREWALL))]
+    #[arg(conflicts_with = "dry_run")]
     pub why: Option<Address>,
 
     /// Make the firewall hold what the ledger says
-    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    #[arg(long, group = "mode", conflicts_with_all = BANS)]
+    #[arg(conflicts_with_all = ["max_prefix4", "max_prefix6"])]
     pub sync: bool,
 
     /// Report what would let a banned address through
-    #[arg(long, group = "mode", conflicts_with = "addresses")]
+    #[arg(long, group = "mode", conflicts_with_all = BANS.iter().chain(&PROTECTS))]
+    #[arg(conflicts_with_all = ["dry_run", "json"])]
     pub verify: bool,
 
     /// Print records as JSON objects
@@ -105,8 +124,26 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Checks `--origin`, which means one thing with `--list` and another with records.
+    pub fn check_origin(&self) -> Result<(), Fault> {
+        let wrong = match self.origin.as_deref() {
+            Some("*") if self.list => "one host's name is wanted with --list",
+            Some(".") if !self.list => "that is this host, whose bans need no name",
+            _ => return Ok(()),
+        };
+        Err(Fault::new("--origin", wrong))
+    }
+
     /// The firewall that is named, if one is.
     pub fn named_backend(&self) -> Result<Option<Backend>, Fault> {
+        for (flag, command) in [
+            ("--ban-command", &self.ban_command),
+            ("--unban-command", &self.unban_command),
+        ] {
+            if command.is_some() && self.backend.as_deref() != Some("exec") {
+                return Err(Fault::new(flag, "only with --backend exec"));
+            }
+        }
         let Some(name) = self.backend.as_deref() else {
             return Ok(None);
         };
@@ -125,6 +162,13 @@ fn parse_factor(text: &str) -> Result<f64, String> {
     factor
         .filter(|f: &f64| f.is_finite() && *f >= 1.0)
         .ok_or_else(|| "a number of 1 or more is wanted".into())
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    match is_host_name(text) || text == "*" || text == "." {
+        true => Ok(text.into()),
+        false => Err("a name without blanks is wanted".into()),
+    }
 }
 
 fn parse_address(text: &str) -> Result<Address, String> {

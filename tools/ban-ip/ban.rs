@@ -14,6 +14,7 @@ use crate::candidate::{Candidate, Policy};
 use crate::dry_run::DryRun;
 use crate::live::Live;
 use crate::refusals::Never;
+use crate::speaker::Speaker;
 
 /// Whether bans are made, or only decided.
 enum Mode {
@@ -32,12 +33,28 @@ impl Mode {
         })
     }
 
-    /// Bans a batch and prints the bans that are new or longer; answers whether there was any.
-    fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
-        match self {
-            Mode::Live(live) => live.ban(batch, output),
-            Mode::DryRun(dry_run) => dry_run.ban(batch, output),
+    /// Bans or lifts a batch in its order, and prints the bans that are new or longer and those
+    /// that were lifted; answers whether there was any.
+    fn take(
+        &mut self,
+        mut batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
+        let mut done = false;
+        while let Some(first) = batch.first() {
+            let is_lift = first.lifted.is_some();
+            let other = batch.iter().position(|c| c.lifted.is_some() != is_lift);
+            let rest = batch.split_off(other.unwrap_or(batch.len()));
+            done |= match (&mut *self, is_lift) {
+                (Mode::Live(live), false) => live.ban(batch, never, output)?,
+                (Mode::Live(live), true) => live.lift(batch, never, output)?,
+                (Mode::DryRun(dry_run), false) => dry_run.ban(batch, output)?,
+                (Mode::DryRun(dry_run), true) => dry_run.lift(batch, output)?,
+            };
+            batch = rest;
         }
+        Ok(done)
     }
 
     /// The moment at which [`retry`](Self::retry) is to be called, if it is.
@@ -49,9 +66,9 @@ impl Mode {
     }
 
     /// Tries again what failed before; see [`Live::retry`].
-    fn retry(&mut self, last: bool) -> Result<(), Fault> {
+    fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
         match self {
-            Mode::Live(live) => live.retry(last),
+            Mode::Live(live) => live.retry(last, never),
             Mode::DryRun(_) => Ok(()),
         }
     }
@@ -65,17 +82,22 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut records = Records::of_addresses(arguments.addresses.clone());
     let mut output = Output::enduring(arguments.json);
+    let speaker = Speaker::new(arguments.origin.as_deref());
     let mut done = false;
     loop {
+        never.wait();
         let accept = |record: Record| {
-            let allowed = never.allows(&record.address);
-            allowed.and_then(|()| Candidate::read(record, arguments.dry_run))
+            let candidate = Candidate::read(record, &speaker, arguments.dry_run)?;
+            match candidate.lifted {
+                Some(_) => Ok(candidate),
+                None => never.allows(&candidate.record.address).map(|()| candidate),
+            }
         };
         let batch = records.next_batch(&mut output, mode.deadline(), accept)?;
         let Some(batch) = batch else { break };
-        done |= mode.ban(batch, &mut output)?;
-        never.look_again();
+        mode.retry(false, &mut never)?;
+        done |= mode.take(batch, &mut never, &mut output)?;
     }
-    mode.retry(true)?;
+    mode.retry(true, &mut never)?;
     Ok(done)
 }

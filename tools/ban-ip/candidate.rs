@@ -7,6 +7,7 @@ use pipeban::time::Time;
 use pipeban_ban::ledger::{Ban, NewBan};
 
 use crate::arguments::Arguments;
+use crate::speaker::Speaker;
 
 /// The longest ban that a factor can make; kernels count no further.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -14,19 +15,31 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 const LINE_KEPT: usize = 500;
 const FACTS_KEPT: usize = 4_000;
 
-/// A record that may be banned.
+/// A record that may be banned, or lifted by the host that asked for it.
 pub struct Candidate {
     /// The record as it came in.
     pub record: Record,
+    /// The host that it is from; empty: this one.
+    pub origin: String,
+    /// When it was lifted there.
+    pub lifted: Option<Time>,
     /// Its `until=`: none, never, or a time.
     until: Option<Option<Time>>,
+    /// Its `since=`.
+    since: Option<Time>,
     /// When it happened.
     pub at: Option<Time>,
 }
 
 impl Candidate {
-    /// Reads the times of a record; the error is a phrase.
-    pub fn read(record: Record, dry_run: bool) -> Result<Self, String> {
+    /// Reads the host and the times of a record; the error is a phrase.
+    pub fn read(mut record: Record, speaker: &Speaker, dry_run: bool) -> Result<Self, String> {
+        let origin = speaker.origin(&mut record)?;
+        let lifted = time(&record, "lifted")?;
+        if lifted.is_some() && (origin.is_empty() || matches!(speaker, Speaker::AsSaid)) {
+            let text = "--origin NAME says whose bans are lifted; unban-at lifts all";
+            return Err(format!("not lifted: {}: {text}", record.address));
+        }
         let never = record.get("until").is_some_and(|until| until == b"never");
         let until = match never {
             true => Some(None),
@@ -39,7 +52,15 @@ impl Candidate {
             }
             false => time(&record, "at").unwrap_or_default(),
         };
-        Ok(Candidate { record, until, at })
+        let since = time(&record, "since").unwrap_or_default();
+        Ok(Candidate {
+            record,
+            origin,
+            lifted,
+            until,
+            since,
+            at,
+        })
     }
 
     /// The fields that the ledger keeps, with lines as far as they fit.
@@ -73,7 +94,7 @@ pub struct Policy {
     duration: Option<Duration>,
     /// The factor for each earlier ban.
     pub escalate: Option<f64>,
-    max: Duration,
+    max: Option<Duration>,
 }
 
 impl Policy {
@@ -82,36 +103,43 @@ impl Policy {
         Policy {
             duration: arguments.duration,
             escalate: arguments.escalate,
-            max: arguments.max.unwrap_or(CENTURY),
+            max: arguments.max,
         }
     }
 
-    /// The ban of a record that begins now, after this number of earlier ones.
+    /// The ban of a record that begins now, after this number of earlier ones. That of another host
+    /// began when it says.
     pub fn new_ban(&self, candidate: &Candidate, now: Time, earlier: u32) -> NewBan {
         // An end that the record names decides alone.
         let names_end = self.duration.is_none() && candidate.until.is_some();
+        let others = candidate.since.filter(|_| !candidate.origin.is_empty());
         NewBan {
             ban: Ban {
                 address: candidate.record.address,
-                since: now,
+                since: others.map_or(now, |since| since.min(now)),
                 until: self.until(candidate, now, earlier),
             },
             facts: candidate.facts(),
             event: candidate.at.filter(|_| !names_end),
+            said: candidate.since.or(candidate.at),
+            origin: candidate.origin.clone(),
         }
     }
 
     /// The end of a ban that begins now, after this number of earlier ones.
     pub fn until(&self, candidate: &Candidate, now: Time, earlier: u32) -> Option<Time> {
+        let latest = self.max.map(|max| now + max);
         let Some(duration) = self.duration else {
-            return candidate.until.flatten();
+            let until = candidate.until.flatten();
+            return until.map_or(latest, |until| Some(latest.map_or(until, |l| l.min(until))));
         };
-        if earlier == 0 {
-            return Some(now + duration.min(self.max));
+        let mut length = duration;
+        if earlier > 0 {
+            let power = earlier.try_into().unwrap_or(i32::MAX);
+            let factor = self.escalate.unwrap_or(1.0).powi(power);
+            let longer = Duration::try_from_secs_f64(duration.as_secs_f64() * factor);
+            length = longer.unwrap_or(CENTURY).min(CENTURY);
         }
-        let power = earlier.try_into().unwrap_or(i32::MAX);
-        let factor = self.escalate.unwrap_or(1.0).powi(power);
-        let longer = Duration::try_from_secs_f64(duration.as_secs_f64() * factor);
-        Some(now + longer.unwrap_or(CENTURY).min(self.max))
+        Some((now + length).min(latest.unwrap_or(Time::MAX)))
     }
 }

@@ -50,6 +50,25 @@ impl DryRun {
         Ok(done)
     }
 
+    /// Prints the records that would lift a ban which their host has asked for; answers whether
+    /// there was any.
+    pub fn lift(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(false);
+        };
+        let mut done = false;
+        for candidate in batch {
+            let address = candidate.record.address;
+            let origin = (candidate.origin != "*").then_some(candidate.origin.as_str());
+            let found = ledger.last_ban(&self.backend, &address, origin)?;
+            if found.is_some_and(|details| !details.ban.has_ended(Time::now())) {
+                output.record(&candidate.record)?;
+                done = true;
+            }
+        }
+        Ok(done)
+    }
+
     /// The ban of a record at its time.
     fn decide(&mut self, candidate: &Candidate) -> Result<Option<Ban>, Fault> {
         let address = candidate.record.address;
@@ -72,7 +91,7 @@ impl DryRun {
         };
         let new = Some(ban)
             .filter(|b| !b.has_ended(now))
-            .and_then(|b| b.onto(old.as_ref()));
+            .and_then(|b| b.onto(old.as_ref(), now));
         if let Some(ban) = new {
             self.decided.insert(address, (ban, earlier));
         }

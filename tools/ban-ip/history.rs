@@ -73,6 +73,9 @@ pub fn run(
 
 fn record(details: &BanDetails) -> Record {
     let mut record = Record::with_fields(details.ban.address, &details.facts);
+    if !details.origin.is_empty() {
+        record.set("origin", details.origin.as_bytes());
+    }
     record.set("since", seconds(details.ban.since).as_bytes());
     let until = |until: Option<Time>| until.map_or("never".into(), seconds);
     record.set("until", until(details.planned_end).as_bytes());

@@ -1,7 +1,6 @@
 //! `--list`: what is banned now, from the firewall and the ledger together.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
@@ -9,14 +8,54 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
-use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
 
-/// Prints a record for each ban; `only=ledger` or `only=firewall` marks a ban that the other does
-/// not hold, and `firewall-until=` one that ends in the firewall at another time.
-pub fn run(
+use crate::arguments::Arguments;
+
+/// Prints a record for each ban, or for each that one host has asked for.
+pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
+    let origin = origin(arguments);
+    let current = |now| match Ledger::look(arguments.state_file.as_deref())? {
+        Some(ledger) => ledger.current(now, origin),
+        None => Ok(vec![]),
+    };
+    let found = match origin {
+        Some(_) => print_ledger(backend, &current(Time::now())?, output)?,
+        None => print(backend, current, output)?,
+    };
+    output.flush()?;
+    Ok(found)
+}
+
+/// The host whose bans are asked for by `--origin`; empty is this one.
+pub fn origin(arguments: &Arguments) -> Option<&str> {
+    let origin = arguments.origin.as_deref();
+    origin.map(|name| if name == "." { "" } else { name })
+}
+
+/// Prints a record for each of these bans. Of bans of one host the firewall can't tell: it holds
+/// the longest.
+pub fn print_ledger(
     backend: &Backend,
-    state_file: Option<&Path>,
+    bans: &[BanDetails],
+    output: &mut Output,
+) -> Result<bool, Fault> {
+    let (key, mut formatter) = (backend.to_string(), BanFormatter::default());
+    for details in bans {
+        output.record(&of_ban(details, &key, &mut formatter))?;
+    }
+    Ok(!bans.is_empty())
+}
+
+/// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
+/// called when the firewall was read.
+///
+/// `only=ledger` or `only=firewall` marks a ban that the other does not hold, and
+/// `firewall-until=` one that ends in the firewall at another time.
+pub fn print(
+    backend: &Backend,
+    in_ledger: impl FnOnce(Time) -> Result<Vec<BanDetails>, Fault>,
     output: &mut Output,
 ) -> Result<bool, Fault> {
     let key = backend.to_string();
@@ -32,8 +71,7 @@ pub fn run(
     let known = in_firewall.is_some();
     let mut in_firewall: BTreeMap<Address, _> = in_firewall.into_iter().flatten().collect();
     let now = Time::now();
-    let current = |ledger: Option<Ledger>| ledger.map_or(Ok(vec![]), |l| l.current(now));
-    let in_ledger = match Ledger::look(state_file).and_then(current) {
+    let in_ledger = match in_ledger(now) {
         Ok(bans) => bans,
         Err(fault) => {
             // And so are the firewall's.
@@ -46,11 +84,9 @@ pub fn run(
     let mut strangers = Vec::new();
     let mut formatter = BanFormatter::default();
     for details in in_ledger {
-        let mut record = Record::with_fields(details.ban.address, &details.facts);
-        record.remove("line");
-        formatter.describe(&details.ban, &mut record);
+        let mut record = of_ban(&details, &key, &mut formatter);
         if details.backend != key {
-            record.set("backend", name_in(&details.backend).as_bytes());
+            // Only the usual firewall was looked at.
         } else if let Some(left) = in_firewall.remove(&details.ban.address) {
             if let Some(firewall) = &firewall
                 && !agree(firewall.as_ref(), left, details.ban.left(now))
@@ -74,8 +110,21 @@ pub fn run(
     strangers
         .iter()
         .try_for_each(|record| output.record(record))?;
-    output.flush()?;
     Ok(found || !strangers.is_empty())
+}
+
+/// The record of a ban, without its evidence; `backend=` names a firewall other than the `usual`.
+pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> Record {
+    let mut record = Record::with_fields(details.ban.address, &details.facts);
+    record.remove("line");
+    if !details.origin.is_empty() {
+        record.set("origin", details.origin.as_bytes());
+    }
+    formatter.describe(&details.ban, &mut record);
+    if details.backend != usual {
+        record.set("backend", name_in(&details.backend).as_bytes());
+    }
+    record
 }
 
 type Held = Option<Vec<Entry>>;

@@ -12,12 +12,13 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan};
 use pipeban_ban::restore::adopt;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
 use crate::printer::Printer;
+use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
@@ -105,7 +106,7 @@ impl Live {
 
     /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
     /// that wait for it.
-    pub fn retry(&mut self, last: bool) -> Result<(), Fault> {
+    pub fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
         if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
             self.tried = Instant::now();
             if self.open_ledger().is_err() {
@@ -122,7 +123,7 @@ impl Live {
             }
             Err(fault) => return self.do_without(fault),
         }
-        match self.enforce(&[], &mut |_| Ok(())) {
+        match self.enforce(&[], never, &mut |_| Ok(())) {
             Err(Failure::Ledger(fault)) => self.do_without(fault),
             done => done.map_err(Fault::from),
         }
@@ -130,14 +131,15 @@ impl Live {
 
     /// Bans a batch and prints the bans that are new or longer or were put back; answers whether
     /// there was any.
-    pub fn ban(&mut self, batch: Vec<Candidate>, output: &mut Output) -> Result<bool, Fault> {
-        self.retry(false)?;
-        if batch.is_empty() {
-            return Ok(false);
-        }
+    pub fn ban(
+        &mut self,
+        batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
-            match self.ban_by_ledger(&mut printer) {
+            match self.ban_by_ledger(&mut printer, never) {
                 Ok(()) => return Ok(printer.done()),
                 Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
@@ -153,7 +155,7 @@ impl Live {
         }
         if self.ledger.is_some() {
             // It was replaced just now.
-            match self.ban_by_ledger(&mut printer) {
+            match self.ban_by_ledger(&mut printer, never) {
                 Err(Failure::Ledger(fault)) => self.do_without(fault)?,
                 done => {
                     done.map_err(Fault::from)?;
@@ -165,8 +167,50 @@ impl Live {
         Ok(printer.done())
     }
 
+    /// Lifts the bans that other hosts have asked for and lift again, and prints their records;
+    /// answers whether there was any.
+    pub fn lift(
+        &mut self,
+        batch: Vec<Candidate>,
+        never: &mut Never,
+        output: &mut Output,
+    ) -> Result<bool, Fault> {
+        let lift = |c: &Candidate| HostLift {
+            address: c.record.address,
+            origin: c.origin.clone(),
+            at: c.lifted.unwrap_or(Time::MIN),
+        };
+        let lifts: Vec<HostLift> = batch.iter().map(lift).collect();
+        let Some(ledger) = &mut self.ledger else {
+            let text = "the ledger can't be used: nobody can say whose ban it is";
+            complain::error("lifted=", text);
+            return Ok(false);
+        };
+        let lifted = match ledger.lift_for_hosts(&self.key, &lifts, Time::now()) {
+            Ok(lifted) => lifted,
+            Err(fault) => return self.do_without(fault).map(|()| false),
+        };
+        if !lifted.contains(&true) {
+            return Ok(false);
+        }
+        match self.enforce(&[], never, &mut |_| Ok(())) {
+            Ok(()) => (),
+            // It is told again by the next run.
+            Err(Failure::Firewall {
+                fault,
+                lasts: false,
+            }) => complain::fault(fault)?,
+            Err(failure) => return Err(failure.into()),
+        }
+        let lifted = batch.iter().zip(&lifted).filter(|(_, lifted)| **lifted);
+        for (candidate, _) in lifted {
+            output.record(&candidate.record)?;
+        }
+        Ok(true)
+    }
+
     /// Enters a batch and enforces it.
-    fn ban_by_ledger(&mut self, printer: &mut Printer) -> Result<(), Failure> {
+    fn ban_by_ledger(&mut self, printer: &mut Printer, never: &mut Never) -> Result<(), Failure> {
         let now = Time::now();
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
@@ -183,7 +227,7 @@ impl Live {
         self.in_trouble = false;
         printer.expect(entered, std::mem::take(&mut self.untold));
         let known = printer.known();
-        self.enforce(&known, &mut |bans| printer.made(bans))?;
+        self.enforce(&known, never, &mut |bans| printer.made(bans))?;
         // Another process may have told the firewall bans of this one.
         if let Some(ledger) = &self.ledger {
             for ban in printer.expected() {
@@ -198,12 +242,15 @@ impl Live {
     fn enforce(
         &mut self,
         known: &[Ban],
+        never: &mut Never,
         made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
     ) -> Result<(), Failure> {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        let outcome = enforce(ledger, &self.backend, self.firewall.as_mut(), known, made)?;
+        let firewall = self.firewall.as_mut();
+        let refuses = &mut |net: &Address| never.protects(net);
+        let outcome = enforce(ledger, &self.backend, firewall, known, refuses, made)?;
         if outcome.later {
             waiter::start(ledger.path())?;
         }
@@ -226,7 +273,7 @@ impl Live {
         for candidate in &printer.batch {
             let mut new = self.policy.new_ban(candidate, now, 0);
             let old = held.get(&new.ban.address);
-            let ban = new.ban.onto(old).filter(|ban| !ban.has_ended(now));
+            let ban = new.ban.onto(old, now).filter(|ban| !ban.has_ended(now));
             let left = ban.and_then(|ban| ban.left(now));
             if left.is_some_and(|left| !self.firewall.expires(left)) {
                 let text = "not banned: nothing would lift it, without the ledger";

@@ -4,14 +4,16 @@ mod arguments; // flags and their values
 mod ban; // records read and banned in batches
 mod candidate; // a record that may be banned, and the length of its ban
 mod dry_run; // what would be banned
-mod history;
+mod follow; // `--list --follow`: waits for changes
+mod follower; // the bans as printed last, compared with the ledger
+mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
 mod live; // bans in ledger and firewall
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
-mod ssh_peer; // the peer of the SSH session
+mod speaker; // the host that records are from
 mod sync; // `--sync`: the firewall after a reboot
-mod verify; // `--verify`: rules that let a banned address through // `--why`: the history of an address
+mod verify; // `--verify`: rules that let a banned address through
 
 use std::process::ExitCode;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
+    arguments.check_origin()?;
     let mut output = Output::new(arguments.json);
     let state_file = arguments.state_file.as_deref();
     if let Some(address) = &arguments.why {
@@ -33,11 +36,13 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let named = arguments.named_backend()?;
     if arguments.sync {
-        return sync::run(named.as_ref(), state_file, arguments.dry_run, &mut output);
+        return sync::run(named.as_ref(), &arguments, &mut output);
     }
     let backend = named.unwrap_or_else(Backend::usual);
-    if arguments.list {
-        list::run(&backend, state_file, &mut output)
+    if arguments.follow {
+        follow::run(&arguments, &backend, &mut output)
+    } else if arguments.list {
+        list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
         verify::run(&backend, &mut output)
     } else {

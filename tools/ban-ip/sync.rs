@@ -1,7 +1,6 @@
 //! `--sync`: makes the firewall hold the bans of the ledger, after a reboot or a flush.
 
-use std::path::Path;
-
+use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
@@ -12,17 +11,23 @@ use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::{Changes, plan, sync};
 use pipeban_ban::waiter;
 
+use crate::arguments::Arguments;
+use crate::refusals::Never;
+
 /// Prints a record for each ban that was put back and for each that was let go, with `lifted=`, in
 /// `only` one firewall, or in all that the ledger names.
 ///
 /// Answers true also if nothing was to be done: ledger and firewall agree.
+///
+/// Bans of addresses that must not be banned are lifted for good; that is reported.
 pub fn run(
     only: Option<&Backend>,
-    state_file: Option<&Path>,
-    dry_run: bool,
+    arguments: &Arguments,
     output: &mut Output,
 ) -> Result<bool, Fault> {
-    let ledger = match dry_run {
+    let mut never = Never::new(arguments)?;
+    let state_file = arguments.state_file.as_deref();
+    let ledger = match arguments.dry_run {
         true => Ledger::look(state_file)?,
         false => Some(Ledger::open_or_replace(state_file)?),
     };
@@ -38,7 +43,7 @@ pub fn run(
                 continue;
             }
         };
-        match sync_one(&mut ledger, &backend, dry_run) {
+        match sync_one(&mut ledger, &backend, &mut never, arguments.dry_run) {
             Ok(changes) => print(&changes, output)?,
             Err(Failure::Ledger(fault)) => return Err(fault),
             // The others do not wait for it.
@@ -62,13 +67,19 @@ fn firewalls(only: Option<&Backend>, ledger: &Ledger) -> Result<Vec<String>, Fau
     Ok(named)
 }
 
-fn sync_one(ledger: &mut Ledger, backend: &Backend, dry_run: bool) -> Result<Changes, Failure> {
+fn sync_one(
+    ledger: &mut Ledger,
+    backend: &Backend,
+    never: &mut Never,
+    dry_run: bool,
+) -> Result<Changes, Failure> {
+    let refuses = &mut |net: &Address| never.protects(net);
     let opened = backend.open();
     let mut firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
     if dry_run {
-        return plan(ledger, backend, firewall.as_mut());
+        return plan(ledger, backend, firewall.as_mut(), refuses);
     }
-    let changes = sync(ledger, backend, firewall.as_mut())?;
+    let changes = sync(ledger, backend, firewall.as_mut(), refuses)?;
     if changes.outcome.later {
         waiter::start(ledger.path())?;
     }

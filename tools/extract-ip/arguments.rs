@@ -39,6 +39,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(complete::filter))]
     pub(crate) filter: Vec<String>,
 
+    /// Only lines that are JSON objects; the address stands at this key: request.remote_ip
+    #[arg(long, value_name = "PATH")]
+    pub(crate) key: Option<String>,
+
+    /// Only lines that are JSON objects with this value; PATH!=VALUE: without it; VALUE,VALUE: any
+    #[arg(long = "where", value_name = "PATH=VALUE")]
+    pub(crate) conditions: Vec<String>,
+
     /// Only the first address of a line
     #[arg(long, conflicts_with = "last")]
     pub(crate) first: bool,
@@ -92,7 +100,7 @@ pub(crate) struct Arguments {
     pub(crate) not: Vec<String>,
 
     /// Say to a person how each line is judged, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format", "timezone", "since", "until"])]
+    #[arg(long, conflicts_with_all = ["json", "key", "conditions", "line", "time", "time_format", "timezone", "since", "until"])]
     pub(crate) explain: bool,
 
     /// Print each record as a JSON object

@@ -13,7 +13,8 @@ use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::lines::Lines;
 use crate::matcher::Matcher;
-use crate::selection::{Chooser, Judgement};
+use crate::object::Object;
+use crate::selection::{Choice, Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::Silence;
@@ -30,6 +31,8 @@ pub(crate) struct Extractor {
     silence: Option<Silence>,
     /// The number of the operand that the last block came from.
     operand: usize,
+    /// The lines of it that were read, where that is known of each.
+    lines: u64,
     /// Whether a judgement or a record depends on more than the text behind the carrier.
     needs_head: bool,
     /// Whether the lines of this block are read only by the patterns: they have no carrier.
@@ -58,7 +61,7 @@ impl Extractor {
             || !arguments.with.is_empty()
             || chooser.judge.matchers.iter().any(journal);
         if !needs_program {
-            reader = reader.without_programs();
+            reader = reader.without_programs(times.is_some() || window.is_some());
         }
         let silence = chooser
             .presets()
@@ -69,6 +72,7 @@ impl Extractor {
             reader,
             stamps: times::reader(arguments)?,
             operand: 0,
+            lines: 0,
             needs_head: needs_program || times.is_some() || window.is_some(),
             bare_lines: false,
             follows: false,
@@ -92,6 +96,7 @@ impl Extractor {
     ) -> Result<(), Fault> {
         if origin.number != self.operand {
             self.operand = origin.number;
+            self.lines = 0;
             self.reader.begin_file();
             self.chooser.judge.begin_file();
             self.may_skip = false;
@@ -106,7 +111,8 @@ impl Extractor {
             self.done |= out.len() > before;
             return output.flush_if_full();
         }
-        self.bare_lines = !self.needs_head && self.has_no_carrier(block);
+        let bare_lines = !self.needs_head && self.chooser.objects.is_none();
+        self.bare_lines = bare_lines && self.has_no_carrier(block);
         let mut lines = Lines::new(block);
         loop {
             let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
@@ -114,6 +120,7 @@ impl Extractor {
                 break;
             };
             self.follows &= !raw.skipped;
+            self.lines += 1;
             self.line(raw.text, origin.name, output)?;
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
@@ -149,6 +156,15 @@ impl Extractor {
         if let Some(silence) = &mut self.silence {
             silence.note(&line);
         }
+        let mut object = Object::default();
+        if let Some(objects) = &mut self.chooser.objects {
+            // Of a part of a file nobody knows where it begins.
+            let number = Some(self.lines).filter(|_| self.window.is_none());
+            match objects.read(raw, &line, || place(file, number)) {
+                Some(read) => object = read,
+                None => return Ok(()),
+            }
+        }
         let judgement = self.chooser.judge.judge(&line, self.follows);
         // Presets need all lines until they know whether this input has heads of their programs.
         self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
@@ -170,7 +186,7 @@ impl Extractor {
         let mut at = None;
         let mut timeless = None;
         let mut result = Ok(());
-        self.chooser.picker.pick(line.text, named, |choice| {
+        let give = |choice: Choice| {
             if let Some(window) = &mut self.window
                 && *timeless.get_or_insert_with(|| window.leaves_out_timeless(line.time))
             {
@@ -197,7 +213,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict.as_ref(), |key, value| {
+                fields.of(&line, file, verdict.as_ref(), &object, |key, value| {
                     record.push(key, value)
                 });
             }
@@ -209,7 +225,13 @@ impl Extractor {
                     result = output.record(&record);
                 }
             }
-        });
+        };
+        let picker = &self.chooser.picker;
+        match &object.addresses {
+            // Where they stand in the line is not known: they may be unescaped.
+            Some(all) => picker.pick_from_key(line.text, all, give),
+            None => picker.pick(line.text, named, give),
+        }
         result
     }
 
@@ -245,5 +267,14 @@ impl Extractor {
             window.report();
         }
         self.done
+    }
+}
+
+/// The place of a line, for a message.
+fn place(file: Option<&str>, number: Option<u64>) -> String {
+    let file = file.unwrap_or("standard input");
+    match number {
+        Some(number) => format!("{file}:{number}"),
+        None => file.into(),
     }
 }

@@ -1,9 +1,11 @@
 //! `--with`: further fields of the record.
 
 use pipeban::complain::Fault;
+use pipeban::record::is_key;
 use pipeban_log::line::Line;
 
 use crate::matcher::{Matcher, Verdict};
+use crate::object::{Object, Objects};
 
 /// Keys of the record that have another meaning, or another flag.
 const RESERVED: [&str; 19] = [
@@ -19,15 +21,29 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Takes the keys of the option, and asks the matchers for their groups.
-    pub(crate) fn new(keys: &[String], matchers: &mut [Matcher]) -> Result<Fields, Fault> {
-        for key in keys {
+    /// Takes the keys of the option, and asks the matchers for their groups, and objects for the
+    /// rest.
+    pub(crate) fn new(
+        keys: &[String],
+        matchers: &mut [Matcher],
+        mut objects: Option<&mut Objects>,
+    ) -> Result<Fields, Fault> {
+        for (number, key) in keys.iter().enumerate() {
             let wrong = |what: &str| Err(Fault::new("--with", format!("{what}: \"{key}\"")));
             if RESERVED.contains(&key.as_str()) || key == "rule" || key == "success" {
                 return wrong("in a record this key has another meaning");
             }
             let is_known = OF_LINE.contains(&key.as_str());
-            if !is_known && !matchers.iter().any(|m| m.has_group(key)) {
+            if is_known || matchers.iter().any(|m| m.has_group(key)) {
+                continue;
+            }
+            if let Some(objects) = &mut objects {
+                if !is_key(key.as_bytes()) {
+                    return wrong("no name that a field of a record can have");
+                }
+                let wanted = objects.want(number, key);
+                wanted.map_err(|e| Fault::new("--with", e))?;
+            } else {
                 return wrong("neither host, program, pid, file nor a group of a pattern");
             }
         }
@@ -44,16 +60,21 @@ impl Fields {
         self.keys.is_empty()
     }
 
-    /// Calls `give` for each field that is known: a group of the pattern, or else of the line.
+    /// Calls `give` for each field that is known: a group of the pattern, a value of the object, or
+    /// else of the line.
     pub(crate) fn of<'a>(
         &'a self,
         line: &'a Line,
         file: Option<&'a str>,
         verdict: Option<&'a Verdict>,
+        object: &'a Object,
         mut give: impl FnMut(&'a str, &'a [u8]),
     ) {
         for (i, key) in self.keys.iter().enumerate() {
-            let groups = verdict.into_iter().flat_map(|v| &v.fields);
+            let groups = verdict
+                .into_iter()
+                .flat_map(|v| &v.fields)
+                .chain(&object.fields);
             let group = groups.into_iter().find(|(number, _)| *number == i);
             let value = match (group, key.as_str()) {
                 (Some((_, text)), _) => Some(text.as_slice()),

@@ -9,6 +9,7 @@ mod extract; // from blocks of lines to records
 mod fields; // `--with`: further fields of a record
 mod lines; // the lines of a block, and the fields of a line
 mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
+mod object; // `--key`, `--where`: lines that are JSON objects
 mod oldest_first; // `--time`: the oldest of several files first
 mod one_of_each_line; // one address of each line, by the places of the addresses
 mod selection; // the lines that count, and their addresses
@@ -34,10 +35,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.preset.iter().any(|name| name == "list") {
-        let mut output = Output::new(false);
-        matcher::list_presets(output.buffer());
-        output.flush()?;
-        return Ok(true);
+        return matcher::list_presets();
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {

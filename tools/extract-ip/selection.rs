@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
@@ -13,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::lines::field;
 use crate::matcher::{Matcher, Pattern, Verdict};
+use crate::object::Objects;
 use crate::one_of_each_line;
 
 /// Decides which lines count.
@@ -120,6 +122,27 @@ impl Picker {
         }
     }
 
+    /// Calls `give` for each of the addresses at a key that is to be printed; their places in the
+    /// line are not known.
+    pub(crate) fn pick_from_key(&self, line: &[u8], all: &[Address], mut give: impl FnMut(Choice)) {
+        let kept = all.iter().filter(|address| self.keep.keeps(address));
+        let number = kept.clone().count();
+        let (from, to) = match self.pick {
+            Pick::All => (0, number),
+            Pick::First => (0, 1),
+            Pick::Last => (number.saturating_sub(1), number),
+        };
+        for (_, address) in kept.enumerate().filter(|(i, _)| (from..to).contains(i)) {
+            let (text, offset) = (line, 0);
+            let found = &Found::new(*address, line.len()..line.len());
+            give(Choice {
+                text,
+                offset,
+                found,
+            });
+        }
+    }
+
     /// Calls `give` for each address of a block that is to be printed, if every line counts.
     pub(crate) fn pick_from_block(&self, block: &[u8], mut give: impl FnMut(&Found)) {
         if self.pick == Pick::All {
@@ -137,6 +160,8 @@ impl Picker {
 
 /// Chooses the lines that count, and the addresses of a line.
 pub(crate) struct Chooser {
+    /// Where lines are JSON objects.
+    pub(crate) objects: Option<Objects>,
     pub(crate) judge: Judge,
     pub(crate) picker: Picker,
     /// Finds lines that may count, also in carriers that escape text; `None` where any line may.
@@ -148,6 +173,8 @@ pub(crate) struct Chooser {
 
 impl Chooser {
     pub(crate) fn new(arguments: &Arguments, keep: Arc<Keep>) -> Result<Self, Fault> {
+        let mut objects = Objects::new(arguments)?;
+        let by_key = objects.as_ref().is_some_and(Objects::names_address);
         let mut matchers = Vec::new();
         for mut pattern in patterns("--regex", &arguments.regex)? {
             if arguments.regex.len() > 1 {
@@ -162,9 +189,15 @@ impl Chooser {
             matchers.push(Matcher::filter(filter)?);
         }
         let named = !matchers.is_empty() && matchers.iter().all(Matcher::names_address);
+        let what = "the patterns name the address already";
         if named && arguments.field.is_some() {
-            let what = "the patterns name the address already";
             return Err(Fault::new("--field", what));
+        }
+        if by_key && matchers.iter().any(Matcher::names_address) {
+            return Err(Fault::new("--key", what));
+        }
+        if by_key && arguments.field.is_some() {
+            return Err(Fault::new("--field", "the key names the address already"));
         }
         let pick = match (arguments.first, arguments.last || arguments.field.is_some()) {
             (true, _) => Pick::First,
@@ -173,6 +206,8 @@ impl Chooser {
         };
         let literals = matchers.iter().map(Matcher::literals);
         let literals = literals.collect::<Option<Vec<_>>>();
+        // A line that is no object is told.
+        let literals = literals.filter(|_| objects.is_none());
         let literals = literals.and_then(|literals| search_for(&literals.concat()));
         if let ([Matcher::Filter(filter, _)], false) = (matchers.as_mut_slice(), arguments.explain)
         {
@@ -180,7 +215,8 @@ impl Chooser {
         }
         let is_presets = |matcher: &Matcher| matches!(matcher, Matcher::Presets(_));
         Ok(Chooser {
-            fields: Fields::new(&arguments.with, &mut matchers)?,
+            fields: Fields::new(&arguments.with, &mut matchers, objects.as_mut())?,
+            objects,
             literals,
             needs_heads: matchers.iter().any(is_presets),
             judge: Judge {
@@ -208,7 +244,7 @@ impl Chooser {
 
     /// Whether every line counts.
     pub(crate) fn takes_every_line(&self) -> bool {
-        self.judge.matchers.is_empty() && self.judge.exclude.is_empty()
+        self.judge.matchers.is_empty() && self.judge.exclude.is_empty() && self.objects.is_none()
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["list", "due"])]
     pub inside: bool,
 
+    /// Only the bans that this host has asked for; without addresses: all of them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "due", "inside"])]
+    pub origin: Option<String>,
+
     /// Print the bans that have an end, and when
     #[arg(long, conflicts_with_all = ["time", "due"])]
     pub list: bool,

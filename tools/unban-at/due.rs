@@ -105,7 +105,14 @@ fn lift_in(ledger: &mut Ledger, backend: &str) -> Result<Vec<Ban>, Failure> {
     let firewall = |fault| Failure::Firewall { fault, lasts: true };
     let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
     let mut opened = backend.open().map_err(firewall)?;
-    let outcome = enforce(ledger, &backend, opened.as_mut(), &[], &mut |_| Ok(()))?;
+    let outcome = enforce(
+        ledger,
+        &backend,
+        opened.as_mut(),
+        &[],
+        &mut |_| None,
+        &mut |_| Ok(()),
+    )?;
     Ok(outcome.lifted)
 }
 

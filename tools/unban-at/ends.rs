@@ -18,14 +18,20 @@ use pipeban_ban::waiter;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
 const AROUND: usize = 100;
+/// This number of addresses that are not banned are told; of more, the total.
+const IN_FULL: usize = 10;
 
 /// The ledger and the firewalls of its bans.
 pub struct Ends {
     usual: Backend,
     firewalls: Firewalls,
     state_file: Option<PathBuf>,
+    /// The host whose bans alone end; empty is this one.
+    origin: Option<String>,
     /// `None` if it can't be used.
     ledger: Option<Ledger>,
+    /// The number of addresses that were not banned.
+    not_banned: usize,
 }
 
 /// The bans of an address, each with its firewall as the ledger writes it.
@@ -33,12 +39,14 @@ type Bans = Vec<(String, Ban)>;
 
 impl Ends {
     /// Opens the ledger; if it can't be used, that is reported.
-    pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
+    pub fn open(state_file: Option<&Path>, origin: Option<&str>) -> Result<Self, Fault> {
         let mut ends = Ends {
             usual: Backend::usual(),
             firewalls: Firewalls::default(),
             state_file: state_file.map(PathBuf::from),
+            origin: origin.map(|name| if name == "." { "" } else { name }.into()),
             ledger: None,
+            not_banned: 0,
         };
         match ends.open_ledger() {
             Ok(()) => (),
@@ -76,7 +84,10 @@ impl Ends {
                 }
             }
         }
-        let ended = self.set_alone(&addresses, until, now);
+        let ended = match self.origin {
+            Some(_) => vec![vec![]; addresses.len()],
+            None => self.set_alone(&addresses, until, now),
+        };
         self.print(batch, &ended, until, now, output)
     }
 
@@ -90,17 +101,19 @@ impl Ends {
         let Some(ledger) = &mut self.ledger else {
             return Ok(vec![vec![]; addresses.len()]);
         };
-        let mut ended = ledger.end(addresses, until, now)?;
+        let mut ended = ledger.end(addresses, self.origin.as_deref(), until, now)?;
         let unknown: Vec<Address> = addresses
             .iter()
             .zip(&ended)
             .filter(|(_, bans)| bans.is_empty())
             .map(|(address, _)| *address)
             .collect();
-        if self.enter_unknown(&unknown, now)?
+        // A ban that the ledger does not know is nobody's.
+        if self.origin.is_none()
+            && self.enter_unknown(&unknown, now)?
             && let Some(ledger) = &mut self.ledger
         {
-            let found = ledger.end(&unknown, until, now)?;
+            let found = ledger.end(&unknown, None, until, now)?;
             let mut found = found.into_iter();
             for bans in ended.iter_mut().filter(|bans| bans.is_empty()) {
                 *bans = found.next().unwrap_or_default();
@@ -168,7 +181,14 @@ impl Ends {
         let firewall = |fault| Failure::Firewall { fault, lasts: true };
         let backend = Backend::parse(backend).map_err(|e| firewall(Fault::new("ledger", e)))?;
         let opened = self.firewalls.open(&backend).map_err(firewall)?;
-        let outcome = enforce(ledger, &backend, opened, &[], &mut |_| Ok(()))?;
+        let outcome = enforce(
+            ledger,
+            &backend,
+            opened,
+            &[],
+            &mut |_| None,
+            &mut |_| Ok(()),
+        )?;
         if outcome.later {
             waiter::start(ledger.path())?;
         }
@@ -246,6 +266,9 @@ impl Ends {
                     ban.describe(&mut record);
                     output.record(&record)?;
                     done = true;
+                    if self.is_held(&address, now)? {
+                        complain::note(address, "still banned: others have asked for it too");
+                    }
                     if let Some(network) = around {
                         let text = format!("lifted, but inside {network}, which is banned");
                         complain::note(address, text);
@@ -255,10 +278,40 @@ impl Ends {
                     let text = format!("not banned itself, but inside {network}, which is banned");
                     complain::note(address, text);
                 }
-                (None, None) => complain::note(address, "not banned"),
+                (None, None) => {
+                    self.not_banned += 1;
+                    if self.not_banned <= IN_FULL {
+                        complain::note(address, "not banned");
+                    }
+                }
             }
         }
         Ok(done)
+    }
+
+    /// The addresses of all bans that the host of `--origin` has asked for.
+    pub fn of_origin(&self, now: Time) -> Result<Vec<Address>, Fault> {
+        match (&self.ledger, &self.origin) {
+            (Some(ledger), Some(origin)) => ledger.addresses_of(origin, now),
+            _ => Ok(vec![]),
+        }
+    }
+
+    /// Tells how many addresses were not banned, if not each of them was told.
+    pub fn finish(&self) {
+        if self.not_banned > IN_FULL {
+            let text = format!("{} addresses were not banned", self.not_banned);
+            complain::note("in all", text);
+        }
+    }
+
+    /// Whether an address is banned all the same after the ban of one host was lifted.
+    fn is_held(&self, address: &Address, now: Time) -> Result<bool, Fault> {
+        let Some(ledger) = self.ledger.as_ref().filter(|_| self.origin.is_some()) else {
+            return Ok(false);
+        };
+        let held = ledger.last_ban(&self.usual.to_string(), address, None)?;
+        Ok(held.is_some_and(|details| !details.ban.has_ended(now)))
     }
 
     /// The smallest banned network around each address; the firewalls are asked about those that
@@ -300,7 +353,7 @@ impl Ends {
     pub fn inside(&mut self, network: &Address, now: Time) -> Result<Vec<Address>, Fault> {
         let mut found = HashSet::new();
         if let Some(ledger) = &self.ledger {
-            let current = ledger.current(now)?;
+            let current = ledger.current(now, None)?;
             found.extend(current.iter().map(|details| details.ban.address));
         }
         let usual = self.usual.clone();

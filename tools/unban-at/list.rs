@@ -13,7 +13,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
     let Some(ledger) = Ledger::look(arguments.state_file.as_deref())? else {
         return Ok(false);
     };
-    let current = ledger.current(Time::now())?;
+    let current = ledger.current(Time::now(), None)?;
     let mut bans: Vec<_> = current.iter().map(|details| details.ban).collect();
     bans.retain(|ban| ban.until.is_some());
     bans.sort_by_key(|ban| ban.until);

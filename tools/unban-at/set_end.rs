@@ -10,16 +10,35 @@ use pipeban_ban::privilege::keep_network_only;
 use crate::arguments::Arguments;
 use crate::ends::Ends;
 
+/// The number of bans of one host that end together.
+const TOGETHER: usize = 20_000;
+
 /// Sets the ends of the bans of all records; answers whether there was any.
 pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     // Read before anything is done, and again for each batch: "now + 1 hour" moves with the clock.
     parse_at(time, Time::now()).map_err(|e| Fault::new("TIME", e))?;
-    let mut ends = Ends::open(arguments.state_file.as_deref())?;
+    let mut ends = Ends::open(arguments.state_file.as_deref(), arguments.origin.as_deref())?;
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
-    let mut records = Records::of_addresses(arguments.addresses.clone());
     let mut output = Output::enduring(arguments.json);
     let mut done = false;
+    if let (Some(origin), []) = (&arguments.origin, &arguments.addresses[..]) {
+        let now = Time::now();
+        let until = parse_at(time, now).map_err(|e| Fault::new("TIME", e))?;
+        for addresses in ends.of_origin(now)?.chunks(TOGETHER) {
+            let batch = addresses.iter().map(|address| {
+                let mut record = Record::new(*address);
+                if origin != "." {
+                    record.set("origin", origin.as_bytes());
+                }
+                record
+            });
+            done |= ends.set(batch.collect(), until, now, &mut output)?;
+        }
+        output.flush()?;
+        return Ok(done);
+    }
+    let mut records = Records::of_addresses(arguments.addresses.clone());
     while let Some(batch) = records.next_batch(&mut output, None, Ok)? {
         let now = Time::now();
         let until = parse_at(time, now).map_err(|e| Fault::new("TIME", e))?;
@@ -29,6 +48,7 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
         };
         done |= ends.set(batch, until, now, &mut output)?;
     }
+    ends.finish();
     Ok(done)
 }
 

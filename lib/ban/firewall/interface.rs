@@ -47,6 +47,18 @@ pub trait Firewall {
         Ok(false)
     }
 
+    /// The state of the bans, as a text: after each change, by anybody, it is another one. `None`
+    /// if the backend can't tell, or the bans may not be complete.
+    fn state(&mut self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The same; `None` also if another process has changed anything since the last call of
+    /// [`state`](Self::state).
+    fn state_after(&mut self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Bans all of these; after an error some may be banned. An address that is already banned
     /// takes the new time, longer or shorter, and no packet gets through meanwhile.
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;

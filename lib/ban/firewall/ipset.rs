@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::interface::{Entry, Firewall, run};
 use super::iptables::accepted_before;
+use super::routes::has_ipv6;
 use pipeban::address::Address;
 
 const FAMILIES: [Family; 2] = [
@@ -67,7 +67,7 @@ fn is_there(program: &str, arguments: &[&str]) -> io::Result<bool> {
 impl Family {
     /// A kernel without IPv6 has no packets for that rule, and refuses it.
     fn has_packets(&self) -> bool {
-        self.family == "inet" || Path::new("/proc/net/if_inet6").exists()
+        self.family == "inet" || has_ipv6()
     }
 
     /// Makes the set and its rule; answers whether the bans in the set are complete.

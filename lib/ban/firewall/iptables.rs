@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use super::interface::{Entry, Firewall, run};
+use super::routes::has_ipv6;
 use pipeban::address::Address;
 
 const JUMP: &str = "PREROUTING -j PIPEBAN";
@@ -34,7 +34,7 @@ struct Chain {
 
 /// The families that the kernel has.
 fn families() -> impl Iterator<Item = bool> {
-    let ipv6 = Path::new("/proc/net/if_inet6").exists();
+    let ipv6 = has_ipv6();
     [true, false].into_iter().filter(move |ipv4| *ipv4 || ipv6)
 }
 

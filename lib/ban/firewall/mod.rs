@@ -7,9 +7,11 @@ mod exec; // commands of the administrator's
 mod interface; // the trait
 mod ipset; // sets of ipset(8)
 mod iptables; // rules of iptables(8)
-mod netlink; // messages to and from the kernel's netfilter
+mod netlink; // messages to and from the kernel
 mod nft; // the kernel's nf_tables
 mod none; // no firewall
+mod routes; // default gateways, and whether there is IPv6
 
 pub use backend::{Backend, name_in};
 pub use interface::{Entry, Firewall, lasts};
+pub use routes::gateways;

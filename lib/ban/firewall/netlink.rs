@@ -1,5 +1,4 @@
-//! Messages to and from the kernel's netfilter (RFC 3549; linux/netlink.h,
-//! linux/netfilter/nfnetlink.h).
+//! Messages to and from the kernel (RFC 3549; linux/netlink.h, linux/netfilter/nfnetlink.h).
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -19,8 +18,8 @@ flags!(NFNL_MSG_BATCH_BEGIN NFNL_MSG_BATCH_END NFNL_BATCH_GENID);
 
 /// The length of struct nlmsghdr.
 const HEADER: usize = 16;
-/// The same with struct nfgenmsg.
-const HEADERS: usize = HEADER + 4;
+/// The length of netfilter's own header behind it, struct nfgenmsg.
+const ABOUT: usize = 4;
 /// An error comes with the message that caused it, which has at most this length.
 const RECEIVE: usize = 64 << 10;
 
@@ -43,7 +42,14 @@ impl Request {
         family: u8,
         body: impl FnOnce(&mut Self),
     ) {
-        self.write(kind, flags, [family, 0, 0, 0], body);
+        self.write(kind, flags, &[family, 0, 0, 0], body);
+    }
+
+    /// A question to another subsystem than netfilter: a message of a header of its own.
+    pub(super) fn question(kind: u16, flags: u16, header: &[u8]) -> Self {
+        let mut request = Request::default();
+        request.write(kind, flags, header, |_| ());
+        request
     }
 
     /// `body`, messages to `subsystem`, as one transaction: all of it happens, or nothing.
@@ -52,7 +58,7 @@ impl Request {
     pub(super) fn batch(subsystem: u8, generation: u32, body: impl FnOnce(&mut Self)) -> Self {
         let mut request = Request::default();
         let about = [0, 0, 0, subsystem];
-        request.write(NFNL_MSG_BATCH_BEGIN, 0, about, |r| {
+        request.write(NFNL_MSG_BATCH_BEGIN, 0, &about, |r| {
             r.put_u32(NFNL_BATCH_GENID, generation)
         });
         body(&mut request);
@@ -62,7 +68,7 @@ impl Request {
         // One answer for all; a kernel before 6.10 gives none to the end of a batch.
         request.bytes[request.last + 6] |= NLM_F_ACK as u8;
         request.wants_ack = true;
-        request.write(NFNL_MSG_BATCH_END, 0, about, |_| ());
+        request.write(NFNL_MSG_BATCH_END, 0, &about, |_| ());
         request
     }
 
@@ -103,7 +109,7 @@ impl Request {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 
-    fn write(&mut self, kind: u16, flags: u16, about: [u8; 4], body: impl FnOnce(&mut Self)) {
+    fn write(&mut self, kind: u16, flags: u16, about: &[u8], body: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
         self.last = start;
         self.messages += 1;
@@ -113,27 +119,29 @@ impl Request {
             .extend_from_slice(&(flags | NLM_F_REQUEST).to_ne_bytes());
         self.bytes.extend_from_slice(&self.messages.to_ne_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes.extend_from_slice(&about);
+        self.bytes.extend_from_slice(about);
         body(self);
         let len = (self.bytes.len() - start) as u32;
         self.bytes[start..start + 4].copy_from_slice(&len.to_ne_bytes());
     }
 }
 
-/// A socket to the kernel's netfilter, in the network namespace of the process.
+/// A socket to the kernel, in the network namespace of the process.
 pub(super) struct Socket {
     fd: OwnedFd,
     buffer: Vec<u8>,
 }
 
 impl Socket {
+    /// To netfilter.
     pub(super) fn open() -> Result<Self, Errno> {
-        let fd = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkNetFilter,
-        )?;
+        Self::to(SockProtocol::NetlinkNetFilter)
+    }
+
+    /// To a subsystem.
+    pub(super) fn to(subsystem: SockProtocol) -> Result<Self, Errno> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, subsystem)?;
         let buffer = vec![0; RECEIVE];
         Ok(Socket { fd, buffer })
     }
@@ -147,6 +155,17 @@ impl Socket {
         &mut self,
         request: &Request,
         mut each: impl FnMut(u16, u8, Attributes),
+    ) -> Result<(), Errno> {
+        self.ask_about(request, ABOUT, |kind, about, a| each(kind, about[0], a))
+    }
+
+    /// The same of a subsystem whose messages have a header of this length; `each` gets it in place
+    /// of the family.
+    pub(super) fn ask_about(
+        &mut self,
+        request: &Request,
+        about: usize,
+        mut each: impl FnMut(u16, &[u8], Attributes),
     ) -> Result<(), Errno> {
         if request.bytes.is_empty() {
             return Ok(());
@@ -179,8 +198,10 @@ impl Socket {
                 acknowledged |= kind == NLMSG_ERROR && errno == 0;
                 if errno != 0 {
                     outcome = outcome.and(Err(Errno::from_raw(errno)));
-                } else if kind > NLMSG_DONE && body.len() >= HEADERS - HEADER {
-                    each(kind, body[0], Attributes(&body[HEADERS - HEADER..]));
+                } else if let Some((about, attributes)) = body.split_at_checked(about)
+                    && kind > NLMSG_DONE
+                {
+                    each(kind, about, Attributes(attributes));
                 }
             }
         }

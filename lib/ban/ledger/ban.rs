@@ -24,11 +24,10 @@ pub struct Ban {
 impl Ban {
     /// This ban in place of `old`: `None` if it ends no later. A ban that is lengthened keeps its
     /// beginning, unless that is in the future: then the clock was wrong.
-    pub fn onto(self, old: Option<&Ban>) -> Option<Self> {
+    pub fn onto(self, old: Option<&Ban>, now: Time) -> Option<Self> {
         let Some(old) = old else { return Some(self) };
         // Ends are compared by the second, as they are printed: else each event of a flood would
         // lengthen its ban by some microseconds.
-        let now = self.since;
         let longer = match (self.until, old.left(now)) {
             (_, None) => false,
             (None, Some(_)) => true,
@@ -102,7 +101,7 @@ pub fn seconds(time: Time) -> String {
 }
 
 /// The columns that [`BanDetails::read`] reads.
-pub(super) const DETAILS: &str = "address, since, ends, backend, until, facts";
+pub(super) const DETAILS: &str = "address, since, ends, backend, until, facts, origin";
 
 /// A ban with all that the ledger keeps of it.
 pub struct BanDetails {
@@ -114,6 +113,8 @@ pub struct BanDetails {
     pub planned_end: Option<Time>,
     /// Fields of a record, each with the TAB before it.
     pub facts: Vec<u8>,
+    /// The host that asked for it; empty: this one.
+    pub origin: String,
 }
 
 impl BanDetails {
@@ -124,6 +125,7 @@ impl BanDetails {
             backend: row.get(3)?,
             planned_end: row.get::<_, Option<i64>>(4)?.map(Time),
             facts: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
+            origin: row.get(6)?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of bans: new ones, longer ones, and ends.
+//! New bans, and longer ones.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
-use super::store::{Ledger, find, readable};
+use super::rows::{in_force, is_shared, last_id, longest};
+use super::store::Ledger;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::record::Record;
@@ -25,6 +26,11 @@ pub struct NewBan {
     /// ban, the ban is no news, even if that one has ended: a log is read again after a restart, or
     /// by each run of a cron job.
     pub event: Option<Time>,
+    /// When its record says that it began or that the event was: if the address was lifted by hand
+    /// since then, the ban is no news.
+    pub said: Option<Time>,
+    /// The host that asks for it; empty: this one.
+    pub origin: String,
 }
 
 impl NewBan {
@@ -38,6 +44,8 @@ impl NewBan {
             },
             facts: vec![],
             event: None,
+            said: None,
+            origin: String::new(),
         }
     }
 }
@@ -56,6 +64,8 @@ pub enum Entered {
 impl Ledger {
     /// Enters those of `wanted` that are new, or longer than the present ban of their address, and
     /// have not ended by now; see [`Ban::onto`]. The firewall has then to be told.
+    ///
+    /// A ban that another host asks for is entered beside this host's own.
     pub fn ban(
         &mut self,
         backend: &str,
@@ -74,10 +84,14 @@ impl Ledger {
             // Neighbours share a page of the index.
             let mut order: Vec<usize> = (0..wanted.len()).collect();
             order.sort_by_key(|i| wanted[*i].ban.address);
+            let shared = wanted.iter().any(|new| !new.origin.is_empty()) || is_shared(db)?;
+            let lifted = any_lifted(db)?;
             let mut insert = db.prepare_cached(
-                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts)
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts, origin)
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)",
             )?;
+            // Of the last address a ban was in force: then most likely also of this one.
+            let mut expect_old = false;
             for i in order {
                 let new = &wanted[i];
                 let ban = &new.ban;
@@ -86,19 +100,46 @@ impl Ledger {
                 if ban.has_ended(now) {
                     continue;
                 }
+                let others = match shared {
+                    true => longest(db, backend, &ban.address, Time::MAX, now)?,
+                    false => None,
+                };
+                let others = others.map(|(_, ban)| ban);
+                if lifted && lifted_since(db, new)? {
+                    entered[i] = others.map_or(Entered::Nothing, Entered::Known);
+                    continue;
+                }
                 let address = ban.address.to_string();
-                let values = params![address, backend, ban.since.0, until, facts];
-                if insert.execute(values)? > 0 {
-                    entered[i] = Entered::New(*ban);
-                    last = db.last_insert_rowid();
+                let find_old = || in_force(db, backend, &address, &new.origin, now);
+                let mut old = match expect_old {
+                    true => find_old()?,
+                    false => None,
+                };
+                let values = params![address, backend, ban.since.0, until, facts, new.origin];
+                let done = if old.is_none() && insert.execute(values)? > 0 {
+                    (last, expect_old) = (db.last_insert_rowid(), false);
+                    Entered::New(*ban)
                 } else {
+                    if old.is_none() {
+                        old = find_old()?;
+                    }
+                    expect_old = old.is_some();
                     if last == 0 {
                         last = highest(db)?;
                     }
-                    entered[i] = replace(db, backend, new, facts, now, last + 1)?;
-                    last += i64::from(matches!(entered[i], Entered::New(_)));
-                }
-                changes += i64::from(matches!(entered[i], Entered::New(_)));
+                    let done = replace(db, backend, &address, new, old, now, last + 1)?;
+                    last += i64::from(matches!(done, Entered::New(_)));
+                    done
+                };
+                changes += i64::from(matches!(done, Entered::New(_)));
+                entered[i] = match (done, others) {
+                    // Beside a longer one it is no news.
+                    (Entered::New(ban), Some(other)) if ban.onto(Some(&other), now).is_none() => {
+                        Entered::Known(other)
+                    }
+                    (Entered::Nothing, Some(other)) => Entered::Known(other),
+                    (done, _) => done,
+                };
             }
             if changes > 0 {
                 forget_some(db, changes, last, now)?;
@@ -106,82 +147,72 @@ impl Ledger {
             Ok(entered)
         })
     }
-
-    /// Sets the end of each address's bans, longer or shorter; a moment not after `now` lifts them.
-    /// The firewalls have then to be told.
-    ///
-    /// Answers the resulting bans of each address, each with its firewall.
-    pub fn end(
-        &mut self,
-        addresses: &[Address],
-        until: Time,
-        now: Time,
-    ) -> Result<Vec<Vec<(String, Ban)>>, Fault> {
-        self.state.write(|db| {
-            let mut changed = Vec::with_capacity(addresses.len());
-            for address in addresses {
-                changed.push(end(db, address, until, now)?);
-            }
-            Ok(changed)
-        })
-    }
 }
 
-/// Enters a ban of an address that had one before, under the number `id`.
+/// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
+/// force, with its number.
 fn replace(
     db: &Connection,
     backend: &str,
+    address: &str,
     new: &NewBan,
-    facts: Option<&Vec<u8>>,
+    old: Option<(i64, Ban)>,
     now: Time,
     id: i64,
 ) -> rusqlite::Result<Entered> {
-    let address = new.ban.address.to_string();
-    let old = find(db, backend, &new.ban.address, Time(i64::MAX), now)?;
     let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
-    if let Some(event) = new.event
-        && last_event(db, &address, backend)?.is_some_and(|last| event <= last && last <= now)
-    {
+    let old_id = match old {
+        Some((id, _)) => id,
+        None => last_id(db, backend, address, &new.origin)?,
+    };
+    let tells_time = new.event.is_some() || new.said.is_some();
+    if tells_time && is_old_news(db, old_id, new, now)? {
         return Ok(no_news);
     }
-    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref()) else {
+    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref(), now) else {
         return Ok(no_news);
     };
+    let until = ban.until.map(|t| t.0);
+    let facts = Some(&new.facts).filter(|f| !f.is_empty());
     match old {
-        Some((old_id, _)) => forget_reminder(db, old_id)?,
-        None => keep_past(db, &address, backend)?,
+        Some(_) => forget_reminder(db, old_id)?,
+        None => keep_past(db, old_id)?,
     }
     // A ban that is lengthened without evidence keeps its own.
     let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?7, since = ?3, until = ?4, ends = ?4,
+        "UPDATE ban SET id = ?2, since = ?3, until = ?4, ends = ?4,
              facts = ifnull(?5, iif(?6, facts, NULL))
-         WHERE address = ?1 AND backend = ?2",
+         WHERE id = ?1",
     )?;
-    update.execute(params![
-        address,
-        backend,
-        ban.since.0,
-        ban.until.map(|t| t.0),
-        facts,
-        old.is_some(),
-        id
-    ])?;
+    let (since, lasts) = (ban.since.0, old.is_some());
+    update.execute(params![old_id, id, since, until, facts, lasts])?;
     Ok(Entered::New(ban))
+}
+
+/// Whether a ban that stands in the ledger, in force or ended, makes a new one no news: it was for
+/// a later event, or its host has lifted it since the new one began.
+fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
+    let mut query = db.prepare_cached("SELECT until, ends, facts FROM ban WHERE id = ?")?;
+    query.query_row([id], |row| {
+        let (planned, ends): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let lifted = ends.filter(|_| ends != planned).map(Time);
+        let facts = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
+        let event = Record::with_fields(new.ban.address, &facts).get("at");
+        let event = event.and_then(|at| Time::parse(&at));
+        let is_later = event >= new.event && event.is_some_and(|event| event <= now);
+        Ok(new.event.is_some() && is_later || new.said.is_some() && new.said <= lifted)
+    })
 }
 
 /// Moves the ended ban of an address to the past ones; a note that a firewall has to lift it is
 /// without object then.
-fn keep_past(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<()> {
+fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
     let mut keep = db.prepare_cached(
-        "INSERT INTO past (address, backend, since, until, ends, facts)
-         SELECT address, backend, since, until, ends, facts FROM ban
-         WHERE address = ?1 AND backend = ?2",
+        "INSERT INTO past (address, backend, since, until, ends, facts, port, origin)
+         SELECT address, backend, since, until, ends, facts, port, origin FROM ban WHERE id = ?",
     )?;
-    keep.execute([address, backend])?;
-    let mut delete = db.prepare_cached(
-        "DELETE FROM later WHERE ban = (SELECT id FROM ban WHERE address = ?1 AND backend = ?2)",
-    )?;
-    delete.execute([address, backend]).map(drop)
+    keep.execute([id])?;
+    forget_reminder(db, id)
 }
 
 /// The highest number of a ban.
@@ -190,54 +221,17 @@ pub(super) fn highest(db: &Connection) -> rusqlite::Result<i64> {
     query.query_row([], |row| row.get(0))
 }
 
-/// The time of the event for which an address was banned last, if its record said so.
-fn last_event(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<Option<Time>> {
-    let mut query = db.prepare_cached("SELECT facts FROM ban WHERE address = ? AND backend = ?")?;
-    let facts: Option<Vec<u8>> = query.query_row([address, backend], |row| row.get(0))?;
-    let line = [address.as_bytes(), &facts.unwrap_or_default()].concat();
-    let record = Record::parse(&line).ok().flatten();
-    Ok(record.and_then(|r| Time::parse(&r.get("at")?)))
+/// Whether any address was lifted by hand.
+fn any_lifted(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM lifted LIMIT 1")?
+        .exists([])
 }
 
-/// Gives a ban the highest number, because its firewall has to be told of it.
-fn renumber(db: &Connection, address: &str, backend: &str) -> rusqlite::Result<i64> {
-    let mut query = db.prepare_cached("SELECT id FROM ban WHERE address = ? AND backend = ?")?;
-    let id = query.query_row([address, backend], |row| row.get(0))?;
-    forget_reminder(db, id)?;
-    let last = highest(db)? + 1;
-    let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
-    update.execute([last, id])?;
-    Ok(last)
-}
-
-/// Sets the end of an address's bans; answers them with their firewalls.
-fn end(
-    db: &Connection,
-    address: &Address,
-    until: Time,
-    now: Time,
-) -> rusqlite::Result<Vec<(String, Ban)>> {
-    let text = address.to_string();
-    // Also a ban that has ended, if its firewall has still to lift it.
-    let mut query = db.prepare_cached(
-        "SELECT backend, address, since, ends FROM ban
-         WHERE address = ? AND (ends IS NULL OR ends > ? OR id IN (SELECT ban FROM later)
-             OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0))",
-    )?;
-    let found: Vec<(String, Ban)> = readable(query.query_map(params![text, now.0], |row| {
-        Ok((row.get(0)?, Ban::read(row, 1)?))
-    })?)?;
-    let mut changed = Vec::new();
-    for (backend, ban) in found {
-        renumber(db, &text, &backend)?;
-        // A lifted ban remembers when it was to end.
-        let mut update = db.prepare_cached(
-            "UPDATE ban SET ends = ?3, until = iif(?3 > ?4, ?3, until)
-             WHERE address = ?1 AND backend = ?2",
-        )?;
-        update.execute(params![text, backend, until.0, now.0])?;
-        let until = Some(until);
-        changed.push((backend, Ban { until, ..ban }));
-    }
-    Ok(changed)
+/// Whether the address was lifted by hand since its record says that the ban began.
+fn lifted_since(db: &Connection, new: &NewBan) -> rusqlite::Result<bool> {
+    let Some(said) = new.said else {
+        return Ok(false);
+    };
+    let mut query = db.prepare_cached("SELECT 1 FROM lifted WHERE address = ? AND at >= ?")?;
+    query.exists(params![new.ban.address.to_string(), said.0])
 }

@@ -67,5 +67,7 @@ fn forget(db: &Connection, last: i64, now: Time) -> rusqlite::Result<()> {
          AND id NOT IN (SELECT ban FROM later)",
     )?
     .execute([start, FORGET_AMONG, last, long_ago, now.0, REMEMBERED])?;
+    db.prepare_cached("DELETE FROM lifted WHERE at < ?")?
+        .execute([long_ago])?;
     Ok(())
 }

@@ -6,14 +6,21 @@
 //! ([`Ledger::lock`]) keeps two processes from telling one firewall at once.
 
 mod ban; // a ban and its form in records
+mod changes; // all bans at once, and the changes since
 mod enter; // new bans, longer bans, ends
 mod forget; // ended bans are forgotten in time
+mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
+mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
+
+mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
+pub use changes::{Changed, Snapshot};
 pub use enter::{Entered, NewBan};
+pub use lifts::HostLift;
 pub use lock::BackendLock;
 pub use store::Ledger;
-pub use told::{Note, Work};
+pub use told::{Change, Note, Work};

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
+use super::rows::{longest, readable};
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::state::{self, State};
@@ -15,16 +16,19 @@ use pipeban::time::Time;
 // the bans that a firewall has not been told are a range, and a new ban is entered by one
 // statement.
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS ban (        -- the last ban of each address in each firewall
+CREATE TABLE IF NOT EXISTS ban (        -- the last ban of each address in each firewall by each host
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
     backend TEXT NOT NULL,
+    port INTEGER NOT NULL DEFAULT 0,    -- 0: all
+    origin TEXT NOT NULL DEFAULT '',    -- the host that asked for it; '': this one
     since INTEGER NOT NULL,
     until INTEGER,                      -- the planned end; NULL: until lifted
     ends INTEGER,                       -- the same, or the moment of the lift
     facts BLOB,                         -- fields of the record: count=, rule=, line=, ...
-    UNIQUE (address, backend)
+    UNIQUE (address, backend, port, origin)
 );
+CREATE INDEX IF NOT EXISTS ban_origin ON ban (origin) WHERE origin <> '';
 CREATE TABLE IF NOT EXISTS past (       -- earlier bans
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
@@ -32,9 +36,15 @@ CREATE TABLE IF NOT EXISTS past (       -- earlier bans
     since INTEGER NOT NULL,
     until INTEGER,
     ends INTEGER,
-    facts BLOB
+    facts BLOB,
+    port INTEGER NOT NULL DEFAULT 0,
+    origin TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS past_address ON past (address);
+CREATE TABLE IF NOT EXISTS lifted (     -- addresses that were lifted by hand, whoever asked for them
+    address TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS told (
     backend TEXT PRIMARY KEY,
     ban INTEGER NOT NULL                -- the firewall was told all bans up to this id
@@ -42,6 +52,11 @@ CREATE TABLE IF NOT EXISTS told (
 CREATE TABLE IF NOT EXISTS day (        -- days since 1970 on which bans were entered
     number INTEGER PRIMARY KEY
 );
+CREATE TABLE IF NOT EXISTS state (      -- in which a firewall held all bans that it was told
+    backend TEXT PRIMARY KEY,
+    state TEXT NOT NULL,                -- as the firewall names it
+    clock INTEGER NOT NULL              -- of the time of day ahead of the time since the boot
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS later (      -- bans that a firewall has to lift when they end
     ban INTEGER PRIMARY KEY,
     backend TEXT NOT NULL,
@@ -104,40 +119,33 @@ impl Ledger {
         self.state.path()
     }
 
-    /// The ban of exactly this address or network that was in force at a moment; `None` is now.
+    /// The longest ban of exactly this address or network that was in force at a moment; `None` is
+    /// now.
     pub fn find(
         &self,
         backend: &str,
         address: &Address,
         at: Option<Time>,
     ) -> Result<Option<Ban>, Fault> {
-        let (begun, now) = at.map_or((Time(i64::MAX), Time::now()), |t| (t, t));
+        let (begun, now) = at.map_or((Time::MAX, Time::now()), |t| (t, t));
         let found = self
             .state
-            .run(|db| find(db, backend, address, begun, now))?;
+            .run(|db| longest(db, backend, address, begun, now))?;
         Ok(found.map(|(_, ban)| ban))
     }
 
-    /// The number of bans of exactly this address or network that had ended by then.
+    /// The number of this host's own bans of exactly this address or network that had ended by
+    /// then.
     pub fn earlier(&self, address: &Address, at: Time) -> Result<u32, Fault> {
         self.state.run(|db| {
             let mut query = db.prepare_cached(
-                "SELECT (SELECT count(*) FROM past WHERE address = ?1 AND ends <= ?2)
-                      + (SELECT count(*) FROM ban WHERE address = ?1 AND ends <= ?2)",
+                "SELECT (SELECT count(*) FROM past
+                         WHERE address = ?1 AND ends <= ?2 AND origin = '')
+                      + (SELECT count(*) FROM ban
+                         WHERE address = ?1 AND ends <= ?2 AND origin = '')",
             )?;
             query.query_row(params![address.to_string(), at.0], |row| row.get(0))
         })
-    }
-
-    /// All bans that have not ended, in the order of their addresses.
-    pub fn current(&self, now: Time) -> Result<Vec<BanDetails>, Fault> {
-        let mut bans: Vec<BanDetails> = self.state.run(|db| {
-            let query = format!("SELECT {DETAILS} FROM ban WHERE ends IS NULL OR ends > ?");
-            let mut query = db.prepare(&query)?;
-            readable(query.query_map([now.0], BanDetails::read)?)
-        })?;
-        bans.sort_by_key(|details| details.ban.address);
-        Ok(bans)
     }
 
     /// All bans of exactly this address or network that the ledger remembers, the oldest first.
@@ -150,6 +158,7 @@ impl Ledger {
             readable(query.query_map([address.to_string()], BanDetails::read)?)
         })
     }
+
     /// The bans in force of networks around this address or network, the widest first.
     pub fn around(&self, address: &Address, now: Time) -> Result<Vec<BanDetails>, Fault> {
         self.state.run(|db| {
@@ -215,40 +224,4 @@ impl Ledger {
             query.query_map([now.0], |row| row.get(0))?.collect()
         })
     }
-}
-
-/// The ban of an address that has begun by `begun` and not ended by `now`, with its number.
-pub(super) fn find(
-    db: &Connection,
-    backend: &str,
-    address: &Address,
-    begun: Time,
-    now: Time,
-) -> rusqlite::Result<Option<(i64, Ban)>> {
-    let mut query = db.prepare_cached(
-        "SELECT id, address, since, ends FROM ban
-         WHERE address = ? AND backend = ? AND since <= ? AND (ends IS NULL OR ends > ?)",
-    )?;
-    let values = params![address.to_string(), backend, begun.0, now.0];
-    query
-        .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
-        .optional()
-}
-
-/// The rows that this version can read; the others are reported and left alone.
-pub(super) fn readable<T>(
-    rows: impl Iterator<Item = rusqlite::Result<T>>,
-) -> rusqlite::Result<Vec<T>> {
-    let mut read = Vec::new();
-    for row in rows {
-        match row {
-            Ok(row) => read.push(row),
-            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => {
-                complain::error("ledger", e);
-            }
-            Err(e @ rusqlite::Error::InvalidColumnType(..)) => complain::error("ledger", e),
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(read)
 }

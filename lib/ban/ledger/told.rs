@@ -3,9 +3,11 @@
 use rusqlite::{Params, params};
 
 use super::ban::Ban;
+use super::complete::note_state;
 use super::enter::highest;
 use super::forget::forget_reminder;
-use super::store::{Ledger, readable};
+use super::rows::{IS_LONGEST, is_shared, longest, readable};
+use super::store::Ledger;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
@@ -23,6 +25,18 @@ pub enum Note {
     Refused(i64),
 }
 
+/// A change of a ban that a firewall has to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// The number of the change.
+    pub id: i64,
+    /// The ban that was changed.
+    pub ban: Ban,
+    /// The ban that the firewall is to hold, or has to lift if it has ended: the longest of its
+    /// address.
+    pub held: Ban,
+}
+
 /// Bans that have to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
@@ -33,20 +47,21 @@ pub struct Work {
 }
 
 impl Ledger {
-    /// The next bans that a firewall has not been told, at most `limit`, with their numbers, which
-    /// are above `after` and at most `last`.
+    /// The next changes that a firewall has not been told, at most `limit`, with numbers above
+    /// `after` and at most `last`.
     pub fn untold(
         &self,
         backend: &str,
         after: i64,
         last: i64,
         limit: usize,
-    ) -> Result<Vec<(i64, Ban)>, Fault> {
+    ) -> Result<Vec<Change>, Fault> {
         let query = "SELECT id, address, since, ends FROM ban
              WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
              AND id <= ?3 AND backend = ?1 ORDER BY id LIMIT ?4";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.bans(query, params![backend, after, last, limit])
+        let bans = self.bans(query, params![backend, after, last, limit])?;
+        self.changes(backend, bans)
     }
 
     /// Whether a firewall has to be told anything by now.
@@ -80,11 +95,30 @@ impl Ledger {
         })
     }
 
-    /// The bans that have ended by now and that a firewall has still to lift, with their numbers.
-    pub fn due(&self, backend: &str, now: Time) -> Result<Vec<(i64, Ban)>, Fault> {
+    /// The bans that have ended by now and that a firewall has still to lift.
+    pub fn due(&self, backend: &str, now: Time) -> Result<Vec<Change>, Fault> {
         let query = "SELECT id, address, since, ends FROM later JOIN ban ON ban.id = later.ban
              WHERE later.backend = ? AND due <= ?";
-        self.bans(query, params![backend, now.0])
+        let bans = self.bans(query, params![backend, now.0])?;
+        self.changes(backend, bans)
+    }
+
+    /// These bans, each with the longest one of its address.
+    fn changes(&self, backend: &str, bans: Vec<(i64, Ban)>) -> Result<Vec<Change>, Fault> {
+        self.state.run(|db| {
+            let now = Time::now();
+            let mut changes = Vec::with_capacity(bans.len());
+            let shared = !bans.is_empty() && is_shared(db)?;
+            for (id, ban) in bans {
+                let held = match shared {
+                    true => longest(db, backend, &ban.address, Time::MAX, now)?,
+                    false => None,
+                };
+                let held = held.map_or(ban, |(_, held)| held);
+                changes.push(Change { id, ban, held });
+            }
+            Ok(changes)
+        })
     }
 
     /// The next bans that a firewall should hold, told or not, at most `limit`, with their numbers,
@@ -96,11 +130,17 @@ impl Ledger {
         now: Time,
         limit: usize,
     ) -> Result<Vec<(i64, Ban)>, Fault> {
-        let query = "SELECT id, address, since, ends FROM ban
-             WHERE id > ?2 AND backend = ?1 AND (ends IS NULL OR ends > ?3)
-             ORDER BY id LIMIT ?4";
+        let of_several = match self.is_shared()? {
+            true => IS_LONGEST,
+            false => "true",
+        };
+        let query = format!(
+            "SELECT id, address, since, ends FROM ban
+             WHERE id > ?2 AND backend = ?1 AND (ends IS NULL OR ends > ?3) AND {of_several}
+             ORDER BY id LIMIT ?4"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.bans(query, params![backend, after, now.0, limit])
+        self.bans(&query, params![backend, after, now.0, limit])
     }
 
     fn bans(&self, query: &str, values: impl Params) -> Result<Vec<(i64, Ban)>, Fault> {
@@ -110,9 +150,19 @@ impl Ledger {
         })
     }
 
-    /// Notes that a firewall was told all its bans up to this number, and with which results.
-    pub fn note(&mut self, backend: &str, told: i64, notes: &[Note]) -> Result<(), Fault> {
+    /// Notes that a firewall was told all its bans up to this number, and with which results; and
+    /// the `state` that it is in, if it holds all of them.
+    pub fn note(
+        &mut self,
+        backend: &str,
+        told: i64,
+        notes: &[Note],
+        state: Option<&str>,
+    ) -> Result<(), Fault> {
         self.state.write(|db| {
+            if let Some(state) = state {
+                note_state(db, backend, state)?;
+            }
             let mut insert = db.prepare_cached(
                 "INSERT INTO told VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban < excluded.ban",

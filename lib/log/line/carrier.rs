@@ -20,11 +20,12 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
-use super::json::{Members, Value, unescape};
+use super::json::{Members, Value};
 use super::pairs::Pairs;
 use super::{place, skip};
+use crate::json::unescape;
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -62,11 +63,21 @@ const LONGEST: usize = 4096;
 /// the first colon.
 pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     let near = &text[at..text.len().min(at + LONGEST)];
-    let word = near.iter().position(|b| *b <= b' ')?;
-    let end = match near[word] {
-        b'\t' => word,
+    let blank = near.iter().position(|b| *b <= b' ');
+    let word = blank.unwrap_or(near.len());
+    let end = match near.get(word) {
+        Some(b'\t') => word,
         _ => memchr(b':', &near[..word])?,
     };
+    // Of lines without a blank only objects are known.
+    let objects = [&b"{\""[..], b"{}"];
+    if blank.is_none()
+        && !objects
+            .iter()
+            .any(|o| without_number(near, end + 1).starts_with(o))
+    {
+        return None;
+    }
     let goes_on = at + end + 1;
     let spaced = end < word && matches!(text.get(goes_on), Some(b' ' | b'\t' | b':' | b'/'));
     let name = &near[..end];
@@ -74,6 +85,12 @@ pub(super) fn file(text: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     let odd = |b: &u8| b"\"{}[]()<>=|,;".contains(b);
     let is_name = !name.is_empty() && !number && (is_path(name) || !name.iter().any(odd));
     (is_name && !spaced && text.len() > goes_on).then_some((at..at + end, goes_on))
+}
+
+/// A text from here on, without the number that `grep -n` writes.
+fn without_number(text: &[u8], at: usize) -> &[u8] {
+    let at = skip::number(text, at).unwrap_or(at);
+    text.get(at..).unwrap_or_default()
 }
 
 /// Whether a file's name before a line is sure to be one, whatever follows.
@@ -205,6 +222,8 @@ fn journal(
     stamps: &mut StampReader,
     out: &mut Vec<u8>,
 ) -> Option<(Text, Said)> {
+    // Most objects that begin like an entry are none.
+    memmem::find(&line[at..], b"\"MESSAGE\"")?;
     let mut members = Members::new(line, at)?;
     let mut found: [Option<Value>; 8] = [const { None }; 8];
     for (key, value) in &mut members {

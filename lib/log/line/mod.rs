@@ -55,6 +55,9 @@ pub struct Line<'a> {
     pub text: &'a [u8],
     /// Where `text` begins in the line as it was read, in bytes; `None` if it is unescaped.
     pub place: Option<usize>,
+    /// Where the object of JSON begins that carried the text (docker, a journal entry), in the line
+    /// as it was read.
+    pub object: Option<usize>,
     /// The file before the line, as `follow-log --prefix` and `grep -H` write it.
     pub file: Option<&'a [u8]>,
     /// When it was written, as the carrier says, or else the line itself.
@@ -109,6 +112,8 @@ pub struct LineReader {
     headed: bool,
     /// Whether only times are wanted, and no programs and words.
     without_programs: bool,
+    /// Whether a time that stands inside a text is not wanted.
+    without_times: bool,
     /// Of each stream of a container: how the last piece that was cut began.
     cut: [Cut; 2],
     unescaped: Vec<u8>,
@@ -132,6 +137,7 @@ const CUT: usize = 1000;
 /// A line whose carrier is taken off.
 struct Opened {
     file: Option<Range<usize>>,
+    object: Option<usize>,
     text: Text,
     said: Said,
     begins: Begins,
@@ -156,15 +162,16 @@ impl LineReader {
             prefixed: None,
             headed: false,
             without_programs: false,
+            without_times: false,
             cut: [Cut::No; 2],
             unescaped: Vec::new(),
         }
     }
 
     /// Leaves out host, program, pid and a second stamp: the words are the [`rest`](Line::rest).
-    /// It takes less time.
-    pub fn without_programs(mut self) -> Self {
-        self.without_programs = true;
+    /// Without `times` also a time that stands inside a text. It takes less time.
+    pub fn without_programs(mut self, times: bool) -> Self {
+        (self.without_programs, self.without_times) = (true, !times);
         self
     }
 
@@ -199,6 +206,7 @@ impl LineReader {
         let mut head = match (&opened.said.entry, opened.begins) {
             _ if cut == Cut::Yes => Head::default(),
             (Some(entry), _) => by_entry(line, entry, text),
+            (None, Begins::Without) if self.without_times => Head::default(),
             (None, Begins::With(begun)) => head::read(text, &begun, self.without_programs),
             (None, Begins::Without) => inside(text, &opened.said, &mut self.stamps),
             (None, Begins::Unread) => match head::begin(text, &mut self.stamps) {
@@ -236,6 +244,7 @@ impl LineReader {
                 Text::Verbatim(range) => Some(range.start),
                 Text::Unescaped => None,
             },
+            object: opened.object,
             file: opened.file.map(|range| &line[range]),
             time: head.time,
             stamp: head.stamp,
@@ -298,7 +307,8 @@ impl LineReader {
         };
         let mut file = None;
         let mut begun = head::begin(&line[at..], &mut self.stamps);
-        if begun.is_none() && self.prefixed != Some(false) {
+        let may_be_file = self.prefixed != Some(false) && line.get(at) != Some(&b'{');
+        if begun.is_none() && may_be_file {
             (file, at, begun) = self.behind_file(line, at);
         }
         if self.prefixed.is_none() && (file.is_some() || begun.is_some()) {
@@ -312,6 +322,7 @@ impl LineReader {
         }
         let mut opened = Opened {
             file,
+            object: None,
             text: Text::Verbatim(at..line.len()),
             said: Said::default(),
             begins: Begins::Without,
@@ -348,6 +359,7 @@ impl LineReader {
             _ => None,
         };
         if let Some((text, said)) = taken {
+            opened.object = (line[at] == b'{').then_some(at);
             (opened.text, opened.said, opened.begins) = (text, said, Begins::Unread);
         }
         opened
@@ -366,9 +378,11 @@ impl LineReader {
         let begun = head::begin(&line[behind..], &mut self.stamps);
         if begun.is_none()
             && let Some(goes_on) = skip::number(line, behind)
-            && let Some(begun) = head::begin(&line[goes_on..], &mut self.stamps)
         {
-            return (Some(file), goes_on, Some(begun));
+            let begun = head::begin(&line[goes_on..], &mut self.stamps);
+            if begun.is_some() || line.get(goes_on) == Some(&b'{') {
+                return (Some(file), goes_on, begun);
+            }
         }
         let wrapped =
             || line.get(behind) == Some(&b'{') || carrier::compose(line, behind).is_some();
@@ -385,16 +399,15 @@ fn plain<'a>(text: &'a [u8], head: Head<'a>) -> Line<'a> {
     Line {
         text,
         place: Some(0),
-        file: None,
         time: head.time,
         stamp: head.stamp,
         host: head.host,
         program: head.program,
         pid: head.pid,
         headed: true,
-        continues: false,
         rest: head.rest,
         words: head.words,
+        ..Line::default()
     }
 }
 

@@ -16,11 +16,15 @@ use memchr::{memchr, memchr_iter, memchr3, memrchr};
 use super::head;
 use super::json::{Members, Value};
 use super::pairs::Pairs;
+use crate::json::unescape;
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
+/// A stamp is shorter, in bytes.
+const LONGEST: usize = 128;
+
 /// Keys under which services write the time.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 34] = [
     "timeMillis",
     "log_timestamp",
     "start_time",
@@ -45,6 +49,16 @@ const KEYS: [&str; 24] = [
     "log_time",
     "Timestamp",
     "__REALTIME_TIMESTAMP",
+    "Datetime",
+    "EdgeStartTimestamp",
+    "_time",
+    "created_at",
+    "dt",
+    "eventTimestamp",
+    "event_timestamp",
+    "requestReceivedTimestamp",
+    "start_local",
+    "timestamp_iso8601",
 ];
 
 /// The stamp inside a text that does not begin with one.
@@ -80,8 +94,16 @@ fn in_object(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
 /// The time that a value of JSON is; MongoDB wraps it into an object.
 pub(super) fn of_value(text: &[u8], value: &Value, stamps: &mut StampReader) -> Option<Time> {
     match value {
-        Value::Text(range, false) => stamps.read(&text[range.clone()]).map(|(time, _)| time),
-        Value::Text(_, true) => None,
+        Value::Text(range, escaped) => {
+            let (raw, mut room) = (&text[range.clone()], Vec::new());
+            let mut stamp = raw;
+            if *escaped && raw.len() < LONGEST {
+                unescape(raw, &mut room);
+                stamp = &room;
+            }
+            let stamp = stamp.strip_prefix(b"[").unwrap_or(stamp);
+            stamps.read(stamp).map(|(time, _)| time)
+        }
         Value::Other(range) if text[range.start] == b'{' => {
             let (key, value) = Members::new(&text[..range.end], range.start)?.next()?;
             match value {

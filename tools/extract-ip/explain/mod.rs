@@ -21,12 +21,18 @@ use crate::times;
 /// Reads all lines; answers whether any address was taken.
 pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(false);
+    if let Some(field) = arguments.field {
+        warn_of_field(output.buffer(), field.get());
+    }
     for matcher in &mut chooser.judge.matchers {
-        if let Matcher::Pattern(pattern) = matcher
-            && pattern.names_address()
-        {
+        let Matcher::Pattern(pattern) = matcher else {
+            continue;
+        };
+        if pattern.names_address() {
             let attempt = hostile::try_pattern(pattern);
             warn(output.buffer(), pattern.text(), attempt);
+        } else if arguments.field.is_none() {
+            warn_of_no_address(output.buffer(), pattern.text());
         }
     }
     for (name, forged) in matcher::marked_presets(&arguments.preset) {
@@ -67,27 +73,59 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
     Ok(done)
 }
 
+/// Says the price of a field's number.
+fn warn_of_field(out: &mut Vec<u8>, field: usize) {
+    say(out, 0, format_args!("--field {field}"));
+    let what =
+        "WARNING: the log's remote party may choose the address. A blank in a text of its own,";
+    say(out, 1, what);
+    let what = "such as a user's name, moves the fields behind it, and its own text is field";
+    say(out, 1, format_args!("{what} {field}."));
+    let what = "A --regex with <IP>, from ^ or to $, leaves no choice.";
+    say(out, 1, what);
+}
+
+/// Says the price of a pattern that only chooses lines.
+fn warn_of_no_address(out: &mut Vec<u8>, pattern: &str) {
+    let pattern = readable(pattern.as_bytes());
+    say(out, 0, format_args!("pattern: {pattern}"));
+    let what =
+        "WARNING: it has no <IP>, so an address that the log's remote party wrote into a text";
+    say(out, 1, what);
+    say(out, 1, "of its own, such as a user's name, may be taken.");
+}
+
 fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
     let pattern = readable(pattern.as_bytes());
     say(out, 0, format_args!("pattern: {pattern}"));
     let Hostile { line, written } = match attempt {
         Attempt::Found(hostile) => hostile,
-        Attempt::NoneFound => {
+        Attempt::NoneFound(tried) => {
             let what = "no line was found in which the remote party could name another's address";
-            return say(out, 1, what);
+            say(out, 1, what);
+            return say(
+                out,
+                1,
+                format_args!("tried: {}", readable(tried.as_bytes())),
+            );
         }
         Attempt::Untried(why) => {
             let what = "whether the remote party could name another's address was not tried";
             return say(out, 1, format_args!("{what}: {why}"));
         }
     };
-    let (before, rest) = line.split_at(written.start);
-    let (text, after) = rest.split_at(written.len());
-    let [before, text, after] = [before, text, after].map(readable);
+    let mut shown = String::new();
+    let mut at = 0;
+    for part in written {
+        shown += &readable(&line[at..part.start]);
+        shown += &format!(">>{}<<", readable(&line[part.clone()]));
+        at = part.end;
+    }
+    shown += &readable(&line[at..]);
     let what = "WARNING: the log's remote party may choose the address.";
     let how = "If it can write what is between >> and <<,";
     say(out, 1, format_args!("{what} {how}"));
-    say(out, 2, format_args!("{before}>>{text}<<{after}"));
+    say(out, 2, shown);
     let what = "then 192.0.2.1 is taken, though the party itself is 203.0.113.9.";
     say(out, 1, what);
     let what = "Say more exactly what stands around <IP>, from ^ or to $, and what a .* may hold.";

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use pipeban::complain::{self, Fault};
+use pipeban::output::Output;
 use pipeban_log::filter::{self, Filter};
 use pipeban_log::finder::Found;
 use pipeban_log::line::{Line, Stamp};
@@ -11,7 +12,9 @@ use pipeban_log::presets::{self, Presets};
 use super::verdict::Verdict;
 
 /// Prints the names of the presets and their rules.
-pub(crate) fn list_presets(out: &mut Vec<u8>) {
+pub(crate) fn list_presets() -> Result<bool, Fault> {
+    let mut output = Output::new(false);
+    let out = output.buffer();
     for service in presets::list() {
         let rules = service.rules.join(" ");
         let line = format!("{:15} {} ({rules})\n", service.name, service.title);
@@ -21,6 +24,8 @@ pub(crate) fn list_presets(out: &mut Vec<u8>) {
             out.extend_from_slice(line.as_bytes());
         }
     }
+    output.flush()?;
+    Ok(true)
 }
 
 /// The presets among these names, each of which may be a list with commas, that a remote party can

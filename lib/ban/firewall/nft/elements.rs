@@ -41,19 +41,25 @@ pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
     } else {
         NLM_F_CREATE
     };
+    let mut times = vec![NFTA_SET_ELEM_TIMEOUT];
+    if !new {
+        // Without it the time of one that is there does not begin anew if it is the same.
+        times.push(NFTA_SET_ELEM_EXPIRATION);
+    }
     r.message(NFT_MSG_NEWSETELEM, flags, NFPROTO_INET, |r| {
-        write(r, elements, true);
+        write(r, elements, &times);
     });
 }
 
 /// Deletes elements from the set of the first one; fails with ENOENT if one is missing.
 pub(super) fn delete(r: &mut Request, elements: &[Element]) {
     r.message(NFT_MSG_DELSETELEM, 0, NFPROTO_INET, |r| {
-        write(r, elements, false);
+        write(r, elements, &[]);
     });
 }
 
-fn write(r: &mut Request, elements: &[Element], timed: bool) {
+/// `times` are the attributes that get the time.
+fn write(r: &mut Request, elements: &[Element], times: &[u16]) {
     r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
     r.put_text(NFTA_SET_ELEM_LIST_SET, &elements[0].set.to_string());
     r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
@@ -63,8 +69,8 @@ fn write(r: &mut Request, elements: &[Element], timed: bool) {
                     IpAddr::V4(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                     IpAddr::V6(ip) => data(r, NFTA_SET_ELEM_KEY, &ip.octets()),
                 }
-                if let Some(time) = element.time.filter(|_| timed) {
-                    r.put(NFTA_SET_ELEM_TIMEOUT, &milliseconds(time).to_be_bytes());
+                for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
+                    r.put(*kind, &milliseconds(*time).to_be_bytes());
                 }
             });
         }
@@ -83,7 +89,7 @@ pub(super) fn get(elements: &[Element]) -> Request {
     let mut r = Request::default();
     for element in elements {
         r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, std::slice::from_ref(element), false);
+            write(r, std::slice::from_ref(element), &[]);
         });
     }
     r

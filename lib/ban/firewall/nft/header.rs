@@ -6,10 +6,11 @@ use nix::libc;
 pub(super) const TABLE: &str = "pipeban";
 /// The chain at the hook prerouting with the rules that drop.
 pub(super) const CHAIN: &str = "prerouting";
-/// A chain without a hook: if it is there with the [`TOKEN`], the bans are complete.
+/// A chain without a hook: if it is there with a token, the bans are complete.
 pub(super) const RESTORED: &str = "restored";
-/// The user data of that chain. The program nft does not save it: so after a saved ruleset is
-/// loaded the bans are not taken to be complete.
+/// A token is the user data of that chain: this and a number, drawn each time that bans are
+/// restored. The program nft does not save it: so after a saved ruleset is loaded the bans are not
+/// taken to be complete.
 pub(super) const TOKEN: &[u8] = b"pipeban";
 
 /// Constants of the crate libc in another type.

@@ -9,24 +9,27 @@
 mod elements;
 mod header;
 mod ruleset;
+mod seen;
 mod set;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use super::interface::{Entry, Firewall};
-use super::netlink::{Attributes, Request, Socket};
+use super::netlink::{Request, Socket};
 use elements::Element;
 use pipeban::address::Address;
+use seen::Ruleset;
 use set::Set;
 
-/// Elements per transaction: those of IPv6 fill 60 KiB of an attribute's 64, and three such
+/// Elements per transaction: those of IPv6 fill 61 KiB of an attribute's 64, and three such
 /// attributes fit a socket's usual send buffer.
-const STEP: usize = 1_500;
+const STEP: usize = 1_200;
 /// Elements that are asked for together: the answers must fit a socket's receive buffer.
 const ASKED: usize = 64;
 /// Up to this number, elements are looked up one by one before they are put in.
@@ -43,20 +46,10 @@ pub(super) struct Nft {
     restoring: Option<u64>,
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
-}
-
-/// Our part of the kernel's ruleset, as it was at a generation; generation 0 is none.
-#[derive(Default)]
-struct Ruleset {
-    generation: u32,
-    table: bool,
-    handle: Option<u64>,
-    chain: bool,
-    /// The chain that says that the bans are complete, and whether it has the token.
-    restored: Option<bool>,
-    sets: BTreeSet<Set>,
-    /// The sets that have their rule.
-    rules: BTreeSet<Set>,
+    /// Whether the kernel gives an element that is there another time, once that is known.
+    takes_times: Option<bool>,
+    /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
+    changed_by_others: bool,
 }
 
 /// How an element is put into its set.
@@ -84,59 +77,23 @@ impl Nft {
             seen: Ruleset::default(),
             restoring: None,
             expect_old: false,
+            takes_times: None,
+            changed_by_others: false,
         };
-        nft.generation().map_err(unsupported)?;
+        seen::generation(&mut nft.socket).map_err(unsupported)?;
         Ok(nft)
-    }
-
-    fn generation(&mut self) -> Result<u32, Errno> {
-        let mut generation = 0;
-        self.socket.ask(&ruleset::get_generation(), |_, _, a| {
-            generation = ruleset::generation(a);
-        })?;
-        Ok(generation)
-    }
-
-    fn look(&mut self) -> Result<Ruleset, Errno> {
-        let mut seen = Ruleset {
-            generation: self.generation()?,
-            ..Ruleset::default()
-        };
-        let mut each = |kind, _, a: Attributes| match kind {
-            header::NFT_MSG_NEWTABLE => {
-                seen.table = ruleset::is_awake(a);
-                seen.handle = ruleset::handle(a);
-            }
-            header::NFT_MSG_NEWCHAIN => {
-                seen.chain |= ruleset::is_hooked(a);
-                seen.restored = ruleset::restored(a).or(seen.restored);
-            }
-            header::NFT_MSG_NEWSET => seen.sets.extend(ruleset::set(a)),
-            header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
-            _ => (),
-        };
-        for request in ruleset::get_all() {
-            match self.socket.ask(&request, &mut each) {
-                Err(Errno::ENOENT) | Ok(()) => (),
-                failed => return failed.map(|()| seen),
-            }
-        }
-        // Else the parts were seen at different times.
-        if self.generation()? == seen.generation {
-            Ok(seen)
-        } else {
-            Err(Errno::EINTR)
-        }
     }
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
     fn put_in_place(&mut self) -> Result<(), Errno> {
-        if self.seen.generation != 0 && self.generation()? == self.seen.generation {
+        if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation
+        {
             return Ok(());
         }
+        self.changed_by_others = true;
         again(|| {
             self.seen = Ruleset::default();
-            let seen = self.look()?;
+            let seen = Ruleset::read(&mut self.socket)?;
             let ruleless: Vec<Set> = seen.sets.difference(&seen.rules).copied().collect();
             if seen.table && seen.chain && ruleless.is_empty() {
                 self.seen = seen;
@@ -171,15 +128,8 @@ impl Nft {
     /// Bans these in one transaction, whatever is there.
     fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
         let few = elements.len() <= FEW;
-        if few && self.hold(elements, |_, _| true)? || !few && self.expect_old {
-            // Newer kernels give an element another time without deleting it. To delete one cost 7
-            // to 16 ms when the socket was closed, a transaction that failed 16 ms (kernel 6.18),
-            // probably an RCU grace period each.
-            self.put(elements, Put::Over)?;
-            if self.hold(elements, takes_time)? {
-                return Ok(());
-            }
-            return self.put(elements, Put::Anew);
+        if few && self.hold(elements)? || !few && self.expect_old {
+            return self.ban_again(elements);
         }
         match self.put(elements, Put::New) {
             Err(Errno::EEXIST) if !few && !self.expect_old => {
@@ -191,20 +141,39 @@ impl Nft {
         }
     }
 
-    /// Whether all of these are there, each with a time left that `fits` it; `None` is for ever.
-    fn hold(
-        &mut self,
-        elements: &[Element],
-        fits: impl Fn(&Element, Option<Duration>) -> bool,
-    ) -> Result<bool, Errno> {
-        for asked in elements.chunks(ASKED) {
-            let held: HashMap<Address, _> = self.get(asked)?.into_iter().collect();
-            let fit = |e: &Element| held.get(&e.address).is_some_and(|left| fits(e, *left));
-            if !asked.iter().all(fit) {
-                return Ok(false);
-            }
+    /// Gives elements their times, some of which are there already.
+    fn ban_again(&mut self, elements: &[Element]) -> Result<(), Errno> {
+        // Newer kernels give an element another time without deleting it. To delete one cost 7 to
+        // 16 ms when the socket was closed, a transaction that failed 16 ms (kernel 6.18), probably
+        // an RCU grace period each.
+        if self.takes_times == Some(false) {
+            return self.put(elements, Put::Anew);
         }
-        Ok(true)
+        let mut probe = None;
+        if self.takes_times.is_none() {
+            // All elements are treated alike: one that is to have another time shows how.
+            let some = &elements[..elements.len().min(ASKED)];
+            let held: HashMap<Address, _> = self.get(some)?.into_iter().collect();
+            let differs = |e: &&Element| held.get(&e.address).is_some_and(|l| !has_time(e, *l));
+            probe = some.iter().find(differs);
+        }
+        self.put(elements, Put::Over)?;
+        if let Some(probe) = probe {
+            let held = self.get(std::slice::from_ref(probe))?;
+            let takes = held.first().is_some_and(|(_, left)| has_time(probe, *left));
+            self.takes_times = Some(takes);
+        }
+        match self.takes_times {
+            // Of those that were looked at, each had its time; of the others nothing is known.
+            None if elements.len() <= ASKED => Ok(()),
+            Some(true) => Ok(()),
+            _ => self.put(elements, Put::Anew),
+        }
+    }
+
+    /// Whether all of these are there.
+    fn hold(&mut self, elements: &[Element]) -> Result<bool, Errno> {
+        Ok(self.get(elements)?.len() == elements.len())
     }
 
     /// Those of these elements that are there, at most [`ASKED`], with their time left.
@@ -222,12 +191,11 @@ impl Nft {
         }
     }
 
-    /// The bans are complete. Kernels before 5.10 keep no token.
-    fn is_restored(&self) -> bool {
-        match self.seen.restored {
-            Some(token) => token || !keeps_token(),
-            None => false,
-        }
+    /// The number of the token tells the network namespace and the boot; in them each transaction
+    /// of anybody's has another generation.
+    fn written_state(&self) -> Option<String> {
+        let number = self.seen.restored??;
+        Some(format!("{number} {}", self.seen.generation))
     }
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
@@ -255,7 +223,7 @@ impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
         self.restoring = self.seen.handle;
-        Ok(!self.is_restored())
+        Ok(!self.seen.is_restored())
     }
 
     fn restored(&mut self) -> io::Result<bool> {
@@ -266,12 +234,13 @@ impl Firewall for Nft {
                 return Ok(false);
             }
             let old = self.seen.restored.is_some();
+            let number = RandomState::new().hash_one(0);
             let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_restored(r, old);
+                ruleset::put_restored(r, old, number);
             });
             self.socket.ask(&request, |_, _, _| ())?;
             self.seen.generation = ruleset::next(self.seen.generation);
-            self.seen.restored = Some(true);
+            self.seen.restored = Some(Some(number));
             Ok(true)
         })
         .map_err(explain)
@@ -279,7 +248,20 @@ impl Firewall for Nft {
 
     fn lost_again(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
-        Ok(!self.is_restored())
+        Ok(!self.seen.is_restored())
+    }
+
+    fn state(&mut self) -> io::Result<Option<String>> {
+        self.put_in_place().map_err(explain)?;
+        self.changed_by_others = false;
+        Ok(self.written_state())
+    }
+
+    fn state_after(&mut self) -> io::Result<Option<String>> {
+        // A transaction without effect does not count as one: the kernel is asked.
+        let ours = seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
+        let ours = ours && !self.changed_by_others;
+        Ok(self.written_state().filter(|_| ours))
     }
 
     fn held(&mut self, addresses: &[Address]) -> io::Result<Option<Vec<Entry>>> {
@@ -330,7 +312,7 @@ impl Firewall for Nft {
         let mut bans = Vec::new();
         again(|| {
             bans.clear();
-            for set in self.look()?.sets {
+            for set in Ruleset::read(&mut self.socket)?.sets {
                 self.socket.ask(&elements::get_all(set), |_, _, a| {
                     bans.extend(elements::read(a, set));
                 })?;
@@ -345,7 +327,7 @@ impl Firewall for Nft {
         let mut found = Vec::new();
         again(|| {
             found.clear();
-            let seen = self.look()?;
+            let seen = Ruleset::read(&mut self.socket)?;
             if !seen.table {
                 found.push("the table inet pipeban is missing or dormant".into());
             } else if !seen.chain {
@@ -353,8 +335,7 @@ impl Firewall for Nft {
             }
             let ruleless = seen.sets.difference(&seen.rules);
             found.extend(ruleless.map(|set| format!("no rule drops what is in the set {set}")));
-            self.seen.restored = seen.restored;
-            if !self.is_restored() {
+            if !seen.is_restored() {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
@@ -369,8 +350,8 @@ impl Firewall for Nft {
     }
 }
 
-/// Whether the time left is the one that the element was given just now.
-fn takes_time(element: &Element, left: Option<Duration>) -> bool {
+/// Whether the time left is the one that the element is given.
+fn has_time(element: &Element, left: Option<Duration>) -> bool {
     match (element.time(), left) {
         (Some(given), Some(left)) => given.abs_diff(left) < TICKS,
         (given, left) => given.is_none() && left.is_none(),
@@ -389,14 +370,6 @@ fn again<T>(mut attempt: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         }
     }
     Err(last)
-}
-
-/// Whether the kernel keeps the user data of a chain.
-fn keeps_token() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
-    (next(), next()) >= (Some(5), Some(10)) || release.is_empty()
 }
 
 fn explain(errno: Errno) -> io::Error {

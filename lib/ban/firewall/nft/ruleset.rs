@@ -37,8 +37,8 @@ pub(super) fn put_chain(r: &mut Request) {
     });
 }
 
-/// Makes the chain that says that the bans are complete, in place of one without the token.
-pub(super) fn put_restored(r: &mut Request, old: bool) {
+/// Makes the chain that says that the bans are complete, in place of an `old` one.
+pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
     let named = |r: &mut Request| {
         r.put_text(NFTA_CHAIN_TABLE, TABLE);
         r.put_text(NFTA_CHAIN_NAME, RESTORED);
@@ -48,7 +48,10 @@ pub(super) fn put_restored(r: &mut Request, old: bool) {
     }
     r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
         named(r);
-        r.put(NFTA_CHAIN_USERDATA, TOKEN);
+        r.put(
+            NFTA_CHAIN_USERDATA,
+            &[TOKEN, &number.to_ne_bytes()].concat(),
+        );
     });
 }
 
@@ -179,11 +182,13 @@ pub(super) fn handle(table: Attributes) -> Option<u64> {
     table.u64(NFTA_TABLE_HANDLE)
 }
 
-/// Whether this is the chain that says that the bans are complete; the answer is whether it has the
-/// token.
-pub(super) fn restored(chain: Attributes) -> Option<bool> {
-    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED))
-        .then(|| chain.get(NFTA_CHAIN_USERDATA) == Some(TOKEN))
+/// Whether this is the chain that says that the bans are complete; the answer is the number of its
+/// token, if it has one. That of an older version has none, and counts as 0.
+pub(super) fn restored(chain: Attributes) -> Option<Option<u64>> {
+    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED)).then(|| {
+        let number = chain.get(NFTA_CHAIN_USERDATA)?.strip_prefix(TOKEN)?;
+        Some(number.try_into().map_or(0, u64::from_ne_bytes))
+    })
 }
 
 pub(super) fn set(a: Attributes) -> Option<Set> {

@@ -1,5 +1,7 @@
 //! Attempts to build a line by which the remote party chooses the address.
 
+use std::ops::Range;
+
 use super::example::{Part, text};
 
 /// The remote party's own address, which the log's writer puts where the pattern expects it.
@@ -11,15 +13,16 @@ pub(super) const VICTIM: &[u8] = b"192.0.2.1";
 #[derive(Debug)]
 pub(crate) struct Hostile {
     pub(crate) line: Vec<u8>,
-    /// The part that the remote party wrote.
-    pub(crate) written: std::ops::Range<usize>,
+    /// The parts that the remote party wrote.
+    pub(crate) written: Vec<Range<usize>>,
 }
 
 /// The result of the attempts to build such a line.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     Found(Hostile),
-    NoneFound,
+    /// No line, though these were tried.
+    NoneFound(String),
     /// There was no attempt, for this reason.
     Untried(&'static str),
 }
@@ -53,13 +56,16 @@ pub(super) fn attempt(mut parts: Vec<Part>, mut takes: impl FnMut(&[u8]) -> bool
                     let line = [&before, &written[..], &after].concat();
                     if takes(&line) {
                         let written = before.len()..before.len() + written.len();
+                        let written = vec![written];
                         return Attempt::Found(Hostile { line, written });
                     }
                 }
             }
         }
     }
-    Attempt::NoneFound
+    let shown = genuine(&parts);
+    let shown = String::from_utf8_lossy(&shown);
+    Attempt::NoneFound(format!("parts of it in its free texts, in: {shown}"))
 }
 
 /// Puts a blank between the address and an `x` next to it, which would make it no address.

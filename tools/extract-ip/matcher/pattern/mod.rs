@@ -83,21 +83,6 @@ impl Pattern {
         &self.hir
     }
 
-    /// Whether the pattern names `one` in a line in which it could also name `other`.
-    pub(crate) fn takes(&mut self, line: &[u8], one: &[u8], other: &[u8]) -> bool {
-        let is = |found: &Found, text: &[u8]| line[found.range.clone()] == *text;
-        let named = self.judge(line).and_then(|verdict| verdict.found);
-        if !named.is_some_and(|found| is(&found, one)) {
-            return false;
-        }
-        self.find(line);
-        let others = (0..self.found.len()).filter(|i| is(&self.found[*i], other));
-        others
-            .collect::<Vec<_>>()
-            .into_iter()
-            .any(|i| self.fits(line, i))
-    }
-
     fn find(&mut self, line: &[u8]) {
         self.found.clear();
         finder::find_all(line, |found| self.found.push(found));

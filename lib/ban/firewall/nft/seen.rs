@@ -1,0 +1,84 @@
+//! Our part of the kernel's ruleset as it was seen.
+
+use std::collections::BTreeSet;
+
+use nix::errno::Errno;
+
+use super::header;
+use super::ruleset;
+use super::set::Set;
+use crate::firewall::netlink::{Attributes, Socket};
+
+/// Our part of the kernel's ruleset, as it was at a generation; generation 0 is none.
+#[derive(Default)]
+pub(super) struct Ruleset {
+    pub generation: u32,
+    pub table: bool,
+    pub handle: Option<u64>,
+    pub chain: bool,
+    /// The chain that says that the bans are complete, and the number of its token.
+    pub restored: Option<Option<u64>>,
+    pub sets: BTreeSet<Set>,
+    /// The sets that have their rule.
+    pub rules: BTreeSet<Set>,
+}
+
+impl Ruleset {
+    /// Reads it; fails with EINTR if somebody changes the ruleset meanwhile.
+    pub(super) fn read(socket: &mut Socket) -> Result<Self, Errno> {
+        let mut seen = Ruleset {
+            generation: generation(socket)?,
+            ..Ruleset::default()
+        };
+        let mut each = |kind, _, a: Attributes| match kind {
+            header::NFT_MSG_NEWTABLE => {
+                seen.table = ruleset::is_awake(a);
+                seen.handle = ruleset::handle(a);
+            }
+            header::NFT_MSG_NEWCHAIN => {
+                seen.chain |= ruleset::is_hooked(a);
+                seen.restored = ruleset::restored(a).or(seen.restored);
+            }
+            header::NFT_MSG_NEWSET => seen.sets.extend(ruleset::set(a)),
+            header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
+            _ => (),
+        };
+        for request in ruleset::get_all() {
+            match socket.ask(&request, &mut each) {
+                Err(Errno::ENOENT) | Ok(()) => (),
+                failed => return failed.map(|()| seen),
+            }
+        }
+        // Else the parts were seen at different times.
+        if generation(socket)? == seen.generation {
+            Ok(seen)
+        } else {
+            Err(Errno::EINTR)
+        }
+    }
+
+    /// The bans are complete. Kernels before 5.10 keep no token.
+    pub(super) fn is_restored(&self) -> bool {
+        match self.restored {
+            Some(token) => token.is_some() || !keeps_token(),
+            None => false,
+        }
+    }
+}
+
+/// The generation of the kernel's ruleset.
+pub(super) fn generation(socket: &mut Socket) -> Result<u32, Errno> {
+    let mut generation = 0;
+    socket.ask(&ruleset::get_generation(), |_, _, a| {
+        generation = ruleset::generation(a);
+    })?;
+    Ok(generation)
+}
+
+/// Whether the kernel keeps the user data of a chain.
+fn keeps_token() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
+    (next(), next()) >= (Some(5), Some(10)) || release.is_empty()
+}

@@ -1,0 +1,183 @@
+//! `--key` and `--where`: lines that are JSON objects.
+
+use pipeban::address::Address;
+use pipeban::complain::{self, Fault};
+use pipeban_log::json::{Condition, Path, Paths, Value, Values};
+use pipeban_log::line::Line;
+
+use crate::arguments::Arguments;
+
+/// Reads lines that are JSON objects.
+pub(crate) struct Objects {
+    paths: Paths,
+    key: Option<usize>,
+    conditions: Vec<Condition>,
+    /// The paths of fields, by their number among those that are asked for.
+    fields: Vec<(usize, usize)>,
+    room: Vec<u8>,
+}
+
+/// The facts about an object that counts.
+#[derive(Default)]
+pub(crate) struct Object {
+    /// The addresses at the key; `None` without the option.
+    pub(crate) addresses: Option<Vec<Address>>,
+    /// Texts of fields, by their number among those that are asked for.
+    pub(crate) fields: Vec<(usize, Vec<u8>)>,
+}
+
+impl Objects {
+    /// `None` without either option.
+    pub(crate) fn new(arguments: &Arguments) -> Result<Option<Self>, Fault> {
+        if arguments.key.is_none() && arguments.conditions.is_empty() {
+            return Ok(None);
+        }
+        let mut paths = Paths::default();
+        let key = arguments.key.as_deref().map(Path::parse).transpose();
+        let key = key.map_err(|e| Fault::new("--key", e))?;
+        let key = key.map(|path| paths.add(&path));
+        let conditions = arguments.conditions.iter();
+        let conditions = conditions.map(|text| Condition::parse(text, &mut paths));
+        let conditions = conditions.collect::<Result<_, _>>();
+        Ok(Some(Objects {
+            key,
+            conditions: conditions.map_err(|e| Fault::new("--where", e))?,
+            fields: Vec::new(),
+            paths,
+            room: Vec::new(),
+        }))
+    }
+
+    /// Asks for the text at a path, as the field of this number.
+    pub(crate) fn want(&mut self, number: usize, path: &str) -> Result<(), String> {
+        let path = self.paths.add(&Path::parse(path)?);
+        self.fields.push((number, path));
+        Ok(())
+    }
+
+    /// Whether the address stands at a key.
+    pub(crate) fn names_address(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The object that a line is, if it counts. A line that is none is told, with its place.
+    pub(crate) fn read(
+        &mut self,
+        raw: &[u8],
+        line: &Line,
+        place: impl Fn() -> String,
+    ) -> Option<Object> {
+        let outer = line.object.map(|at| &raw[at..]);
+        let is_object = line.text.trim_ascii_start().starts_with(b"{");
+        // The beginning of a line's rest is where the remote party has put it.
+        let inner = (is_object && !line.continues).then_some(line.text);
+        if outer.is_none() && inner.is_none() {
+            if !line.text.trim_ascii().is_empty() {
+                complain::bad_line(place(), "not one whole JSON object");
+            }
+            return None;
+        }
+        let values = match self.paths.read(outer, inner) {
+            Ok(values) => values,
+            Err(refused) => {
+                complain::bad_line(place(), refused);
+                return None;
+            }
+        };
+        let room = &mut self.room;
+        if !self.conditions.iter().all(|c| c.holds(&values, room)) {
+            return None;
+        }
+        let field = |(number, path): &(usize, usize)| Some((*number, text_at(&values, *path)?));
+        Some(Object {
+            fields: self.fields.iter().filter_map(field).collect(),
+            addresses: match self.key {
+                Some(key) => Some(addresses(values.get(key), room, place)?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// The text of a value, unescaped; an array or an object as it is written.
+fn text_at(values: &Values, path: usize) -> Option<Vec<u8>> {
+    match values.get(path)? {
+        Value::Plain(b"null") => None,
+        Value::Array(raw) | Value::Object(raw) => Some(raw.to_vec()),
+        value => value.text(&mut Vec::new()).map(<[u8]>::to_vec),
+    }
+}
+
+/// The addresses that a value is: one, several with commas, or an array of such texts. `None` where
+/// it is none, which is told but for an empty one.
+fn addresses(
+    value: Option<Value>,
+    room: &mut Vec<u8>,
+    place: impl Fn() -> String,
+) -> Option<Vec<Address>> {
+    let mut all = Vec::new();
+    let is_wrong = value?.any(|value| {
+        let text = value.text(room).unwrap_or(b"an array or an object");
+        if matches!(text, b"" | b"-" | b"null") {
+            return false;
+        }
+        let one = |text: &[u8]| Address::parse(without_port(text.trim_ascii()));
+        let parsed: Option<Vec<_>> = text.split(|b| *b == b',').map(one).collect();
+        let is_wrong = parsed.is_none();
+        if is_wrong {
+            let text = String::from_utf8_lossy(&text[..text.len().min(100)]);
+            complain::bad_line(place(), format_args!("not an address: \"{text}\""));
+        }
+        all.extend(parsed.unwrap_or_default());
+        is_wrong
+    });
+    (!is_wrong && !all.is_empty()).then_some(all)
+}
+
+/// An address without a port or a zone: `192.0.2.1:80`, `[2001:db8::1]:80`, `fe80::1%eth0`.
+fn without_port(text: &[u8]) -> &[u8] {
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let without_zone = |ip: &'_ [u8]| memchr::memchr(b'%', ip).unwrap_or(ip.len());
+    if let Some(rest) = text.strip_prefix(b"[")
+        && let Some(end) = memchr::memchr(b']', rest)
+    {
+        let ip = &rest[..end];
+        return match &rest[end + 1..] {
+            b"" => &ip[..without_zone(ip)],
+            [b':', port @ ..] if is_port(port) => &ip[..without_zone(ip)],
+            _ => text,
+        };
+    }
+    match memchr::memchr(b':', text) {
+        Some(at) if is_port(&text[at + 1..]) && text[..at].contains(&b'.') => &text[..at],
+        Some(_) => &text[..without_zone(text)],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports() {
+        for (text, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("192.0.2.1:", "192.0.2.1:"),
+            ("192.0.2.1:123456", "192.0.2.1:123456"),
+            ("192.0.2.1:x", "192.0.2.1:x"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:80", "2001:db8::1"),
+            ("[2001:db8::1]80", "[2001:db8::1]80"),
+            ("[fe80::1%eth0]:80", "fe80::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("2001:db8::1:80", "2001:db8::1:80"),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(text.as_bytes()), expected.as_bytes(), "{text}");
+        }
+    }
+}
