@@ -33,12 +33,15 @@ random.seed(19)
 for i in range(500_000):
     print(ipaddress.IPv4Address(random.getrandbits(32)))
     top = random.choice([0x2001, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00]) + random.getrandbits(4)
-    bits = top << 112 | random.getrandbits(random.choice([16, 28, 112])) << random.choice([0, 64, 84])
-    print(ipaddress.IPv6Address(bits & (1 << 128) - 1))
+    low = random.getrandbits(random.choice([16, 28, 112])) << random.choice([0, 64, 84])
+    print(ipaddress.IPv6Address((top << 112 | low) & (1 << 128) - 1))
 ' >"$work/million"
 "$name" --db "$mmdb" "$work/million" |
-    awk -F'\t' '{ code = "-"; for (i = 2; i <= NF; i++) if ($i ~ /^country=/) code = substr($i, 9); print code }' \
-        >"$work/named"
+    awk -F'\t' '{
+        code = "-"
+        for (i = 2; i <= NF; i++) if ($i ~ /^country=/) code = substr($i, 9)
+        print code
+    }' >"$work/named"
 python3 - "$mmdb" "$work/million" "$work/named" <<'PYTHON'
 import ctypes as c
 import sys
@@ -56,8 +59,9 @@ class Result(c.Structure):
 
 class Data(c.Structure):
     # A union of 16 bytes, aligned to 16, follows the first.
-    _fields_ = [("has", c.c_bool), ("gap", c.c_char * 15), ("text", c.c_void_p), ("rest", c.c_uint64)]
-    _fields_ += [("offset", c.c_uint32), ("next", c.c_uint32), ("size", c.c_uint32), ("type", c.c_uint32)]
+    _fields_ = [("has", c.c_bool), ("gap", c.c_char * 15), ("text", c.c_void_p)]
+    _fields_ += [("rest", c.c_uint64), ("offset", c.c_uint32), ("next", c.c_uint32)]
+    _fields_ += [("size", c.c_uint32), ("type", c.c_uint32)]
 
 
 lib.MMDB_lookup_string.restype = Result
@@ -68,7 +72,8 @@ data = Data()
 different = found = number = 0
 for address, named in zip(open(sys.argv[2]), open(sys.argv[3])):
     number += 1
-    result = lib.MMDB_lookup_string(database, address.strip().encode(), c.byref(wrong), c.byref(errors))
+    text = address.strip().encode()
+    result = lib.MMDB_lookup_string(database, text, c.byref(wrong), c.byref(errors))
     code = "-"
     if result.found:
         for path in ([b"country", b"iso_code"], [b"country_code"]):

@@ -104,7 +104,7 @@ impl Writer {
             }
             node = match self.nodes[node][side] {
                 Child::Node(next) => next,
-                // What was here stays around the new network.
+                // The value that was here stays around the new network.
                 around => {
                     self.nodes.push([around; 2]);
                     let next = self.nodes.len() - 1;

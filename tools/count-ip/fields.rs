@@ -82,7 +82,9 @@ impl Keys {
         let record = record.flatten();
         let get = |key: &str| -> Option<Cow<[u8]>> {
             if key == "address" {
-                return Some(address.to_string().into_bytes().into());
+                let mut text = Vec::with_capacity(43);
+                address.write(&mut text);
+                return Some(text.into());
             }
             if let Some(record) = &record {
                 return record.get(key).map(Cow::Owned);

@@ -57,18 +57,20 @@ impl Memory {
     /// in the state file.
     pub fn new(addresses: Option<usize>, policy: &Policy, stored: bool) -> Self {
         let rows = |rule: RowRule| (rule, Rows::new(rule.width()), Rows::new(rule.width()));
+        let rows = policy
+            .simple()
+            .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
+            .map(rows);
+        let light = policy.rule.is_light() && (policy.keys().is_none() || rows.is_some());
         let sizes = policy.smallest();
         Memory {
             tallies: AddressMap::new(),
             groups: Map::new(),
             last_counted: AddressMap::new(),
-            rows: policy
-                .simple()
-                .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
-                .map(rows),
+            rows,
             sizes,
             masks: (mask4(sizes[0]), mask6(sizes[1])),
-            bound: Bound::new(addresses, policy.rule.is_light() && policy.keys().is_none()),
+            bound: Bound::new(addresses, light),
         }
     }
 

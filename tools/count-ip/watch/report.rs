@@ -1,13 +1,16 @@
 //! The record of an address that reached the threshold, made from the line that decided it.
 
 use memchr::memchr;
-use pipeban::address::{Address, write_number};
+use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::{Record, fields};
 
-use super::rule::{Crossing, Report};
+use super::rule::Report;
 use crate::output::check_saturation;
+
+/// The keys that a report sets.
+const REPLACED: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
 
 /// The length at which a line that is evidence is cut, in bytes.
 const EVIDENCE: usize = 8 << 10;
@@ -30,37 +33,55 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
     record.all("line").take(most).map(cut).collect()
 }
 
-/// Prints an address as [`record`] makes it of a line that is no JSON object, but without making a
-/// record, because there are millions.
-pub fn print_crossing(
-    address: Address,
-    crossing: &Crossing,
+/// Prints a report as [`record`] makes it of a line and without evidence, but makes no record,
+/// because there are millions. False if it is one that only [`record`] can make.
+pub fn print_quickly(
+    report: &Report,
     line: &[u8],
+    by: Option<&str>,
     output: &mut Output,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
+    let escaped = !report.decided && memchr(b'\\', line).is_some();
+    if output.is_json() || escaped || line.trim_ascii_start().starts_with(b"{") {
+        return Ok(false);
+    }
+    let crossing = &report.crossing;
     check_saturation(crossing.count);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let rest = memchr(b'\t', line).map_or(&[][..], |tab| &line[tab..]);
     let buffer = output.buffer();
-    address.write(buffer);
-    let replaced: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
+    report.address.write(buffer);
+    let by = by.map(str::as_bytes);
     for (key, field) in fields(rest) {
-        if !replaced.contains(&key) {
+        let passes = match report.decided {
+            true => !REPLACED.contains(&key),
+            false => Some(key) == by,
+        };
+        if passes {
             buffer.push(b'\t');
             buffer.extend_from_slice(field);
         }
+        if passes && !report.decided {
+            break;
+        }
     }
-    buffer.extend_from_slice(b"\tcount=");
-    write_number(crossing.count, buffer);
+    let mut number = |key: &[u8], number: u64| {
+        buffer.extend_from_slice(key);
+        write_number(number, buffer);
+    };
+    number(b"\tcount=", crossing.count);
+    if let Some(hosts) = crossing.hosts {
+        number(b"\thosts=", hosts);
+    }
     if let Some(distinct) = crossing.distinct {
-        buffer.extend_from_slice(b"\tdistinct=");
-        write_number(distinct, buffer);
+        number(b"\tdistinct=", distinct);
     }
     buffer.extend_from_slice(b"\tfirst=");
     crossing.first.write(buffer);
     buffer.extend_from_slice(b"\tlast=");
     crossing.last.write(buffer);
-    output.line(b"")
+    output.line(b"")?;
+    Ok(true)
 }
 
 /// The record of a report, with the fields of the record that `decided`, or only with the field

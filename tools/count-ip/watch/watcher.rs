@@ -13,7 +13,7 @@ use pipeban::time::Time;
 use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
-use super::report::{evidence_of, parse, print_crossing, record};
+use super::report::{evidence_of, parse, print_quickly, record};
 use super::rule::{Crossing, Event, Report, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
@@ -384,15 +384,15 @@ impl Watcher {
             last,
             lines: vec![],
         };
-        if !self.output.is_json() && !line.trim_ascii_start().starts_with(b"{") {
-            return print_crossing(network, &crossing, line, &mut self.output);
-        }
         let report = Report {
             address: network,
             crossing,
             decided: true,
         };
-        self.print(&record(parse(line), &report, None, 0))
+        match print_quickly(&report, line, None, &mut self.output)? {
+            true => Ok(()),
+            false => self.print(&record(parse(line), &report, None, 0)),
+        }
     }
 
     /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
@@ -407,8 +407,12 @@ impl Watcher {
                 print_count(report.address, crossing.count, span, &mut self.output)?;
                 continue;
             }
-            let evidence = self.policy.rule.evidence;
-            let record = record(parse(line), report, self.policy.by(), evidence);
+            let (evidence, by) = (self.policy.rule.evidence, self.policy.by());
+            if evidence == 0 && print_quickly(report, line, by, &mut self.output)? {
+                self.done = true;
+                continue;
+            }
+            let record = record(parse(line), report, by, evidence);
             self.print(&record)?;
         }
         Ok(())
