@@ -2,8 +2,9 @@
 #
 #     perl log.pl FLOOD USERS
 #
-# FLOOD addresses in five hosting networks send one request each; USERS people, at home in 40
-# networks and one in a hundred behind a VPN of those hosting networks, send 1 to 20 in some minutes.
+# FLOOD addresses in five hosting networks send one request each. USERS people, at home in 40
+# networks, and one in a hundred behind a VPN of those hosting networks, send 1 to 20 in some
+# minutes.
 # Files: access.log; networks.csv, whose networks these are; users, the addresses of the people.
 # Private addresses (RFC 1918, RFC 6598) stand for real ones. Each run writes the same.
 use strict;

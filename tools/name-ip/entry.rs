@@ -23,7 +23,8 @@ pub const ORG: [&str; 6] = [
 /// Names of the country's code.
 pub const COUNTRY: [&str; 3] = ["country_code", "country_iso_code", "country"];
 
-/// The names of a network, as fields of a record: each empty, or with a TAB before its key, escaped.
+/// The names of a network, as fields of a record: each empty, or with a TAB before its key, and
+/// escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Entry {
     text: Box<[u8]>,

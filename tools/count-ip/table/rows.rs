@@ -70,8 +70,8 @@ impl<K: Key, const N: usize> Rows<K, N> {
         place
     }
 
-    /// Changes the row of a key, which is made if there is none; `None` if [`Bound::make_room`] must
-    /// be called first. `place` is the one that [`prefetch_row`](Self::prefetch_row) returned.
+    /// Changes the row of a key, which is made if there is none; `None` if
+    /// [`Bound::make_room`] must be called first. `place` is the one that [`prefetch_row`](Self::prefetch_row) returned.
     #[inline(always)]
     pub fn change<R>(
         &mut self,
@@ -140,8 +140,8 @@ impl<K: Key, const N: usize> Rows<K, N> {
     }
 }
 
-/// The index of the first number of a row, the first row beginning at `first`; for row 0, which does
-/// not exist, an index outside of the vector.
+/// The index of the first number of a row, the first row beginning at `first`; for row 0, which
+/// does not exist, an index outside of the vector.
 #[inline(always)]
 fn start(first: usize, width: usize, row: u32) -> usize {
     (row as usize)
