@@ -58,11 +58,11 @@ impl Keys {
     }
 
     /// Reads the value that is to be distinct of a line as [`read`](Self::read) does, where nothing
-    /// else is asked for.
+    /// else is asked for, and not the address.
     #[inline]
     pub fn read_distinct(&self, line: &[u8], address: &Address, values: Values) -> Option<Value> {
         let key = self.distinct.as_deref()?;
-        let is_plain = line.first().is_some_and(u8::is_ascii_hexdigit) && key != "address";
+        let is_plain = line.first().is_some_and(u8::is_ascii_hexdigit);
         match field(line, key).filter(|_| is_plain) {
             Some(text) if memchr(b'\\', text).is_none() => Some(values.text(text)),
             _ => self

@@ -200,7 +200,9 @@ impl Policy {
         };
         let keys = &groups.keys;
         let of_addresses = self.sizes == [[32], [128]];
-        let plain = keys.by.is_none() && keys.forgive.is_none() && of_addresses;
+        // A bare address has no other field.
+        let of_fields = keys.distinct.as_deref() != Some("address");
+        let plain = keys.by.is_none() && keys.forgive.is_none() && of_addresses && of_fields;
         plain.then(|| RowRule::Distinct(DistinctRule::new(threshold, within)))
     }
 
