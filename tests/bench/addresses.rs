@@ -3,8 +3,8 @@
 //! addresses KIND LINES DISTINCT
 //!
 //! KIND is `v4`; `mixed`, each fifth address IPv6; `at`, IPv4 with an `at=` that advances by a
-//! second in 5,000 lines, a little out of order; `user`, IPv4 with one of eight names in `user=`, and
-//! `user-at`, with both; or `flood`, where no IPv6 address comes twice, and
+//! second in 5,000 lines, a little out of order; `user`, IPv4 with one of eight names in `user=`,
+//! and `user-at`, with both; or `flood`, where no IPv6 address comes twice, and
 //! 203.0.113.7 after each DISTINCT of them.
 
 use std::io::{BufWriter, Write, stdout};

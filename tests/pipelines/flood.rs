@@ -1,4 +1,5 @@
-//! examples/flood.md at a small scale: its commands are run as they stand there, with lower numbers.
+//! examples/flood.md at a small scale: its commands are run as they stand there, with lower
+//! numbers.
 
 use std::fs;
 use std::path::Path;

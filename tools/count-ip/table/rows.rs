@@ -71,7 +71,8 @@ impl<K: Key, const N: usize> Rows<K, N> {
     }
 
     /// Changes the row of a key, which is made if there is none; `None` if
-    /// [`Bound::make_room`] must be called first. `place` is the one that [`prefetch_row`](Self::prefetch_row) returned.
+    /// [`Bound::make_room`] must be called first. `place` is the one that
+    /// [`prefetch_row`](Self::prefetch_row) returned.
     #[inline(always)]
     pub fn change<R>(
         &mut self,
