@@ -8,6 +8,7 @@ suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 cargo build --quiet
 
 root=$(mktemp -d)
+chmod 755 "$root"
 trap 'rm -rf --one-file-system "$root"' EXIT
 echo "== a fresh Debian $suite without systemd"
 debootstrap --variant=minbase --include=runit,openrc,procps,iproute2 "$suite" "$root" >"$root.log" 2>&1 || {
@@ -23,7 +24,7 @@ cp examples/pipeban/parts examples/pipeban/run examples/pipeban/sshd.sh "$root/e
 cp examples/init/runit/run "$root/etc/sv/pipeban-sshd/run"
 cp examples/init/openrc "$root/etc/init.d/pipeban"
 ln -s pipeban "$root/etc/init.d/pipeban.sshd"
-cp examples/init/sysv "$root/etc/init.d/pipeban-all"
+cp examples/init/sysv "$root/pipeban-all"
 
 cat >"$root/trial" <<'TRIAL'
 set -eu
@@ -90,12 +91,12 @@ try OpenRC "rc-service --quiet pipeban.sshd start" "rc-service --quiet pipeban.s
 refute rc-service pipeban.sshd status
 refute rc-service pipeban start
 
-try SysV "/etc/init.d/pipeban-all start" "/etc/init.d/pipeban-all stop" 3
+try SysV "/pipeban-all start" "/pipeban-all stop" 3
 userdel pipeban
-/etc/init.d/pipeban-all start
-until_true sh -c '/etc/init.d/pipeban-all status | grep "sshd fails: pipeban: there is no user pipeban"'
-refute /etc/init.d/pipeban-all status
-/etc/init.d/pipeban-all stop
+/pipeban-all start
+until_true sh -c '/pipeban-all status | grep "sshd fails: pipeban: there is no user pipeban"'
+refute /pipeban-all status
+/pipeban-all stop
 echo "all is well"
 TRIAL
 unshare --mount --net --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" sh /trial

@@ -30,11 +30,11 @@ impl Firewalls {
     ///
     /// An error is reported only if `used` says that this firewall is used here: others may not
     /// exist.
-    pub fn ask(
+    pub fn ask<T>(
         &mut self,
         used: impl Fn(&Backend) -> bool,
-        mut ask: impl FnMut(&mut dyn Firewall) -> std::io::Result<Option<Vec<Entry>>>,
-    ) -> Vec<(Backend, Vec<Entry>)> {
+        mut ask: impl FnMut(&mut dyn Firewall) -> std::io::Result<Option<Vec<T>>>,
+    ) -> Vec<(Backend, Vec<T>)> {
         let mut found = Vec::new();
         for backend in Self::ASKED {
             let opened = self.open(&backend);

@@ -156,7 +156,9 @@ impl Record {
                     Value::Array(lines) => lines.push(text(value)),
                     _ => unreachable!("`line` is only ever an array"),
                 },
-                ("count" | "distinct" | "hosts", Some(n)) => _ = object.insert(key, n.into()),
+                ("count" | "distinct" | "hosts" | "packets" | "bytes", Some(n)) => {
+                    _ = object.insert(key, n.into())
+                }
                 _ => _ = object.insert(key, text(value)),
             }
         }

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
 use liblzma::stream::{CONCATENATED, Stream};
+use memchr::memmem;
 
 /// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
 /// bzip2's magic.
@@ -44,6 +45,51 @@ pub fn unread(first: &[u8]) -> Option<&'static str> {
     ];
     let kind = kinds.iter().find(|(magic, _)| first.starts_with(magic));
     kind.map(|(_, what)| *what)
+}
+
+/// A watch for gzip data that begin behind text, at a line's beginning.
+#[derive(Debug, Default)]
+pub struct Amid {
+    /// The last bytes before those that come next.
+    before: Vec<u8>,
+    found: bool,
+}
+
+/// A newline, and the beginning of a gzip member behind it.
+const BEHIND_LINE: &[u8] = b"\n\x1f\x8b\x08";
+/// Text is looked through up to this length, in bytes. In more of it, compressed data are first
+/// looked for by samples.
+const SHORT: usize = 64 << 10;
+/// The distance of samples, and the length of one, in bytes.
+const SAMPLES: (usize, usize) = (1024, 32);
+
+impl Amid {
+    /// Whether gzip data begin in these bytes, the next ones of a text; at most once.
+    pub fn begins(&mut self, bytes: &[u8]) -> bool {
+        if self.found {
+            return false;
+        }
+        let near = &bytes[..bytes.len().min(BEHIND_LINE.len())];
+        self.before.extend_from_slice(near);
+        let is_long = bytes.len() > SHORT;
+        let may_hold = !is_long || bytes.chunks(SAMPLES.0).any(has_controls);
+        self.found = memmem::find(&self.before, BEHIND_LINE).is_some()
+            || may_hold && memmem::find(bytes, BEHIND_LINE).is_some();
+        let kept = match bytes.len() < BEHIND_LINE.len() {
+            true => self.before.as_slice(),
+            false => bytes,
+        };
+        self.before = kept[kept.len().saturating_sub(BEHIND_LINE.len() - 1)..].to_vec();
+        self.found
+    }
+}
+
+/// Whether the beginning of a piece has control characters that are rare in logs, and frequent in
+/// compressed data.
+fn has_controls(piece: &[u8]) -> bool {
+    let sample = &piece[..piece.len().min(SAMPLES.1)];
+    let rare = |b: &u8| *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r' | 0x1b);
+    sample.iter().fold(false, |any, b| any | rare(b))
 }
 
 /// Reads a stream, and unpacks it if it is a compressed one. Several members in a row are read as
@@ -127,6 +173,32 @@ mod tests {
                 .unwrap(),
             0
         );
+    }
+
+    /// However the bytes come, and however much text stands before.
+    #[test]
+    fn gzip_behind_text() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let random = (0..9_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8);
+        gzip.write_all(&random.collect::<Vec<_>>()).unwrap();
+        let packed = gzip.finish().unwrap();
+        for lines in [1, 100, 100_000] {
+            let text = b"a line of a log\n".repeat(lines);
+            let whole = [&text[..], &packed, &text].concat();
+            for piece in [1, 3, 5, 4096, 1 << 20]
+                .into_iter()
+                .filter(|n| whole.len() / n < 20_000)
+            {
+                let count = |bytes: &[u8]| {
+                    let mut amid = Amid::default();
+                    bytes.chunks(piece).filter(|c| amid.begins(c)).count()
+                };
+                assert_eq!(count(&whole), 1, "{lines} lines, {piece} bytes at once");
+                assert_eq!(count(&text), 0);
+                let inside = [&text[..], b"x", &packed[..3], b"\n"].concat();
+                assert_eq!(count(&inside), 0);
+            }
+        }
     }
 
     /// A dictionary of 1 GiB, in 60 bytes: such a file is refused before it gets the memory.

@@ -97,7 +97,7 @@ fn a_lift_finds_bans_that_the_ledger_does_not_know() {
                 let why = shell.run(&format!("{state} ban-ip --why 203.0.113.7"));
                 assert!(
                     why.out
-                        .contains(&format!("backend={backend}\tonly=firewall\n")),
+                        .contains(&format!("backend={backend}\tonly=firewall")),
                     "{backend}: {fault}: {why:?}"
                 );
                 let lifted = shell.run(&format!("{state} {lift}"));

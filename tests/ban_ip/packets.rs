@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::common::{Shell, in_namespace, run, wait_until};
+use crate::common::{Shell, field, in_namespace, run, wait_until};
 use nix::sched::{CloneFlags, unshare};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -169,6 +169,19 @@ fn the_banned_are_silent_and_the_others_are_not() {
                 );
             }
 
+            if backend == "nft" {
+                for script in ["ban-ip --list", &format!("ban-ip --why {addresses}")] {
+                    let script = script.split(" 2001").next().unwrap();
+                    let outcome = shell.run(script);
+                    let number = |text: &&str| text.parse::<u64>().unwrap_or(0);
+                    let numbers = |key| field(&outcome, key).iter().map(number).collect::<Vec<_>>();
+                    let (packets, bytes) = (numbers("packets"), numbers("bytes"));
+                    assert!(packets.iter().all(|n| *n > 0), "{script}: {outcome:?}");
+                    // Each packet has at least the heads of IP and TCP.
+                    let fit = |(bytes, packets): (&u64, &u64)| *bytes >= 40 * packets;
+                    assert!(bytes.iter().zip(&packets).all(fit), "{script}: {outcome:?}");
+                }
+            }
             assert_eq!(
                 shell.run(&format!("unban-at now {addresses}")).status,
                 Some(0)
@@ -180,5 +193,61 @@ fn the_banned_are_silent_and_the_others_are_not() {
                 );
             }
         }
+    });
+}
+
+/// A table as the versions before elements had counters made it is made anew, and no packet gets
+/// through meanwhile.
+#[test]
+fn an_older_table_is_taken_over_without_a_gap() {
+    in_namespace("an_older_table_is_taken_over_without_a_gap", || {
+        let Some([bad, _good]) = network() else {
+            return;
+        };
+        let shell = Shell::new();
+        let many: String = (0..2_500)
+            .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
+            .collect();
+        shell.feed("ban-ip --for 1h", many.as_bytes());
+        shell.run("ban-ip --even-me --for 1h 192.0.2.18 2001:db8:1::/64");
+        let older = "nft list ruleset >saved; sed -i -e '/^\\t\\tcounter$/d' \
+            -e 's/ counter packets [0-9]* bytes [0-9]* timeout/ timeout/g' saved
+            (echo 'flush ruleset'; cat saved) | nft -f -";
+        let saved = shell.path("saved").display().to_string();
+        assert_eq!(shell.run(&older.replace("saved", &saved)).err, "");
+        let counters = || run("nft", &["list", "set", "inet", "pipeban", "ipv4_32"]).unwrap();
+        assert!(!counters().contains("counter"));
+
+        let here = std::net::UdpSocket::bind("192.0.2.17:9999").unwrap();
+        here.set_nonblocking(true).unwrap();
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (tell, told) = mpsc::channel();
+        let ended = stop.clone();
+        let flood = move || {
+            let from = std::net::UdpSocket::bind("192.0.2.18:0").unwrap();
+            let mut sent = 0;
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                sent += u64::from(from.send_to(b"let me in", "192.0.2.17:9999").is_ok());
+            }
+            tell.send(sent).unwrap();
+        };
+        bad.jobs.send(Box::new(flood)).unwrap();
+        let banned = shell.run("ban-ip --even-me --for 1h 203.0.113.7");
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(banned.addresses(), ["203.0.113.7"]);
+        assert!(told.recv().unwrap() > 0);
+        assert!(here.recv(&mut [0; 99]).is_err(), "a packet came through");
+
+        let list = shell.run("ban-ip --list");
+        assert_eq!(list.addresses().len(), 2_503);
+        assert!(!list.out.contains("only=") && !list.out.contains("firewall-until="));
+        assert!(
+            field(&list, "packets")
+                .iter()
+                .all(|packets| *packets != "-")
+        );
+        let sets = run("nft", &["list", "sets"]).unwrap();
+        assert!(!sets.contains("moving"), "{sets}");
+        assert_eq!(shell.run("ban-ip --verify").status, Some(0));
     });
 }

@@ -179,3 +179,24 @@ fn files_that_are_no_text_are_named() {
     let found = shell.feed("extract-ip --preset sshd", line);
     assert_eq!(found.out, "192.0.2.1\trule=sshd/invalid-user\n");
 }
+
+/// `cat log log.gz`: the one is read, and the other told.
+#[test]
+fn gzip_behind_text_is_told() {
+    let shell = Shell::new();
+    let log = b"from 203.0.113.7\n";
+    let (_, packed) = compressed(log).swap_remove(0);
+    std::fs::write(shell.path("log"), log).expect("a file of the test's own");
+    std::fs::write(shell.path("log.gz"), packed).expect("a file of the test's own");
+    let directory = shell.path("").display().to_string();
+    for script in [
+        "cat log log.gz | extract-ip --first",
+        "cat log log.gz >both; extract-ip --first both",
+    ] {
+        let outcome = shell.run(&format!("cd {directory} && {{ {script}\n}}"));
+        assert_eq!(outcome.out, "203.0.113.7\n", "{script}");
+        assert_eq!(outcome.status, Some(2), "{script}");
+        let told = ": gzip data behind plain text are not read";
+        assert!(outcome.err.contains(told), "{script}: {}", outcome.err);
+    }
+}

@@ -6,6 +6,8 @@ mod compressed;
 mod filters;
 mod finder;
 mod flags;
+mod forms;
 mod objects;
 mod presets;
 mod time;
+mod told;

@@ -355,3 +355,62 @@ fn hostile_strings() {
         "other addresses in a container's log"
     );
 }
+
+/// Presets read objects wherever their service writes them, and nowhere else.
+#[test]
+fn presets_read_objects() {
+    let object = |ip: &str| {
+        format!(
+            r#"{{"level":"info","ts":1774836977.5,"logger":"http.log.access","msg":"handled request","request":{{"remote_ip":"{ip}","uri":"/x","headers":{{"Authorization":["REDACTED"]}}}},"user_id":"","status":401}}"#
+        )
+    };
+    let line = object("203.0.113.7");
+    let escaped = line.replace('"', "\\\"");
+    let docker =
+        format!(r#"{{"log":"{escaped}\n","stream":"stderr","time":"2026-03-30T02:16:18Z"}}"#);
+    let journal = format!(
+        r#"{{"__REALTIME_TIMESTAMP":"1774836979000000","SYSLOG_IDENTIFIER":"caddy","MESSAGE":"{escaped}"}}"#
+    );
+    let found = "203.0.113.7 rule=caddy/login path=/x";
+    let flags = "--preset caddy --with path";
+    let head = |program: &str| format!("Mar 30 02:16:17 host {program}[7]: {line}");
+    check(&[
+        (flags, &line, found, 0),
+        (flags, &head("caddy"), found, 0),
+        (flags, &head("other"), "", 1),
+        (flags, &docker, found, 0),
+        (flags, &journal, found, 0),
+        (flags, &journal.replace("caddy", "other"), "", 1),
+        (
+            flags,
+            &line.replace(r#"{"level""#, r#"{"ms\u0067":"x","level""#),
+            "",
+            1,
+        ),
+        (flags, &format!("{line} x"), "", 1),
+        ("--preset all", &line, "203.0.113.7 rule=caddy/login", 0),
+        (
+            "--preset caddy --where status=401",
+            &line,
+            "203.0.113.7 rule=caddy/login",
+            0,
+        ),
+        ("--preset caddy --where status=403", &line, "", 1),
+    ]);
+    // Behind a raw newline in a log with heads, an object may be a remote party's.
+    let forged = format!("Mar 30 02:16:17 host other[7]: x\n{line}\n");
+    check(&[("--preset all", &forged, "", 1)]);
+    // Text is no object, nor an object text.
+    let sshd = "Failed password for root from 198.51.100.66 port 22 ssh2";
+    for text in [
+        format!(r#"{{"msg":"{sshd}","time":"2026-03-30T02:16:17Z"}}"#),
+        format!(r#"{{"time":"2026-03-30T02:16:17Z","remote_addr":"{sshd}","status":401}}"#),
+        format!("2026/03/30 02:16:17 [error] {}", object("198.51.100.66")),
+        format!("198.51.100.66 - x {} 401 1", object("198.51.100.66")),
+    ] {
+        check(&[
+            ("--preset all", &text, "", 1),
+            ("-p sshd,nginx,caddy,apache", &text, "", 1),
+        ]);
+    }
+}

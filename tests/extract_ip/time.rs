@@ -176,3 +176,59 @@ fn since_and_until() {
         assert!(outcome.err.contains(what), "{}", outcome.err);
     }
 }
+
+/// `--time` reads the date that the filter's own pattern has found, in the form that it says; and
+/// `<F-NOFAIL>` is no failure, also where no connection is named.
+#[test]
+fn the_filters_own_date() {
+    let shell = Shell::new();
+    for (pattern, stamp, expected) in [
+        (
+            r"^%%d~%%m~%%Y at %%Hh%%M:%%S",
+            "04~03~2026 at 02h16:17",
+            "2026-03-04T11:16:17+09:00",
+        ),
+        // The general reader would take the month for the first number.
+        (
+            r"%%d/%%m/%%Y %%H:%%M:%%S",
+            "04/03/2026 02:16:17",
+            "2026-03-04T11:16:17+09:00",
+        ),
+        (
+            r"{^LN-BEG}%%ExY\.%%m\.%%d=%%H:%%M:%%S",
+            "2026.03.04=02:16:17",
+            "2026-03-04T11:16:17+09:00",
+        ),
+        (
+            r"^\[%%Y-%%m-%%d (?:at )?%%H:%%M:%%S\]",
+            "[2026-03-04 02:16:17]",
+            "2026-03-04T11:16:17+09:00",
+        ),
+        ("{^LN-BEG}EPOCH", "1772590577", "2026-03-04T11:16:17+09:00"),
+        ("", "2026-03-04 02:16:17", "2026-03-04T11:16:17+09:00"),
+    ] {
+        let filter = format!(
+            r"
+[Definition]
+failregex = ^\s*<F-NOFAIL>success</F-NOFAIL> of \S+ from <HOST>$
+            ^\s*failure of <F-USER>\S+</F-USER> from <HOST>$
+datepattern = {pattern}
+"
+        );
+        write(&shell, "own.conf", filter);
+        let log = format!(
+            "{stamp} failure of bob from 203.0.113.7\n{stamp} success of bob from 203.0.113.8\n"
+        );
+        write(&shell, "log", log);
+        let outcome = run(
+            &shell,
+            "extract-ip --filter ./own.conf --time --timezone UTC --with user log",
+        );
+        let found = format!("203.0.113.7\tat={expected}\trule=own/2\tuser=bob\n");
+        assert_eq!(
+            (outcome.out, outcome.err.as_str()),
+            (found, ""),
+            "{pattern}"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! Files of which no events come, directories that come and go, pipes, and signals.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::common::{unshared, wait_until};
@@ -130,4 +131,37 @@ fn a_full_disk_does_not_keep_it_from_following() {
             assert_eq!(once(home, &arguments).0, "");
         },
     );
+}
+
+/// Where the kernel tells of events, a follower at rest sleeps until there is one.
+#[test]
+fn at_rest_nothing_wakes_it() {
+    unshared("-rm", "sources::at_rest_nothing_wakes_it", || {
+        // Directories on the way are watched too, and other tests write to the usual ones.
+        let home = Path::new("/mnt");
+        shell(
+            home,
+            "mount -t tmpfs none /mnt; cd /mnt; mkdir logs; echo a > logs/log",
+        );
+        let follower = Follower::start(home, &["--from", "resume", "logs/log", "logs/*.log"]);
+        wait_until("the first line", || follower.printed() == "a\n");
+        let wakes = || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", follower.child.id())).unwrap();
+            let status = |task: std::fs::DirEntry| {
+                std::fs::read_to_string(task.path().join("status")).unwrap_or_default()
+            };
+            let texts: Vec<_> = tasks.map(|task| status(task.unwrap())).collect();
+            let counts = texts.iter().flat_map(|t| t.lines());
+            let counts = counts.filter_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
+            counts
+                .map(|n| n.trim().parse::<u64>().unwrap())
+                .sum::<u64>()
+        };
+        // Polling would wake it each second, whenever this looks.
+        wait_until("rest", || {
+            let before = wakes();
+            std::thread::sleep(std::time::Duration::from_millis(2_500));
+            wakes() == before
+        });
+    });
 }

@@ -10,3 +10,4 @@ mod main_job;
 mod pages;
 mod service;
 mod swatch;
+mod systems;

@@ -122,7 +122,7 @@ const AS_ROOT: &str = r#"
     done | sort
     kill -9 $(pgrep -g $main -x extract-ip)
     wait $main || echo ended
-    kill -9 -- -$main 2> /dev/null || true
+    kill -s KILL -- -$main 2> /dev/null || true
 "#;
 
 #[test]
@@ -139,7 +139,7 @@ ended
 
 /// Compares the output of a script on such a host. It runs as root who can become another user:
 /// the real one, or that of a namespace over the caller's subordinate ids (subuid(5)).
-fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
+pub(crate) fn prints_on_a_host(flags: &str, test: &str, script: &str, expected: &str) {
     if run("setpriv", &["--version"]).is_none() || run("pgrep", &["--version"]).is_none() {
         return;
     }

@@ -97,7 +97,7 @@ fn a_burst_becomes_bans_in_the_kernel() {
             "{list}"
         );
         if let Some(kernel) = run("nft", &["list", "table", "inet", "pipeban"]) {
-            assert!(kernel.contains("203.0.113.7 timeout "), "{kernel}");
+            assert!(kernel.contains("203.0.113.7 "), "{kernel}");
             assert!(
                 !kernel.contains("192.0.2.44") && !kernel.contains("127.0.0.1"),
                 "{kernel}"

@@ -1,17 +1,23 @@
 //! `--why ADDRESS`: the history of its bans, of those of networks around it, and of those inside
 //! it, with their evidence.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall::name_in;
+use pipeban_ban::firewall::{Dropped, name_in};
 use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
 use pipeban_ban::look::Firewalls;
+
+use crate::list::count;
+
+/// The time left of a ban in a firewall, and the packets that were dropped.
+type Held = (Option<Duration>, Option<Dropped>);
 
 /// Prints a record for each ban: first those of networks around the address, the widest first, then
 /// its own, then those inside it; the oldest ban of each first.
@@ -36,36 +42,42 @@ pub fn run(
             history.extend(ledger.history_inside(address)?);
         }
     }
-    for details in &history {
-        output.record(&record(details))?;
-    }
-    let in_force = history.iter().filter(|details| !details.ban.has_ended(now));
-    let in_force: HashSet<(&str, Address)> = in_force
-        .map(|details| (details.backend.as_str(), details.ban.address))
-        .collect();
     // A firewall that is not used here, or that this user may not ask, is no fault.
     let held = Firewalls::default().ask(
         |_| false,
-        |firewall| match address.is_host() {
-            true => firewall.held(&around),
-            false => firewall.list(),
-        },
+        |firewall| firewall.counted(address.is_host().then_some(&around[..])),
     );
-    let mut found = !history.is_empty();
-    for (backend, held) in held {
-        let mut held = held;
-        held.retain(|(a, _)| a.contains(address) || address.contains(a));
-        held.retain(|(a, _)| !in_force.contains(&(backend.name(), *a)));
-        held.sort();
-        for (address, left) in held {
-            let mut record = Record::new(address);
-            let until = left.map_or("never".into(), |left| seconds(now + left));
-            record.set("until", until.as_bytes());
-            record.set("backend", backend.name().as_bytes());
-            record.set("only", b"firewall");
-            output.record(&record)?;
-            found = true;
+    let mut unknown: BTreeMap<(Address, &str), Held> = BTreeMap::new();
+    for (backend, held) in &held {
+        let about = held
+            .iter()
+            .filter(|((a, _), _)| a.contains(address) || address.contains(a));
+        unknown.extend(about.map(|((a, left), dropped)| ((*a, backend.name()), (*left, *dropped))));
+    }
+    let mut in_force = HashSet::new();
+    for details in &history {
+        let mut record = record(details);
+        if !details.ban.has_ended(now) {
+            let key = (details.ban.address, details.backend.as_str());
+            if let Some((_, Some(dropped))) = unknown.get(&key) {
+                count(dropped, &mut record);
+            }
+            in_force.insert(key);
         }
+        output.record(&record)?;
+    }
+    unknown.retain(|key, _| !in_force.contains(key));
+    let found = !history.is_empty() || !unknown.is_empty();
+    for ((address, backend), (left, dropped)) in unknown {
+        let mut record = Record::new(address);
+        let until = left.map_or("never".into(), |left| seconds(now + left));
+        record.set("until", until.as_bytes());
+        record.set("backend", backend.as_bytes());
+        record.set("only", b"firewall");
+        dropped
+            .iter()
+            .for_each(|dropped| count(dropped, &mut record));
+        output.record(&record)?;
     }
     output.flush()?;
     Ok(found)

@@ -7,7 +7,7 @@ use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall::{Backend, Entry, Firewall, name_in};
+use pipeban_ban::firewall::{Backend, Counted, Dropped, Firewall, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
 
@@ -69,7 +69,9 @@ pub fn print(
         }
     };
     let known = in_firewall.is_some();
-    let mut in_firewall: BTreeMap<Address, _> = in_firewall.into_iter().flatten().collect();
+    let in_firewall = in_firewall.into_iter().flatten();
+    let in_firewall = in_firewall.map(|((address, left), dropped)| (address, (left, dropped)));
+    let mut in_firewall: BTreeMap<Address, _> = in_firewall.collect();
     let now = Time::now();
     let in_ledger = match in_ledger(now) {
         Ok(bans) => bans,
@@ -87,7 +89,10 @@ pub fn print(
         let mut record = of_ban(&details, &key, &mut formatter);
         if details.backend != key {
             // Only the usual firewall was looked at.
-        } else if let Some(left) = in_firewall.remove(&details.ban.address) {
+        } else if let Some((left, dropped)) = in_firewall.remove(&details.ban.address) {
+            dropped
+                .iter()
+                .for_each(|dropped| count(dropped, &mut record));
             if let Some(firewall) = &firewall
                 && !agree(firewall.as_ref(), left, details.ban.left(now))
             {
@@ -100,11 +105,14 @@ pub fn print(
         output.record(&record)?;
         found = true;
     }
-    for (address, left) in in_firewall {
+    for (address, (left, dropped)) in in_firewall {
         let mut record = Record::new(address);
         let until = left.map_or("never".into(), |left| seconds(now + left));
         record.set("until", until.as_bytes());
         record.set("only", b"firewall");
+        dropped
+            .iter()
+            .for_each(|dropped| count(dropped, &mut record));
         strangers.push(record);
     }
     strangers
@@ -127,10 +135,16 @@ pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -
     record
 }
 
-type Held = Option<Vec<Entry>>;
+/// Puts `packets=` and `bytes=` into a record.
+pub fn count(dropped: &Dropped, record: &mut Record) {
+    record.set("packets", dropped.packets.to_string().as_bytes());
+    record.set("bytes", dropped.bytes.to_string().as_bytes());
+}
+
+type Held = Option<Vec<Counted>>;
 
 fn look(backend: &Backend) -> Result<(Box<dyn Firewall>, Held), Fault> {
     let mut firewall = backend.open()?;
-    let held = firewall.list().map_err(|e| backend.fault(&e))?;
+    let held = firewall.counted(None).map_err(|e| backend.fault(&e))?;
     Ok((firewall, held))
 }

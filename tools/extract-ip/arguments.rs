@@ -31,9 +31,14 @@ pub(crate) struct Arguments {
     #[arg(short = 'v', long, value_name = "RE")]
     pub(crate) exclude: Vec<String>,
 
-    /// Ready patterns for a service: sshd, dovecot, ...; several with commas; all; list prints them
+    /// Ready patterns for a service: sshd, dovecot, ...; several with commas; all; list prints
+    /// them; ./FILE: one's own
     #[arg(short, long, value_name = "NAME", add = ArgValueCompleter::new(complete::preset))]
     pub(crate) preset: Vec<String>,
+
+    /// Try the examples of the presets, hostile text in them, and their speed
+    #[arg(long, requires = "preset")]
+    pub(crate) check: bool,
 
     /// The patterns of a fail2ban filter as they are: FILE or FILE[mode=aggressive] (several times)
     #[arg(long, value_name = "FILE", add = ArgValueCompleter::new(complete::filter))]

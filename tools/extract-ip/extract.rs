@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::Origin;
+use pipeban::input::{Event, Input, Origin};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
@@ -17,7 +17,29 @@ use crate::object::Object;
 use crate::selection::{Choice, Chooser, Judgement};
 use crate::time_window::Window;
 use crate::times::{self, Times};
-use crate::unknown_input::Silence;
+use crate::unknown_input::{self, Silence};
+
+/// Reads all operands, and prints their records; answers whether an address was printed.
+pub(crate) fn run(
+    mut extractor: Extractor,
+    mut input: Input,
+    mut output: Output,
+) -> Result<bool, Fault> {
+    loop {
+        match input.next_block_of(None)? {
+            (Event::Idle, _) => output.flush()?,
+            (Event::End, _) => break,
+            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
+        }
+    }
+    output.flush()?;
+    Ok(extractor.end())
+}
+
+/// A block is dense where more than one byte in this many is of a line with a literal.
+const DENSE: usize = 4;
+/// Behind a dense block the literals are not searched for in this many.
+const DENSE_BLOCKS: u32 = 32;
 
 /// Turns blocks of lines into records.
 pub(crate) struct Extractor {
@@ -27,6 +49,8 @@ pub(crate) struct Extractor {
     stamps: LineReader,
     times: Option<Times>,
     window: Option<Window>,
+    /// Failures that presets did not believe, of other files, and the service that wrote these.
+    unbelieved: Option<(u64, String)>,
     /// Until the presets have met a line that they know.
     silence: Option<Silence>,
     /// The number of the operand that the last block came from.
@@ -41,6 +65,9 @@ pub(crate) struct Extractor {
     follows: bool,
     /// Whether lines without the literals need not be looked at.
     may_skip: bool,
+    /// The next blocks whose lines are all read: it takes less time than to search for literals
+    /// that most of them have.
+    dense: u32,
     /// Whether a record has the line.
     line: bool,
     /// Whether a record is the address and perhaps the rule.
@@ -68,6 +95,7 @@ impl Extractor {
             .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
         Ok(Extractor {
             silence,
+            unbelieved: None,
             chooser,
             reader,
             stamps: times::reader(arguments)?,
@@ -77,6 +105,7 @@ impl Extractor {
             bare_lines: false,
             follows: false,
             may_skip: false,
+            dense: 0,
             line: arguments.line,
             bare: !(arguments.line || arguments.json || times.is_some() || window.is_some())
                 && arguments.with.is_empty(),
@@ -113,12 +142,18 @@ impl Extractor {
         }
         let bare_lines = !self.needs_head && self.chooser.objects.is_none();
         self.bare_lines = bare_lines && self.has_no_carrier(block);
-        let mut lines = Lines::new(block);
+        let mut lines = match self.bare_lines {
+            true => Lines::without_carriers(block),
+            false => Lines::new(block),
+        };
+        let (mut read, searches) = (0, self.dense == 0);
         loop {
-            let literals = self.chooser.literals.as_ref().filter(|_| self.may_skip);
+            let literals = self.chooser.literals.as_ref();
+            let literals = literals.filter(|_| searches && self.may_skip && !self.needs_pieces());
             let Some(raw) = lines.next(literals) else {
                 break;
             };
+            read += raw.text.len();
             self.follows &= !raw.skipped;
             self.lines += 1;
             self.line(raw.text, origin.name, output)?;
@@ -129,7 +164,17 @@ impl Extractor {
             output.flush_if_full()?;
         }
         self.follows &= !lines.skipped_end();
+        if searches && self.chooser.needs_heads && read > block.len() / DENSE {
+            self.dense = DENSE_BLOCKS;
+        } else {
+            self.dense = self.dense.saturating_sub(1);
+        }
         Ok(())
+    }
+
+    /// Whether each line has to be read to know where the next one begins.
+    fn needs_pieces(&self) -> bool {
+        self.chooser.needs_heads && self.reader.has_pieces()
     }
 
     /// Whether a block's lines can be searched together: fields are counted behind carriers.
@@ -177,12 +222,13 @@ impl Extractor {
         {
             return Ok(());
         }
-        let verdict = verdict.map(|(_, verdict)| verdict);
-        let rule = verdict.as_ref().and_then(|v| v.rule);
-        let count = verdict.as_ref().map_or(1, |v| v.count);
-        let named = verdict.as_ref().and_then(|v| v.found.as_ref());
+        let verdict = verdict.as_ref().map(|(_, verdict)| verdict);
+        let rule = verdict.and_then(|v| v.rule);
+        let count = verdict.map_or(1, |v| v.count);
+        let named = verdict.and_then(|v| v.found.as_ref());
         let fields = &self.chooser.fields;
-        let stamp = verdict.as_ref().and_then(|v| v.stamp.clone());
+        let stamp = verdict.and_then(|v| v.stamp.as_ref());
+        let format = verdict.and_then(|v| v.format);
         let mut at = None;
         let mut timeless = None;
         let mut result = Ok(());
@@ -201,7 +247,7 @@ impl Extractor {
             let mut record = Record::new(choice.found.address);
             if let Some(times) = &mut self.times {
                 let stamps = &mut self.stamps;
-                let mut own = || stamps.stamp(&line.text[stamp.clone()?]);
+                let mut own = || stamps.stamp(&line.text[stamp?.clone()], format);
                 let time = *at.get_or_insert_with(|| times.of(own().or(line.time)));
                 if let Some(time) = time {
                     self.at.clear();
@@ -213,7 +259,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict.as_ref(), &object, |key, value| {
+                fields.of(&line, file, verdict, &object, |key, value| {
                     record.push(key, value)
                 });
             }
@@ -243,6 +289,11 @@ impl Extractor {
     /// Takes over the numbers of an extractor of other files.
     pub(crate) fn join(&mut self, other: Extractor) {
         self.done |= other.done;
+        let (mine, its) = (self.unbelieved(), other.unbelieved());
+        self.unbelieved = match (mine, its) {
+            (Some((n, name)), Some((m, _))) => Some((n + m, name)),
+            (mine, its) => mine.or(its),
+        };
         self.silence = match (self.silence.take(), other.silence) {
             (Some(silence), Some(other)) => Some(silence.join(other)),
             _ => None,
@@ -255,10 +306,23 @@ impl Extractor {
         }
     }
 
+    /// Failures that presets did not believe, in all files so far.
+    fn unbelieved(&self) -> Option<(u64, String)> {
+        let mine = self.chooser.presets().and_then(Presets::unbelieved);
+        match (mine, &self.unbelieved) {
+            (Some((n, name)), Some((m, _))) => Some((n + m, name.into())),
+            (Some((n, name)), None) => Some((n, name.into())),
+            (None, others) => others.clone(),
+        }
+    }
+
     /// Ends the input; answers whether an address was printed.
     pub(crate) fn end(mut self) -> bool {
         if let Some(silence) = &mut self.silence {
             silence.tell();
+        }
+        if let Some((count, service)) = self.unbelieved() {
+            unknown_input::tell_unbelieved(count, &service);
         }
         if let Some(times) = self.times {
             times.report();

@@ -2,14 +2,24 @@
 
 use std::ops::Range;
 
+use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use pipeban::masks;
 use pipeban_log::sieve::AnyOf;
+
+/// Texts of which every line that may count has one.
+pub(crate) struct Literals {
+    pub(crate) any: AnyOf,
+    /// Another that few lines have, and only behind a carrier; it is searched for once in a block.
+    pub(crate) rare: Finder<'static>,
+}
 
 /// The lines of a block.
 pub(crate) struct Lines<'a> {
     block: &'a [u8],
     at: usize,
+    /// Where the rare literal stands next, once that is known; behind the block if nowhere.
+    rare: Option<usize>,
     skipped_end: bool,
 }
 
@@ -26,23 +36,38 @@ impl<'a> Lines<'a> {
         Lines {
             block,
             at: 0,
+            rare: None,
             skipped_end: false,
         }
     }
 
+    /// The lines of a block in which none has a carrier.
+    pub(crate) fn without_carriers(block: &'a [u8]) -> Self {
+        Lines {
+            rare: Some(block.len()),
+            ..Lines::new(block)
+        }
+    }
+
     /// The next line; with `literals`, the next that has one of them.
-    pub(crate) fn next(&mut self, literals: Option<&AnyOf>) -> Option<BlockLine<'a>> {
+    pub(crate) fn next(&mut self, literals: Option<&Literals>) -> Option<BlockLine<'a>> {
         if self.at >= self.block.len() {
             return None;
         }
         let start = self.at;
         if let Some(literals) = literals {
-            let hit = literals.find(self.block, start);
-            let Some(hit) = hit else {
+            let any = literals.any.find(self.block, start);
+            let rare = self.rare.filter(|at| *at >= start).unwrap_or_else(|| {
+                let at = literals.rare.find(&self.block[start..]);
+                at.map_or(self.block.len(), |at| start + at)
+            });
+            self.rare = Some(rare);
+            let hit = any.unwrap_or(rare).min(rare);
+            if hit == self.block.len() {
                 self.at = self.block.len();
                 self.skipped_end = true;
                 return None;
-            };
+            }
             self.at += memrchr(b'\n', &self.block[start..hit]).map_or(0, |i| i + 1);
         }
         let rest = &self.block[self.at..];

@@ -3,6 +3,7 @@
 mod address_filter; // addresses that are printed at all: `-4`, `--global`, `--not`
 mod arguments; // flags and their values
 mod bisect; // the part of a file that has lines of some time
+mod check; // `--check`, `--preset list`: presets without a log
 mod complete; // values that a shell offers at Tab
 mod explain; // `--explain`: how each line is judged, and why
 mod extract; // from blocks of lines to records
@@ -22,7 +23,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
-use pipeban::input::Event;
 use pipeban::output::Output;
 
 use address_filter::Keep;
@@ -34,8 +34,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
-    if arguments.preset.iter().any(|name| name == "list") {
-        return matcher::list_presets();
+    if arguments.check || arguments.preset.iter().any(|name| name == "list") {
+        return check::run(&arguments);
     }
     let keep = Arc::new(Keep::new(&arguments)?);
     if arguments.explain {
@@ -48,21 +48,13 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let count = workers::count(&arguments);
     let extractors = (0..count).map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = extractors.collect::<Result<Vec<_>, _>>()?;
-    let mut input = time_window::input(&arguments)?;
-    let mut output = Output::new(arguments.json);
+    let input = time_window::input(&arguments)?;
+    let output = Output::new(arguments.json);
     if count > 1 {
         return workers::run(extractors, input, output);
     }
-    let Some(mut extractor) = extractors.pop() else {
-        return Ok(false);
-    };
-    loop {
-        match input.next_block_of(None)? {
-            (Event::Idle, _) => output.flush()?,
-            (Event::End, _) => break,
-            (Event::Data(block), origin) => extractor.block(block, origin, &mut output)?,
-        }
+    match extractors.pop() {
+        Some(extractor) => extract::run(extractor, input, output),
+        None => Ok(false),
     }
-    output.flush()?;
-    Ok(extractor.end())
 }

@@ -69,8 +69,12 @@ impl Objects {
     ) -> Option<Object> {
         let outer = line.object.map(|at| &raw[at..]);
         let is_object = line.text.trim_ascii_start().starts_with(b"{");
-        // The beginning of a line's rest is where the remote party has put it.
-        let inner = (is_object && !line.continues).then_some(line.text);
+        // A remote party chooses where the rest of a cut line begins, and a text of logfmt.
+        let to_end = line
+            .place
+            .is_some_and(|at| at + line.text.len() == raw.len());
+        let is_own = (to_end || outer.is_some()) && !line.continues;
+        let inner = (is_object && is_own).then_some(line.text);
         if outer.is_none() && inner.is_none() {
             if !line.text.trim_ascii().is_empty() {
                 complain::bad_line(place(), "not one whole JSON object");

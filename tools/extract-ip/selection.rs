@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
@@ -12,7 +13,7 @@ use pipeban_log::sieve::AnyOf;
 use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
-use crate::lines::field;
+use crate::lines::{Literals, field};
 use crate::matcher::{Matcher, Pattern, Verdict};
 use crate::object::Objects;
 use crate::one_of_each_line;
@@ -165,7 +166,7 @@ pub(crate) struct Chooser {
     pub(crate) judge: Judge,
     pub(crate) picker: Picker,
     /// Finds lines that may count, also in carriers that escape text; `None` where any line may.
-    pub(crate) literals: Option<AnyOf>,
+    pub(crate) literals: Option<Literals>,
     pub(crate) fields: Fields,
     /// Whether a judgement depends on the heads of earlier lines.
     pub(crate) needs_heads: bool,
@@ -260,7 +261,7 @@ const ESCAPED: &[u8] = b"\"\\/<>&'";
 const NUMBERS: &[u8] = b"\"MESSAGE\":[";
 
 /// A search for lines that have one of these texts, even if a carrier has escaped it.
-fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
+fn search_for(texts: &[&[u8]]) -> Option<Literals> {
     let plain = |b: &u8| b.is_ascii() && !b.is_ascii_control() && !ESCAPED.contains(b);
     let longest = |text: &&[u8]| {
         let pieces = text.split(|b| !plain(b));
@@ -269,8 +270,10 @@ fn search_for(texts: &[&[u8]]) -> Option<AnyOf> {
     if texts.is_empty() {
         return None;
     }
-    let mut pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
-    pieces.push(NUMBERS.to_vec());
+    let pieces = texts.iter().filter_map(longest).collect::<Vec<_>>();
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
-    AnyOf::new(&pieces)
+    Some(Literals {
+        any: AnyOf::new(&pieces)?,
+        rare: Finder::new(NUMBERS),
+    })
 }

@@ -103,6 +103,19 @@ impl Silence {
     }
 }
 
+/// Tells that failures were not believed, in a log into which clients of a service write lines.
+pub(crate) fn tell_unbelieved(count: u64, service: &str) {
+    let lines = match count {
+        1 => "1 failure is".into(),
+        n => format!("{} failures are", with_commas(n)),
+    };
+    let what = format!(
+        "{lines} not believed: they stand in a log of {service}, into which clients can write \
+         lines; read it apart, by --preset {service}, or with --prefix before each line"
+    );
+    complain::note("--preset", what);
+}
+
 /// `a`, `a or b`, `a, b or c`.
 fn listed(names: &[String]) -> String {
     match names.split_last() {

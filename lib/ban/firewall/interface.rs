@@ -11,6 +11,18 @@ use pipeban::program::{self, Bounds};
 /// ban; `None` is until lifted.
 pub type Entry = (Address, Option<Duration>);
 
+/// The packets that a firewall has dropped since a ban was made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropped {
+    /// Their number.
+    pub packets: u64,
+    /// Their length, in bytes.
+    pub bytes: u64,
+}
+
+/// An entry with the packets that it has dropped, if the firewall counts them.
+pub type Counted = (Entry, Option<Dropped>);
+
 /// The bounds of a firewall's program: others wait while it runs. A list of a million entries has
 /// some 60 MB.
 const PROGRAM: Bounds = Bounds {
@@ -87,6 +99,16 @@ pub trait Firewall {
     /// All addresses that are banned now, with the time that is left; `None` if the backend cannot
     /// tell.
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>>;
+
+    /// Those of `addresses` that are banned now, or all, with the packets that were dropped; `None`
+    /// if the backend cannot tell.
+    fn counted(&mut self, addresses: Option<&[Address]>) -> io::Result<Option<Vec<Counted>>> {
+        let held = match addresses {
+            Some(addresses) => self.held(addresses)?,
+            None => self.list()?,
+        };
+        Ok(held.map(|held| held.into_iter().map(|entry| (entry, None)).collect()))
+    }
 
     /// Reasons why a packet from a banned address may get through, in plain words; none if all is
     /// well.

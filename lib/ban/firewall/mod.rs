@@ -13,5 +13,5 @@ mod none; // no firewall
 mod routes; // default gateways, and whether there is IPv6
 
 pub use backend::{Backend, name_in};
-pub use interface::{Entry, Firewall, lasts};
+pub use interface::{Counted, Dropped, Entry, Firewall, lasts};
 pub use routes::gateways;

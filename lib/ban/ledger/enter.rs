@@ -189,8 +189,8 @@ fn replace(
     Ok(Entered::New(ban))
 }
 
-/// Whether a ban that stands in the ledger, in force or ended, makes a new one no news: it was for
-/// a later event, or its host has lifted it since the new one began.
+/// Whether a ban in the ledger, in force or ended, makes a new one no news: it was for a later
+/// event, or its host has lifted it since the new one began.
 fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
     let mut query = db.prepare_cached("SELECT until, ends, facts FROM ban WHERE id = ?")?;
     query.query_row([id], |row| {

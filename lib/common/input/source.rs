@@ -16,9 +16,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pipeban_journal::is_journal;
 
 use super::decode::Decoded;
+use crate::complain;
 use crate::figures;
 use crate::journal::JournalText;
-use crate::unpack::{is_packed, is_packed_file, unread};
+use crate::unpack::{Amid, is_packed, is_packed_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -35,6 +36,7 @@ pub(super) struct Source {
     pub lines: u64,
     pub told_idle: bool,
     bytes: Bytes,
+    amid: Amid,
 }
 
 enum Bytes {
@@ -82,6 +84,7 @@ impl Source {
                 lines: 0,
                 told_idle: false,
                 bytes: Bytes::Decoded(Decoded::start(text)),
+                amid: Amid::default(),
             });
         }
         let part = match part {
@@ -107,6 +110,7 @@ impl Source {
             lines: 0,
             told_idle: false,
             bytes,
+            amid: Amid::default(),
         })
     }
 
@@ -137,12 +141,27 @@ impl Source {
                 self.begin(&buffer[..length])?;
                 match &mut self.bytes {
                     Bytes::Decoded(decoded) => decoded.read(buffer),
-                    _ => Ok(length),
+                    _ => {
+                        self.look(&buffer[..length]);
+                        Ok(length)
+                    }
                 }
             }
-            Bytes::Plain { file, .. } => file.read(buffer),
+            Bytes::Plain { file, .. } => {
+                let length = file.read(buffer)?;
+                self.look(&buffer[..length]);
+                Ok(length)
+            }
             Bytes::Decoded(decoded) => decoded.read(buffer),
             Bytes::Over => Ok(0),
+        }
+    }
+
+    /// Tells once that compressed data follow on text, as `cat auth.log auth.log.2.gz` writes them.
+    fn look(&mut self, bytes: &[u8]) {
+        if self.amid.begins(bytes) {
+            let what = "gzip data behind plain text are not read: unpack them first, by zcat -f";
+            complain::error(&self.name, what);
         }
     }
 

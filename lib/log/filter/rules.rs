@@ -12,6 +12,7 @@ use super::tags::Host;
 use super::values::Values;
 use super::verdict::Verdict;
 use crate::sieve::{self, Sieve};
+use crate::stamp::StampFormat;
 use pipeban::complain::Fault;
 
 /// The highest `maxlines` that a filter may have.
@@ -185,6 +186,11 @@ impl Filter {
     /// The bytes of the last line that are its time stamp.
     pub fn stamp(&self) -> Option<Range<usize>> {
         self.stamp.clone()
+    }
+
+    /// The form of that stamp, where the filter's author wrote it down.
+    pub fn stamp_format(&self) -> Option<&StampFormat> {
+        self.dates.format()
     }
 
     /// Whether a pattern has a group of this name.

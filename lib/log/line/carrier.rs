@@ -20,7 +20,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::json::{Members, Value};
 use super::pairs::Pairs;
@@ -170,8 +170,60 @@ fn docker(
     stamps: &mut StampReader,
     out: &mut Vec<u8>,
 ) -> Option<(Text, Said)> {
+    let (log, stream, time) = match docker_of_its_own(line, at) {
+        Some((log, stream, time)) => (log, stream, Value::Text(time, false)),
+        None => docker_members(line, at)?,
+    };
+    let time = place::of_value(line, &time, stamps)?;
+    let raw = &line[log.clone()];
+    let ended = raw.strip_suffix(b"\\n");
+    let plain = ended.unwrap_or(raw);
+    let cut = ended.is_none();
+    let text = if memchr(b'\\', plain).is_none() {
+        Text::Verbatim(log.start..log.start + plain.len())
+    } else {
+        unescape(raw, out);
+        // A terminal's lines end with both.
+        let length = out.len() - usize::from(out.ends_with(b"\n"));
+        out.truncate(length);
+        let length = out.len() - usize::from(out.ends_with(b"\r"));
+        out.truncate(length);
+        Text::Unescaped
+    };
+    let said = Said {
+        time: Some(time),
+        piece: Some((stream, cut)),
+        entry: None,
+    };
+    Some((text, said))
+}
+
+/// The log, the stream and the time of an object as docker itself writes it, if the log has nothing
+/// to unescape but its end.
+fn docker_of_its_own(line: &[u8], at: usize) -> Option<(Range<usize>, usize, Range<usize>)> {
+    let rest = line[at..].strip_prefix(br#"{"log":""#)?;
+    let start = line.len() - rest.len();
+    let end = start + memchr2(b'"', b'\\', rest)?;
+    let (log, rest) = match &line[end..] {
+        [b'\\', b'n', b'"', rest @ ..] => (start..end + 2, rest),
+        [b'"', rest @ ..] => (start..end, rest),
+        _ => return None,
+    };
+    let rest = rest.strip_prefix(br#","stream":"std"#)?;
+    let (stream, rest) = match rest.strip_prefix(b"out") {
+        Some(rest) => (0, rest),
+        None => (1, rest.strip_prefix(b"err")?),
+    };
+    let time = rest.strip_prefix(br#"","time":""#)?.strip_suffix(b"\"}")?;
+    let end = line.len() - 2;
+    let is_one = memchr2(b'"', b'\\', time).is_none();
+    is_one.then_some((log, stream, end - time.len()..end))
+}
+
+/// The same of any object that has them.
+fn docker_members(line: &[u8], at: usize) -> Option<(Range<usize>, usize, Value)> {
     let mut members = Members::new(line, at)?;
-    let (key, Value::Text(log, escaped)) = members.next()? else {
+    let (key, Value::Text(log, _)) = members.next()? else {
         return None;
     };
     if line[key] != *b"log" {
@@ -184,36 +236,13 @@ fn docker(
             (b"stream", Value::Text(range, false)) if stream.is_none() => {
                 stream = Some(usize::from(line[range] == *b"stderr"));
             }
-            (b"time", value) if time.is_none() => {
-                time = Some(place::of_value(line, &value, stamps))
-            }
+            (b"time", value) if time.is_none() => time = Some(value),
             (b"stream" | b"time", _) => return None,
             _ => {}
         }
     }
-    let time = time.flatten().filter(|_| members.is_whole())?;
-    let raw = &line[log.clone()];
-    let ended = raw.strip_suffix(b"\\n");
-    let plain = ended.unwrap_or(raw);
-    let cut = ended.is_none();
-    let text = if !escaped || memchr(b'\\', plain).is_none() {
-        Text::Verbatim(log.start..log.start + plain.len())
-    } else {
-        unescape(raw, out);
-        // A terminal's lines end with both.
-        let length = out.len() - usize::from(out.ends_with(b"\n"));
-        out.truncate(length);
-        let length = out.len() - usize::from(out.ends_with(b"\r"));
-        out.truncate(length);
-        Text::Unescaped
-    };
-    let piece = Some((stream.unwrap_or(0), cut));
-    let said = Said {
-        time: Some(time),
-        piece,
-        entry: None,
-    };
-    Some((text, said))
+    let time = time.filter(|_| members.is_whole())?;
+    Some((log, stream.unwrap_or(0), time))
 }
 
 fn journal(

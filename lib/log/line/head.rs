@@ -24,7 +24,7 @@
 use memchr::memchr;
 
 use super::names::{is_address, is_device, is_facility, is_host, is_level, tag, without_path};
-use super::skip;
+use super::{plain_head, skip};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
 
@@ -253,7 +253,15 @@ pub(super) fn read<'a>(text: &'a [u8], begun: &Begun, without_programs: bool) ->
         return head;
     }
     match begun.kind {
-        Kind::Bare => head.who(text),
+        Kind::Bare => match plain_head::read(&text[begun.rest..]) {
+            Some(plain) => {
+                head.host = Some(plain.host);
+                head.program = Some(plain.program);
+                head.pid = plain.pid;
+                head.words = text.len() - plain.words.len();
+            }
+            None => head.who(text),
+        },
         Kind::InBrackets => {}
         Kind::Rfc5424 => head.who_5424(text),
     }

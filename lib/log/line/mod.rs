@@ -32,7 +32,9 @@ mod head; // who wrote it, when
 mod json; // objects, walked from the left
 mod names; // programs, hosts, levels
 mod pairs; // key=value
+mod pieces; // lines that were cut
 mod place; // stamps that stand inside a line
+mod plain_head; // the head of most lines
 mod skip; // small parts before others
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ use memchr::memchr_iter;
 use crate::stamp::{StampFormat, StampReader};
 use carrier::{Entry, Said, Text};
 use head::{Begun, Head};
+use pieces::{Last, Pieces};
 
 pub use head::Stamp;
 use pipeban::time::{Time, Zone};
@@ -114,25 +117,9 @@ pub struct LineReader {
     without_programs: bool,
     /// Whether a time that stands inside a text is not wanted.
     without_times: bool,
-    /// Of each stream of a container: how the last piece that was cut began.
-    cut: [Cut; 2],
+    pieces: Pieces,
     unescaped: Vec<u8>,
 }
-
-/// The last piece of a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Cut {
-    /// The end of a line.
-    #[default]
-    No,
-    /// Not the end of a line, but short and with a head.
-    Short,
-    Yes,
-}
-
-/// A piece of at least this many bytes was cut: runtimes cut at 8 or 16 KiB, or where a program's
-/// buffer of 1 KiB or more was full.
-const CUT: usize = 1000;
 
 /// A line whose carrier is taken off.
 struct Opened {
@@ -163,7 +150,7 @@ impl LineReader {
             headed: false,
             without_programs: false,
             without_times: false,
-            cut: [Cut::No; 2],
+            pieces: Pieces::default(),
             unescaped: Vec::new(),
         }
     }
@@ -180,7 +167,13 @@ impl LineReader {
         self.stamps.begin_log();
         self.prefixed = None;
         self.headed = false;
-        self.cut = [Cut::No; 2];
+        self.pieces = Pieces::default();
+    }
+
+    /// Whether a line of this input may be a piece of a longer one. Then each line must be read:
+    /// the one before says where it begins.
+    pub fn has_pieces(&self) -> bool {
+        self.pieces.any
     }
 
     /// The parts of the next line, which is given without its newline.
@@ -195,16 +188,14 @@ impl LineReader {
             return plain(line, head::read(line, &begun, self.without_programs));
         }
         let opened = self.open(line);
-        let cut = opened
-            .said
-            .piece
-            .map_or(Cut::No, |(stream, _)| self.cut[stream]);
+        let piece = opened.said.piece;
+        let last = piece.map(|(stream, _)| self.pieces.before(stream));
         let text: &[u8] = match &opened.text {
             Text::Verbatim(range) => &line[range.clone()],
             Text::Unescaped => &self.unescaped,
         };
         let mut head = match (&opened.said.entry, opened.begins) {
-            _ if cut == Cut::Yes => Head::default(),
+            _ if last == Some(Last::Cut) => Head::default(),
             (Some(entry), _) => by_entry(line, entry, text),
             (None, Begins::Without) if self.without_times => Head::default(),
             (None, Begins::With(begun)) => head::read(text, &begun, self.without_programs),
@@ -214,7 +205,11 @@ impl LineReader {
                 None => inside(text, &opened.said, &mut self.stamps),
             },
         };
-        let continues = cut == Cut::Yes || (cut == Cut::Short && head.program.is_none());
+        let continues = match last {
+            Some(Last::Cut) => true,
+            Some(Last::Short) => head.program.is_none(),
+            _ => false,
+        };
         if continues {
             head = Head::default();
         }
@@ -230,13 +225,9 @@ impl LineReader {
         if !continues {
             self.headed |= head.stamp == Stamp::Beginning || head.program.is_some();
         }
-        if let Some((stream, cut)) = opened.said.piece {
-            let short = text.len() < CUT && head.program.is_some();
-            self.cut[stream] = match cut {
-                false => Cut::No,
-                true if short && !continues => Cut::Short,
-                true => Cut::Yes,
-            };
+        if let Some((stream, cut)) = piece {
+            let has_head = head.program.is_some() && !continues;
+            self.pieces.note(stream, cut, text.len(), has_head);
         }
         Line {
             text,
@@ -294,9 +285,11 @@ impl LineReader {
         }
     }
 
-    /// The time of a stamp that a text begins with; for who has found it in a way of one's own.
-    pub fn stamp(&mut self, text: &[u8]) -> Option<Time> {
-        self.stamps.read(text).map(|(time, _)| time)
+    /// The time of a stamp that a text begins with, in this form if it has it; for who has found it
+    /// in a way of one's own.
+    pub fn stamp(&mut self, text: &[u8], format: Option<&StampFormat>) -> Option<Time> {
+        let time = format.and_then(|format| self.stamps.read_format(format, text));
+        time.or_else(|| self.stamps.read(text).map(|(time, _)| time))
     }
 
     /// Takes off what is around a line.
@@ -306,15 +299,20 @@ impl LineReader {
             _ => 0,
         };
         let mut file = None;
-        let mut begun = head::begin(&line[at..], &mut self.stamps);
-        let may_be_file = self.prefixed != Some(false) && line.get(at) != Some(&b'{');
-        if begun.is_none() && may_be_file {
+        // Nothing else begins with a brace.
+        let is_object = line.get(at) == Some(&b'{');
+        let mut begun = match is_object {
+            true => None,
+            false => head::begin(&line[at..], &mut self.stamps),
+        };
+        if begun.is_none() && !is_object && self.prefixed != Some(false) {
             (file, at, begun) = self.behind_file(line, at);
         }
         if self.prefixed.is_none() && (file.is_some() || begun.is_some()) {
             self.prefixed = Some(file.is_some());
         }
         if begun.is_none()
+            && !is_object
             && let Some(goes_on) = carrier::compose(line, at)
         {
             at = goes_on;

@@ -69,26 +69,20 @@ pub(super) fn without_path(name: &[u8]) -> &[u8] {
 
 /// Names of levels, which services write where others have a program.
 pub(super) fn is_level(name: &[u8]) -> bool {
-    const LEVELS: [&str; 14] = [
-        "trace",
-        "debug",
-        "info",
-        "information",
-        "log",
-        "note",
-        "notice",
-        "warn",
-        "warning",
-        "error",
-        "err",
-        "critical",
-        "fatal",
-        "panic",
-    ];
-    name.len() <= 11
-        && LEVELS
-            .iter()
-            .any(|level| name.eq_ignore_ascii_case(level.as_bytes()))
+    let levels: &[&[u8]] = match name.first().map(u8::to_ascii_lowercase) {
+        Some(b'c') => &[b"critical"],
+        Some(b'd') => &[b"debug"],
+        Some(b'e') => &[b"error", b"err"],
+        Some(b'f') => &[b"fatal"],
+        Some(b'i') => &[b"info", b"information"],
+        Some(b'l') => &[b"log"],
+        Some(b'n') => &[b"notice", b"note"],
+        Some(b'p') => &[b"panic"],
+        Some(b't') => &[b"trace"],
+        Some(b'w') => &[b"warning", b"warn"],
+        _ => &[],
+    };
+    levels.iter().any(|level| name.eq_ignore_ascii_case(level))
 }
 
 /// `auth.info`, `<auth.info>` or `<4.6>`.

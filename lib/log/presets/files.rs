@@ -1,6 +1,6 @@
 //! The files of presets, and what each is about.
 
-use super::read;
+use super::{own, read};
 
 macro_rules! files {
     ($($name:literal)*) => {
@@ -9,13 +9,15 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 47] = files! {
-    "apache" "asterisk" "authelia" "courier" "cyrus-imap" "dovecot" "dropbear" "exim" "freeswitch"
-    "gitea" "grafana" "haproxy" "home-assistant" "jellyfin" "kernel" "keycloak" "lighttpd"
-    "mongodb" "mysqld" "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "postfix"
-    "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog" "proxmox"
-    "pure-ftpd" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd" "sshd-preauth" "sudo"
-    "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
+pub(super) const FILES: [(&str, &str); 56] = files! {
+    "apache" "asterisk" "authelia" "caddy" "courier" "cyrus-imap" "dovecot" "dropbear"
+    "ejabberd" "exim" "freeswitch" "gitea" "gitlab" "grafana" "guacamole" "haproxy"
+    "home-assistant" "immich" "jellyfin" "kernel" "keycloak" "lighttpd" "mongodb" "mysqld"
+    "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
+    "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog"
+    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd"
+    "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
+    "xrdp"
 };
 
 /// A service for which there are patterns.
@@ -47,4 +49,14 @@ pub fn list() -> Vec<Service> {
         }
     };
     FILES.iter().map(service).collect()
+}
+
+/// The way in which a remote party can make a preset name somebody else, and the condition under
+/// which it cannot; `None` if it never can, or there is no preset of this name.
+pub fn forged(name: &str) -> Option<&'static str> {
+    let text = match own::is_file(name) {
+        true => own::read(name).ok()?.1,
+        false => FILES.iter().find(|(n, _)| *n == name)?.1,
+    };
+    Some(read::read(text).forged).filter(|text| !text.is_empty())
 }

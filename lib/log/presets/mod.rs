@@ -3,30 +3,37 @@
 //! A service is one file here, compiled into the program: its patterns, lines that they match, and
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
+pub mod check;
 mod connections;
+mod faults;
 mod files;
+mod groups;
+mod load;
+mod matched;
+mod object_rule;
+mod own;
 mod programs;
 mod read;
 mod repeated;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 use std::ops::Range;
 
-use self::connections::{Connections, Report, Seen};
-use self::files::FILES;
-pub use self::files::{Service, list};
+pub use self::files::{Service, forged, list};
+use self::groups::{Groups, Writer};
+use self::load::load;
+use self::matched::Match;
 use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
-use self::rule::{Match, Rule, note_connections};
+use self::rule::Rule;
+use self::tries::Tries;
 use crate::line::{Line, Stamp};
-use crate::sieve::{self, Sieve};
 use pipeban::address::Address;
-
-/// The bytes of a session's name, at most; a longer one is no name.
-const MAX_NAME: usize = 256;
+use pipeban::complain::Fault;
 
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
@@ -43,16 +50,8 @@ pub struct Hit<'a> {
     pub place: Option<Range<usize>>,
     /// The number of events, at least 1.
     pub count: u32,
-    /// The groups that were asked for: the number there, and the bytes in the line's text.
-    pub fields: Vec<(usize, Range<usize>)>,
-}
-
-/// An event, with the number of its rule.
-struct Event {
-    rule: usize,
-    address: Address,
-    place: Option<Range<usize>>,
-    count: u32,
+    /// The groups that were asked for: the number there, and the text.
+    pub fields: Vec<(usize, Vec<u8>)>,
 }
 
 /// The line before.
@@ -86,107 +85,40 @@ impl Last {
 pub struct Presets {
     rules: Vec<Rule>,
     programs: Programs,
-    sieve: Sieve,
+    groups: Groups,
     literals: Option<Vec<Vec<u8>>>,
     /// The names of groups that are asked for.
     wanted: Vec<String>,
     /// Whether any rule is about a service's own log.
     has_own_log: bool,
     met_form: bool,
+    /// Buffers: the rules that a line may match, and those that it matches.
     candidates: Vec<u16>,
-    connections: Connections,
-    /// A buffer for the name of a connection.
-    name: Vec<u8>,
+    found: Vec<(u16, Match)>,
+    tries: Tries,
     last: Last,
     /// The files, by their names in the lines, into which a client can write lines.
     stopped: Vec<Option<Box<[u8]>>>,
-}
-
-/// The rules that a line may match.
-enum Eligible<'a> {
-    /// Those of the program, by the numbers of programs.
-    Program(&'a [bool]),
-    /// Those about a service's own log.
-    OwnLog,
-    /// Those of presets that were named about lines that go on with one of a service's own log.
-    GoesOn,
-    /// Those of presets that were named: the line tells nothing about its writer.
-    Named,
-}
-
-impl Eligible<'_> {
-    fn has(&self, rule: &Rule) -> bool {
-        match self {
-            Eligible::Program(programs) => rule.program.is_some_and(|number| programs[number]),
-            Eligible::OwnLog => rule.own_log,
-            Eligible::GoesOn => rule.goes_on && rule.named,
-            Eligible::Named => rule.named,
-        }
-    }
+    /// The number of failures in such files that were not believed, and the rule that first showed
+    /// that a file is one.
+    unbelieved: (u64, Option<usize>),
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one that no remote party can turn against others. The
-    /// error names an unknown name.
-    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, String> {
-        let (mut chosen, mut named) = ([false; FILES.len()], [false; FILES.len()]);
-        for name in names {
-            if name == "all" {
-                for (chosen, (_, text)) in chosen.iter_mut().zip(FILES) {
-                    *chosen |= read::read(text).forged.is_empty();
-                }
-                continue;
-            }
-            let number = FILES.iter().position(|(n, _)| *n == name);
-            let number = number.ok_or_else(|| format!("no preset of that name: \"{name}\""))?;
-            (chosen[number], named[number]) = (true, true);
+    /// Loads services by name; `all` is every one that no remote party can turn against others, a
+    /// name with a slash is a file of the user's own. The error names an unknown name, or the line
+    /// of a file.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
+        let (rules, programs) = load(names)?;
+        let literals = rules.iter().map(|rule| groups::literals(rule, &programs));
+        let mut literals = literals.collect::<Option<Vec<_>>>().map(|all| all.concat());
+        if let Some(literals) = &mut literals {
+            literals.push(repeated::LITERAL.to_vec());
+            literals.sort();
+            literals.dedup();
         }
-        if !chosen.contains(&true) {
-            return Err("the name of a preset is missing".into());
-        }
-        let mut rules = Vec::new();
-        let mut choices = Vec::new();
-        let mut programs = Programs::default();
-        for (service, (name, text)) in FILES.iter().enumerate() {
-            let preset = read::read(text);
-            let is_marked = !preset.forged.is_empty();
-            for rule in preset.rules {
-                // A user who names a marked preset believes its log.
-                match rule.kind {
-                    Kind::Stops if named[service] => continue,
-                    Kind::Stops => {}
-                    _ if !chosen[service] => continue,
-                    _ => {}
-                }
-                let wrong = |e: String| format!("{name}: {}: {e}", rule.name);
-                let pattern = read::expand(&rule.pattern).map_err(wrong)?;
-                let but = rule.but.as_deref().map(read::expand).transpose();
-                choices.push(sieve::required(&sieve::parsed(&pattern).map_err(wrong)?));
-                rules.push(Rule {
-                    name: format!("{name}/{}", rule.name),
-                    service,
-                    kind: rule.kind,
-                    step: rule.step,
-                    pattern,
-                    but: but.map_err(wrong)?,
-                    program: rule
-                        .program
-                        .map(|p| programs.add(&p, rule.kind != Kind::Stops)),
-                    own_log: rule.own_log,
-                    goes_on: rule.goes_on,
-                    named: named[service],
-                    believed: named[service] && is_marked,
-                    joins: false,
-                    compiled: None,
-                });
-            }
-        }
-        note_connections(&mut rules);
-        let sieve = Sieve::new(&choices)?;
-        let repeated = repeated::LITERAL.to_vec();
-        let literals = sieve.literals().map(|l| [l, &[repeated]].concat());
         Ok(Presets {
-            sieve,
+            groups: Groups::default(),
             literals,
             wanted: Vec::new(),
             has_own_log: rules.iter().any(|r| r.own_log && r.kind != Kind::Stops),
@@ -194,16 +126,16 @@ impl Presets {
             rules,
             programs,
             candidates: Vec::new(),
-            connections: Connections::default(),
-            name: Vec::new(),
+            found: Vec::new(),
+            tries: Tries::default(),
             last: Last::default(),
             stopped: Vec::new(),
+            unbelieved: (0, None),
         })
     }
 
     /// Texts of which every line that matters has one, behind its carrier; `None` where any line
-    /// may
-    /// matter.
+    /// may matter.
     pub fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
     }
@@ -215,13 +147,20 @@ impl Presets {
 
     /// Whether a rule has a group of this name.
     pub fn has_group(&self, name: &str) -> bool {
-        let group = format!("(?P<{name}>");
-        self.rules.iter().any(|r| r.pattern.contains(&group))
+        self.rules.iter().any(|rule| rule.has_field(name))
     }
 
     /// Whether any line so far was of a program or a form that the rules are about.
     pub fn met_form(&self) -> bool {
         self.met_form
+    }
+
+    /// The number of failures that were not believed, for clients can write lines into their log,
+    /// and the service that writes it; `None` if all were.
+    pub fn unbelieved(&self) -> Option<(u64, &str)> {
+        let (count, rule) = self.unbelieved;
+        let name = self.rules[rule?].name.trim_end_matches('/');
+        (count > 0).then_some((count, name))
     }
 
     /// The names of the programs that the rules are about; `None` if they are not a few.
@@ -231,7 +170,7 @@ impl Presets {
 
     /// Begins another input: connections of the last one are none of this.
     pub fn begin_file(&mut self) {
-        self.connections.clear();
+        self.tries.clear();
         self.pass();
         self.stopped.clear();
     }
@@ -245,7 +184,9 @@ impl Presets {
     /// whether the line is right behind the last one that was checked.
     pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
         let last = self.last.attempt.take().filter(|_| follows);
-        if let (Some(count), Some((rule, address))) = (repeated::last(line), last) {
+        if let Some((rule, address)) = last
+            && let Some(count) = repeated::last(line)
+        {
             if !self.last.is_of(line) {
                 return None;
             }
@@ -259,22 +200,23 @@ impl Presets {
                 fields: Vec::new(),
             });
         }
-        let (mut range, eligible) = match (line.program, line.stamp) {
+        let (mut range, writer) = match (line.program, line.stamp) {
             (Some(program), _) => {
                 let number = self.programs.number_of(program)?;
-                let programs = self.programs.answer(number);
-                self.met_form |= self.programs.writes_failures(programs);
-                (line.words_range(), Eligible::Program(programs))
+                self.met_form = self.met_form || self.programs.writes_failures(number);
+                (line.words_range(), Writer::Program(number))
             }
-            (None, Stamp::Beginning | Stamp::Inside) => {
+            (None, stamp @ (Stamp::Beginning | Stamp::Inside)) => {
                 self.met_form |= self.has_own_log;
-                (line.rest_range(), Eligible::OwnLog)
+                let is_amid = line.headed && stamp == Stamp::Inside;
+                let writer = [Writer::OwnLog, Writer::AmidHeads][usize::from(is_amid)];
+                (line.rest_range(), writer)
             }
             // It goes on with a line before, and is no other program's.
             (None, Stamp::None) if line.headed || line.continues => {
-                (line.words_range(), Eligible::GoesOn)
+                (line.words_range(), Writer::GoesOn)
             }
-            (None, Stamp::None) => (line.words_range(), Eligible::Named),
+            (None, Stamp::None) => (line.words_range(), Writer::Unknown),
         };
         if line.text.ends_with(b"\r") {
             range.end = range.end.max(range.start + 1) - 1;
@@ -286,45 +228,59 @@ impl Presets {
             range = range.start + words.start..range.start + words.end;
         }
         let text = &line.text[range.clone()];
-        let mut candidates = std::mem::take(&mut self.candidates);
-        self.sieve.candidates(text, &mut candidates);
-        let (mut found, mut stops) = (Vec::new(), false);
-        for number in candidates.iter().map(|n| usize::from(*n)) {
-            let rule = &mut self.rules[number];
-            if !eligible.has(rule) || is_stopped && !rule.believed {
+        let group = self.groups.of(writer, &self.rules, &self.programs);
+        group.candidates(text, &mut self.candidates);
+        let mut stops = false;
+        self.found.clear();
+        for number in self.candidates.iter().copied() {
+            let rule = &mut self.rules[usize::from(number)];
+            if is_stopped && !rule.believed {
+                let counts = rule.is_failure() && rule.search(text, &[]).is_some();
+                self.unbelieved.0 += u64::from(counts);
+                continue;
+            }
+            if self.tries.has_none_to_end(rule, line) {
                 continue;
             }
             if let Some(hit) = rule.search(text, &self.wanted) {
-                stops |= rule.kind == Kind::Stops;
-                let is_failure = rule.is_failure();
-                found.push((number, hit));
+                if rule.kind == Kind::Stops {
+                    stops = true;
+                    self.unbelieved.1.get_or_insert(usize::from(number));
+                }
+                self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
-                if is_failure {
+                if rule.is_failure() {
                     break;
                 }
             }
         }
-        self.candidates = candidates;
-        self.met_form |= found
-            .iter()
-            .any(|(n, _)| self.rules[*n].kind != Kind::Stops);
-        if stops && !is_stopped {
-            self.stop(line.file);
+        self.met_form = self.met_form || {
+            let mut rules = self.found.iter().map(|(n, _)| &self.rules[usize::from(*n)]);
+            rules.any(|rule| rule.kind != Kind::Stops)
+        };
+        if stops {
+            self.found
+                .retain(|(number, _)| self.rules[usize::from(*number)].believed);
+            if !is_stopped {
+                self.stop(line.file);
+            }
         }
-        found.retain(|(number, _)| !stops || self.rules[*number].believed);
         let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
-        let (event, fields) = found.into_iter().find_map(|(number, mut hit)| {
+        let (event, fields) = self.found.drain(..).find_map(|(number, mut hit)| {
             let fields = std::mem::take(&mut hit.fields);
             hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-            Some((self.judge(number, hit, text, line)?, fields))
+            let event =
+                self.tries
+                    .judge(number, &self.rules[usize::from(number)], hit, text, line)?;
+            Some((event, fields))
         })?;
-        let fields = fields.into_iter().map(|(i, r)| (i, shift(r))).collect();
-        if self.rules[event.rule].kind != Kind::Closes {
+        let rule = &self.rules[event.rule];
+        if rule.kind != Kind::Closes {
             self.last.note(event.rule, event.address, line);
         }
         (event.count > 0).then(|| Hit {
             address: event.address,
-            rule: &self.rules[event.rule].name,
+            rule: &rule.name,
             place: event.place.map(shift),
             count: event.count,
             fields,
@@ -338,112 +294,9 @@ impl Presets {
         }
     }
 
-    /// The event of a match, together with other lines of its connection.
-    fn judge(&mut self, number: usize, found: Match, text: &[u8], line: &Line) -> Option<Event> {
-        let rule = &self.rules[number];
-        let (address, place) = found.address.clone().unzip();
-        let event = |rule, address, count| {
-            Some(Event {
-                rule,
-                address,
-                place: place.clone(),
-                count,
-            })
-        };
-        if !rule.joins {
-            return event(number, address?, found.count);
-        }
-        self.name.clear();
-        let named = found.session.clone().map(|range| &text[range]);
-        if !name_connection(rule.service, named, &found, line, &mut self.name) {
-            return event(number, address?, found.count).filter(|_| rule.counts());
-        }
-        let connection = self.connections.get(&self.name);
-        let seen = Seen {
-            address,
-            port: found.port,
-            time: line.time,
-        };
-        let count = found.count;
-        match rule.kind {
-            Kind::Rule => {
-                connection.see(&seen);
-                event(
-                    number,
-                    address?,
-                    connection.add(Report::Tries {
-                        count,
-                        step: rule.step,
-                    }),
-                )
-            }
-            Kind::Closes => {
-                connection.see(&seen);
-                event(number, address?, connection.add(Report::Total(count)))
-            }
-            Kind::Later => {
-                connection.see(&seen);
-                let address = connection.failed(number)?;
-                event(
-                    number,
-                    address,
-                    connection.add(Report::Tries {
-                        count,
-                        step: rule.step,
-                    }),
-                )
-            }
-            Kind::Names => {
-                // Failures that waited for their address have it now.
-                let (waiting, count) = connection.begin(&seen)?;
-                event(waiting, address?, connection.add(Report::Total(count)))
-            }
-            Kind::Ends => {
-                connection.see(&seen);
-                let (waiting, count) = connection.end()?;
-                event(waiting, address?, connection.add(Report::Total(count)))
-            }
-            Kind::Stops => None,
-        }
-    }
-
     /// A rule's pattern, in Rust's syntax.
     pub fn pattern(&self, rule: &str) -> Option<&str> {
         let found = self.rules.iter().find(|r| r.name == rule);
         found.map(|r| r.pattern.as_str())
     }
-}
-
-/// Appends the name of the connection that a line is about: file, host and program; and the
-/// process,
-/// or the session that the pattern names, or the client's address and port. Answers whether the
-/// line
-/// has one.
-fn name_connection(
-    service: usize,
-    session: Option<&[u8]>,
-    found: &Match,
-    line: &Line,
-    name: &mut Vec<u8>,
-) -> bool {
-    for part in [line.file, line.host, line.program] {
-        name.extend_from_slice(part.unwrap_or_default());
-        name.push(0);
-    }
-    if found.names_session && session.is_none() {
-        return false;
-    }
-    if let Some(session) = session {
-        // Two services may name their sessions alike.
-        name.extend_from_slice(&service.to_ne_bytes());
-        name.extend_from_slice(session);
-    } else if let Some(pid) = line.pid {
-        name.extend_from_slice(pid);
-    } else if let (Some((address, _)), Some(port)) = (&found.address, found.port) {
-        address.write(name);
-        name.extend_from_slice(&port.to_ne_bytes());
-    } else {
-        return false;
-    }
-    name.len() <= MAX_NAME
 }

@@ -20,12 +20,12 @@ pub(super) struct Programs {
     patterns: Vec<(String, Search)>,
     /// For each pattern, whether a rule about failures has it.
     of_failures: Vec<bool>,
-    /// For each name, the number of its answer.
-    known: HashMap<Box<[u8]>, usize>,
-    /// For each known name, whether the pattern of each number matches it.
+    /// For each name, the number of its answer; `None` if no pattern matches it.
+    known: HashMap<Box<[u8]>, Option<usize>>,
+    /// Different answers: whether the pattern of each number matches a name.
     answers: Vec<Box<[bool]>>,
     /// The last name and the number of its answer: most lines are by the same few programs.
-    last: (Vec<u8>, usize),
+    last: (Vec<u8>, Option<usize>),
 }
 
 impl Programs {
@@ -43,21 +43,19 @@ impl Programs {
         number
     }
 
-    /// Whether a program, by its [`answer`](Self::answer), may write failures.
-    pub(super) fn writes_failures(&self, answer: &[bool]) -> bool {
-        answer.iter().zip(&self.of_failures).any(|(a, b)| *a && *b)
+    /// Whether a program, by the number of its [`answer`](Self::answer), may write failures.
+    pub(super) fn writes_failures(&self, number: usize) -> bool {
+        let answer = self.answers[number].iter();
+        answer.zip(&self.of_failures).any(|(a, b)| *a && *b)
     }
 
     /// All names of programs that may write failures; `None` if they are not a few.
     pub(super) fn names(&self) -> Option<Vec<String>> {
         let mut all = Vec::new();
-        let of_failures = self
-            .patterns
-            .iter()
-            .zip(&self.of_failures)
-            .filter(|(_, of)| **of);
-        for ((pattern, _), _) in of_failures {
-            all.extend(texts(&parsed(pattern).ok()?)?);
+        for (number, of_failures) in self.of_failures.iter().enumerate() {
+            if *of_failures {
+                all.extend(self.texts(number)?);
+            }
         }
         all.sort();
         all.dedup();
@@ -65,14 +63,19 @@ impl Programs {
         few.then_some(all)
     }
 
+    /// All names that a pattern matches; `None` if they are not a few.
+    pub(super) fn texts(&self, number: usize) -> Option<Vec<String>> {
+        texts(&parsed(&self.patterns[number].0).ok()?)
+    }
+
     /// The number of the answer for a name; `None` if no pattern matches it.
     pub(super) fn number_of(&mut self, name: &[u8]) -> Option<usize> {
-        if self.last.0 != name || self.answers.is_empty() {
-            self.last.1 = self.number(name)?;
+        if self.last.0 != name || name.is_empty() {
+            self.last.1 = self.number(name);
             self.last.0.clear();
             self.last.0.extend_from_slice(name);
         }
-        (!self.answers[self.last.1].is_empty()).then_some(self.last.1)
+        self.last.1
     }
 
     /// An answer: whether the pattern of each number matches the name.
@@ -83,23 +86,26 @@ impl Programs {
     /// The number of the answer for a name, worked out if it is not known.
     fn number(&mut self, name: &[u8]) -> Option<usize> {
         if let Some(number) = self.known.get(name) {
-            return Some(*number);
+            return *number;
         }
         if name.len() > MAX_NAME {
             return None;
         }
         if self.known.len() >= MAX_NAMES {
             self.known.clear();
-            self.answers.clear();
         }
         let patterns = self.patterns.iter_mut();
-        let all = patterns.map(|(_, search)| search.is_match(name) == Ok(true));
-        let all: Box<[bool]> = all.collect();
-        let none = !all.contains(&true);
-        self.answers.push(if none { Box::default() } else { all });
-        let number = self.answers.len() - 1;
+        let answer = patterns.map(|(_, search)| search.is_match(name) == Ok(true));
+        let answer: Box<[bool]> = answer.collect();
+        let number = answer.contains(&true).then(|| {
+            let same = self.answers.iter().position(|a| *a == answer);
+            same.unwrap_or_else(|| {
+                self.answers.push(answer);
+                self.answers.len() - 1
+            })
+        });
         self.known.insert(name.into(), number);
-        Some(number)
+        number
     }
 }
 

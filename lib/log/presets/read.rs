@@ -17,6 +17,12 @@
 //! stops PATTERN           in a marked preset: this is the log into which a client can write lines,
 //!                         so no other preset believes more of it
 //! later NAME PATTERN      a failed attempt whose address is on another line of the session
+//! json NAME PATH          a failed attempt on a line that is an object of JSON; the address stands
+//!                         at this path. Of several paths with | the first that is there
+//! where PATH=VALUE        … with this value, as `extract-ip --where` has it
+//! filled PATH             … where this path has a text, and not an empty one nor -
+//! matches PATH PATTERN    … where the text of this path matches, unescaped
+//! field NAME PATH         a text for a field of the record, by `--with`
 //! + ADDRESS LINE          an example: the rule above matches this line, and the address is this
 //! > LINE                  a line that comes before the next example's
 //! - LINE                  an example of a line that is no event
@@ -43,7 +49,11 @@
 //! | `count` | the number of attempts that the line reports |
 //! | `more` | the same number, without the first attempt |
 //! | `port` | the client's port; address and port are a connection where the head has no process |
-//! | `user`, `path`, … | a text for a field of the record, by `--with` |
+//! | `user`, `path1`, … | a text for a field of the record, by `--with`, with or without digits |
+
+use std::cell::Cell;
+
+use super::object_rule::ObjectText;
 
 /// The meaning of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,9 +69,13 @@ pub(super) enum Kind {
 /// A rule as it is written.
 #[derive(Clone, Debug)]
 pub(super) struct RuleText {
+    /// The number of its line, from 1.
+    pub(super) line: usize,
     pub(super) kind: Kind,
     pub(super) name: &'static str,
     pub(super) pattern: String,
+    /// Where it is about objects of JSON; the pattern is the path of the address.
+    pub(super) object: Option<ObjectText>,
     pub(super) but: Option<String>,
     /// The place of the line among those of one try; 0 is none.
     pub(super) step: u8,
@@ -75,8 +89,9 @@ pub(super) struct RuleText {
 
 /// An example, with its marks.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), allow(dead_code))]
 pub(super) struct Example {
+    /// The number of its line, from 1.
+    pub(super) number: usize,
     /// The rule and the address expected; none: no event.
     pub(super) expected: Option<(&'static str, &'static str)>,
     pub(super) before: Vec<&'static str>,
@@ -91,29 +106,49 @@ pub(super) struct Preset {
     /// empty if it never can.
     pub(super) forged: &'static str,
     pub(super) rules: Vec<RuleText>,
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) examples: Vec<Example>,
+    /// The lines that are wrong, by number, and what to do. They are skipped.
+    pub(super) faults: Vec<(usize, String)>,
 }
 
-/// Reads a file. It is part of the program: other lines are skipped here, and the tests find them.
+/// A pattern is at most this long, in bytes, once its parts by `let` are in it.
+const MAX_PATTERN: usize = 32 << 10;
+
+/// A pattern with the parts that `let` named in it; `None` if it is too long.
+fn put_in(pattern: &str, lets: &[(&str, String)]) -> Option<String> {
+    let mut out = pattern.to_string();
+    for (name, by) in lets.iter().rev() {
+        let tag = format!("<{name}>");
+        let longer = out.matches(&tag).count() * by.len();
+        if out.len() + longer > MAX_PATTERN {
+            return None;
+        }
+        out = out.replace(&tag, by);
+    }
+    (out.len() <= MAX_PATTERN).then_some(out)
+}
+
+/// Reads a file.
 pub(super) fn read(text: &'static str) -> Preset {
     let mut preset = Preset::default();
     let mut lets: Vec<(&str, String)> = Vec::new();
     let (mut program, mut own_log, mut goes_on) = (None, false, false);
     let mut before = Vec::new();
-    for line in text.lines() {
+    for (number, line) in (1..).zip(text.lines()) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim_start();
+        let too_long = Cell::new(false);
         let put_in = |pattern: &str| {
-            let named = lets.iter().rev();
-            named.fold(pattern.to_string(), |pattern, (name, by)| {
-                pattern.replace(&format!("<{name}>"), by)
-            })
+            let whole = put_in(pattern, &lets);
+            too_long.set(whole.is_none());
+            whole.unwrap_or_default()
         };
         let rule = |kind, name, pattern: &str| RuleText {
+            line: number,
             kind,
             name,
             pattern: put_in(pattern),
+            object: None,
             but: None,
             step: 0,
             program: program.clone(),
@@ -122,43 +157,72 @@ pub(super) fn read(text: &'static str) -> Preset {
         };
         let (name, pattern) = rest.split_once(' ').unwrap_or((rest, ""));
         let pattern = pattern.trim_start();
-        match word {
-            "title" => preset.title = rest,
-            "forged" => preset.forged = rest,
-            "let" => {
+        match (word, preset.rules.last_mut()) {
+            ("title", _) => preset.title = rest,
+            ("forged", _) => preset.forged = rest,
+            ("let", _) => {
                 let pattern = pattern.trim_start_matches("= ");
                 let pattern = put_in(pattern);
                 lets.push((name, pattern));
             }
-            "program" => (program, own_log, goes_on) = (Some(put_in(rest)), false, false),
-            "own-log" => own_log = true,
-            "goes-on" => goes_on = true,
-            "rule" => preset.rules.push(rule(Kind::Rule, name, pattern)),
-            "closes" => preset.rules.push(rule(Kind::Closes, name, pattern)),
-            "later" => preset.rules.push(rule(Kind::Later, name, pattern)),
-            "names" => preset.rules.push(rule(Kind::Names, "", rest)),
-            "ends" => preset.rules.push(rule(Kind::Ends, "", rest)),
-            "stops" => preset.rules.push(rule(Kind::Stops, "", rest)),
-            "but" => {
-                if let Some(rule) = preset.rules.last_mut() {
-                    rule.but = Some(put_in(rest));
-                }
+            ("program", _) => (program, own_log, goes_on) = (Some(put_in(rest)), false, false),
+            ("own-log", _) => own_log = true,
+            ("goes-on", _) => goes_on = true,
+            ("rule", _) => preset.rules.push(rule(Kind::Rule, name, pattern)),
+            ("closes", _) => preset.rules.push(rule(Kind::Closes, name, pattern)),
+            ("later", _) => preset.rules.push(rule(Kind::Later, name, pattern)),
+            ("json", _) => preset.rules.push(RuleText {
+                object: Some(ObjectText {
+                    address: pattern,
+                    ..ObjectText::default()
+                }),
+                ..rule(Kind::Rule, name, pattern)
+            }),
+            (
+                "where" | "filled" | "matches" | "field",
+                Some(RuleText {
+                    object: Some(object),
+                    ..
+                }),
+            ) => match word {
+                "where" => object.conditions.push(rest),
+                "filled" => object.filled.push(rest),
+                "matches" => object.patterns.push((name, put_in(pattern))),
+                _ => object.fields.push((name, pattern)),
+            },
+            ("names", _) => preset.rules.push(rule(Kind::Names, "", rest)),
+            ("ends", _) => preset.rules.push(rule(Kind::Ends, "", rest)),
+            ("stops", _) => preset.rules.push(rule(Kind::Stops, "", rest)),
+            ("but", Some(rule)) => rule.but = Some(put_in(rest)),
+            ("step", Some(rule)) => match rest.parse() {
+                Ok(step @ 1..=9) => rule.step = step,
+                _ => preset.faults.push((number, "a step is 1 to 9".into())),
+            },
+            (">", _) => before.push(rest),
+            ("+" | "-", Some(rule)) => preset.examples.push(Example {
+                number,
+                expected: (word == "+").then_some((rule.name, name)),
+                before: std::mem::take(&mut before),
+                line: if word == "+" { pattern } else { rest },
+            }),
+            ("where" | "filled" | "matches" | "field", _) => {
+                let what = format!("no line \"json\" stands before this line: {word}");
+                preset.faults.push((number, what));
             }
-            "step" => {
-                if let Some(rule) = preset.rules.last_mut() {
-                    rule.step = rest.parse().unwrap_or_default();
-                }
+            ("but" | "step" | "+" | "-", None) => {
+                let what = format!("no rule stands before this line: {word}");
+                preset.faults.push((number, what));
             }
-            ">" => before.push(rest),
-            "+" | "-" => {
-                let rule = preset.rules.last().map_or("", |r| r.name);
-                preset.examples.push(Example {
-                    expected: (word == "+").then_some((rule, name)),
-                    before: std::mem::take(&mut before),
-                    line: if word == "+" { pattern } else { rest },
-                });
+            ("" | "#", _) => {}
+            _ if word.starts_with('#') => {}
+            _ => {
+                let what = format!("no line begins with \"{word}\" (see pipeban-preset(5))");
+                preset.faults.push((number, what));
             }
-            _ => {}
+        }
+        if too_long.get() {
+            let what = format!("the pattern is longer than {MAX_PATTERN} bytes with its parts");
+            preset.faults.push((number, what));
         }
     }
     preset

@@ -1,10 +1,10 @@
 //! A rule: its pattern, compiled when it is first needed.
 
-use std::ops::Range;
-
 use pipeban::address::Address;
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::matched::{Match, without_port};
+use super::object_rule::{ObjectRule, ObjectText};
 use super::read::Kind;
 use super::repeated::count;
 use crate::search::Search;
@@ -20,6 +20,14 @@ pub(super) struct Rule {
     /// The place of the line among those of one try; 0 is none.
     pub(super) step: u8,
     pub(super) pattern: String,
+    /// Where it is about objects of JSON, and not of the pattern.
+    pub(super) object: Option<ObjectText>,
+    /// Every text that matches has one of these; none where none are known.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// The first bytes of all texts that match, if they are a few.
+    pub(super) beginnings: Option<Vec<[u8; 4]>>,
+    /// Whether the pattern has a group for the session.
+    pub(super) names_session: bool,
     /// Texts that match this, too, do not count.
     pub(super) but: Option<String>,
     /// Whether lines of one connection are judged together.
@@ -34,6 +42,7 @@ pub(super) struct Rule {
     /// Whether it counts also in a log into which a client can write lines: a marked preset, named.
     pub(super) believed: bool,
     pub(super) compiled: Option<Compiled>,
+    pub(super) compiled_object: Option<ObjectRule>,
 }
 
 #[derive(Debug)]
@@ -50,20 +59,22 @@ pub(super) struct Compiled {
     names: Vec<(usize, String)>,
 }
 
-/// A match, with ranges in the text.
-pub(super) struct Match {
-    pub(super) address: Option<(Address, Range<usize>)>,
-    pub(super) session: Option<Range<usize>>,
-    /// Whether the pattern has a group for the session.
-    pub(super) names_session: bool,
-    /// The number of attempts; 1 where the pattern has no group for it.
-    pub(super) count: u32,
-    pub(super) port: Option<u16>,
-    /// Texts that were asked for, by their number there.
-    pub(super) fields: Vec<(usize, Range<usize>)>,
-}
-
 impl Rule {
+    /// Whether it has a text for a field of this name.
+    pub(super) fn has_field(&self, name: &str) -> bool {
+        match &self.object {
+            Some(object) => object.has_field(name),
+            None => {
+                let groups = self
+                    .pattern
+                    .match_indices("(?P<")
+                    .map(|(at, _)| &self.pattern[at + 4..]);
+                let mut names = groups.filter_map(|group| Some(group.split_once('>')?.0));
+                names.any(|group| is_named(group, name))
+            }
+        }
+    }
+
     /// Whether a line reports failed attempts by itself.
     pub(super) fn counts(&self) -> bool {
         matches!(self.kind, Kind::Rule | Kind::Closes)
@@ -77,6 +88,12 @@ impl Rule {
     /// The match in a text; `None` also if the text in the address's place is none.
     /// `wanted` has the names of groups that are asked for.
     pub(super) fn search(&mut self, text: &[u8], wanted: &[String]) -> Option<Match> {
+        if let Some(object) = &self.object {
+            if self.compiled_object.is_none() {
+                self.compiled_object = object.compile().ok();
+            }
+            return self.compiled_object.as_mut()?.search(text, wanted);
+        }
         if self.compiled.is_none() {
             self.compiled = compile(&self.pattern, self.but.as_deref());
         }
@@ -102,28 +119,38 @@ impl Rule {
         };
         let number = |group| count(&text[range(group)?]);
         let more = number(compiled.more).map(|more| more + 1);
-        let port = range(compiled.port).and_then(|r| std::str::from_utf8(&text[r]).ok());
+        let port = range(compiled.port).and_then(|r| port(&text[r]));
         let field = |(i, name): (usize, &String)| {
-            let group = compiled.names.iter().find(|(_, n)| n == name);
-            Some((i, range(Some(group?.0))?))
+            let mut groups = compiled
+                .names
+                .iter()
+                .filter(|(_, group)| is_named(group, name));
+            let range = groups.find_map(|(group, _)| range(Some(*group)))?;
+            Some((i, text[range].to_vec()))
         };
         Some(Match {
             fields: wanted.iter().enumerate().filter_map(field).collect(),
             address,
             session: range(compiled.session),
-            names_session: compiled.session.is_some(),
             count: number(compiled.count).or(more).unwrap_or(1),
-            port: port.and_then(|port| port.parse().ok()),
+            port,
         })
     }
 }
 
-/// A dotted quad without the port that may follow; an IPv6 address stays as it is.
-fn without_port(text: &[u8]) -> &[u8] {
-    match memchr::memrchr(b':', text) {
-        Some(at) if memchr::memrchr(b'.', &text[..at]).is_some() => &text[..at],
-        _ => text,
-    }
+/// Whether a group is the field of this name: `user`, `user1`.
+fn is_named(group: &str, name: &str) -> bool {
+    let digits = group.strip_prefix(name);
+    digits.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The number of a port, in digits.
+fn port(digits: &[u8]) -> Option<u16> {
+    let add = |sum: u16, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    (!digits.is_empty()).then(|| digits.iter().try_fold(0, add))?
 }
 
 /// Compiles a rule. The tests compile every rule, so `None` does not happen.

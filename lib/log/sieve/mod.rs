@@ -4,9 +4,11 @@
 //! few words, however many patterns there are.
 
 mod any;
+mod prefixes;
 mod required;
 mod table;
 
 pub use self::any::AnyOf;
+pub use self::prefixes::{Prefixes, beginnings};
 pub use self::required::{behind, parsed, required, untorn};
 pub use self::table::Sieve;

@@ -117,8 +117,10 @@ impl Sieve {
             }
             at = place + self.stride;
         }
-        numbers.sort_unstable();
-        numbers.dedup();
+        if numbers.len() > 1 {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
     }
 
     /// The position of the first literal that begins at `from` or later.
@@ -138,8 +140,10 @@ impl Sieve {
     #[inline]
     fn window(&self, text: &[u8], mut at: usize) -> Option<usize> {
         loop {
-            let window = text.get(at..)?.first_chunk()?;
-            let hash = hash(*window);
+            let &[a, b, c] = text.get(at..at + WINDOW)? else {
+                return None;
+            };
+            let hash = hash([a, b, c]);
             if self.known[usize::from(hash / 64)] >> (hash % 64) & 1 == 1 {
                 return Some(at);
             }

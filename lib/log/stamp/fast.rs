@@ -27,6 +27,8 @@ pub(super) struct Recent {
 struct Minute {
     /// The first eight bytes; zeros, with which no stamp begins, where nothing is remembered.
     first: u64,
+    /// The last eight bytes before the seconds.
+    last: u64,
     before: [u8; BEFORE],
     /// The length of `before`.
     seconds: usize,
@@ -80,6 +82,7 @@ impl Recent {
         let minute = &mut self.minutes[self.next];
         *minute = Minute {
             first: first_eight(text),
+            last: first_eight(&text[seconds - 8..]),
             seconds,
             length: length - end,
             after: [text.get(length).copied(), text.get(length + 1).copied()],
@@ -97,13 +100,18 @@ impl Minute {
     #[inline]
     fn read(&self, text: &[u8]) -> Option<(Time, usize)> {
         let at = self.seconds;
-        if at == 0 || text.get(8..at)? != &self.before[8..at] {
+        let last = text.get(at.checked_sub(8)?..)?;
+        let differs = first_eight(last) != self.last;
+        if differs || at > 16 && text[8..at - 8] != self.before[8..at - 8] {
             return None;
         }
         let second = two(*text.get(at)?, *text.get(at + 1)?).filter(|second| *second < 61)?;
         let (micros, end) = fraction(text, at + 2)?;
         let behind = &self.behind[..self.length];
-        let goes_on = text[end..].strip_prefix(behind)?;
+        let goes_on = match behind {
+            [] => &text[end..],
+            _ => text[end..].strip_prefix(behind)?,
+        };
         if goes_on.first().is_some_and(u8::is_ascii_alphanumeric) || self.may_go_on(goes_on) {
             return None;
         }
@@ -117,8 +125,11 @@ impl Minute {
     }
 
     /// Whether more could belong to the stamp: half of the day, zone or year.
+    #[inline]
     fn may_go_on(&self, text: &[u8]) -> bool {
         let behind = match *text {
+            // Most hosts' names.
+            [b' ', b'b'..=b'o' | b'q'..=b'y', ..] => return false,
             [b'+' | b'-', ..] | [b':', b'0'..=b'9', ..] => return true,
             [b' ' | b'\t', ref behind @ ..] => behind,
             _ => return false,

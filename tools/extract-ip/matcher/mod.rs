@@ -27,9 +27,7 @@ impl Matcher {
     pub(crate) fn presets(names: &[String]) -> Result<Matcher, Fault> {
         let names = names.iter().flat_map(|list| list.split(','));
         let presets = Presets::new(names.map(str::trim).filter(|name| !name.is_empty()));
-        let presets =
-            presets.map_err(|e| Fault::new("--preset", format!("{e} (--preset list)")))?;
-        Ok(Matcher::Presets(Box::new(presets)))
+        Ok(Matcher::Presets(Box::new(presets?)))
     }
 
     /// The filter of a file, with its options in brackets.

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 
 use pipeban::complain::{self, Fault};
-use pipeban::output::Output;
 use pipeban_log::filter::{self, Filter};
 use pipeban_log::finder::Found;
 use pipeban_log::line::{Line, Stamp};
@@ -12,9 +11,7 @@ use pipeban_log::presets::{self, Presets};
 use super::verdict::Verdict;
 
 /// Prints the names of the presets and their rules.
-pub(crate) fn list_presets() -> Result<bool, Fault> {
-    let mut output = Output::new(false);
-    let out = output.buffer();
+pub(crate) fn list_presets(out: &mut Vec<u8>) {
     for service in presets::list() {
         let rules = service.rules.join(" ");
         let line = format!("{:15} {} ({rules})\n", service.name, service.title);
@@ -24,20 +21,19 @@ pub(crate) fn list_presets() -> Result<bool, Fault> {
             out.extend_from_slice(line.as_bytes());
         }
     }
-    output.flush()?;
-    Ok(true)
 }
 
 /// The presets among these names, each of which may be a list with commas, that a remote party can
 /// turn against others, and how.
-pub(crate) fn marked_presets(names: &[String]) -> Vec<(&'static str, &'static str)> {
-    let is_named = |name: &str| {
-        let mut all = names.iter().flat_map(|list| list.split(','));
-        all.any(|named| named.trim() == name)
-    };
-    let services = presets::list().into_iter();
-    let marked = services.filter_map(|s| Some((s.name, s.forged?)));
-    marked.filter(|(name, _)| is_named(name)).collect()
+pub(crate) fn marked_presets(names: &[String]) -> Vec<(&str, &'static str)> {
+    let names = names.iter().flat_map(|list| list.split(','));
+    let mut marked: Vec<_> = names
+        .map(str::trim)
+        .filter_map(|name| Some((name, presets::forged(name)?)))
+        .collect();
+    marked.sort_unstable();
+    marked.dedup();
+    marked
 }
 
 /// Tells a person that presets among these names are marked. Nobody else: swatch starts a process
@@ -60,16 +56,13 @@ pub(super) fn judge_by_presets<'a>(
     // The place of an address from another line is behind this one's end, where none can be.
     let end = line.text.len();
     let place = hit.place.unwrap_or(end..end);
-    let fields = hit.fields.iter();
-    let fields = fields
-        .map(|(i, range)| (*i, line.text[range.clone()].to_vec()))
-        .collect();
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
         count: hit.count,
-        fields,
+        fields: hit.fields,
         stamp: None,
+        format: None,
     })
 }
 
@@ -118,5 +111,6 @@ pub(super) fn judge_by_filter<'a>(
         count: 1,
         fields: fields.collect(),
         stamp: filter.stamp().filter(|_| !is_off),
+        format: filter.stamp_format(),
     })
 }

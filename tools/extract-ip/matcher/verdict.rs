@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use pipeban_log::finder::Found;
+use pipeban_log::stamp::StampFormat;
 
 /// The verdict about a line that matches.
 pub(crate) struct Verdict<'a> {
@@ -16,4 +17,6 @@ pub(crate) struct Verdict<'a> {
     pub(crate) fields: Vec<(usize, Vec<u8>)>,
     /// The time stamp in the line, where the matcher found one in a way of its own.
     pub(crate) stamp: Option<Range<usize>>,
+    /// Its form, where that is known.
+    pub(crate) format: Option<&'a StampFormat>,
 }

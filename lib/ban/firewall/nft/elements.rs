@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
-use crate::firewall::interface::Entry;
+use crate::firewall::interface::{Counted, Dropped, Entry};
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
 use pipeban::address::Address;
 
@@ -34,12 +34,18 @@ impl From<&Entry> for Element {
     }
 }
 
+impl Element {
+    /// An entry in this set, which is not the usual one of its address.
+    pub(super) fn within(set: Set, (address, time): Entry) -> Self {
+        Element { address, set, time }
+    }
+}
+
 /// Puts elements into the set of the first one; with `new` it fails with EEXIST if one is there.
 pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
-    let flags = if new {
-        NLM_F_CREATE | NLM_F_EXCL
-    } else {
-        NLM_F_CREATE
+    let flags = match new {
+        true => NLM_F_CREATE | NLM_F_EXCL,
+        false => NLM_F_CREATE,
     };
     let mut times = vec![NFTA_SET_ELEM_TIMEOUT];
     if !new {
@@ -110,8 +116,8 @@ pub(super) fn get_all(set: Set) -> Request {
     r
 }
 
-/// The elements in a part of a set's dump, with the time that is left.
-pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
+/// The elements in a part of a set's dump, with the time that is left and their counters.
+pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
     a.nested(NFTA_SET_ELEM_LIST_ELEMENTS)
         .filter_map(move |(_, element)| {
             let element = Attributes::new(element);
@@ -124,8 +130,23 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Entry> {
             let left = element
                 .u64(NFTA_SET_ELEM_EXPIRATION)
                 .map(Duration::from_millis);
-            Some((Address::network(ip, set.len)?, left))
+            let entry = (Address::network(ip, set.len)?, left);
+            Some((entry, counter(element)))
         })
+}
+
+/// The counter of an element, if it has one.
+fn counter(element: Attributes) -> Option<Dropped> {
+    let one = element.nested(NFTA_SET_ELEM_EXPR);
+    let several = element.nested(NFTA_SET_ELEM_EXPRESSIONS);
+    let all = several.map(|(_, expression)| Attributes::new(expression));
+    let mut all = std::iter::once(one).chain(all);
+    let counter = all.find(|e| e.text(NFTA_EXPR_NAME) == Some("counter"))?;
+    let data = counter.nested(NFTA_EXPR_DATA);
+    Some(Dropped {
+        packets: data.u64(NFTA_COUNTER_PACKETS)?,
+        bytes: data.u64(NFTA_COUNTER_BYTES)?,
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod header;
 mod ruleset;
 mod seen;
 mod set;
+mod upgrade;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::interface::{Entry, Firewall};
+use super::interface::{Counted, Entry, Firewall};
 use super::netlink::{Request, Socket};
 use elements::Element;
 use pipeban::address::Address;
@@ -48,6 +49,8 @@ pub(super) struct Nft {
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
     takes_times: Option<bool>,
+    /// Whether the kernel has counters for elements.
+    counts: bool,
     /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
     changed_by_others: bool,
 }
@@ -78,6 +81,7 @@ impl Nft {
             restoring: None,
             expect_old: false,
             takes_times: None,
+            counts: seen::counts_elements(),
             changed_by_others: false,
         };
         seen::generation(&mut nft.socket).map_err(unsupported)?;
@@ -153,14 +157,17 @@ impl Nft {
         if self.takes_times.is_none() {
             // All elements are treated alike: one that is to have another time shows how.
             let some = &elements[..elements.len().min(ASKED)];
-            let held: HashMap<Address, _> = self.get(some)?.into_iter().collect();
+            let held = self.get(some)?.into_iter().map(|(entry, _)| entry);
+            let held: HashMap<Address, _> = held.collect();
             let differs = |e: &&Element| held.get(&e.address).is_some_and(|l| !has_time(e, *l));
             probe = some.iter().find(differs);
         }
         self.put(elements, Put::Over)?;
         if let Some(probe) = probe {
             let held = self.get(std::slice::from_ref(probe))?;
-            let takes = held.first().is_some_and(|(_, left)| has_time(probe, *left));
+            let takes = held
+                .first()
+                .is_some_and(|((_, left), _)| has_time(probe, *left));
             self.takes_times = Some(takes);
         }
         match self.takes_times {
@@ -176,8 +183,8 @@ impl Nft {
         Ok(self.get(elements)?.len() == elements.len())
     }
 
-    /// Those of these elements that are there, at most [`ASKED`], with their time left.
-    fn get(&mut self, elements: &[Element]) -> Result<Vec<Entry>, Errno> {
+    /// Those of these elements that are there, at most [`ASKED`].
+    fn get(&mut self, elements: &[Element]) -> Result<Vec<Counted>, Errno> {
         let mut held = Vec::new();
         let answer = self.socket.ask(&elements::get(elements), |_, _, a| {
             if let Some(set) = elements::set_of(a) {
@@ -198,12 +205,29 @@ impl Nft {
         Some(format!("{number} {}", self.seen.generation))
     }
 
+    /// All elements of all sets.
+    fn list_counted(&mut self) -> io::Result<Vec<Counted>> {
+        let mut bans = Vec::new();
+        again(|| {
+            bans.clear();
+            for set in Ruleset::read(&mut self.socket)?.sets {
+                self.socket.ask(&elements::get_all(set), |_, _, a| {
+                    bans.extend(elements::read(a, set));
+                })?;
+            }
+            Ok(())
+        })
+        .map_err(explain)?;
+        Ok(bans)
+    }
+
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
+        let counts = self.counts;
         self.change(|r, sets| {
             for group in elements.chunk_by(|a, b| a.set == b.set) {
                 let set = group[0].set;
                 if !sets.contains(&set) {
-                    ruleset::put_set(r, set);
+                    ruleset::put_set(r, set, counts);
                     ruleset::put_rule(r, set);
                 }
                 if how == Put::Anew {
@@ -222,6 +246,10 @@ impl Nft {
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
+        let is_old = !self.seen.uncounted.is_empty() || self.seen.sets.iter().any(|s| s.moving);
+        if self.counts && is_old {
+            self.count_all().map_err(explain)?;
+        }
         self.restoring = self.seen.handle;
         Ok(!self.seen.is_restored())
     }
@@ -265,6 +293,13 @@ impl Firewall for Nft {
     }
 
     fn held(&mut self, addresses: &[Address]) -> io::Result<Option<Vec<Entry>>> {
+        Ok(self.counted(Some(addresses))?.map(without_counters))
+    }
+
+    fn counted(&mut self, addresses: Option<&[Address]>) -> io::Result<Option<Vec<Counted>>> {
+        let Some(addresses) = addresses else {
+            return self.list_counted().map(Some);
+        };
         let elements: Vec<Element> = addresses.iter().map(|a| (&(*a, None)).into()).collect();
         let mut held = Vec::new();
         for asked in elements.chunks(ASKED) {
@@ -309,18 +344,7 @@ impl Firewall for Nft {
     }
 
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
-        let mut bans = Vec::new();
-        again(|| {
-            bans.clear();
-            for set in Ruleset::read(&mut self.socket)?.sets {
-                self.socket.ask(&elements::get_all(set), |_, _, a| {
-                    bans.extend(elements::read(a, set));
-                })?;
-            }
-            Ok(())
-        })
-        .map_err(explain)?;
-        Ok(Some(bans))
+        self.list_counted().map(|all| Some(without_counters(all)))
     }
 
     fn verify(&mut self) -> io::Result<Vec<String>> {
@@ -348,6 +372,10 @@ impl Firewall for Nft {
     fn expires(&self, _: Duration) -> bool {
         true
     }
+}
+
+fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
+    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Whether the time left is the one that the element is given.

@@ -55,8 +55,8 @@ pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
     });
 }
 
-/// Makes a set for elements with timeouts.
-pub(super) fn put_set(r: &mut Request, set: Set) {
+/// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
+pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
     // Numbers of the program nft (ipv4_addr, ipv6_addr), which tell it how to print a key.
     let (kind, len) = if set.ipv4 { (7, 4) } else { (8, 16) };
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
@@ -66,6 +66,34 @@ pub(super) fn put_set(r: &mut Request, set: Set) {
         r.put_u32(NFTA_SET_KEY_TYPE, kind);
         r.put_u32(NFTA_SET_KEY_LEN, len);
         r.put_u32(NFTA_SET_ID, 1);
+        if counted {
+            r.nest(NFTA_SET_EXPR, |r| {
+                r.put_text(NFTA_EXPR_NAME, "counter");
+                r.nest(NFTA_EXPR_DATA, put_counter);
+            });
+        }
+    });
+}
+
+/// A counter that begins at 0.
+fn put_counter(r: &mut Request) {
+    r.put(NFTA_COUNTER_BYTES, &[0; 8]);
+    r.put(NFTA_COUNTER_PACKETS, &[0; 8]);
+}
+
+/// Deletes a set that no rule uses.
+pub(super) fn delete_set(r: &mut Request, set: Set) {
+    r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_TABLE, TABLE);
+        r.put_text(NFTA_SET_NAME, &set.to_string());
+    });
+}
+
+/// Deletes all rules of the chain that drops.
+pub(super) fn delete_rules(r: &mut Request) {
+    r.message(NFT_MSG_DELRULE, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_RULE_TABLE, TABLE);
+        r.put_text(NFTA_RULE_CHAIN, CHAIN);
     });
 }
 
@@ -110,10 +138,7 @@ pub(super) fn put_rule(r: &mut Request, set: Set) {
                     r.put_text(NFTA_LOOKUP_SET, &set.to_string());
                     r.put_u32(NFTA_LOOKUP_SREG, NFT_REG_1);
                 });
-                expression(r, "counter", |r| {
-                    r.put(NFTA_COUNTER_BYTES, &[0; 8]);
-                    r.put(NFTA_COUNTER_PACKETS, &[0; 8]);
-                });
+                expression(r, "counter", put_counter);
                 expression(r, "immediate", |r| {
                     r.put_u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
                     r.nest(NFTA_IMMEDIATE_DATA, |r| {
@@ -191,8 +216,10 @@ pub(super) fn restored(chain: Attributes) -> Option<Option<u64>> {
     })
 }
 
-pub(super) fn set(a: Attributes) -> Option<Set> {
-    Set::named(a.text(NFTA_SET_NAME)?)
+/// A set of ours, and whether its elements have counters.
+pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
+    let counted = a.get(NFTA_SET_EXPR).is_some();
+    Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
 }
 
 /// The set whose addresses a rule drops; `None` if the rule does something else.

@@ -19,6 +19,8 @@ pub(super) struct Ruleset {
     /// The chain that says that the bans are complete, and the number of its token.
     pub restored: Option<Option<u64>>,
     pub sets: BTreeSet<Set>,
+    /// The sets whose elements have no counters: an older version made them.
+    pub uncounted: BTreeSet<Set>,
     /// The sets that have their rule.
     pub rules: BTreeSet<Set>,
 }
@@ -39,7 +41,12 @@ impl Ruleset {
                 seen.chain |= ruleset::is_hooked(a);
                 seen.restored = ruleset::restored(a).or(seen.restored);
             }
-            header::NFT_MSG_NEWSET => seen.sets.extend(ruleset::set(a)),
+            header::NFT_MSG_NEWSET => {
+                if let Some((set, counted)) = ruleset::set(a) {
+                    seen.sets.insert(set);
+                    seen.uncounted.extend((!counted).then_some(set));
+                }
+            }
             header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
             _ => (),
         };
@@ -75,10 +82,19 @@ pub(super) fn generation(socket: &mut Socket) -> Result<u32, Errno> {
     Ok(generation)
 }
 
+/// Whether the kernel has counters for the elements of a set; others pass over that wish.
+pub(super) fn counts_elements() -> bool {
+    kernel_is_at_least(5, 7)
+}
+
 /// Whether the kernel keeps the user data of a chain.
 fn keeps_token() -> bool {
+    kernel_is_at_least(5, 10)
+}
+
+fn kernel_is_at_least(major: u32, minor: u32) -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
-    (next(), next()) >= (Some(5), Some(10)) || release.is_empty()
+    (next(), next()) >= (Some(major), Some(minor)) || release.is_empty()
 }

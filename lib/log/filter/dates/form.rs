@@ -6,6 +6,7 @@ use super::anchored::Anchored;
 use super::tokens::tokens;
 use crate::filter::python::{Engine, translate};
 use crate::search::Search;
+use crate::stamp::StampFormat;
 
 /// Holds between two characters of which at least one is no part of a word.
 const EDGE: &str = r"(?:\b{start-half}|\b{end-half})";
@@ -21,6 +22,8 @@ pub(super) const AT_BEGINNING: &str = "{^LN-BEG}";
 #[derive(Debug)]
 pub(super) struct Form {
     pub(super) pattern: String,
+    /// The way to read it, where the filter's author wrote it down without patterns.
+    pub(super) format: Option<StampFormat>,
     compiled: Option<Compiled>,
     pub(super) place: Place,
     /// Where the last match began; one that begins further on is doubted.
@@ -115,6 +118,7 @@ pub(super) fn form(pattern: &str) -> Result<Form, String> {
     text = beginning.unwrap_or(text);
     let made = |pattern: String, place: Place| Form {
         pattern,
+        format: None,
         compiled: None,
         place,
         start: usize::MAX,
@@ -199,6 +203,32 @@ pub(super) fn form(pattern: &str) -> Result<Form, String> {
         let place = if bound { Place::Bound } else { Place::Anywhere };
         made(format!("{case}{start}{group}{line_end}{end}"), place)
     })
+}
+
+/// The form of a line of `datepattern` that has tokens and plain characters only, but for marks of
+/// its beginning and end.
+pub(super) fn format_of(pattern: &str) -> Option<StampFormat> {
+    let mut text = pattern.strip_prefix("{UNB}").unwrap_or(pattern);
+    for mark in [AT_BEGINNING, "**", "^"] {
+        text = text.strip_prefix(mark).unwrap_or(text);
+    }
+    for mark in ["$", "**"] {
+        text = text.strip_suffix(mark).unwrap_or(text);
+    }
+    let (mut plain, mut escaped) = (String::new(), false);
+    for c in text.chars() {
+        match c {
+            '\\' if !escaped => escaped = true,
+            // A class of characters.
+            c if escaped && c.is_alphanumeric() => return None,
+            c if !escaped && r".^$*+?()[]{}|".contains(c) => return None,
+            c => {
+                plain.push(c);
+                escaped = false;
+            }
+        }
+    }
+    StampFormat::parse(&plain.replace("%Ex", "%")).ok()
 }
 
 /// Whether the pattern marks the stamp by a group of its own.

@@ -11,7 +11,8 @@ mod tokens;
 
 use std::ops::Range;
 
-use self::form::{AT_BEGINNING, Form, Match, Place, form, forms_of, replace_name};
+use self::form::{AT_BEGINNING, Form, Match, Place, form, format_of, forms_of, replace_name};
+use crate::stamp::StampFormat;
 
 /// The forms of a filter's time stamps.
 #[derive(Debug)]
@@ -44,7 +45,13 @@ impl Dates {
                         forms.extend(forms_of(&replace_name(pattern, "{DATE}", usual))?);
                     }
                 }
-                _ => forms.extend(forms_of(pattern)?),
+                _ => {
+                    let mut own = forms_of(pattern)?;
+                    if let [form] = own.as_mut_slice() {
+                        form.format = format_of(pattern);
+                    }
+                    forms.extend(own);
+                }
             }
         }
         if forms.is_empty() {
@@ -60,6 +67,11 @@ impl Dates {
     /// The forms' patterns, in the order in which they are first tried.
     pub(super) fn patterns(&self) -> impl Iterator<Item = &str> {
         self.forms.iter().map(|f| f.pattern.as_str())
+    }
+
+    /// The form of the stamp that was found last, where the filter's author wrote it down.
+    pub(super) fn format(&self) -> Option<&StampFormat> {
+        self.forms.get(self.last)?.format.as_ref()
     }
 
     /// The bytes of `line` that are its time stamp.

@@ -203,3 +203,77 @@ fn long_lines() {
         }
     }
 }
+
+/// Plain heads are read as any other: a second blank behind the host changes nothing.
+#[test]
+fn plain_heads() {
+    let pick =
+        |random: &mut fastrand::Rng, texts: &[&'static str]| texts[random.usize(..texts.len())];
+    let hosts = [
+        "host",
+        "a.b",
+        "auth.info",
+        "mar",
+        "Mar",
+        "ABC",
+        "h-1",
+        "7",
+        "192.0.2.1",
+        "host:",
+    ];
+    let programs = [
+        "sshd",
+        "CRON",
+        "postfix/smtpd",
+        "error",
+        "INFO",
+        "mail.err",
+        "a_b",
+        "7",
+        "/x/y",
+    ];
+    let pids = [
+        "",
+        "",
+        "[7]",
+        "[4242]",
+        "[]",
+        "[x1]",
+        "[12345678901]",
+        "[7",
+        "(x)",
+    ];
+    let ends = [": ", ": ", ":", " ", ":  ", ": \t", ": \u{1b}[1m"];
+    let words = [
+        "",
+        "words",
+        "[ID 7 auth.info] x",
+        "Mar 3 02:16:17 x",
+        "sshd[7]: x",
+        "a b",
+    ];
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut found = 0;
+    for _ in 0..20_000 {
+        let host = pick(&mut random, &hosts);
+        let parts = [&programs[..], &pids, &ends, &words].map(|texts| pick(&mut random, texts));
+        let line = |blanks| format!("Mar 30 02:16:17 {host}{blanks}{}", parts.concat());
+        let (one, two) = (line(" "), line("  "));
+        let (mut a, mut b) = (reader(), reader());
+        // Behind a line, by the quick way.
+        for reader in [&mut a, &mut b] {
+            reader.read(b"Mar 30 02:16:16 host x: y");
+        }
+        let (a, b) = (a.read(one.as_bytes()), b.read(two.as_bytes()));
+        assert_eq!(
+            (a.host, a.program, a.pid),
+            (b.host, b.program, b.pid),
+            "{one}"
+        );
+        if a.program.is_some() {
+            assert_eq!(a.words().as_bstr(), b.words().as_bstr(), "{one}");
+            found += 1;
+        }
+    }
+    assert!(found > 5000, "{found}");
+}

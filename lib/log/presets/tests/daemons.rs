@@ -1,7 +1,7 @@
 //! The logs of tests/daemons, written by real daemons for clients that failed and attacked: every
 //! failure is found with its own address, as often as the table of tries says, and nobody else is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use pipeban::time::Zone;
 /// A row of a table: kind, number of failures, address, words.
 type Try = (String, Option<u32>, String, String);
 
-fn read(name: &str) -> Vec<u8> {
+pub(super) fn read(name: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let path = root.join("tests/daemons/logs").join(name);
     fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -50,7 +50,7 @@ pub(super) fn found(presets: &str, log: &[u8]) -> BTreeMap<String, u32> {
 }
 
 /// The presets for a log.
-const LOGS: &[(&str, &str)] = &[
+pub(super) const LOGS: &[(&str, &str)] = &[
     ("apache2-2.4.71", "apache"),
     ("apache2-error-2.4.71", "apache"),
     ("apache2-lookups-2.4.71", "apache"),
@@ -90,172 +90,24 @@ const LOGS: &[(&str, &str)] = &[
     ("vsftpd-syslog-3.0.3", "vsftpd"),
 ];
 
-/// The exceptions: log, kind, the beginning of the try's words, reason.
-const KNOWN: &[(&str, &str, &str, &str)] = &[
-    // An address that is no client's, from a preset without a mark.
-    (
-        "apache2-lookups-2",
-        "strange",
-        "198.51.100.66",
-        "HostnameLookups On: the title's condition",
-    ),
-    // An address that is no client's, from a marked preset.
-    (
-        "mariadb",
-        "marked",
-        "198.51.100.66",
-        "a name is written with its newlines",
-    ),
-    (
-        "nginx-error",
-        "marked",
-        "198.51.100.66",
-        "a path is written with its newlines",
-    ),
-    (
-        "postgresql-15",
-        "marked",
-        "198.51.100.66",
-        "%u is written with its newlines",
-    ),
-    (
-        "proftpd-1",
-        "marked",
-        "198.51.100.66",
-        "USER is written with its newlines",
-    ),
-    (
-        "pure-ftpd",
-        "marked",
-        "198.51.100.66",
-        "a name stands where the address should",
-    ),
-    // Failures that are counted otherwise.
-    (
-        "dovecot-2",
-        "fail",
-        "three wrong",
-        "the table counts lines; the line says three attempts",
-    ),
-    (
-        "dovecot-2",
-        "fail",
-        "five wrong",
-        "the table counts lines; the line says five attempts",
-    ),
-    (
-        "dovecot-2",
-        "fail",
-        "password without TLS, port 110",
-        "USER and PASS count as attempts",
-    ),
-    (
-        "dovecot-2",
-        "attack",
-        "user without TLS",
-        "USER and PASS count as attempts by POP3",
-    ),
-    (
-        "postfix",
-        "fail",
-        "too many logins",
-        "logins beyond the rate count, too (auth=0/N)",
-    ),
-    // Accepted logins.
-    (
-        "dovecot-pam",
-        "ok",
-        "right password",
-        "PAM refused, before another passdb accepted",
-    ),
-    // Attacks that hide themselves, and name nobody else.
-    (
-        "apache2-lookups-2",
-        "attack",
-        "",
-        "HostnameLookups On: a name stands for the address",
-    ),
-    (
-        "dropbear",
-        "attack",
-        "user ",
-        "names that the client itself refuses: no login was tried",
-    ),
-    (
-        "exim4",
-        "attack",
-        "",
-        "a text with \") [\", which would tell another address",
-    ),
-    (
-        "mariadb",
-        "attack",
-        "",
-        "the line of a name with a newline breaks",
-    ),
-    (
-        "nginx-error",
-        "attack",
-        "",
-        "the line of a name with a newline breaks",
-    ),
-    (
-        "postgresql-15",
-        "attack",
-        "",
-        "the prefix of a name with a blank or a newline breaks",
-    ),
-    (
-        "postgresql-host",
-        "attack",
-        "",
-        "the prefix of a name with a newline breaks",
-    ),
-    (
-        "postgresql-plain",
-        "attack",
-        "",
-        "the line of a name with a newline breaks",
-    ),
-    (
-        "proftpd-1",
-        "attack",
-        "",
-        "the line of a name with a newline breaks",
-    ),
-    (
-        "pure-ftpd",
-        "attack",
-        "PTR",
-        "a name stands where the address should",
-    ),
-    (
-        "samba",
-        "attack",
-        "user ",
-        "a name with brackets could tell another address",
-    ),
-    ("squid", "attack", "PTR", "no login was tried"),
-];
+/// The exceptions: log, kind, address, number of events found, reason, words of the try. Of kind
+/// `strange` is an address that is no client's, from a preset without a mark; of kind `marked` one
+/// from a marked preset.
+const EXCEPTIONS: &str = include_str!("data/exceptions.tsv");
 
-fn known(log: &str, kind: &str, words: &str) -> bool {
-    let is = |(l, k, w, _): &&(&str, &str, &str, &str)| {
-        log.starts_with(l) && *k == kind && words.starts_with(w)
-    };
-    KNOWN.iter().any(|row| is(&row))
-}
+/// The characters of a try's words in [`EXCEPTIONS`].
+const SHOWN: usize = 60;
 
 #[test]
 fn every_failure_is_found_once_and_nobody_else() {
     let marked: Vec<_> = list().into_iter().filter(|s| s.forged.is_some()).collect();
-    let mut wrong = Vec::new();
+    let mut found_exceptions = BTreeSet::new();
     for &(log, presets) in LOGS {
         let (text, tries) = (read(&format!("{log}.log")), tries(log));
         let is_marked = presets
             .split(',')
             .any(|p| marked.iter().any(|s| s.name == p));
         let own = found(presets, &text);
-        let (mut right, mut all) = (BTreeMap::new(), BTreeMap::new());
         for (kind, count, address, words) in &tries {
             let n = own.get(address).copied().unwrap_or_default();
             let good = match (kind.as_str(), count) {
@@ -263,28 +115,41 @@ fn every_failure_is_found_once_and_nobody_else() {
                 ("fail" | "attack", Some(count)) => n == *count,
                 _ => continue,
             };
-            *all.entry(kind).or_insert(0) += 1;
-            *right.entry(kind).or_insert(0) += u32::from(good);
-            if !good && !known(log, kind, words) {
-                wrong.push(format!(
-                    "{log}: {kind} {n} not {count:?}: {address} {words}"
-                ));
+            if !good {
+                let words: String = words.chars().take(SHOWN).collect();
+                let row = [log, kind, address, &n.to_string(), &words].map(str::to_string);
+                found_exceptions.insert(row);
             }
         }
-        println!("{log} {presets}: {right:?} of {all:?}");
-        for (presets, is_marked) in [(presets, is_marked), ("all", false)] {
-            for address in found(presets, &text).keys() {
-                let strange = !tries.iter().any(|(_, _, a, _)| a == address);
-                if strange && !known(log, if is_marked { "marked" } else { "strange" }, address) {
-                    wrong.push(format!("{log}: {presets} finds {address}"));
+        for (presets, kind) in [
+            (presets, if is_marked { "marked" } else { "strange" }),
+            ("all", "strange"),
+        ] {
+            for (address, n) in found(presets, &text) {
+                if !tries.iter().any(|(_, _, a, _)| *a == address) {
+                    let row = [log, kind, &address, &n.to_string(), presets].map(str::to_string);
+                    found_exceptions.insert(row);
                 }
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{}\n{} wrong",
-        wrong.join("\n"),
-        wrong.len()
+    let mut known = BTreeSet::new();
+    for row in EXCEPTIONS.lines().filter(|row| !row.starts_with('#')) {
+        let columns: Vec<&str> = row.splitn(6, '\t').collect();
+        let [log, kind, address, n, reason, words] = columns[..] else {
+            panic!("no row of six columns: {row}");
+        };
+        assert!(!reason.is_empty(), "{row}");
+        known.insert([log, kind, address, n, words].map(str::to_string));
+    }
+    let lines = |a: &BTreeSet<[String; 5]>, b: &BTreeSet<_>| {
+        let rows = a.difference(b).map(|row| row.join("\t"));
+        rows.collect::<Vec<_>>().join("\n")
+    };
+    let (new, gone) = (
+        lines(&found_exceptions, &known),
+        lines(&known, &found_exceptions),
     );
+    assert!(new.is_empty(), "new:\n{new}");
+    assert!(gone.is_empty(), "no exceptions any more:\n{gone}");
 }

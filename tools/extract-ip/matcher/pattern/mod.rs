@@ -187,6 +187,7 @@ impl Pattern {
             count: 1,
             fields,
             stamp: None,
+            format: None,
         })
     }
 
