@@ -428,7 +428,7 @@ fn root_gives_up_its_rights() {
         let shell = shell();
         let path = shell.path("own.mmdb");
         let mut child = shell
-            .command("name-ip")
+            .command(env!("CARGO_BIN_EXE_name-ip"))
             .arg("--db")
             .arg(path)
             .stdin(std::process::Stdio::piped())
