@@ -34,6 +34,7 @@ strace strace
 strace strace
 systemd-analyze systemd
 mandoc mandoc
+mmdblookup mmdb-bin
 groff groff-base
 grepcidr grepcidr
 zsh zsh

@@ -59,11 +59,9 @@ impl Record {
     /// the text before the first TAB, is left out.
     pub fn with_rest(address: Address, rest: &[u8]) -> Self {
         let mut record = Record::new(address);
-        for field in rest.split(|b| *b == b'\t').skip(1) {
-            if key_and_value(field).is_some_and(|(key, _)| is_key(key)) {
-                record.text.push(b'\t');
-                record.text.extend_from_slice(field);
-            }
+        for (_, field) in fields(rest) {
+            record.text.push(b'\t');
+            record.text.extend_from_slice(field);
         }
         record
     }
@@ -166,6 +164,18 @@ impl Record {
         }
         serde_json::to_writer(out, &object).expect("a Vec takes every write");
     }
+}
+
+/// The fields in the text behind an address: of each its key, and the whole of it as it stands
+/// there, without the TAB. Prose is left out.
+pub fn fields(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut parts = rest.split(|b| *b == b'\t');
+    // The text before the first TAB is none.
+    parts.next();
+    parts.filter_map(|field| {
+        let (key, _) = key_and_value(field)?;
+        is_key(key).then_some((key, field))
+    })
 }
 
 fn key_and_value(field: &[u8]) -> Option<(&[u8], &[u8])> {

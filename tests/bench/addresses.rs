@@ -3,7 +3,8 @@
 //! addresses KIND LINES DISTINCT
 //!
 //! KIND is `v4`; `mixed`, each fifth address IPv6; `at`, IPv4 with an `at=` that advances by a
-//! second in 5,000 lines, a little out of order; or `flood`, where no IPv6 address comes twice, and
+//! second in 5,000 lines, a little out of order; `user`, IPv4 with one of eight names in `user=`,
+//! and `user-at`, with both; or `flood`, where no IPv6 address comes twice, and
 //! 203.0.113.7 after each DISTINCT of them.
 
 use std::io::{BufWriter, Write, stdout};
@@ -22,6 +23,10 @@ fn scatter32(mut n: u32) -> u32 {
     n = (n ^ n >> 15).wrapping_mul(0x735a2d97);
     n ^ n >> 15
 }
+
+const USERS: [&str; 8] = [
+    "root", "admin", "oracle", "ubuntu", "deploy", "test", "postgres", "git",
+];
 
 fn v4(n: u64) -> Ipv4Addr {
     Ipv4Addr::from_bits(scatter32(n as u32))
@@ -49,15 +54,20 @@ fn main() -> std::io::Result<()> {
             "v4" => writeln!(out, "{}", v4(n))?,
             "mixed" if n % 5 == 0 => writeln!(out, "{}", v6(n / 5))?,
             "mixed" => writeln!(out, "{}", v4(n))?,
-            "at" => {
+            "user" => writeln!(out, "{}\tuser={}", v4(n), USERS[random as usize % 8])?,
+            "at" | "user-at" => {
                 let s = (i / 5_000).saturating_sub(random & 3);
                 let (day, hour, minute) = (s / 86_400 % 28 + 1, s / 3_600 % 24, s / 60 % 60);
                 let second = s % 60;
-                writeln!(
+                write!(
                     out,
                     "{}\tat=2026-03-{day:02}T{hour:02}:{minute:02}:{second:02}+09:00",
                     v4(n)
                 )?;
+                match kind.as_str() {
+                    "at" => writeln!(out)?,
+                    _ => writeln!(out, "\tuser={}", USERS[random as usize % 8])?,
+                }
             }
             "flood" => {
                 writeln!(out, "{}", v6(i * 2))?;

@@ -7,7 +7,7 @@
 #     sh tests/bench/count.sh JOB… [-m MILLIONS] [-r ROUNDS]     default 100 and 3
 #
 # Jobs: totals, of 1 million distinct addresses, and mixed, of 10 million, a fifth IPv6; peers and
-# peers-mixed, the same beside other programs; window; bound, memory under distinct IPv6 addresses
+# peers-mixed, the same beside other programs; window; distinct, values of a field; bound, memory under distinct IPv6 addresses
 # without end. Without a job: all. With OLD=FILE, another count-ip runs beside this one.
 # Input is kept in $BENCH, if that is set, for the next job.
 set -eu
@@ -102,7 +102,7 @@ totals() {
     compare
 }
 
-for job in ${jobs:-totals mixed peers peers-mixed window bound}; do
+for job in ${jobs:-totals mixed peers peers-mixed window distinct bound}; do
     case $job in
     totals) totals v4 1000000 '' ;;
     mixed) totals mixed 10000000 '' ;;
@@ -118,6 +118,23 @@ for job in ${jobs:-totals mixed peers peers-mixed window bound}; do
         compare
         echo "with at=|$count $window $timed" >"$work/commands"
         old "$window" "$timed"
+        compare
+        ;;
+    distinct)
+        echo "--distinct user, --threshold 5, $millions million records of 1000000 addresses"
+        bare=$(input user "$((millions * 1000000))" 1000000)
+        timed=$(input user-at "$((millions * 1000000))" 1000000)
+        distinct="--threshold 5 --distinct user"
+        echo "without at=|$count $distinct $bare" >"$work/commands"
+        old "$distinct" "$bare"
+        compare
+        window="--threshold 5 --within 10m"
+        spray="--by user --distinct address $window"
+        echo "a window of events|$count $window $timed" >"$work/commands"
+        echo "a window of distinct users|$count --distinct user $window $timed" >>"$work/commands"
+        old "--distinct user $window" "$timed"
+        echo "--by user --distinct address|$count $spray $timed" >>"$work/commands"
+        old "$spray" "$timed"
         compare
         ;;
     bound)

@@ -4,6 +4,7 @@ mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod flood;
 mod lists;
 mod main_job;
 mod pages;

@@ -97,6 +97,44 @@ fn pages_refer_to_pages_that_are_there() {
     }
 }
 
+/// The keys that a program writes into records: those in its source before the tests.
+fn keys_written(source: &str) -> Vec<&str> {
+    let code = source.split("\n#[cfg(test)]").next().unwrap();
+    let is_key = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let mut keys = Vec::new();
+    for call in ["push(", "set("] {
+        let arguments = code.split(call).skip(1).map(str::trim_start);
+        let first = arguments.filter_map(|text| text.strip_prefix('"')?.split_once("\","));
+        keys.extend(first.map(|(key, _)| key).filter(is_key));
+    }
+    let literals = code.split("\"\\t").skip(1);
+    let fields = literals.filter_map(|text| text.split_once('='));
+    keys.extend(fields.map(|(key, _)| key).filter(is_key));
+    keys
+}
+
+#[test]
+fn the_page_of_the_record_has_every_key() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(top.join("man/pipeban-record.7")).unwrap();
+    let text = page.split_once(".Ss Lists").unwrap().0;
+    let named: BTreeSet<&str> = text.split([' ', '\n']).collect();
+    let mut files = crate::house::rust_files(&top.join("tools"));
+    files.extend(crate::house::rust_files(&top.join("lib")));
+    let sources: Vec<_> = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let mut keys: BTreeSet<&str> = sources.iter().flat_map(|s| keys_written(s)).collect();
+    assert!(keys.len() > 20, "{keys:?}");
+    // The head of a log line, and the groups of patterns that the tools know.
+    keys.extend(["host", "program", "pid", "file", "user", "path", "success"]);
+    // In totals by a field, which are no records.
+    keys.remove("addresses");
+    let missing: Vec<_> = keys.difference(&named).collect();
+    assert!(missing.is_empty(), "not in pipeban-record(7): {missing:?}");
+}
+
 /// A page as a reader has it, in 80 columns, by mandoc or by groff (man-db's).
 fn rendered(program: &str, page: &Path) -> Option<String> {
     let options = if program == "groff" {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use pipeban::address::Address;
 use pipeban::record::Record;
 
@@ -56,6 +57,20 @@ impl Keys {
         keys.join(" or ")
     }
 
+    /// Reads the value that is to be distinct of a line as [`read`](Self::read) does, where nothing
+    /// else is asked for, and not the address.
+    #[inline]
+    pub fn read_distinct(&self, line: &[u8], address: &Address, values: Values) -> Option<Value> {
+        let key = self.distinct.as_deref()?;
+        let is_plain = line.first().is_some_and(u8::is_ascii_hexdigit);
+        match field(line, key).filter(|_| is_plain) {
+            Some(text) if memchr(b'\\', text).is_none() => Some(values.text(text)),
+            _ => self
+                .read(line, address, values)
+                .map(|fields| fields.distinct),
+        }
+    }
+
     /// Reads the fields of a line, which is empty for a bare address; `None` if it lacks one
     /// without which it cannot be counted.
     pub fn read(&self, line: &[u8], address: &Address, values: Values) -> Option<Fields> {
@@ -67,7 +82,9 @@ impl Keys {
         let record = record.flatten();
         let get = |key: &str| -> Option<Cow<[u8]>> {
             if key == "address" {
-                return Some(address.to_string().into_bytes().into());
+                let mut text = Vec::with_capacity(43);
+                address.write(&mut text);
+                return Some(text.into());
             }
             if let Some(record) = &record {
                 return record.get(key).map(Cow::Owned);

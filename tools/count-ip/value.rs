@@ -24,6 +24,13 @@ impl Value {
     /// Stands for a field that is missing. No value is like it.
     pub const NONE: Value = Value([u8::MAX; 16]);
 
+    /// As two numbers, of which the second is above [`i64::MIN`].
+    #[inline(always)]
+    pub fn numbers(self) -> [i64; 2] {
+        let number = u128::from_le_bytes(self.0);
+        [number as i64, (number >> 64) as i64]
+    }
+
     /// As text, for the state file.
     pub fn to_hex(self) -> String {
         format!("{:032x}", u128::from_be_bytes(self.0))
@@ -64,6 +71,7 @@ impl Values {
     }
 
     /// The value of a field's text, cut at [`LONGEST`].
+    #[inline]
     pub fn text(self, text: &[u8]) -> Value {
         let mut value = [0; 16];
         if let Some(inline) = value.get_mut(..text.len()).filter(|v| v.len() <= INLINE) {
@@ -71,6 +79,11 @@ impl Values {
             value[INLINE] = text.len() as u8;
             return Value(value);
         }
+        self.long_text(text)
+    }
+
+    #[cold]
+    fn long_text(self, text: &[u8]) -> Value {
         let text = &text[..text.len().min(LONGEST)];
         let half = |n: u8| {
             let mut hasher = DefaultHasher::new();
@@ -79,7 +92,7 @@ impl Values {
             hasher.write(text);
             u128::from(hasher.finish())
         };
-        value = (half(0) << 64 | half(1)).to_be_bytes();
+        let mut value = (half(0) << 64 | half(1)).to_be_bytes();
         value[INLINE] = INLINE as u8 + 1;
         Value(value)
     }

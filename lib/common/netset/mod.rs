@@ -1,6 +1,6 @@
 //! A set of networks. It answers whether an address lies in one of them, or a network touches one.
 
-mod ranges; // ranges of numbers, and the question
+pub mod ranges; // ranges of numbers, and the question
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;

@@ -1,7 +1,7 @@
 //! Ranges of numbers, asked which of them holds a number, in nanoseconds.
 
 /// A number of an address: IPv4 or IPv6.
-pub(super) trait Number: Copy + Ord + Default {
+pub trait Number: Copy + Ord + Default {
     /// The length in bits.
     const BITS: u32;
 
@@ -49,7 +49,7 @@ const MOST_SLOTS: u32 = 24;
 /// end at a bitmap, which tells whether any range touches the slot. The others find by an index of
 /// coarser slots a few ranges, among which they search.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ranges<N> {
+pub struct Ranges<N> {
     firsts: Vec<N>,
     lasts: Vec<N>,
     /// The first number of all.
@@ -64,7 +64,7 @@ pub(super) struct Ranges<N> {
 impl<N: Number> Ranges<N> {
     /// From ranges in the order of their first numbers, of equal ones the widest first. Each is
     /// apart from the others, or inside one before it, and is then left out.
-    pub(super) fn new(ranges: impl Iterator<Item = (N, N)>) -> Self {
+    pub fn new(ranges: impl Iterator<Item = (N, N)>) -> Self {
         let (mut firsts, mut lasts) = (Vec::<N>::new(), Vec::<N>::new());
         for (first, last) in ranges {
             if lasts.last().is_none_or(|end| last > *end) {
@@ -113,7 +113,7 @@ impl<N: Number> Ranges<N> {
 
     /// The first range that has a number in common with `first` to `last`.
     #[inline]
-    pub(super) fn touching(&self, first: N, last: N) -> Option<(N, N)> {
+    pub fn touching(&self, first: N, last: N) -> Option<(N, N)> {
         if first == last && !self.may_hold(first) {
             return None;
         }
@@ -146,6 +146,13 @@ impl<N: Number> Ranges<N> {
 
     #[inline(never)]
     fn search(&self, first: N, last: N) -> Option<(N, N)> {
+        self.get(self.place(first, last)?)
+    }
+
+    /// The place, in order and from 0, of the first range that has a number in common with `first`
+    /// to `last`.
+    #[inline]
+    pub fn place(&self, first: N, last: N) -> Option<usize> {
         if last < self.origin || first > *self.lasts.last()? {
             return None;
         }
@@ -153,7 +160,22 @@ impl<N: Number> Ranges<N> {
         let slot = from.distance(self.origin, self.index_shift);
         let (low, high) = (self.index[slot] as usize, self.index[slot + 1] as usize);
         let at = low + self.lasts[low..high].partition_point(|end| *end < from);
-        let found = (*self.firsts.get(at)?, *self.lasts.get(at)?);
-        (found.0 <= last).then_some(found)
+        (*self.firsts.get(at)? <= last).then_some(at)
+    }
+
+    /// The range at a place.
+    #[inline]
+    pub fn get(&self, place: usize) -> Option<(N, N)> {
+        Some((*self.firsts.get(place)?, *self.lasts.get(place)?))
+    }
+
+    /// The number of ranges.
+    pub fn len(&self) -> usize {
+        self.firsts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.firsts.is_empty()
     }
 }

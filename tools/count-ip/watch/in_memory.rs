@@ -8,13 +8,14 @@ use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
 use super::groups::group::Group;
-use super::policy::{GroupKey, Policy, Store};
+use super::policy::{GroupKey, Policy, RowRule, Store};
 use super::rule::Verdict;
+use super::sets::Reached;
 use super::tally::Tally;
-use super::windows::{MOST_ADDRESSES, Windows};
 use crate::table::bound::Bound;
 use crate::table::key::Ipv6Key;
 use crate::table::map::{AddressMap, Map};
+use crate::table::rows::{MOST_ADDRESSES, Rows};
 use crate::throttle::LastCounted;
 use crate::value::Value;
 
@@ -24,7 +25,7 @@ pub struct Memory {
     groups: Map<Value, Group>,
     last_counted: AddressMap<LastCounted>,
     /// Where the rule is simple, the events of nearly all addresses.
-    windows: Option<(Windows<u32, 8>, Windows<Ipv6Key, 1>)>,
+    rows: Option<(RowRule, Rows<u32, 8>, Rows<Ipv6Key, 1>)>,
     /// The prefix lengths of the smallest networks that are counted, of IPv4 and IPv6.
     sizes: [u8; 2],
     /// The same as masks.
@@ -43,33 +44,40 @@ pub enum Target {
     Tally(Address, u64),
 }
 
+impl Target {
+    /// Whether its events are in a row.
+    #[inline(always)]
+    pub fn is_row(&self) -> bool {
+        matches!(self, Target::Ipv4(..) | Target::Ipv6(..))
+    }
+}
+
 impl Memory {
     /// `addresses` is the highest number of them, if the user gave one. `stored`: tallies are kept
     /// in the state file.
     pub fn new(addresses: Option<usize>, policy: &Policy, stored: bool) -> Self {
-        let windows = |(threshold, within)| {
-            let ipv4 = Windows::new(threshold, within);
-            (ipv4, Windows::new(threshold, within))
-        };
+        let rows = |rule: RowRule| (rule, Rows::new(rule.width()), Rows::new(rule.width()));
+        let rows = policy
+            .simple()
+            .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
+            .map(rows);
+        let light = policy.rule.is_light() && (policy.keys().is_none() || rows.is_some());
         let sizes = policy.smallest();
         Memory {
             tallies: AddressMap::new(),
             groups: Map::new(),
             last_counted: AddressMap::new(),
-            windows: policy
-                .simple()
-                .filter(|_| !stored && addresses.is_none_or(|most| most <= MOST_ADDRESSES))
-                .map(windows),
+            rows,
             sizes,
             masks: (mask4(sizes[0]), mask6(sizes[1])),
-            bound: Bound::new(addresses, policy.rule.is_light() && policy.keys().is_none()),
+            bound: Bound::new(addresses, light),
         }
     }
 
     /// The target of an event of this address or network.
     #[inline(always)]
     pub fn target(&self, address: Address) -> Target {
-        let simple = self.windows.is_some();
+        let simple = self.rows.is_some();
         match address.ip() {
             IpAddr::V4(ip) if simple && address.prefix_len() >= self.sizes[0] => {
                 self.target_of(Bits::V4(ip.to_bits()))
@@ -92,7 +100,7 @@ impl Memory {
     /// The same for a single address.
     #[inline(always)]
     pub fn target_of(&self, bits: Bits) -> Target {
-        if self.windows.is_some() {
+        if self.rows.is_some() {
             return match bits {
                 Bits::V4(number) => Target::Ipv4(number & self.masks.0, 0),
                 Bits::V6(number) => Target::Ipv6((number & self.masks.1).into(), 0),
@@ -108,9 +116,9 @@ impl Memory {
     /// Loads the slots in the indexes of a target, the first of two accesses to memory.
     #[inline(always)]
     pub fn prefetch_index(&self, target: &mut Target) {
-        match (target, &self.windows) {
-            (Target::Ipv4(number, at), Some((ipv4, _))) => *at = ipv4.prefetch_index(*number),
-            (Target::Ipv6(number, at), Some((_, ipv6))) => *at = ipv6.prefetch_index(*number),
+        match (target, &self.rows) {
+            (Target::Ipv4(number, at), Some((_, ipv4, _))) => *at = ipv4.prefetch_index(*number),
+            (Target::Ipv6(number, at), Some((_, _, ipv6))) => *at = ipv6.prefetch_index(*number),
             (Target::Group(_, hash), _) => self.groups.prefetch_index(*hash),
             (Target::Tally(_, hash), _) => self.tallies.prefetch_index(*hash),
             _ => {}
@@ -120,11 +128,11 @@ impl Memory {
     /// Loads the events themselves, the second access.
     #[inline(always)]
     pub fn prefetch_events(&self, target: &mut Target) {
-        match (target, &self.windows) {
-            (Target::Ipv4(number, at), Some((ipv4, _))) => {
+        match (target, &self.rows) {
+            (Target::Ipv4(number, at), Some((_, ipv4, _))) => {
                 *at = ipv4.prefetch_row(*number, *at);
             }
-            (Target::Ipv6(number, at), Some((_, ipv6))) => {
+            (Target::Ipv6(number, at), Some((_, _, ipv6))) => {
                 *at = ipv6.prefetch_row(*number, *at);
             }
             (Target::Group(_, hash), _) => self.groups.prefetch_entry(*hash),
@@ -146,24 +154,39 @@ impl Memory {
         Address::from(ip).widen(size)
     }
 
-    /// Counts an event whose target is a window; `None` if it is none. Returns the first and the
-    /// last time of a window that reached the threshold.
+    /// Whether distinct values are counted in rows.
     #[inline(always)]
-    pub fn count_window(
+    pub fn has_sets(&self) -> bool {
+        matches!(self.rows, Some((RowRule::Distinct(_), ..)))
+    }
+
+    /// Counts an event whose target is a row; `None` if it is none. Returns the events that reached
+    /// the threshold. `value` is the one that is to be distinct.
+    #[inline(always)]
+    pub fn count_row(
         &mut self,
         target: &Target,
+        value: Value,
         at: Time,
         now: Option<Time>,
-    ) -> Option<Verdict<(Time, Time)>> {
+    ) -> Option<Verdict<Reached>> {
         loop {
+            let Some((rule, ipv4, ipv6)) = &mut self.rows else {
+                return None;
+            };
+            let rule = *rule;
+            let add = |row: &mut [i64]| match rule {
+                RowRule::Events(window) => window.add(row, at, now).map(|(first, last)| Reached {
+                    count: 0,
+                    first,
+                    last,
+                }),
+                RowRule::Distinct(rule) => rule.add(row, value, at, now),
+            };
             let bound = &mut self.bound;
-            let reached = match (target, &mut self.windows) {
-                (Target::Ipv4(number, place), Some((ipv4, _))) => {
-                    ipv4.add(*number, *place, at, now, bound)
-                }
-                (Target::Ipv6(number, place), Some((_, ipv6))) => {
-                    ipv6.add(*number, *place, at, now, bound)
-                }
+            let reached = match target {
+                Target::Ipv4(number, place) => ipv4.change(*number, *place, bound, add),
+                Target::Ipv6(number, place) => ipv6.change(*number, *place, bound, add),
                 _ => return None,
             };
             if reached.is_some() {
@@ -182,8 +205,11 @@ impl Memory {
     fn make_room(&mut self) {
         let last_counted = &mut self.last_counted;
         let (tallies, groups) = (&mut self.tallies, &mut self.groups);
-        match &mut self.windows {
-            Some((ipv4, ipv6)) => self.bound.make_room([tallies, last_counted, ipv4, ipv6]),
+        match &mut self.rows {
+            Some((_, ipv4, ipv6)) => {
+                self.bound
+                    .make_room([tallies, groups, last_counted, ipv4, ipv6])
+            }
             None => self.bound.make_room([tallies, groups, last_counted]),
         }
     }

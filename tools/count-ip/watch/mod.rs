@@ -6,6 +6,8 @@ mod detail; // events of an address for the rules that need more than a few time
 mod tally; // events of an address, and whether they reach the threshold
 mod windows; // the same for millions of addresses with the simplest rule
 
+mod sets; // distinct values of millions of addresses with the simplest rule
+
 mod encode; // a tally as the state file keeps it
 
 mod groups; // events counted by a field, by distinct values, with successes that forgive

@@ -7,8 +7,9 @@ use pipeban::time::{Time, format_duration};
 
 use super::groups::group::{Group, GroupEvent, GroupRule};
 use super::rule::{Event, Report, Rule, Verdict};
+use super::sets::DistinctRule;
 use super::tally::Tally;
-use super::windows;
+use super::windows::{self, Window};
 use crate::arguments::Arguments;
 use crate::fields::{Fields, Keys, NET};
 use crate::throttle;
@@ -36,6 +37,25 @@ pub enum GroupKey<'a> {
     Network(Address),
     /// The value of the field by which events are counted.
     Field(&'a [u8]),
+}
+
+/// A rule that keeps a row of numbers for each address.
+#[derive(Clone, Copy, Debug)]
+pub enum RowRule {
+    /// A threshold of events within a window.
+    Events(Window),
+    /// A threshold of distinct values.
+    Distinct(DistinctRule),
+}
+
+impl RowRule {
+    /// The width of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            RowRule::Events(window) => window.width(),
+            RowRule::Distinct(rule) => rule.width(),
+        }
+    }
 }
 
 /// A store of tallies: memory, or the state file.
@@ -159,11 +179,11 @@ impl Policy {
         })
     }
 
-    /// The threshold and the window, where the rule is no more than these.
-    pub fn simple(&self) -> Option<(usize, Duration)> {
+    /// The rule of rows, where the rule is no more than that.
+    pub fn simple(&self) -> Option<RowRule> {
         let Rule {
             threshold: Some(threshold @ ..=windows::MOST),
-            within: Some(within),
+            within,
             hosts: None,
             evidence: 0,
             several: false,
@@ -171,9 +191,26 @@ impl Policy {
         else {
             return None;
         };
-        let simple = (threshold as usize, within);
-        let plain = self.throttle.is_none() && self.groups.is_none();
-        plain.then_some(simple)
+        if self.throttle.is_some() {
+            return None;
+        }
+        let threshold = threshold as usize;
+        let Some(groups) = &self.groups else {
+            return Some(RowRule::Events(Window::new(threshold, within?)));
+        };
+        let keys = &groups.keys;
+        let of_addresses = self.sizes == [[32], [128]];
+        // A bare address has no other field.
+        let of_fields = keys.distinct.as_deref() != Some("address");
+        let plain = keys.by.is_none() && keys.forgive.is_none() && of_addresses && of_fields;
+        plain.then(|| RowRule::Distinct(DistinctRule::new(threshold, within)))
+    }
+
+    /// The value of a line that is to be distinct, where the rule is a simple one.
+    #[inline]
+    pub fn distinct_value(&self, line: &[u8], host: &Address) -> Option<Value> {
+        let groups = self.groups.as_ref()?;
+        groups.keys.read_distinct(line, host, groups.values)
     }
 
     /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.

@@ -1,9 +1,16 @@
 //! The record of an address that reached the threshold, made from the line that decided it.
 
-use pipeban::record::Record;
+use memchr::memchr;
+use pipeban::address::write_number;
+use pipeban::complain::Fault;
+use pipeban::output::Output;
+use pipeban::record::{Record, fields};
 
 use super::rule::Report;
 use crate::output::check_saturation;
+
+/// The keys that a report sets.
+const REPLACED: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
 
 /// The length at which a line that is evidence is cut, in bytes.
 const EVIDENCE: usize = 8 << 10;
@@ -24,6 +31,57 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
         line
     };
     record.all("line").take(most).map(cut).collect()
+}
+
+/// Prints a report as [`record`] makes it of a line and without evidence, but makes no record,
+/// because there are millions. False if it is one that only [`record`] can make.
+pub fn print_quickly(
+    report: &Report,
+    line: &[u8],
+    by: Option<&str>,
+    output: &mut Output,
+) -> Result<bool, Fault> {
+    let escaped = !report.decided && memchr(b'\\', line).is_some();
+    if output.is_json() || escaped || line.trim_ascii_start().starts_with(b"{") {
+        return Ok(false);
+    }
+    let crossing = &report.crossing;
+    check_saturation(crossing.count);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let rest = memchr(b'\t', line).map_or(&[][..], |tab| &line[tab..]);
+    let buffer = output.buffer();
+    report.address.write(buffer);
+    let by = by.map(str::as_bytes);
+    for (key, field) in fields(rest) {
+        let passes = match report.decided {
+            true => !REPLACED.contains(&key),
+            false => Some(key) == by,
+        };
+        if passes {
+            buffer.push(b'\t');
+            buffer.extend_from_slice(field);
+        }
+        if passes && !report.decided {
+            break;
+        }
+    }
+    let mut number = |key: &[u8], number: u64| {
+        buffer.extend_from_slice(key);
+        write_number(number, buffer);
+    };
+    number(b"\tcount=", crossing.count);
+    if let Some(hosts) = crossing.hosts {
+        number(b"\thosts=", hosts);
+    }
+    if let Some(distinct) = crossing.distinct {
+        number(b"\tdistinct=", distinct);
+    }
+    buffer.extend_from_slice(b"\tfirst=");
+    crossing.first.write(buffer);
+    buffer.extend_from_slice(b"\tlast=");
+    crossing.last.write(buffer);
+    output.line(b"")?;
+    Ok(true)
 }
 
 /// The record of a report, with the fields of the record that `decided`, or only with the field

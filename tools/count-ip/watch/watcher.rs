@@ -13,14 +13,16 @@ use pipeban::time::Time;
 use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
-use super::report::{evidence_of, parse, record};
+use super::report::{evidence_of, parse, print_quickly, record};
 use super::rule::{Crossing, Event, Report, Verdict};
+use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
 use crate::output::print_count;
 use crate::table::memory::BATCH;
 use crate::times::Times;
+use crate::value::Value;
 
 /// Counts the lines of the stream.
 pub struct Watcher {
@@ -58,6 +60,8 @@ struct Full {
     count: u64,
     at: Option<Time>,
     success: bool,
+    /// The value that is to be distinct, where the target is a row.
+    value: Value,
     /// Where the rule reads any.
     fields: Option<Fields>,
     /// Its place in the block.
@@ -149,7 +153,16 @@ impl Watcher {
                             continue;
                         }
                         let (mut target, mut fields) = (self.memory.target(read.address), None);
-                        if self.policy.keys().is_some() {
+                        let mut value = Value::NONE;
+                        if self.memory.has_sets() && target.is_row() {
+                            let line = &rest[..end];
+                            let Some(own) = self.policy.distinct_value(line, &read.address) else {
+                                self.without += 1;
+                                at += end + 1;
+                                continue;
+                            };
+                            value = own;
+                        } else if self.policy.keys().is_some() {
                             let of_line = self.policy.read_fields(&rest[..end], &read.address);
                             let Some((own, key)) = of_line else {
                                 self.without += 1;
@@ -166,6 +179,7 @@ impl Watcher {
                             count: read.count,
                             at: own,
                             success: read.success,
+                            value,
                             fields,
                             place: at..at + end,
                         });
@@ -208,10 +222,19 @@ impl Watcher {
             let (at, limit) = self.times.of(line.as_ref().and_then(|line| line.at), now);
             let place = line.as_ref().map_or(0..0, |line| line.place.clone());
             let text = || &block[place.clone()];
-            match self.memory.count_window(target, at, limit) {
+            let value = match &line {
+                Some(line) => line.value,
+                // A bare address has no value.
+                None if self.memory.has_sets() => {
+                    self.without += 1;
+                    continue;
+                }
+                None => Value::NONE,
+            };
+            match self.memory.count_row(target, value, at, limit) {
                 Some(Verdict::Counted) => {}
                 Some(Verdict::Late) => self.times.add_late(1),
-                Some(Verdict::Reached(span)) => self.print_window(target, span, text())?,
+                Some(Verdict::Reached(reached)) => self.print_row(target, reached, text())?,
                 None => {
                     let fields = line.as_mut().and_then(|line| line.fields.take());
                     self.count_other(target, line.as_deref(), fields, (at, limit), text())?;
@@ -342,31 +365,34 @@ impl Watcher {
     }
 
     #[inline(never)]
-    fn print_window(
-        &mut self,
-        target: &Target,
-        (first, last): (Time, Time),
-        line: &[u8],
-    ) -> Result<(), Fault> {
+    fn print_row(&mut self, target: &Target, reached: Reached, line: &[u8]) -> Result<(), Fault> {
         let network = self.memory.address(target);
-        let count = self.policy.rule.threshold.unwrap_or(0);
+        let Reached { count, first, last } = reached;
+        let threshold = self.policy.rule.threshold.unwrap_or(0);
+        let distinct = self.memory.has_sets().then_some(threshold);
+        // Where events are counted, there are as many as the threshold.
+        let count = distinct.map_or(threshold, |_| count);
+        self.done = true;
         if line.is_empty() {
-            self.done = true;
             return print_count(network, count, Some((first, last)), &mut self.output);
         }
+        let crossing = Crossing {
+            count,
+            hosts: None,
+            distinct,
+            first,
+            last,
+            lines: vec![],
+        };
         let report = Report {
             address: network,
-            crossing: Crossing {
-                count,
-                hosts: None,
-                distinct: None,
-                first,
-                last,
-                lines: vec![],
-            },
+            crossing,
             decided: true,
         };
-        self.print(&record(parse(line), &report, None, 0))
+        match print_quickly(&report, line, None, &mut self.output)? {
+            true => Ok(()),
+            false => self.print(&record(parse(line), &report, None, 0)),
+        }
     }
 
     /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
@@ -381,8 +407,12 @@ impl Watcher {
                 print_count(report.address, crossing.count, span, &mut self.output)?;
                 continue;
             }
-            let evidence = self.policy.rule.evidence;
-            let record = record(parse(line), report, self.policy.by(), evidence);
+            let (evidence, by) = (self.policy.rule.evidence, self.policy.by());
+            if evidence == 0 && print_quickly(report, line, by, &mut self.output)? {
+                self.done = true;
+                continue;
+            }
+            let record = record(parse(line), report, by, evidence);
             self.print(&record)?;
         }
         Ok(())
