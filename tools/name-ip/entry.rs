@@ -48,10 +48,8 @@ impl Entry {
         let org = org.trim();
         if !org.is_empty() && !nobody {
             text.extend_from_slice(b"\torg=");
-            escape(
-                org[..org.floor_char_boundary(LONGEST)].as_bytes(),
-                &mut text,
-            );
+            let end = (0..=LONGEST.min(org.len())).rfind(|end| org.is_char_boundary(*end));
+            escape(&org.as_bytes()[..end.unwrap_or(0)], &mut text);
         }
         let org_end = text.len();
         if let Some(code) = parse_country(country) {
