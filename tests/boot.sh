@@ -1,18 +1,20 @@
 #!/bin/sh
 # Boots a fresh Debian with the package under real systemd, and attacks its sshd: install, start, ban, reboot, upgrade,
-# remove, purge. Run by tests/long.sh, as root: boot.sh [SUITE] [PACKAGE.deb]. Ends with status 77 where
-# systemd-nspawn can't boot.
+# remove, purge. Run by tests/long.sh, as root: boot.sh [SUITE] [PACKAGE.deb] [LOGGER]. LOGGER is rsyslog, or "none":
+# then the journal is all there is. Ends with status 77 where systemd-nspawn can't boot.
 set -eu
 cd "$(dirname "$0")/.."
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 deb=${2:-$(ls -t target/debian/*.deb | head -n 1)}
 
+logger=${3:-rsyslog}
+packages=systemd,systemd-sysv,dbus,openssh-server,openssh-client,iproute2,nftables,procps
+[ "$logger" = none ] || packages=$packages,$logger
+
 root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
-echo "== a fresh Debian $suite"
-debootstrap --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,openssh-server,openssh-client,rsyslog,iproute2,nftables,procps \
-    "$suite" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
+echo "== a fresh Debian $suite, logger: $logger"
+debootstrap --variant=minbase --include="$packages" "$suite" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
 rm "$root.log"
 cp "$deb" "$root/pipeban.deb"
 
@@ -28,6 +30,7 @@ END
 mkdir -p "$root/etc/systemd/system/graphical.target.wants"
 ln -s ../trial.service "$root/etc/systemd/system/graphical.target.wants/trial.service"
 cp tests/common/boot-trial.sh "$root/trial"
+echo "$logger" >"$root/logger"
 
 echo "== boots"
 # systemd from version 256 on wants cgroups of the second version, which a host may have beside others.

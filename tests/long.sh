@@ -32,7 +32,8 @@ part() {
 }
 
 part tests/package.sh
-part tests/boot.sh
+part tests/boot.sh bookworm
+part tests/boot.sh trixie '' none
 part tests/rotations.sh
 part tests/journald.sh
 part tests/inits.sh

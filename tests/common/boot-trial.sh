@@ -31,7 +31,11 @@ case $stage in
     dpkg -i /pipeban.deb
     [ -f /etc/pipeban/never ]
     cp /usr/share/doc/pipeban/examples/pipeban/parts /usr/share/doc/pipeban/examples/pipeban/sshd.sh /etc/pipeban
-    touch /var/log/auth.log
+    if [ "$(cat /logger)" = none ]; then
+        [ ! -e /var/log/auth.log ]
+    else
+        touch /var/log/auth.log
+    fi
     echo "== start"
     systemctl enable --now pipeban-sync pipeban@sshd
     until_true systemctl is-active pipeban@sshd
