@@ -12,6 +12,7 @@ packages=systemd,systemd-sysv,dbus,openssh-server,openssh-client,iproute2,nftabl
 [ "$logger" = none ] || packages=$packages,$logger
 
 root=$(mktemp -d)
+chmod 755 "$root"
 trap 'rm -rf --one-file-system "$root"' EXIT
 echo "== a fresh Debian $suite, logger: $logger"
 debootstrap --variant=minbase --include="$packages" "$suite" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }

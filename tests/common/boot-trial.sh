@@ -2,7 +2,7 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 stage=$(cat /stage 2>/dev/null || echo 1)
-trap 'status=$?; [ $status = 0 ] || { systemctl --no-pager status pipeban@sshd || true; echo "failed at stage $stage"; systemctl poweroff; }' EXIT
+trap 'status=$?; [ $status = 0 ] || { systemctl --no-pager status pipeban@sshd || true; journalctl --no-pager -n 30 -u pipeban-sync -u pipeban@sshd || true; echo "failed at stage $stage"; systemctl poweroff; }' EXIT
 
 until_true() {
     tries=0
