@@ -1,5 +1,5 @@
-# Twenty requests in a minute that an nginx in a pod of this node refused, or that look for well-known
-# holes: banned for ten minutes. See containers.md for the capability that this needs.
+# Twenty requests in a minute that an nginx in a pod of this node refused, or that look for
+# well-known holes: banned for ten minutes. See containers.md for the capability that this needs.
 #
 # After a restart it goes on where it stopped. Windows are made whole again from the lines before
 # that, counted by their own time stamps; nobody is banned twice.

@@ -13,6 +13,7 @@ mod kills;
 mod ledger;
 mod never;
 mod no_ledger;
+mod older_backends;
 mod one_fails;
 mod origins;
 mod packets;

@@ -67,8 +67,8 @@ fn a_dead_firewall_keeps_no_other_waiting() {
         std::fs::remove_file(shell.path("fw")).unwrap();
         // A row of another version, and a row that nobody can read.
         let state = shell.path("state.db").display().to_string();
-        let rows = "INSERT INTO ban (id, address, backend, since) VALUES (900, '203.0.113.9', 'ebpf', 1);
-                    INSERT INTO ban (id, address, backend, since) VALUES (901, 'nonsense', 'nft', 1)";
+        let rows = "INSERT INTO ban (id, address, backend, since) VALUES
+                        (900, '203.0.113.9', 'ebpf', 1), (901, 'nonsense', 'nft', 1)";
         run("sqlite3", &[&state, rows]);
         let sync = shell.run("ban-ip --sync");
         assert_eq!(sync.status, Some(2), "{sync:?}");

@@ -91,8 +91,8 @@ fn root_leaves_files_that_their_user_can_use() {
         run("chown", &["1234:1234", folder.to_str().unwrap()]);
         let here = shell.directory.path().display().to_string();
         run("chmod", &["755", &here]);
-        let user = "setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all,+net_admin \
-                    --inh-caps=+net_admin --ambient-caps=+net_admin";
+        let user = "setpriv --reuid=1234 --regid=1234 --clear-groups \
+                    --bounding-set=-all,+net_admin --inh-caps=+net_admin --ambient-caps=+net_admin";
         // Root is the first, also in a folder that is not there yet.
         for state in [folder.join("state.db"), folder.join("a/b/state.db")] {
             let state = format!("PIPEBAN_STATE={}", state.display());

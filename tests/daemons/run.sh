@@ -62,12 +62,12 @@ make_root() {
     root=$cache/$1
     [ "$(cat "$root/done" 2>/dev/null)" = "$packages" ] && return
     rm -rf "$root"
-    mkdir -p "$root/upper" "$root/work" "$root/root"
+    mkdir -p "$root/upper" "$root/scratch" "$root/root"
     # shellcheck disable=SC2016
     unshare --mount --uts --ipc --pid --fork --kill-child sh -euc "$make_dev"'
         root=$1 base=$2 packages=$3
         hostname host
-        mount -t overlay -o "lowerdir=$base,upperdir=$root/upper,workdir=$root/work" \
+        mount -t overlay -o "lowerdir=$base,upperdir=$root/upper,workdir=$root/scratch" \
             lab "$root/root"
         cp /etc/resolv.conf "$root/root/etc/resolv.conf"
         mount -t proc proc "$root/root/proc"
@@ -87,10 +87,11 @@ run() {
     unshare --mount --net --uts --ipc --pid --fork --kill-child sh -euc "$make_dev"'
         service=$1 root=$2 base=$3 here=$4 presets=$5
         hostname host
-        mount -t tmpfs lab "$root/work"
-        mkdir "$root/work/upper" "$root/work/work"
+        mkdir -p "$root/scratch"
+        mount -t tmpfs lab "$root/scratch"
+        mkdir "$root/scratch/upper" "$root/scratch/work"
         mount -t overlay -o \
-            "lowerdir=$root/upper:$base,upperdir=$root/work/upper,workdir=$root/work/work" \
+            "lowerdir=$root/upper:$base,upperdir=$root/scratch/upper,workdir=$root/scratch/work" \
             lab "$root/root"
         mkdir "$root/root/lab" "$root/root/presets"
         mount --bind "$here" "$root/root/lab"

@@ -1,8 +1,8 @@
-//! `extract-ip --preset` and `--filter`, and the pipelines of examples/from-fail2ban.md.
+//! `extract-ip --preset` and `--filter`.
 
 use std::fs;
 
-use crate::common::{Shell, run};
+use crate::common::Shell;
 
 const AUTH: &str = "\
 Mar 30 02:16:17 host sshd[1]: Failed password for invalid user x from 198.51.100.1 port 22 ssh2 from 203.0.113.7 port 50412 ssh2
@@ -12,7 +12,7 @@ Mar 30 02:16:19 host sshd[3]: Accepted password for x from 192.0.2.9 port 50412 
 Mar 30 02:16:20 host dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.9
 ";
 
-const OWN: &str = r"
+pub(crate) const OWN: &str = r"
 [Definition]
 failregex = ^\s*\S+ own: login from <HOST> failed$
             <mode-<mode>>
@@ -106,65 +106,6 @@ fn filters() {
         "{}",
         wrong.err
     );
-}
-
-/// Every block of shell commands in the page runs and finds the attacker; only places and the
-/// firewall are others.
-#[test]
-fn the_page_for_those_who_come_from_fail2ban() {
-    let page = include_str!("../../examples/from-fail2ban.md");
-    let shell = Shell::new();
-    let attack = |i: u32| {
-        format!(
-            "Mar 30 02:16:1{i} host sshd[{i}]: Failed password for root from 203.0.113.7 port 5 ssh2\n"
-        )
-    };
-    let log: String = (0..6).map(attack).collect();
-    for name in ["auth.log", "mail.log"] {
-        fs::write(shell.path(name), &log).unwrap();
-    }
-    let many = "Mar 30 02:16:17 host own: login from 203.0.113.7 failed\n".repeat(6);
-    fs::write(shell.path("mine.log"), many).unwrap();
-    fs::write(shell.path("mine.conf"), OWN).unwrap();
-    let directory = format!("{}/", shell.directory.path().display());
-    make_database(&shell);
-    let mut ran = 0;
-    let blocks = page.split("```sh\n").skip(1);
-    for block in blocks.filter_map(|b| b.split("```").next()) {
-        let needs_fail2ban = block.contains("--filter sshd");
-        if needs_fail2ban && run("fail2ban-regex", &["--version"]).is_none()
-            || block.contains("sqlite3") && run("sqlite3", &["--version"]).is_none()
-        {
-            continue;
-        }
-        let script = block
-            .replace("/var/log/", &directory)
-            .replace("/var/lib/fail2ban/", &directory)
-            .replace("/etc/fail2ban/filter.d/", &directory)
-            .replace("'mine[", &format!("'{directory}mine.conf["))
-            .replace(
-                "follow-log --from resume --replay 10m",
-                "follow-log --once --from start",
-            )
-            .replace("follow-log /", "follow-log --once --from start /")
-            .replace("ban-ip", "ban-ip --backend none");
-        let outcome = shell.run(&script);
-        assert_eq!(outcome.status, Some(0), "{script}{}", outcome.err);
-        assert!(outcome.out.contains("203.0.113.7"), "{script}{outcome:?}");
-        fs::remove_file(shell.path("state.db")).ok();
-        ran += 1;
-    }
-    assert!(ran >= 3, "{ran}");
-}
-
-/// Makes the part of fail2ban's database that the page reads: one ban that lasts and one that is
-/// over.
-fn make_database(shell: &Shell) {
-    let database = rusqlite::Connection::open(shell.path("fail2ban.sqlite3")).unwrap();
-    let table = "CREATE TABLE bips(ip TEXT, jail TEXT, timeofban INTEGER, bantime INTEGER);
-        INSERT INTO bips VALUES ('203.0.113.7', 'sshd', strftime('%s', 'now') - 60, 3600),
-            ('203.0.113.8', 'sshd', strftime('%s', 'now') - 7200, 3600)";
-    database.execute_batch(table).unwrap();
 }
 
 #[test]
@@ -316,151 +257,4 @@ fn silence_is_told() {
     );
     assert_eq!(told("-p sshd", ""), "");
     assert_eq!(told("-e nothing", &other.repeat(1204)), "");
-}
-
-/// The preset of the page's own example.
-fn example_of_the_page() -> String {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/man/pipeban-preset.5");
-    let page = fs::read_to_string(page).unwrap();
-    let block = page.split_once(".Bd -literal").unwrap().1;
-    let block = block
-        .split_once('\n')
-        .unwrap()
-        .1
-        .split_once(".Ed")
-        .unwrap()
-        .0;
-    let plain = block.replace("\\(ha", "^").replace("\\e", "\\");
-    plain.replace("\\(Fo", "«").replace("\\(Fc", "»")
-}
-
-#[test]
-fn presets_of_ones_own() {
-    let shell = Shell::new();
-    fs::write(shell.path("mine.txt"), example_of_the_page()).unwrap();
-    let directory = shell.directory.path().display().to_string();
-    let run = |command: &str| shell.run(&format!("cd {directory} && {command}"));
-    let checked = run("extract-ip --preset ./mine.txt --check");
-    assert_eq!((checked.err.as_str(), checked.status), ("", Some(0)));
-    let starts = "./mine.txt: 1 rules, 2 examples, ";
-    assert!(checked.out.starts_with(starts), "{}", checked.out);
-    assert!(checked.out.ends_with(": good\n"), "{}", checked.out);
-    let log = "Mar 30 02:16:17 host myd[9]: x refused, 192.0.2.1 refused, 203.0.113.7
-Mar 30 02:16:17 host other[9]: x refused, 192.0.2.1
-Mar 30 02:16:18 host sshd[9]: Failed password for root from 203.0.113.8 port 5 ssh2
-";
-    fs::write(shell.path("log"), log).unwrap();
-    let found = run("extract-ip --preset sshd,./mine.txt --with user log");
-    let user = "user=x refused, 192.0.2.1";
-    let expected = format!(
-        "203.0.113.7\trule=mine/refused\t{user}\n203.0.113.8\trule=sshd/failed\tuser=root\n"
-    );
-    assert_eq!(found.out, expected);
-    // From a pipe, which can be read once.
-    let piped = run("cat mine.txt | extract-ip --preset /dev/stdin log");
-    assert_eq!(piped.out, "203.0.113.7\trule=stdin/refused\n");
-}
-
-#[test]
-fn faults_of_ones_own_presets() {
-    let shell = Shell::new();
-    let directory = shell.directory.path().display().to_string();
-    let run = |text: &str, flags: &str| {
-        fs::write(shell.path("mine.txt"), text).unwrap();
-        shell.run(&format!(
-            "cd {directory} && extract-ip --preset ./mine.txt {flags} /dev/null"
-        ))
-    };
-    let laughs = (0..40).fold("let A0 = xxxxxxxxxx\n".to_string(), |text, i| {
-        let half = format!("<A{i}>");
-        text + &format!("let A{} = {half}{half}\n", i + 1)
-    });
-    for (text, message) in [
-        ("", "1: no rule: write"),
-        (
-            "program x\nrule a ^(x <IP>\n",
-            "2: unclosed group, here: ^>>(<<x (?P<ip0>",
-        ),
-        ("program x\nrule a ^x\n", "2: no <IP> in the pattern"),
-        (
-            "program x\nrule a x <IP>\n",
-            "2: the pattern must begin with ^",
-        ),
-        ("rule a ^x <IP>\n", "1: nobody is named who writes it"),
-        (
-            "program x\nrule a ^x <USER> <IP>\n",
-            "2: an unknown tag: <USER",
-        ),
-        (
-            "program x\nrool a ^x <IP>\n",
-            "2: no line begins with \"rool\"",
-        ),
-        (
-            "program x\nrule a ^x <IP>\n+ x y\n",
-            "3: not an address: \"x\"",
-        ),
-        (
-            "program x\nrule a ^x <IP>\n+ 192.0.2.1 x «y 192.0.2.1\n",
-            "3: the mark « has no",
-        ),
-        (
-            "program x\nrule a ^(?:a{300}){300}<IP>\n",
-            "2: the pattern is too large",
-        ),
-        ("+ 192.0.2.1 x\n", "1: no rule stands before this line: +"),
-        (&laughs, "13: the pattern is longer than"),
-        ("program x\nrule a ^\u{0}(?<IP>\n", "2: "),
-    ] {
-        for flags in ["", "--check"] {
-            let found = run(text, flags);
-            let message = format!("extract-ip: ./mine.txt:{message}");
-            assert!(found.err.starts_with(&message), "{text}: {}", found.err);
-            assert_eq!(found.status, Some(2), "{text}");
-        }
-    }
-    let head = "program x\n";
-    for (text, message) in [
-        (
-            "rule a ^(?P<user>.*?) from <IP>\n+ 203.0.113.7 x[1]: «y» from 203.0.113.7\n- x[1]: y\n",
-            "hostile text names 198.51.100.66 in place of 203.0.113.7",
-        ),
-        (
-            "rule a ^(?P<user>.*) from <IP>$\n+ 203.0.113.7 x[1]: y from 203.0.113.8\n- x[1]: y\n",
-            "the example is a of 203.0.113.8, and not a of 203.0.113.7",
-        ),
-        (
-            "rule a ^(?P<user>.*) from <IP>$\n+ 203.0.113.7 x[1]: y from 203.0.113.7\n- x[1]: y\n",
-            "no example says where: put « and » around it",
-        ),
-        (
-            "rule a ^x from <IP>$\n- x[1]: y\n",
-            "no example: write \"+ ADDRESS LINE\"",
-        ),
-        (
-            "rule a ^x from <IP>$\n+ 203.0.113.7 x[1]: x from 203.0.113.7\n",
-            "no example of a line that is no event",
-        ),
-        (
-            "rule a ^x from <IP>$\n+ 203.0.113.7 x[1]: x from 203.0.113.7\n- x[1]: x from 192.0.2.1\n",
-            "the example is a of 192.0.2.1, and not no event",
-        ),
-    ] {
-        let stamp = "Mar 30 02:16:17 host x[1]:";
-        let found = run(
-            &(head.to_string() + &text.replace("x[1]:", stamp)),
-            "--check",
-        );
-        assert!(
-            found.err.contains(message),
-            "{text}: {}{}",
-            found.out,
-            found.err
-        );
-        assert_eq!(found.status, Some(2), "{text}");
-    }
-    let endless = shell.run("extract-ip --preset /dev/zero /dev/null");
-    assert_eq!(
-        endless.err,
-        "extract-ip: /dev/zero: larger than 1 MiB: no file of patterns\n"
-    );
 }

@@ -166,7 +166,8 @@ const DOCKER: &str = r#"
     chmod 710 /var/lib/docker /var/lib/docker/containers /var/lib/docker/containers/9c
     clock=$(date -u '+%Y-%m-%dT%H:%M:%S.1Z')
     request='203.0.113.9 - - [30/Mar/2026:02:16:17 +0000] \"GET /.env HTTP/1.1\" 403 146 \"-\" \"curl\"\n'
-    request=$(printf '%s' "$request" | sed "s|30/Mar/2026:02:16:17|$(date -u '+%d/%b/%Y:%H:%M:%S')|")
+    now=$(date -u '+%d/%b/%Y:%H:%M:%S')
+    request=$(printf '%s' "$request" | sed "s|30/Mar/2026:02:16:17|$now|")
     log=/var/lib/docker/containers/9c/9c-json.log
     for i in $(seq 20); do
         printf '{"log":"%s","stream":"stdout","time":"%s"}\n' "$request" "$clock"

@@ -20,12 +20,14 @@ const SYSTEMS: &str = r#"
     syslog() { LC_ALL=C date '+%b %e %H:%M:%S'; }
     failed() { echo "Failed password for root from $1 port 4022$2 ssh2"; }
     scan() {
-        echo "$1 - - [$(LC_ALL=C date '+%d/%b/%Y:%H:%M:%S %z')] ${2}GET /.env HTTP/1.1$2 403 146 $2-$2 ${2}curl$2"
+        clock=$(LC_ALL=C date '+%d/%b/%Y:%H:%M:%S %z')
+        echo "$1 - - [$clock] ${2}GET /.env HTTP/1.1$2 403 146 $2-$2 ${2}curl$2"
     }
     line() {
         case $system in
         'Debian 12, rsyslog') echo "$(syslog) host sshd[$2]: $(failed $1 $2)" ;;
-        'Debian 13, rsyslog') echo "$(date '+%Y-%m-%dT%H:%M:%S.%6N%:z') host sshd-session[$2]: $(failed $1 $2)" ;;
+        'Debian 13, rsyslog')
+            echo "$(date '+%Y-%m-%dT%H:%M:%S.%6N%:z') host sshd-session[$2]: $(failed $1 $2)" ;;
         'Alpine, busybox') echo "$(syslog) host auth.info sshd-session[$2]: $(failed $1 $2)" ;;
         'Fedora, rsyslog') echo "$(syslog) host sshd-session[$2]: $(failed $1 $2)" ;;
         Docker)

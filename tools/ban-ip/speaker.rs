@@ -40,7 +40,7 @@ impl Speaker {
             _ if is_host_name(&text) => Ok(text),
             Speaker::Believed if lifts_all => Ok(text),
             Speaker::Believed => Err(format!("no name of a host: origin={text}")),
-            // Whoever wrote it, it must not keep a ban from being made.
+            // A bad value, from any writer, must not keep a ban from being made.
             _ => Ok(String::new()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -87,8 +88,14 @@ pub fn resume(
         return Ok(Begin::At(position.offset));
     }
     let find = |real: &Path| holder::find(&position, Some(newest.id), real);
+    // A reader of the log could copy it and add lines, so the owner counts there too.
+    let owner = file.metadata().map_err(fault)?.uid();
     let find_elsewhere = |real: &PathBuf| {
-        let proved = |place: &Place| place.holder.id == newest.id || position.proof() >= PROOF;
+        let proved = |place: &Place| {
+            let mut all = place.later.iter().chain([&place.holder]);
+            (place.holder.id == newest.id || position.proof() >= PROOF)
+                && all.all(|file| file.is_of(owner))
+        };
         find(real).filter(proved)
     };
     let place = find(&found.real)

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::DirEntryExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -46,6 +46,12 @@ impl Rotated {
     pub fn made(&self) -> Option<SystemTime> {
         let metadata = self.file.metadata().ok().filter(|_| !self.packed)?;
         metadata.created().ok()
+    }
+
+    /// Whether it is root's, or of the user with this number.
+    pub fn is_of(&self, user: u32) -> bool {
+        let owner = self.file.metadata().map(|m| m.uid());
+        owner.is_ok_and(|owner| owner == 0 || owner == user)
     }
 
     /// Compares its content with a position.

@@ -87,7 +87,8 @@ impl Ledger {
             let shared = wanted.iter().any(|new| !new.origin.is_empty()) || is_shared(db)?;
             let lifted = any_lifted(db)?;
             let mut insert = db.prepare_cached(
-                "INSERT OR IGNORE INTO ban (address, backend, since, until, ends, facts, origin, port)
+                "INSERT OR IGNORE INTO ban
+                     (address, backend, since, until, ends, facts, origin, port)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
             )?;
             // Of the last address a ban was in force: then most likely also of this one.

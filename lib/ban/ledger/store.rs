@@ -17,7 +17,7 @@ use pipeban::time::Time;
 // the bans that a firewall has not been told are a range, and a new ban is entered by one
 // statement.
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS ban (        -- the last ban of each address in each firewall by each host
+CREATE TABLE IF NOT EXISTS ban (        -- an address's last ban, by firewall and host
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL,
     backend TEXT NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS past (       -- earlier bans
     origin TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS past_address ON past (address);
-CREATE TABLE IF NOT EXISTS lifted (     -- addresses that were lifted by hand, whoever asked for them
+CREATE TABLE IF NOT EXISTS lifted (     -- addresses that anybody has lifted by hand
     address TEXT PRIMARY KEY,
     at INTEGER NOT NULL
 ) WITHOUT ROWID;

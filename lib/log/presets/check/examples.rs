@@ -34,7 +34,8 @@ pub(in crate::presets) fn missing(preset: &Preset, faults: &mut Vec<Wrong>) {
         let marked = |e: &&Example| is_marked(e.line) || e.before.iter().any(|l| is_marked(l));
         if !its.is_empty() && has_free_text(&hir) && !its.iter().any(marked) {
             fault(
-                "it has free text, but no example says where: put « and » around it, or say which bytes it has",
+                "it has free text, but no example says where: put « and » around it, or say \
+                 which bytes it has",
             );
         }
     }
