@@ -1,15 +1,15 @@
 //! Makes the firewall hold exactly the bans of the ledger.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
+use crate::holdings::Holdings;
 use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
 use crate::target::Target;
 use crate::tell::{Outcome, Teller};
 use pipeban::address::Address;
-use pipeban::complain;
+use pipeban::complain::{self, Fault};
 use pipeban::time::Time;
 
 /// Two ends this close together are the same: the clock is read twice, and a kernel counts in ticks
@@ -20,8 +20,9 @@ const ATTEMPTS: usize = 100;
 /// The number of bans that are read from the ledger together.
 const CHUNK: usize = 20_000;
 
-/// Why an address or network must not be banned now, whatever the ledger says; `None` if it may.
-pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Option<String>;
+/// Why an address or network must not be banned now, whatever the ledger says; `None` if it may. It
+/// fails if that can't be found out: then nothing is put back.
+pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Result<Option<String>, Fault>;
 
 /// The changes of a firewall that made it agree with the ledger.
 #[derive(Debug, Default)]
@@ -66,19 +67,17 @@ pub fn plan(
     }
     let mut teller = Teller::new(ledger, backend, firewall);
     let now = Time::now();
-    let mut held = held(&mut teller)?;
+    let mut holdings = look(&mut teller)?;
     let mut last = 0;
     loop {
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let mut chunk = chunk;
-        chunk.retain(|(_, ban)| !is_refused(ban, refuses));
-        let missing = missing(&mut teller, &chunk, &mut held, now)?;
+        let chunk = without_refused(chunk, refuses)?.0;
+        let missing = missing(&mut teller, &chunk, &mut holdings)?;
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
-    changes.let_go = held.into_keys().collect();
-    changes.let_go.sort();
+    changes.let_go = others(&mut teller, &mut holdings)?;
     Ok(changes)
 }
 
@@ -91,8 +90,7 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let chunk = chunk.iter().filter(|(_, ban)| is_refused(ban, refuses));
-        refused.extend(chunk.map(|(_, ban)| ban.target));
+        refused.extend(without_refused(chunk, refuses)?.1);
     }
     if !refused.is_empty() {
         let addresses: Vec<Address> = refused.iter().map(|target| target.address).collect();
@@ -101,13 +99,26 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
     Ok(refused)
 }
 
-/// Whether a ban is refused, which is reported.
-fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
-    let why = refuses(&ban.target.address);
-    if let Some(why) = &why {
-        complain::error(ban.target, format!("not put back: {why}"));
+/// The bans that are not refused, and the targets of the others, which are reported.
+fn without_refused(
+    bans: Vec<(i64, Ban)>,
+    refuses: Refuses,
+) -> Result<(Vec<(i64, Ban)>, Vec<Target>), Failure> {
+    let (mut kept, mut refused) = (Vec::with_capacity(bans.len()), Vec::new());
+    for (id, ban) in bans {
+        let why = refuses(&ban.target.address);
+        match why.map_err(|fault| Failure::Firewall {
+            fault,
+            lasts: false,
+        })? {
+            Some(why) => {
+                complain::error(ban.target, format!("not put back: {why}"));
+                refused.push(ban.target);
+            }
+            None => kept.push((id, ban)),
+        }
     }
-    why.is_some()
+    Ok((kept, refused))
 }
 
 /// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
@@ -141,7 +152,7 @@ fn restore_once(
     put_back: &mut Vec<Ban>,
     let_go: &mut Vec<Target>,
 ) -> Result<(), Failure> {
-    let mut held = held(teller)?;
+    let mut holdings = look(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
     loop {
@@ -149,7 +160,7 @@ fn restore_once(
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let mut missing = missing(teller, &chunk, &mut held, now)?;
+        let mut missing = missing(teller, &chunk, &mut holdings)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
         let bans: Vec<Ban> = missing.iter().map(|(_, ban)| *ban).collect();
@@ -166,59 +177,66 @@ fn restore_once(
         if !notes.is_empty() {
             teller.ledger.note(&teller.key, 0, &notes, None)?;
         }
-        put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.target)));
+        let put = bans.iter().filter(|ban| !refused.contains(&ban.target));
+        holdings.put(put.clone().map(|ban| (ban.target, ban.left(now))));
+        put_back.extend(put);
     }
-    let mut others: Vec<Target> = held.into_keys().collect();
-    others.sort();
+    let others = others(teller, &mut holdings)?;
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
     let_go.extend(others);
     Ok(())
 }
 
-/// All addresses that the firewall holds, as far as it can tell, with the time that is left.
-fn held(teller: &mut Teller) -> Result<HashMap<Target, Option<Duration>>, Failure> {
-    let held = teller.firewall.list();
-    let held = held.map_err(|e| teller.failure(&e))?;
-    Ok(held.into_iter().flatten().collect())
+/// The bans that the firewall holds.
+fn look(teller: &mut Teller) -> Result<Holdings, Failure> {
+    Holdings::look(teller.firewall).map_err(|e| teller.failure(&e))
 }
 
-/// The bans that are not in `held` with the same end. The addresses of `chunk` are removed from it.
+/// The bans that the firewall does not hold, or not with the same end.
 fn missing(
     teller: &mut Teller,
     chunk: &[(i64, Ban)],
-    held: &mut HashMap<Target, Option<Duration>>,
-    now: Time,
+    holdings: &mut Holdings,
 ) -> Result<Vec<(i64, Ban)>, Failure> {
-    let any = !held.is_empty();
-    let mut is_missing = |ban: &Ban| {
-        let left = held.remove(&ban.target);
-        !left.is_some_and(|left| agree(teller.firewall, left, ban.left(now)))
-    };
-    let chunk = chunk.iter().filter(|(_, ban)| is_missing(ban));
-    let mut missing: Vec<(i64, Ban)> = chunk.copied().collect();
-    // A list may lack some that are there; each is asked for by itself.
-    let targets: Vec<Target> = missing.iter().map(|(_, ban)| ban.target).collect();
-    for asked in targets
-        .chunks(teller.firewall.asked_at_once())
-        .filter(|_| any)
-    {
-        let now = Time::now();
-        let there = teller.firewall.held(asked);
-        let there = there.map_err(|e| teller.failure(&e))?;
-        let there: HashMap<Target, _> = there.into_iter().flatten().collect();
-        missing.retain(|(_, ban)| {
-            let left = there.get(&ban.target);
-            !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
+    let targets: Vec<Target> = chunk.iter().map(|(_, ban)| ban.target).collect();
+    let held = holdings.ask(teller.firewall, &targets);
+    let held = held.map_err(|e| teller.failure(&e))?;
+    let now = Time::now();
+    let is_missing = |(_, ban): &&(i64, Ban)| {
+        let held = held.get(&ban.target);
+        let agrees = held.is_some_and(|(left, _)| {
+            agree_within(holdings.slack, teller.firewall, *left, ban.left(now))
         });
-    }
-    Ok(missing)
+        // It may have run out since the ledger was asked.
+        !agrees && !ban.has_ended(now)
+    };
+    Ok(chunk.iter().filter(is_missing).copied().collect())
+}
+
+/// The targets of all other bans that the firewall holds.
+fn others(teller: &mut Teller, holdings: &mut Holdings) -> Result<Vec<Target>, Failure> {
+    let others = holdings.others(teller.firewall);
+    let others = others.map_err(|e| teller.failure(&e))?;
+    let mut others: Vec<Target> = others.iter().map(|((target, _), _)| *target).collect();
+    others.sort();
+    Ok(others)
 }
 
 /// Whether firewall and ledger say the same time left, as far as that firewall has times.
 pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Duration>) -> bool {
+    agree_within(Duration::ZERO, firewall, theirs, ours)
+}
+
+/// The same; the firewall's times may be wrong by the `slack`.
+pub(crate) fn agree_within(
+    slack: Duration,
+    firewall: &dyn Firewall,
+    theirs: Option<Duration>,
+    ours: Option<Duration>,
+) -> bool {
     match (theirs, ours) {
-        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME,
+        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME + slack,
         (None, Some(ours)) => !firewall.expires(ours),
         (theirs, None) => theirs.is_none(),
     }
@@ -241,9 +259,9 @@ pub fn adopt(
             return Ok(());
         }
         let now = Time::now();
-        let held = held(t)?;
+        let held = t.firewall.list().map_err(|e| t.failure(&e))?;
+        let held = held.into_iter().flatten();
         let bans: Vec<NewBan> = held
-            .into_iter()
             .map(|(address, left)| NewBan::held(address, left, now))
             .collect();
         t.ledger.ban(&t.key, &bans, now)?;
