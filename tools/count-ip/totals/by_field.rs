@@ -49,9 +49,17 @@ pub struct FieldTotals {
     throttle: Option<Duration>,
     last_counted: AddressMap<LastCounted>,
     /// Events that are read and not counted yet.
-    batch: Vec<(Text, Address, u64, Option<(Time, Time)>)>,
+    batch: Vec<Pending>,
     /// The number of records without the field.
     pub without: u64,
+}
+
+/// Events of an address with a value.
+struct Pending {
+    by: Text,
+    address: Address,
+    count: u64,
+    span: Option<(Time, Time)>,
 }
 
 impl FieldTotals {
@@ -150,7 +158,12 @@ impl FieldTotals {
             }
         }
         if count > 0 {
-            self.batch.push((by, address, count, span));
+            self.batch.push(Pending {
+                by,
+                address,
+                count,
+                span,
+            });
             if self.batch.len() == BATCH {
                 self.add_batch();
             }
@@ -161,13 +174,13 @@ impl FieldTotals {
     /// loaded before the first is used.
     fn add_batch(&mut self) {
         let mut batch = std::mem::take(&mut self.batch);
-        for (by, address, ..) in &batch {
-            if let Some(total) = self.totals.guess(self.totals.hash(&by.value)) {
-                total.addresses.prefetch(address);
+        for event in &batch {
+            if let Some(total) = self.totals.guess(self.totals.hash(&event.by.value)) {
+                total.addresses.prefetch(&event.address);
             }
         }
-        for (by, address, count, span) in batch.drain(..) {
-            self.add(&by, address, count, span);
+        for event in batch.drain(..) {
+            self.add(&event.by, event.address, event.count, event.span);
         }
         self.batch = batch;
     }
