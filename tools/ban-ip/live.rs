@@ -331,7 +331,8 @@ impl Live {
                 _ => None,
             })
             .collect();
-        let banned = self.firewall.ban(&bans);
+        let marked = self.firewall.mark_unentered();
+        let banned = marked.and_then(|()| self.firewall.ban(&bans));
         banned.map_err(|e| self.backend.fault(&e))?;
         if self.unentered.len() > WAITING {
             let more = self.unentered.len() - WAITING;

@@ -237,7 +237,10 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
-            let set = if until <= now {
+            let marked = firewall.mark_unentered();
+            let set = if marked.is_err() {
+                marked
+            } else if until <= now {
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();

@@ -26,6 +26,7 @@ use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
 use elements::Element;
+use header::{RESTORED, UNENTERED};
 use seen::Ruleset;
 use set::Set;
 
@@ -288,14 +289,18 @@ impl Firewall for Nft {
                 // Another table: all that was put into the first one is lost.
                 return Ok(false);
             }
-            let old = self.seen.restored.is_some();
+            let (old, unentered) = (self.seen.restored.is_some(), self.seen.unentered.is_some());
             let number = RandomState::new().hash_one(0);
             let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_restored(r, old, number);
+                ruleset::put_mark(r, RESTORED, old, number);
+                if unentered {
+                    ruleset::delete_mark(r, UNENTERED);
+                }
             });
             self.socket.ask(&request, |_, _, _| ())?;
             self.seen.generation = ruleset::next(self.seen.generation);
             self.seen.restored = Some(Some(number));
+            self.seen.unentered = None;
             Ok(true)
         })
         .map_err(explain)
@@ -353,6 +358,32 @@ impl Firewall for Nft {
         Ok(())
     }
 
+    fn mark_unentered(&mut self) -> io::Result<()> {
+        again(|| {
+            self.put_in_place()?;
+            if self.seen.has_unentered() {
+                return Ok(());
+            }
+            let (old, number) = (
+                self.seen.unentered.is_some(),
+                RandomState::new().hash_one(0),
+            );
+            let request = ruleset::batch(self.seen.generation, |r| {
+                ruleset::put_mark(r, UNENTERED, old, number);
+            });
+            self.socket.ask(&request, |_, _, _| ())?;
+            self.seen.generation = ruleset::next(self.seen.generation);
+            self.seen.unentered = Some(Some(number));
+            Ok(())
+        })
+        .map_err(explain)
+    }
+
+    fn has_unentered(&mut self) -> io::Result<bool> {
+        self.put_in_place().map_err(explain)?;
+        Ok(self.seen.has_unentered())
+    }
+
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         let mut elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
         elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
@@ -389,7 +420,9 @@ impl Firewall for Nft {
             let ruleless: BTreeSet<Set> = seen.missing_rules().iter().map(|r| r.0).collect();
             let no_rule = |set| format!("no rule drops what is in the set {set}");
             found.extend(ruleless.into_iter().map(no_rule));
-            if !seen.is_restored() {
+            if seen.has_unentered() {
+                found.push("bans were changed without the ledger, and not restored since".into());
+            } else if !seen.is_restored() {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);
