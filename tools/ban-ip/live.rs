@@ -331,9 +331,11 @@ impl Live {
                 _ => None,
             })
             .collect();
-        let marked = self.firewall.mark_unentered();
-        let banned = marked.and_then(|()| self.firewall.ban(&bans));
-        banned.map_err(|e| self.backend.fault(&e))?;
+        if !bans.is_empty() {
+            let marked = self.firewall.mark_unentered();
+            let banned = marked.and_then(|()| self.firewall.ban(&bans));
+            banned.map_err(|e| self.backend.fault(&e))?;
+        }
         if self.unentered.len() > WAITING {
             let more = self.unentered.len() - WAITING;
             self.unentered.truncate(WAITING);
