@@ -249,7 +249,7 @@ impl Ends {
                 let text = "nothing would lift its bans, without the ledger";
                 Err(std::io::Error::other(text))
             };
-            if let Err(e) = set {
+            if let Err(e) = set.and_then(|()| firewall.mark_unentered()) {
                 if let Fault::Error { place, what } = backend.fault(&e) {
                     complain::error(place, what);
                 }

@@ -78,7 +78,8 @@ pub trait Firewall {
 
     /// Notes in the kernel that bans are changed that no ledger knows:
     /// [`ensure`](Self::ensure) answers that the bans have to be restored, and then those are
-    /// entered that were made.
+    /// entered that were made. To be called before the change, for a kill, and after it, for one
+    /// who restores bans just now.
     fn mark_unentered(&mut self) -> io::Result<()> {
         Ok(())
     }

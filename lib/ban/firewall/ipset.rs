@@ -173,12 +173,14 @@ impl Firewall for Ipset {
     }
 
     fn restored(&mut self) -> io::Result<bool> {
-        let lines = FAMILIES.map(|f| {
-            let (set, complete, unentered) = (f.set, f.complete, f.unentered);
-            format!("add {set} {complete}\ndel {set} {unentered}\n")
-        });
+        let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.complete));
         restore(&lines.concat())?;
-        Ok(!self.lost_again()?)
+        if self.lost_again()? {
+            return Ok(false);
+        }
+        let lines = FAMILIES.map(|f| format!("del {} {}\n", f.set, f.unentered));
+        restore(&lines.concat())?;
+        Ok(true)
     }
 
     fn lost_again(&mut self) -> io::Result<bool> {
@@ -202,15 +204,15 @@ impl Firewall for Ipset {
     }
 
     fn mark_unentered(&mut self) -> io::Result<()> {
-        if self.complete || !self.has_unentered()? {
-            let lines = FAMILIES.map(|f| {
-                let (set, complete, unentered) = (f.set, f.complete, f.unentered);
-                format!("add {set} {unentered}\ndel {set} {complete}\n")
-            });
-            self.put(&lines.concat())?;
-            self.complete = false;
-        }
-        Ok(())
+        // One that restores bans just now begins again without the first mark.
+        let lines = FAMILIES.map(|f| {
+            let [begun, complete, unentered] = f.marks();
+            let set = f.set;
+            format!("add {set} {unentered}\ndel {set} {complete}\ndel {set} {begun}\n")
+        });
+        let marked = self.put(&lines.concat());
+        self.complete = false;
+        marked
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

@@ -8,6 +8,7 @@
 
 mod elements;
 mod header;
+mod marks;
 mod ruleset;
 mod seen;
 mod set;
@@ -15,7 +16,6 @@ mod upgrade;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,6 @@ use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
 use elements::Element;
-use header::{RESTORED, UNENTERED};
 use seen::Ruleset;
 use set::Set;
 
@@ -45,8 +44,9 @@ const ATTEMPTS: usize = 1_000;
 pub(super) struct Nft {
     socket: Socket,
     seen: Ruleset,
-    /// The table whose bans are being restored, by its handle.
-    restoring: Option<u64>,
+    /// The table whose bans are being restored, by its handle, and its mark that bans were changed
+    /// without a ledger.
+    restoring: (Option<u64>, Option<Option<u64>>),
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
@@ -82,7 +82,7 @@ impl Nft {
         let mut nft = Nft {
             socket: Socket::open().map_err(unsupported)?,
             seen: Ruleset::default(),
-            restoring: None,
+            restoring: (None, None),
             expect_old: false,
             takes_times: None,
             counts: seen::counts_elements(),
@@ -277,33 +277,13 @@ impl Firewall for Nft {
         if self.counts && is_old {
             self.count_all().map_err(explain)?;
         }
-        self.restoring = self.seen.handle;
+        self.restoring = (self.seen.handle, self.seen.unentered);
         self.just_seen = true;
         Ok(!self.seen.is_restored())
     }
 
     fn restored(&mut self) -> io::Result<bool> {
-        again(|| {
-            self.put_in_place()?;
-            if self.seen.handle != self.restoring {
-                // Another table: all that was put into the first one is lost.
-                return Ok(false);
-            }
-            let (old, unentered) = (self.seen.restored.is_some(), self.seen.unentered.is_some());
-            let number = RandomState::new().hash_one(0);
-            let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_mark(r, RESTORED, old, number);
-                if unentered {
-                    ruleset::delete_mark(r, UNENTERED);
-                }
-            });
-            self.socket.ask(&request, |_, _, _| ())?;
-            self.seen.generation = ruleset::next(self.seen.generation);
-            self.seen.restored = Some(Some(number));
-            self.seen.unentered = None;
-            Ok(true)
-        })
-        .map_err(explain)
+        self.mark_restored().map_err(explain)
     }
 
     fn lost_again(&mut self) -> io::Result<bool> {
@@ -359,24 +339,7 @@ impl Firewall for Nft {
     }
 
     fn mark_unentered(&mut self) -> io::Result<()> {
-        again(|| {
-            self.put_in_place()?;
-            if self.seen.has_unentered() {
-                return Ok(());
-            }
-            let (old, number) = (
-                self.seen.unentered.is_some(),
-                RandomState::new().hash_one(0),
-            );
-            let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_mark(r, UNENTERED, old, number);
-            });
-            self.socket.ask(&request, |_, _, _| ())?;
-            self.seen.generation = ruleset::next(self.seen.generation);
-            self.seen.unentered = Some(Some(number));
-            Ok(())
-        })
-        .map_err(explain)
+        self.mark_changed().map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
