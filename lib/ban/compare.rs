@@ -173,7 +173,8 @@ fn settle(
     let asked: HashSet<Target> = suspects.iter().copied().collect();
     let mut last: HashMap<Target, (Option<BanDetails>, Option<Seen>)> = HashMap::new();
     for look in 0..LOOKS {
-        let at_work = ledger.has_work(&key, Time::now())?.now;
+        let pending = ledger.pending(&key, 0, None, 1)?;
+        let at_work = !pending.untold.is_empty() || !pending.due.is_empty();
         let begin = Instant::now();
         let held = held(firewall, &suspects).map_err(|e| Failure::of(backend, &e))?;
         let (now, slack) = (Time::now(), begin.elapsed());

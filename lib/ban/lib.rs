@@ -25,3 +25,4 @@ pub mod never; // addresses that are never banned
 pub mod privilege; // gives up capabilities that are not needed
 pub mod waiter; // the process that waits for bans to end
 pub mod watch; // waits for changes of the ledger
+pub mod whose; // tells an ordinary user that the ledger is not the host's

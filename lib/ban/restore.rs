@@ -1,9 +1,10 @@
 //! Makes the firewall hold exactly the bans of the ledger.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::firewall::{Backend, Firewall};
+use crate::firewall::{Backend, Entry, Firewall};
 use crate::holdings::Holdings;
 use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
 use crate::target::Target;
@@ -46,9 +47,8 @@ pub fn sync(
     let mut changes = Changes::default();
     let mut teller = Teller::new(ledger, backend, firewall);
     changes.let_go = leave_out(&mut teller, refuses)?;
-    teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
-    teller.tell_untold(&mut changes.outcome, &mut |_| Ok(()))?;
-    restore(&mut teller, &mut changes.put_back, &mut changes.let_go)?;
+    teller.tell_untold(None, &mut changes.outcome, &mut |_| Ok(()))?;
+    restore(&mut teller, Some(&mut changes))?;
     changes.outcome.later = teller.ledger.next_due()?.is_some();
     Ok(changes)
 }
@@ -77,8 +77,38 @@ pub fn plan(
         let missing = missing(&mut teller, &chunk, &mut holdings)?;
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
-    changes.let_go = others(&mut teller, &mut holdings)?;
+    let mut others = others(&mut teller, &mut holdings)?;
+    if has_unentered(&mut teller)? {
+        // These would be entered.
+        others.clear();
+    }
+    changes.let_go = others.into_iter().map(|(target, _)| target).collect();
+    changes.let_go.sort();
     Ok(changes)
+}
+
+fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
+    let any = teller.firewall.has_unentered();
+    any.map_err(|e| teller.failure(&e))
+}
+
+/// Enters bans that were made without the ledger, by a process that has ended: those of `held`,
+/// which was read after the moment `begun`.
+///
+/// None of them was lifted before: an older table that was loaded from a file does not say that
+/// there are such bans, and a lift that the firewall was not told yet is passed over here.
+fn enter(teller: &mut Teller, mut held: Vec<Entry>, begun: Time) -> Result<(), Failure> {
+    let pending = teller.ledger.pending(&teller.key, 0, None, usize::MAX)?;
+    let changes = pending.untold.iter().chain(&pending.due);
+    let pending: HashSet<Target> = changes.map(|change| change.ban.target).collect();
+    held.retain(|(target, _)| !pending.contains(target));
+    let bans = held.into_iter().map(|(target, left)| NewBan {
+        said: Some(begun),
+        ..NewBan::held(target, left, begun)
+    });
+    let bans: Vec<NewBan> = bans.collect();
+    teller.ledger.ban(&teller.key, &bans, Time::now())?;
+    Ok(())
 }
 
 /// Ends the bans in force that are refused, and reports them; the firewall has then to be told.
@@ -122,16 +152,16 @@ fn without_refused(
 }
 
 /// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
-/// meanwhile; adds the bans that were put back and the addresses that were let go.
+/// meanwhile. The bans that were put back and the targets that were let go are added to `printed`,
+/// and before that noted as such that are to be printed.
 pub(crate) fn restore(
     teller: &mut Teller,
-    put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Target>,
+    mut printed: Option<&mut Changes>,
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
             teller.is_complete()?;
-            restore_once(teller, put_back, let_go)?;
+            restore_once(teller, printed.as_deref_mut())?;
             let restored = teller.firewall.restored();
             if restored.map_err(|e| teller.failure(&e))? {
                 if let Some(state) = teller.state_after()? {
@@ -147,11 +177,8 @@ pub(crate) fn restore(
     })
 }
 
-fn restore_once(
-    teller: &mut Teller,
-    put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Target>,
-) -> Result<(), Failure> {
+fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
+    let begun = Time::now();
     let mut holdings = look(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
@@ -163,6 +190,11 @@ fn restore_once(
         let mut missing = missing(teller, &chunk, &mut holdings)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
+        if let (Some((first, _)), Some((end, _)), Some(_)) =
+            (missing.first(), missing.last(), &printed)
+        {
+            teller.ledger.note_unprinted(Some(*first..=*end), &[])?;
+        }
         let bans: Vec<Ban> = missing.iter().map(|(_, ban)| *ban).collect();
         let refused = teller.put(&bans)?;
         let ends_later = |ban: &Ban| {
@@ -179,12 +211,24 @@ fn restore_once(
         }
         let put = bans.iter().filter(|ban| !refused.contains(&ban.target));
         holdings.put(put.clone().map(|ban| (ban.target, ban.left(now))));
-        put_back.extend(put);
+        if let Some(printed) = &mut printed {
+            printed.put_back.extend(put);
+        }
     }
-    let others = others(teller, &mut holdings)?;
+    let mut others = others(teller, &mut holdings)?;
+    if has_unentered(teller)? {
+        enter(teller, std::mem::take(&mut others), begun)?;
+    }
+    let mut others: Vec<Target> = others.into_iter().map(|(target, _)| target).collect();
+    others.sort();
+    if !others.is_empty() && printed.is_some() {
+        teller.ledger.note_unprinted(None, &others)?;
+    }
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
-    let_go.extend(others);
+    if let Some(printed) = printed {
+        printed.let_go.extend(others);
+    }
     Ok(())
 }
 
@@ -214,13 +258,11 @@ fn missing(
     Ok(chunk.iter().filter(is_missing).copied().collect())
 }
 
-/// The targets of all other bans that the firewall holds.
-fn others(teller: &mut Teller, holdings: &mut Holdings) -> Result<Vec<Target>, Failure> {
+/// All other bans that the firewall holds.
+fn others(teller: &mut Teller, holdings: &mut Holdings) -> Result<Vec<Entry>, Failure> {
     let others = holdings.others(teller.firewall);
     let others = others.map_err(|e| teller.failure(&e))?;
-    let mut others: Vec<Target> = others.iter().map(|((target, _), _)| *target).collect();
-    others.sort();
-    Ok(others)
+    Ok(others.into_iter().map(|(entry, _)| entry).collect())
 }
 
 /// Whether firewall and ledger say the same time left, as far as that firewall has times.
@@ -258,13 +300,9 @@ pub fn adopt(
         if t.ledger.knows(&t.key)? {
             return Ok(());
         }
-        let now = Time::now();
+        let begun = Time::now();
         let held = t.firewall.list().map_err(|e| t.failure(&e))?;
-        let held = held.into_iter().flatten();
-        let bans: Vec<NewBan> = held
-            .map(|(address, left)| NewBan::held(address, left, now))
-            .collect();
-        t.ledger.ban(&t.key, &bans, now)?;
+        enter(t, held.unwrap_or_default(), begun)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

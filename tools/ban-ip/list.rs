@@ -7,6 +7,7 @@ use pipeban::time::Time;
 use pipeban_ban::compare::{Seen, compare};
 use pipeban_ban::firewall::{Backend, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, Snapshot, seconds};
+use pipeban_ban::whose;
 
 use crate::arguments::Arguments;
 use crate::listing::Listing;
@@ -40,6 +41,9 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
         }
     };
     output.flush()?;
+    if !found {
+        whose::tell(arguments.state_file.as_deref());
+    }
     Ok(found)
 }
 

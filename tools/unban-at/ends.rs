@@ -12,7 +12,7 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{About, Backend, Counted, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan, Whose};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::never::NeverLater;
 use pipeban_ban::ports;
@@ -20,6 +20,7 @@ use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
+use pipeban_ban::whose;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
 const AROUND: usize = 100;
@@ -78,6 +79,7 @@ impl Ends {
     fn open_ledger(&mut self) -> Result<(), Failure> {
         let ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
         let ledger = self.ledger.insert(ledger);
+        ledger.prints(Printing::Ends)?;
         let opened = self.firewalls.open(&self.usual);
         let firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
         adopt(ledger, &self.usual, firewall)
@@ -263,7 +265,10 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
-            let set = if until <= now {
+            let marked = firewall.mark_unentered();
+            let set = if marked.is_err() {
+                marked
+            } else if until <= now {
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
@@ -272,7 +277,7 @@ impl Ends {
                 let text = "nothing would lift its bans, without the ledger";
                 Err(std::io::Error::other(text))
             };
-            if let Err(e) = set {
+            if let Err(e) = set.and_then(|()| firewall.mark_unentered()) {
                 if let Fault::Error { place, what } = backend.fault(&e) {
                     complain::error(place, what);
                 }
@@ -363,11 +368,32 @@ impl Ends {
         }
     }
 
+    /// All records were printed.
+    pub fn printed(&mut self) {
+        self.ledger.iter_mut().for_each(Ledger::printed);
+    }
+
+    /// Whether it is to be noted that records were printed.
+    pub fn has_printed(&self) -> bool {
+        self.ledger.as_ref().is_some_and(Ledger::has_printed)
+    }
+
+    /// Notes that records were printed.
+    pub fn forget_printed(&mut self) -> Result<(), Fault> {
+        match &mut self.ledger {
+            Some(ledger) => ledger.forget_printed(),
+            None => Ok(()),
+        }
+    }
+
     /// Tells how many addresses were not banned, if not each of them was told.
     pub fn finish(&self) {
         if self.not_banned > IN_FULL {
             let text = format!("{} addresses were not banned", self.not_banned);
             complain::note("in all", text);
+        }
+        if self.not_banned > 0 {
+            whose::tell(self.state_file.as_deref());
         }
     }
 

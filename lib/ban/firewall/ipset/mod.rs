@@ -144,7 +144,12 @@ impl Firewall for Ipset {
         let lines = self.sets.iter();
         let lines = lines.map(|set| format!("add {} {}\n", set.name(), set.complete()));
         restore(&lines.collect::<String>())?;
-        Ok(!self.lost_again()?)
+        if self.lost_again()? {
+            return Ok(false);
+        }
+        let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.unentered()));
+        restore(&lines.concat())?;
+        Ok(true)
     }
 
     fn lost_again(&mut self) -> io::Result<bool> {
@@ -169,6 +174,26 @@ impl Firewall for Ipset {
             }
         }
         self.put(&lines)
+    }
+
+    fn mark_unentered(&mut self) -> io::Result<()> {
+        self.put("")?;
+        // One that restores bans just now begins again without the first mark.
+        let mut lines = String::new();
+        for set in PLAIN {
+            lines += &format!("add {} {}\n", set.name(), set.unentered());
+        }
+        for set in &self.sets {
+            let (name, complete, begun) = (set.name(), set.complete(), set.begun());
+            lines += &format!("del {name} {complete}\ndel {name} {begun}\n");
+        }
+        let marked = self.put(&lines);
+        self.complete = false;
+        marked
+    }
+
+    fn has_unentered(&mut self) -> io::Result<bool> {
+        PLAIN[0].has(&PLAIN[0].unentered())
     }
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {

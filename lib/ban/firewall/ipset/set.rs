@@ -26,8 +26,10 @@ pub(super) const PLAIN: [Set; 2] = [Set::plain(true), Set::plain(false)];
 /// set meanwhile has removed the first.
 const BEGUN: Address4And6 = ("255.255.255.254", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe");
 const COMPLETE: Address4And6 = ("255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
-/// The third one is in a set without ports, and says that there is one with ports.
-const WITH_PORTS: Address4And6 = ("255.255.255.253", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd");
+/// In a set without ports: bans were changed, and no ledger knows.
+const UNENTERED: Address4And6 = ("255.255.255.253", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd");
+/// In a set without ports: there is one with ports.
+const WITH_PORTS: Address4And6 = ("255.255.255.252", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc");
 
 /// An address of each family.
 type Address4And6 = (&'static str, &'static str);
@@ -91,13 +93,17 @@ impl Set {
         ["-m", "set", "--match-set", name, compared, "-j", "DROP"]
     }
 
-    /// The three marks.
+    /// The marks.
     pub(super) fn begun(self) -> String {
         self.mark(BEGUN)
     }
 
     pub(super) fn complete(self) -> String {
         self.mark(COMPLETE)
+    }
+
+    pub(super) fn unentered(self) -> String {
+        self.mark(UNENTERED)
     }
 
     pub(super) fn ports_mark(self) -> String {
@@ -115,7 +121,7 @@ impl Set {
 }
 
 fn is_mark(address: &str) -> bool {
-    let marks = [BEGUN, COMPLETE, WITH_PORTS];
+    let marks = [BEGUN, COMPLETE, UNENTERED, WITH_PORTS];
     marks
         .iter()
         .any(|(ipv4, ipv6)| [ipv4, ipv6].contains(&&address))
