@@ -210,7 +210,8 @@ impl Extractor {
         if let Some(silence) = &mut self.silence {
             silence.note(&line);
         }
-        let mut object = Object::default();
+        let none = Object::default();
+        let mut object = &none;
         if let Some(objects) = &mut self.chooser.objects {
             // Of a part of a file nobody knows where it begins.
             let number = Some(self.lines).filter(|_| self.window.is_none());
@@ -272,7 +273,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict, &object, |key, value| {
+                fields.of(&line, file, verdict, object, |key, value| {
                     record.push(key, value)
                 });
             }
