@@ -12,7 +12,7 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing};
 use pipeban_ban::restore::adopt;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
@@ -23,6 +23,8 @@ use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
+/// If no record comes for this time, it is noted which bans were printed.
+const IDLE: Duration = Duration::from_millis(100);
 /// The greatest number of bans that wait for the ledger.
 const WAITING: usize = 200_000;
 
@@ -75,6 +77,7 @@ impl Live {
     fn open_ledger(&mut self) -> Result<(), Fault> {
         let mut ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
         adopt(&mut ledger, &self.backend, self.firewall.as_mut())?;
+        ledger.prints(Printing::Bans)?;
         self.ledger = Some(ledger);
         Ok(())
     }
@@ -100,14 +103,22 @@ impl Live {
         }
     }
 
-    /// The moment at which the ledger is to be tried again, if it is.
+    /// The moment at which [`retry`](Self::retry) is to be called, if it is.
     pub fn deadline(&self) -> Option<Instant> {
-        self.ledger.is_none().then(|| self.tried + RETRY)
+        match &self.ledger {
+            Some(ledger) => ledger.has_printed().then(|| Instant::now() + IDLE),
+            None => Some(self.tried + RETRY),
+        }
     }
 
     /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
-    /// that wait for it.
-    pub fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
+    /// that wait for it. If there is no batch just now, it is noted which bans were printed.
+    pub fn retry(&mut self, idle: bool, last: bool, never: &mut Never) -> Result<(), Fault> {
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| idle)
+            && let Err(fault) = ledger.forget_printed()
+        {
+            self.do_without(fault)?;
+        }
         if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
             self.tried = Instant::now();
             if self.open_ledger().is_err() {
@@ -124,7 +135,9 @@ impl Live {
             }
             Err(fault) => return self.do_without(fault),
         }
-        match self.enforce(&[], never, &mut |_| Ok(())) {
+        let done = self.enforce(&[], never, &mut |_| Ok(()));
+        self.printed();
+        match done {
             Err(Failure::Ledger(fault)) => self.do_without(fault),
             done => done.map_err(Fault::from),
         }
@@ -141,7 +154,10 @@ impl Live {
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
             match self.ban_by_ledger(&mut printer, never) {
-                Ok(()) => return Ok(printer.done()),
+                Ok(()) => {
+                    self.printed();
+                    return Ok(printer.done());
+                }
                 Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
                     complain::fault(fault)?;
@@ -160,6 +176,7 @@ impl Live {
                 Err(Failure::Ledger(fault)) => self.do_without(fault)?,
                 done => {
                     done.map_err(Fault::from)?;
+                    self.printed();
                     return Ok(printer.done());
                 }
             }
@@ -208,7 +225,16 @@ impl Live {
         for (candidate, _) in lifted {
             output.record(&candidate.record)?;
         }
+        output.flush()?;
+        self.printed();
         Ok(true)
+    }
+
+    /// All changes were printed, but those that the firewall could not be told yet.
+    fn printed(&mut self) {
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| self.untold.is_empty()) {
+            ledger.printed();
+        }
     }
 
     /// Enters a batch and enforces it.
