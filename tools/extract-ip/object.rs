@@ -78,8 +78,10 @@ impl Objects {
         let conditions = arguments.conditions.iter();
         let conditions = conditions.map(|text| Condition::parse(text, &mut paths));
         let conditions = conditions.collect::<Result<_, _>>();
-        let mut object = Object::default();
-        object.addresses = key.map(|_| Vec::new());
+        let object = Object {
+            addresses: key.map(|_| Vec::new()),
+            ..Object::default()
+        };
         Ok(Some(Objects {
             key,
             conditions: conditions.map_err(|e| Fault::new("--where", e))?,
@@ -170,6 +172,11 @@ fn read_addresses(value: Value, room: &mut Vec<u8>, all: &mut Vec<Address>) -> R
     let mut wrong = None;
     value.any(|value| {
         let text = value.text(room).unwrap_or(b"an array or an object");
+        // Most are one, as it stands.
+        if let Some(address) = Address::parse(text) {
+            all.push(address);
+            return false;
+        }
         if matches!(text, b"" | b"-" | b"null") {
             return false;
         }

@@ -164,6 +164,17 @@ pub(super) fn object(
     }
 }
 
+/// Whether a line is an object, or the beginning of one, that [`object`] takes for no carrier by
+/// its first key.
+#[inline]
+pub(super) fn is_bare_object(line: &[u8]) -> bool {
+    match line {
+        [b'{', b' ', ..] | [b'{', b'"', b'l' | b'_' | b'A'..=b'Z', ..] => false,
+        [b'{', b'"', ..] => true,
+        _ => false,
+    }
+}
+
 fn docker(
     line: &[u8],
     at: usize,
