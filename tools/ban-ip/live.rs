@@ -18,6 +18,7 @@ use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
+use crate::over::Over;
 use crate::printer::Printer;
 use crate::refusals::Never;
 
@@ -45,6 +46,8 @@ pub struct Live {
     unentered: Vec<NewBan>,
     /// Records whose bans are entered, and that the firewall could not be told yet.
     untold: Vec<(Candidate, Vec<Ban>)>,
+    /// Bans that were not made.
+    over: Over,
 }
 
 impl Live {
@@ -65,6 +68,7 @@ impl Live {
             in_trouble: false,
             unentered: vec![],
             untold: vec![],
+            over: Over::default(),
         };
         match live.open_ledger() {
             Ok(()) => (),
@@ -105,15 +109,18 @@ impl Live {
 
     /// The moment at which [`retry`](Self::retry) is to be called, if it is.
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.ledger {
+        let ledger = match &self.ledger {
             Some(ledger) => ledger.has_printed().then(|| Instant::now() + IDLE),
             None => Some(self.tried + RETRY),
-        }
+        };
+        ledger.into_iter().chain(self.over.deadline()).min()
     }
 
     /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
-    /// that wait for it. If there is no batch just now, it is noted which bans were printed.
+    /// that wait for it. Tells of bans that were not made. If there is no batch just now, it is
+    /// noted which bans were printed.
     pub fn retry(&mut self, idle: bool, last: bool, never: &mut Never) -> Result<(), Fault> {
+        self.over.tell(last);
         if let Some(ledger) = self.ledger.as_mut().filter(|_| idle)
             && let Err(fault) = ledger.forget_printed()
         {
@@ -257,6 +264,7 @@ impl Live {
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
         self.in_trouble = false;
+        count_over(&mut self.over, printer, &entered, &records);
         printer.expect(entered, records, std::mem::take(&mut self.untold));
         let known = printer.known();
         self.enforce(&known, never, &mut |bans| printer.made(bans))?;
@@ -309,7 +317,11 @@ impl Live {
             records.push(place);
             let mut new = self.policy.new_ban(candidate, target, now, 0);
             let old = held.get(&target);
-            let ban = new.ban.onto(old, now).filter(|ban| !ban.has_ended(now));
+            if new.ban.has_ended(now) {
+                entered.push(new.event.map_or(Entered::Nothing, |_| Entered::Over));
+                continue;
+            }
+            let ban = new.ban.onto(old, now);
             let left = ban.and_then(|ban| ban.left(now));
             if left.is_some_and(|left| !self.firewall.expires(left)) {
                 let text = "not banned: nothing would lift it, without the ledger";
@@ -331,18 +343,39 @@ impl Live {
                 _ => None,
             })
             .collect();
-        let banned = self.firewall.ban(&bans);
-        banned.map_err(|e| self.backend.fault(&e))?;
+        if !bans.is_empty() {
+            let marked = self.firewall.mark_unentered();
+            let banned = marked.and_then(|()| self.firewall.ban(&bans));
+            let marked = banned.and_then(|()| self.firewall.mark_unentered());
+            marked.map_err(|e| self.backend.fault(&e))?;
+        }
         if self.unentered.len() > WAITING {
             let more = self.unentered.len() - WAITING;
             self.unentered.truncate(WAITING);
             let text = format!("{more} bans are in the firewall only");
             complain::error("ledger", text);
         }
+        count_over(&mut self.over, printer, &entered, &records);
         printer.expect(entered, records, vec![]);
         for ban in printer.expected() {
             printer.made(&[ban])?;
         }
         Ok(())
+    }
+}
+
+/// Counts the records whose bans would be over: one for several ports has several bans.
+fn count_over(over: &mut Over, printer: &Printer, entered: &[Entered], records: &[usize]) {
+    let mut last = None;
+    for (_, place) in entered
+        .iter()
+        .zip(records)
+        .filter(|(e, _)| **e == Entered::Over)
+    {
+        if last.replace(place) != Some(place)
+            && let Some(event) = printer.batch[*place].at
+        {
+            over.add(event);
+        }
     }
 }

@@ -18,6 +18,7 @@ use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
+use pipeban_ban::whose;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
 const AROUND: usize = 100;
@@ -237,7 +238,10 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
-            let set = if until <= now {
+            let marked = firewall.mark_unentered();
+            let set = if marked.is_err() {
+                marked
+            } else if until <= now {
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
@@ -246,7 +250,7 @@ impl Ends {
                 let text = "nothing would lift its bans, without the ledger";
                 Err(std::io::Error::other(text))
             };
-            if let Err(e) = set {
+            if let Err(e) = set.and_then(|()| firewall.mark_unentered()) {
                 if let Fault::Error { place, what } = backend.fault(&e) {
                     complain::error(place, what);
                 }
@@ -360,6 +364,9 @@ impl Ends {
         if self.not_banned > IN_FULL {
             let text = format!("{} addresses were not banned", self.not_banned);
             complain::note("in all", text);
+        }
+        if self.not_banned > 0 {
+            whose::tell(self.state_file.as_deref());
         }
     }
 

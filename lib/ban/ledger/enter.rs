@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
@@ -59,6 +59,8 @@ pub enum Entered {
     Known(Ban),
     /// It is no news, and the address is not banned.
     Nothing,
+    /// It is news of an event so long ago that its ban has ended.
+    Over,
 }
 
 impl Ledger {
@@ -102,7 +104,8 @@ impl Ledger {
                 let ban = &new.ban;
                 let until = ban.until.map(|t| t.0);
                 let facts = Some(&new.facts).filter(|f| !f.is_empty());
-                if ban.has_ended(now) {
+                let over = ban.has_ended(now);
+                if over && new.event.is_none() {
                     continue;
                 }
                 let others = match shared {
@@ -116,6 +119,12 @@ impl Ledger {
                 }
                 let address = ban.target.address.to_string();
                 let key = (address.as_str(), ban.target.port);
+                if over {
+                    if !is_known_event(db, backend, key, new, now)? {
+                        entered[i] = Entered::Over;
+                    }
+                    continue;
+                }
                 let find_old = || in_force(db, backend, key, &new.origin, now);
                 let mut old = match expect_old {
                     true => find_old()?,
@@ -231,6 +240,20 @@ fn replace(
     let (since, lasts) = (ban.since.0, old.is_some());
     update.execute(params![old_id, id, since, until, facts, lasts])?;
     Ok(Entered::New(ban))
+}
+
+/// Whether a ban was entered before for this event or a later one.
+fn is_known_event(
+    db: &Connection,
+    backend: &str,
+    key: (&str, u16),
+    new: &NewBan,
+    now: Time,
+) -> rusqlite::Result<bool> {
+    match last_id(db, backend, key, &new.origin).optional()? {
+        Some(id) => is_old_news(db, id, new, now),
+        None => Ok(false),
+    }
 }
 
 /// Whether a ban in the ledger, in force or ended, makes a new one no news: it was for a later
