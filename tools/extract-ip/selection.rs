@@ -45,8 +45,8 @@ impl Judge {
     /// the last one.
     pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
         // Most have one, and no exclusion.
-        if let ([matcher], []) = (&mut *self.matchers, &*self.exclude) {
-            return match matcher.judge(line, follows) {
+        if self.matchers.len() == 1 && self.exclude.is_empty() {
+            return match self.matchers[0].judge(line, follows) {
                 Some(verdict) => Judgement::Counts(Some((0, verdict))),
                 None => Judgement::NoMatch,
             };
