@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compressed;
+mod explained_objects;
 mod filters;
 mod finder;
 mod flags;
