@@ -9,15 +9,16 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 56] = files! {
-    "apache" "asterisk" "authelia" "caddy" "courier" "cyrus-imap" "dovecot" "dropbear"
-    "ejabberd" "exim" "freeswitch" "gitea" "gitlab" "grafana" "guacamole" "haproxy"
-    "home-assistant" "immich" "jellyfin" "kernel" "keycloak" "lighttpd" "mongodb" "mysqld"
-    "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
+pub(super) const FILES: [(&str, &str); 70] = files! {
+    "apache" "asterisk" "authelia" "authentik" "bsd-ftpd" "caddy" "cockpit" "courier" "cpanel"
+    "cyrus-imap" "dovecot" "dropbear" "drupal" "ejabberd" "exim" "freeswitch" "gitea" "gitlab"
+    "gitlab-log" "grafana" "guacamole" "haproxy" "home-assistant" "immich" "jellyfin" "kernel"
+    "keycloak" "lighttpd" "mikrotik" "mongodb" "mssql" "murmur" "mysqld" "named" "nextcloud"
+    "nginx" "nginx-error" "nsd" "opensmtpd" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
     "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog"
-    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd"
-    "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
-    "xrdp"
+    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "sogo" "squid"
+    "sshd" "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin"
+    "wordpress" "xinetd" "xrdp" "zimbra"
 };
 
 /// A service for which there are patterns.
