@@ -30,15 +30,20 @@ case $stage in
     echo "== install"
     dpkg -i /pipeban.deb
     [ -f /etc/pipeban/never ]
-    cp /usr/share/doc/pipeban/examples/pipeban/parts /usr/share/doc/pipeban/examples/pipeban/sshd.sh /etc/pipeban
     if [ "$(cat /logger)" = none ]; then
         [ ! -e /var/log/auth.log ]
     else
         touch /var/log/auth.log
     fi
-    echo "== start"
-    systemctl enable --now pipeban-sync pipeban@sshd
-    until_true systemctl is-active pipeban@sshd
+    echo "== set up"
+    echo '# pipeban-setup --dry-run sshd'
+    pipeban-setup --dry-run sshd
+    [ ! -e /etc/pipeban/sshd.sh ]
+    echo '# pipeban-setup sshd'
+    pipeban-setup sshd | tee /setup.out
+    grep -q 'lines arrive' /setup.out
+    systemctl is-active pipeban@sshd
+    systemctl is-active pipeban-sync
     echo "== five failed logins by ssh, from another network namespace"
     ip netns add attacker
     ip link add v0 type veth peer name v1 netns attacker

@@ -10,6 +10,7 @@ mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
 mod listing; // records of bans, one for all ports of a ban
 mod live; // bans in ledger and firewall
+mod over; // bans that would be over by now, told
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from

@@ -11,7 +11,7 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan, Whose};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::ports;
 use pipeban_ban::restore::adopt;
@@ -70,6 +70,7 @@ impl Ends {
     fn open_ledger(&mut self) -> Result<(), Failure> {
         let ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
         let ledger = self.ledger.insert(ledger);
+        ledger.prints(Printing::Ends)?;
         let opened = self.firewalls.open(&self.usual);
         let firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
         adopt(ledger, &self.usual, firewall)
@@ -333,6 +334,24 @@ impl Ends {
         match (&self.ledger, &self.origin) {
             (Some(ledger), Some(origin)) => ledger.addresses_of(origin, now),
             _ => Ok(vec![]),
+        }
+    }
+
+    /// All records were printed.
+    pub fn printed(&mut self) {
+        self.ledger.iter_mut().for_each(Ledger::printed);
+    }
+
+    /// Whether it is to be noted that records were printed.
+    pub fn has_printed(&self) -> bool {
+        self.ledger.as_ref().is_some_and(Ledger::has_printed)
+    }
+
+    /// Notes that records were printed.
+    pub fn forget_printed(&mut self) -> Result<(), Fault> {
+        match &mut self.ledger {
+            Some(ledger) => ledger.forget_printed(),
+            None => Ok(()),
         }
     }
 

@@ -100,7 +100,7 @@ impl FieldTotals {
 
     fn count_line(&mut self, line: &Line, text: &[u8], now: Time) {
         let fields = self.keys.read(text, &line.address, self.values);
-        let Some(value) = fields.and_then(|fields| fields.by) else {
+        let Some(by) = fields.and_then(|fields| fields.by) else {
             self.without += 1;
             return;
         };
@@ -120,7 +120,7 @@ impl FieldTotals {
             }
         }
         if line.count > 0 {
-            self.add(&value, line.address, line.count, line.span);
+            self.add(&by.to_vec(), line.address, line.count, line.span);
         }
     }
 
