@@ -9,16 +9,17 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 70] = files! {
+pub(super) const FILES: [(&str, &str); 77] = files! {
     "apache" "asterisk" "authelia" "authentik" "bsd-ftpd" "caddy" "cockpit" "courier" "cpanel"
     "cyrus-imap" "dovecot" "dropbear" "drupal" "ejabberd" "exim" "freeswitch" "gitea" "gitlab"
-    "gitlab-log" "grafana" "guacamole" "haproxy" "home-assistant" "immich" "jellyfin" "kernel"
-    "keycloak" "lighttpd" "mikrotik" "mongodb" "mssql" "murmur" "mysqld" "named" "nextcloud"
-    "nginx" "nginx-error" "nsd" "opensmtpd" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
-    "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog"
-    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "sogo" "squid"
-    "sshd" "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin"
-    "wordpress" "xinetd" "xrdp" "zimbra"
+    "gitlab-log" "grafana" "guacamole" "haproxy" "home-assistant" "horde" "immich" "jellyfin"
+    "kernel" "keycloak" "lighttpd" "mikrotik" "mongodb" "mssql" "murmur" "mysqld" "named"
+    "nextcloud" "nginx" "nginx-error" "nrpe" "nsd" "opensmtpd" "openvpn" "pam-generic" "pfsense"
+    "phpmyadmin" "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd"
+    "proftpd-systemlog" "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail"
+    "slapd" "sogo" "solid-pop3d" "squid" "sshd" "sshd-preauth" "stunnel" "sudo" "traefik"
+    "traefik-common" "uwimap" "vaultwarden" "vpopmail" "vsftpd" "webmin" "wordpress" "xinetd"
+    "xrdp" "zimbra" "znc"
 };
 
 /// A service for which there are patterns.

@@ -32,7 +32,8 @@ impl Parts {
         is_address: fn(&Hir) -> bool,
     ) -> Parts {
         let mut parts = Parts::none(is_address);
-        parts.take_apart(prefix, Some(&from_its_beginning(pattern)));
+        let whole = Hir::concat(vec![from_its_beginning(pattern), any_text()]);
+        parts.take_apart(prefix, Some(&whole));
         let head = &parts.items[..parts.head];
         let address = head.iter().position(|item| parts.has_address(item));
         parts.head = address.unwrap_or(parts.head);
@@ -93,16 +94,17 @@ fn from_its_beginning(hir: &Hir) -> Hir {
             [] => Hir::empty(),
         },
         HirKind::Alternation(all) => Hir::alternation(all.iter().map(from_its_beginning).collect()),
-        _ => {
-            let any = Repetition {
-                min: 0,
-                max: None,
-                greedy: false,
-                sub: Box::new(Hir::dot(Dot::AnyByte)),
-            };
-            Hir::concat(vec![Hir::repetition(any), hir.clone()])
-        }
+        _ => Hir::concat(vec![any_text(), hir.clone()]),
     }
+}
+
+fn any_text() -> Hir {
+    Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: false,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    })
 }
 
 /// A text that a pattern matches.
