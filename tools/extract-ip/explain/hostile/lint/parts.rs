@@ -123,7 +123,7 @@ pub(super) fn sample(hir: &Hir) -> Vec<u8> {
         HirKind::Alternation(parts) => parts.first().map(sample).unwrap_or_default(),
         HirKind::Repetition(repeat) => match repeat.max {
             Some(0) => Vec::new(),
-            _ => sample(&repeat.sub),
+            _ => sample(&repeat.sub).repeat(repeat.min.max(1) as usize),
         },
     }
 }

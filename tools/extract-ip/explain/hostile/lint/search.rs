@@ -10,7 +10,7 @@ use super::machine::{Found, Kind, Machine, holds};
 use super::nfa::{Nfa, State};
 
 /// More nodes than this are too many.
-const MAX_NODES: usize = 150_000;
+const MAX_NODES: usize = 60_000;
 /// Lines that the pattern itself is tried on, at most.
 const MAX_LINES: usize = 300;
 
