@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compressed;
+mod daemons;
 mod explained_objects;
 mod filters;
 mod finder;
