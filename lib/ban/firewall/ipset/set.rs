@@ -218,7 +218,7 @@ mod tests {
         lines.push_str("add pipeban4 255.255.255.254 timeout 0\nadd other 203.0.113.9\n");
         lines.push_str("add pipeban4-ports 203.0.113.7,udp:53 timeout 60\n");
         let left = Some(Duration::from_secs(60));
-        let twice = |n| {
+        let twice = |n: u64| {
             Some(Dropped {
                 packets: 2 * n,
                 bytes: 80 * n,
