@@ -54,7 +54,7 @@ fn a_state_of_another_user_stops_no_firewall_that_does_alone() {
                 }
                 let lifted = shell.run(&format!("{who} unban-at now 203.0.113.7"));
                 ended(&lifted, 2, made, name);
-                // Who may read it goes on, and nothing is left behind.
+                // One that may read it goes on, and nothing is left behind.
                 run("chown", &["-R", "0", &here]);
                 let ours = shell.run(&format!("{ban} 203.0.113.8"));
                 ended(&ours, 0, &["203.0.113.8"], name);
@@ -135,7 +135,7 @@ fn a_lift_puts_no_protected_address_back() {
                 run("sh", &["-ec", network]);
             }
             let never = format!("PIPEBAN_NEVER={list} SSH_CONNECTION='203.0.113.4 1 2 3'");
-            // What protects can't be read: nothing is put back, and nothing is forgotten.
+            // The list can't be read: nothing is put back, and nothing is forgotten.
             let missing = shell.run(&format!(
                 "PIPEBAN_NEVER={list}.gone/x unban-at now 203.0.113.8"
             ));
