@@ -126,7 +126,8 @@ fn a_lift_puts_no_protected_address_back() {
             fs::write(&list, "203.0.113.2\n").unwrap();
             let all = "203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4 203.0.113.7 \
                    203.0.113.8 198.51.100.1";
-            shell.run(&format!("ban-ip --backend {backend} --for 1h {all}"));
+            // Without an end: no process waits that has other lists.
+            shell.run(&format!("ban-ip --backend {backend} {all}"));
             run("sh", &["-c", flush]);
             let network = "ip link set lo up; ip addr add 203.0.113.1/32 dev lo
             ip route add default via 203.0.113.3 dev lo onlink";
