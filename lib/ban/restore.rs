@@ -36,6 +36,9 @@ pub struct Changes {
     pub outcome: Outcome,
 }
 
+/// A ban with its number in the ledger.
+type Numbered = (i64, Ban);
+
 /// Makes the firewall hold exactly the bans of the ledger, without those that are refused.
 pub fn sync(
     ledger: &mut Ledger,
@@ -131,9 +134,9 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
 
 /// The bans that are not refused, and the targets of the others, which are reported.
 fn without_refused(
-    bans: Vec<(i64, Ban)>,
+    bans: Vec<Numbered>,
     refuses: Refuses,
-) -> Result<(Vec<(i64, Ban)>, Vec<Target>), Failure> {
+) -> Result<(Vec<Numbered>, Vec<Target>), Failure> {
     let (mut kept, mut refused) = (Vec::with_capacity(bans.len()), Vec::new());
     for (id, ban) in bans {
         let why = refuses(&ban.target.address);
@@ -240,14 +243,14 @@ fn look(teller: &mut Teller) -> Result<Holdings, Failure> {
 /// The bans that the firewall does not hold, or not with the same end.
 fn missing(
     teller: &mut Teller,
-    chunk: &[(i64, Ban)],
+    chunk: &[Numbered],
     holdings: &mut Holdings,
-) -> Result<Vec<(i64, Ban)>, Failure> {
+) -> Result<Vec<Numbered>, Failure> {
     let targets: Vec<Target> = chunk.iter().map(|(_, ban)| ban.target).collect();
     let held = holdings.ask(teller.firewall, &targets);
     let held = held.map_err(|e| teller.failure(&e))?;
     let now = Time::now();
-    let is_missing = |(_, ban): &&(i64, Ban)| {
+    let is_missing = |(_, ban): &&Numbered| {
         let held = held.get(&ban.target);
         let agrees = held.is_some_and(|(left, _)| {
             agree_within(holdings.slack, teller.firewall, *left, ban.left(now))
