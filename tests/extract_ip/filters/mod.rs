@@ -27,7 +27,7 @@ const PATIENCE: &str = "10";
 /// Lines generated for each pattern; with options half as many.
 const SAMPLES: usize = 40;
 /// Filters with a pattern that is too large for `--explain`, at most.
-const MAX_UNTRIED: usize = 20;
+const MAX_UNTRIED: usize = 24;
 /// Files that others include, and that are no filter.
 const PARTS: [&str; 5] = [
     "common",
