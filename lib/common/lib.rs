@@ -15,6 +15,8 @@ pub use pipeban_time as time; // moments, durations, time zones, the times of at
 #[doc(inline)]
 pub use pipeban_masks as masks; // many bytes compared at once
 
+pub mod hints; // the likely mistake behind a wrong word
+
 pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`
 

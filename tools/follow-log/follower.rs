@@ -39,7 +39,7 @@ pub struct Follower {
 impl Follower {
     /// Nothing is looked up yet.
     pub fn new(arguments: Arguments, stop: Stop) -> Result<Self, Fault> {
-        let saver = Saver::open(arguments.from, arguments.state_file.as_deref())?;
+        let saver = Saver::open(arguments.from(), arguments.state_file.as_deref())?;
         let mut files = arguments.files.clone();
         let journal = Journal::open(&arguments, &mut files)?;
         Ok(Follower {

@@ -5,6 +5,7 @@ use std::io::Write;
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
+use pipeban::terminal;
 use pipeban::time::Time;
 
 use super::total::Total;
@@ -33,9 +34,10 @@ pub fn print(
     } else {
         0
     };
-    let (columns, _) = terminal_size::terminal_size()
-        .map_or((80, 0), |(width, height)| (width.0.into(), height.0));
-    let rest = usize::saturating_sub(columns, address_width + count_width + times_width + 4);
+    let rest = usize::saturating_sub(
+        terminal::columns(),
+        address_width + count_width + times_width + 4,
+    );
     let bar_width = rest.clamp(8, WIDEST_BAR);
     output.allow_escapes();
     let (on, off) = colours();
@@ -62,17 +64,21 @@ pub fn print(
 
 /// The codes that begin and end the colour of a bar; empty where the user wants none.
 pub fn colours() -> (&'static str, &'static str) {
-    match std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
+    match terminal::has_colours() {
         true => ("\x1b[36m", "\x1b[0m"),
         false => ("", ""),
     }
 }
 
-/// A bar of at most `width` characters, exact to an eighth of one, and at least that long.
+/// A bar of at most `width` characters, exact to an eighth of one, and at least that long; where
+/// the terminal draws no blocks, of at least one `#`.
 pub fn bar(count: u64, most: u64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = u128::from(count) * width as u128 * 8 / u128::from(most);
     let eighths = (eighths as usize).max(1);
+    if !terminal::has_blocks() {
+        return "#".repeat(eighths.div_ceil(8));
+    }
     "█".repeat(eighths / 8) + PARTS[eighths % 8]
 }
 

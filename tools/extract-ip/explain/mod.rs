@@ -3,16 +3,20 @@
 mod hostile;
 mod reason;
 mod say;
+mod totals;
 
+use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
+use pipeban::terminal;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
 
 use self::hostile::{Attempt, Hostile};
 use self::reason::Reason;
-use self::say::{readable, say};
+use self::say::{readable, say, say_line};
+use self::totals::Totals;
 use crate::arguments::Arguments;
 use crate::matcher::{self, Matcher};
 use crate::selection::{Chooser, Judgement};
@@ -21,6 +25,10 @@ use crate::times;
 /// Reads all lines; answers whether any address was taken.
 pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(false);
+    let coloured = Output::is_terminal() && terminal::has_colours();
+    if coloured {
+        output.allow_escapes();
+    }
     if let Some(field) = arguments.field {
         warn_of_field(output.buffer(), field.get());
     }
@@ -48,6 +56,11 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             warn(output.buffer(), &pattern, attempt);
         }
     }
+    let patterns = chooser.judge.matchers.iter();
+    let mut totals = Totals::new(patterns.filter_map(|matcher| match matcher {
+        Matcher::Pattern(pattern) => Some(pattern.text()),
+        _ => None,
+    }));
     let mut reader = times::reader(&arguments)?;
     let mut input = Input::new(arguments.files);
     let (mut done, mut operand) = (false, 0);
@@ -66,9 +79,12 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             chooser.judge.begin_file();
         }
         let line = reader.read(&line);
-        done |= explain(&mut chooser, &input.place(), &line, output.buffer());
+        let explained = Explained::new(&mut chooser, &line);
+        totals.add(&line, &explained.reason);
+        done |= explained.says_taken(coloured, &chooser, &input.place(), &line, output.buffer());
         output.flush_if_full()?;
     }
+    totals.say(output.buffer());
     output.flush()?;
     Ok(done)
 }
@@ -132,61 +148,97 @@ fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
     say(out, 1, what);
 }
 
-/// Explains one line; answers whether an address was taken.
-fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -> bool {
-    let judgement = chooser.judge.judge(line, true);
-    let line = line.text;
-    say(out, 0, format_args!("{place}: {}", readable(line)));
-    let mut all = Vec::new();
-    finder::find_all(line, |found| all.push(found));
-    let (mut named, mut count) = (None, 1);
-    if let Judgement::Counts(Some((_, verdict))) = &judgement {
-        (named, count) = (verdict.found.clone(), verdict.count);
-    }
-    let counts = matches!(judgement, Judgement::Counts(_));
-    let matched = match judgement {
-        Judgement::NoMatch => None,
-        Judgement::Excluded(i) => Some((i, None)),
-        Judgement::Counts(None) => None,
-        Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
-    };
-    let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
-    let mut taken = Vec::new();
-    let mut elsewhere = None;
-    if counts {
-        chooser.picker.pick(line, named.as_ref(), |choice| {
-            taken.push(choice.offset + choice.found.range.start);
-            if choice.found.range.is_empty() {
-                elsewhere = Some(choice.found.address);
-            }
+/// The judgement of a line, and the addresses in it.
+struct Explained {
+    reason: Reason,
+    /// All addresses of the line, and whether each is taken.
+    all: Vec<(Found, bool)>,
+    /// An address of another line, which is taken.
+    elsewhere: Option<Address>,
+    /// The number of events.
+    count: u32,
+}
+
+impl Explained {
+    /// Judges a line.
+    fn new(chooser: &mut Chooser, line: &Line) -> Self {
+        let judgement = chooser.judge.judge(line, true);
+        let line = line.text;
+        let (mut named, mut count) = (None, 1);
+        if let Judgement::Counts(Some((_, verdict))) = &judgement {
+            (named, count) = (verdict.found.clone(), verdict.count);
+        }
+        let counts = matches!(judgement, Judgement::Counts(_));
+        let matched = match judgement {
+            Judgement::NoMatch => None,
+            Judgement::Excluded(i) => Some((i, None)),
+            Judgement::Counts(None) => None,
+            Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
+        };
+        let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
+        let mut taken = Vec::new();
+        let mut elsewhere = None;
+        if counts {
+            chooser.picker.pick(line, named.as_ref(), |choice| {
+                taken.push(choice.offset + choice.found.range.start);
+                if choice.found.range.is_empty() {
+                    elsewhere = Some(choice.found.address);
+                }
+            });
+        }
+        let mut all = Vec::new();
+        finder::find_all(line, |found| {
+            let is_taken = taken.contains(&found.range.start);
+            all.push((found, is_taken));
         });
-    }
-    reason.say(out, line);
-    let picker = &chooser.picker;
-    for Found { address, range, .. } in &all {
-        let column = range.start + 1;
-        if taken.contains(&range.start) {
-            let why = reason.taken(picker);
-            let what = format_args!("takes {address}, at column {column}: {why}");
-            say(out, 1, what);
-        } else {
-            let why = if picker.keep.keeps(address) {
-                reason.left(picker)
-            } else {
-                "-4, -6, --global, --not or --only".into()
-            };
-            let what = format_args!("leaves {address}, at column {column}: {why}");
-            say(out, 1, what);
+        Explained {
+            reason,
+            all,
+            elsewhere,
+            count,
         }
     }
-    if let Some(address) = elsewhere {
-        let what = format!("takes {address}, which an earlier line of the session told");
-        say(out, 1, what);
-    } else if all.is_empty() {
-        say(out, 1, "has no address");
+
+    /// Explains it; answers whether an address was taken.
+    fn says_taken(
+        &self,
+        coloured: bool,
+        chooser: &Chooser,
+        place: &str,
+        line: &Line,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let line = line.text;
+        let taken = self.all.iter().filter(|(_, is_taken)| *is_taken);
+        let parts: Vec<_> = taken.map(|(found, _)| found.range.clone()).collect();
+        say_line(out, place, line, if coloured { &parts } else { &[] });
+        self.reason.say(out, line);
+        let picker = &chooser.picker;
+        for (Found { address, range, .. }, is_taken) in &self.all {
+            let column = range.start + 1;
+            if *is_taken {
+                let why = self.reason.taken(picker);
+                let what = format_args!("takes {address}, at column {column}: {why}");
+                say(out, 1, what);
+            } else {
+                let why = if picker.keep.keeps(address) {
+                    self.reason.left(picker)
+                } else {
+                    "-4, -6, --global, --not or --only".into()
+                };
+                let what = format_args!("leaves {address}, at column {column}: {why}");
+                say(out, 1, what);
+            }
+        }
+        if let Some(address) = self.elsewhere {
+            let what = format!("takes {address}, which an earlier line of the session told");
+            say(out, 1, what);
+        } else if self.all.is_empty() {
+            say(out, 1, "has no address");
+        }
+        if self.count > 1 {
+            say(out, 1, format_args!("counts as {} events", self.count));
+        }
+        !parts.is_empty() || self.elsewhere.is_some()
     }
-    if count > 1 {
-        say(out, 1, format_args!("counts as {count} events"));
-    }
-    !taken.is_empty()
 }
