@@ -85,21 +85,18 @@ fn usage_error(e: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)"
 }
 
-/// The flag or value that clap guesses to be meant, or the advice of a flag that is none.
+/// The flag that clap guesses to be meant, or the advice of a flag that is none. The values of a
+/// flag are in the message anyhow.
 fn guess(e: &clap::Error) -> String {
-    let guesses = [ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let guess = guesses.iter().find_map(|kind| match e.get(*kind)? {
-        ContextValue::String(guess) => Some(guess),
-        ContextValue::Strings(guesses) => guesses.first(),
-        _ => None,
-    });
-    let advice = match e.get(ContextKind::Suggested) {
-        Some(ContextValue::StyledStrs(advice)) => advice.first(),
-        _ => None,
-    };
-    match (advice, guess) {
-        (Some(advice), _) => format!("; {advice}"),
-        (None, Some(guess)) => format!("; did you mean {guess}?"),
-        (None, None) => String::new(),
+    match (
+        e.get(ContextKind::Suggested),
+        e.get(ContextKind::SuggestedArg),
+    ) {
+        (Some(ContextValue::StyledStrs(advice)), _) => {
+            let advice = advice.iter().map(|advice| format!("; {advice}"));
+            advice.collect()
+        }
+        (_, Some(ContextValue::String(guess))) => format!("; did you mean {guess}?"),
+        _ => String::new(),
     }
 }

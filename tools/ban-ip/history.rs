@@ -87,7 +87,7 @@ pub fn run(
             .for_each(|dropped| count(dropped, &mut record));
         output.record(&record)?;
     }
-    output.flush()?;
+    output.end_table(&format!("{address} was never banned"))?;
     Ok(found)
 }
 

@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
         Some(_) => print_ledger(backend, &current(Time::now())?, output)?,
         None => print(backend, current, output)?,
     };
-    output.flush()?;
+    output.end_table("nothing is banned")?;
     Ok(found)
 }
 

@@ -33,6 +33,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(arguments.json);
     let state_file = arguments.state_file.as_deref();
     if let Some(address) = &arguments.why {
+        output.show_table();
         return history::run(address, state_file, &mut output);
     }
     let named = arguments.named_backend()?;
@@ -43,6 +44,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.follow {
         follow::run(&arguments, &backend, &mut output)
     } else if arguments.list {
+        output.show_table();
         list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
         verify::run(&backend, state_file, &mut output)

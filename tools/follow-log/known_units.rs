@@ -1,5 +1,5 @@
-//! The units that this system has, by their files: systemd.unit(5). A name that is none is told, and
-//! a name that is another's alias means that other: entries of the journal have its own name.
+//! The units that this system has, by their files: systemd.unit(5). A name that is none is told,
+//! and an alias means the unit itself, whose name the entries of the journal have.
 
 use std::fs;
 use std::path::Path;

@@ -10,10 +10,11 @@ use crate::arguments::Arguments;
 
 /// Prints the bans that have an end, the first one to end first.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
-    let Some(ledger) = Ledger::look(arguments.state_file.as_deref())? else {
-        return Ok(false);
+    output.show_table();
+    let current = match Ledger::look(arguments.state_file.as_deref())? {
+        Some(ledger) => ledger.current(Time::now(), None)?,
+        None => vec![],
     };
-    let current = ledger.current(Time::now(), None)?;
     let mut bans: Vec<_> = current.iter().map(|details| details.ban).collect();
     bans.retain(|ban| ban.until.is_some());
     bans.sort_by_key(|ban| ban.until);
@@ -25,6 +26,6 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         ban.describe(&mut record);
         output.record(&record)?;
     }
-    output.flush()?;
+    output.end_table("no ban has an end")?;
     Ok(!bans.is_empty())
 }

@@ -29,6 +29,7 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut output = Output::enduring(arguments.json);
+    output.show_table();
     let mut done = false;
     if let (Some(origin), []) = (&arguments.origin, &arguments.addresses[..]) {
         let now = Time::now();

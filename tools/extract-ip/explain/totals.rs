@@ -50,7 +50,8 @@ impl Totals {
         let digits = self.lines.to_string().len();
         let number = |number: u64| format!("{number:digits$}");
         say(out, 0, "in all:");
-        say(out, 1, format_args!("{} lines", number(self.lines)));
+        let lines = if self.lines == 1 { "line" } else { "lines" };
+        say(out, 1, format_args!("{} {lines}", number(self.lines)));
         for (pattern, count) in &self.matched {
             say(
                 out,
