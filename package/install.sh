@@ -11,10 +11,18 @@ case ${1:-} in
     exit 2
     ;;
 esac
-prefix=${DESTDIR:-}${1:-/usr/local}
+where=${1:-/usr/local}
+prefix=${DESTDIR:-}$where
 
 # Lines of mode, file of the archive, and place.
 files() {
+    echo "755 sbin/pipeban-setup sbin/pipeban-setup"
+    for file in examples/pipeban/*; do
+        echo "644 $file lib/pipeban/${file##*/}"
+    done
+    for file in openrc sysv runit/run; do
+        echo "644 examples/init/$file lib/pipeban/init/$file"
+    done
     for tool in bin/*; do
         name=${tool##*/}
         echo "755 $tool bin/$name"
@@ -42,14 +50,22 @@ files | while read -r mode file place; do
     fi
     mkdir -p "${place%/*}"
     # A program that runs can't be written over, but it can be replaced.
-    cp "$file" "$place.new"
+    case $file in
+    sbin/* | examples/*) sed "s|/usr/lib/pipeban|$where/lib/pipeban|g" "$file" >"$place.new" ;;
+    *) cp "$file" "$place.new" ;;
+    esac
     chmod "$mode" "$place.new"
     mv "$place.new" "$place"
 done
 if [ $action = uninstall ]; then
-    find "$prefix/share/doc/pipeban" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    find "$prefix/share/doc/pipeban" "$prefix/lib/pipeban" -depth -type d -exec rmdir {} + 2>/dev/null || true
     echo "removed from $prefix"
     exit
 fi
-mkdir -p "${DESTDIR:-}/etc/pipeban"
-echo "installed under $prefix; to begin: man pipeban, $prefix/share/doc/pipeban/README.md"
+etc=${DESTDIR:-}/etc/pipeban
+mkdir -p "$etc"
+if [ ! -e "$etc/never" ]; then
+    cp never "$etc/never"
+    chmod 644 "$etc/never"
+fi
+echo "installed under $prefix; to begin: pipeban-setup sshd, man pipeban"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The pipeline for sshd under real runit, OpenRC and the SysV script, in a Debian without systemd: an attack in the log
-# is banned, a part that is killed comes back, stop leaves no process, and a missing user is told. Run by tests/long.sh,
-# as root: inits.sh [SUITE].
+# The pipeline for sshd under real runit, OpenRC and the SysV script, in a Debian without systemd, as pipeban-setup
+# starts it: an attack in the log is banned, a part that is killed comes back, stop leaves no process, and a start with
+# something missing fails and says so. Run by tests/long.sh, as root: inits.sh [SUITE].
 set -eu
 cd "$(dirname "$0")/.."
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
@@ -19,12 +19,10 @@ rm "$root.log"
 for tool in follow-log extract-ip count-ip ban-ip unban-at; do
     cp "target/debug/$tool" "$root/usr/bin"
 done
-mkdir -p "$root/etc/pipeban" "$root/etc/sv/pipeban-sshd"
-cp examples/pipeban/parts examples/pipeban/run examples/pipeban/sshd.sh "$root/etc/pipeban"
-cp examples/init/runit/run "$root/etc/sv/pipeban-sshd/run"
-cp examples/init/openrc "$root/etc/init.d/pipeban"
-ln -s pipeban "$root/etc/init.d/pipeban.sshd"
-cp examples/init/sysv "$root/pipeban-all"
+mkdir -p "$root/etc/pipeban" "$root/usr/lib/pipeban"
+cp examples/pipeban/* "$root/usr/lib/pipeban"
+cp -r examples/init "$root/usr/lib/pipeban"
+cp package/pipeban-setup "$root/usr/sbin"
 
 cat >"$root/trial" <<'TRIAL'
 set -eu
@@ -73,30 +71,65 @@ try() {
     until_true gone
 }
 
+# Each fault is told by a start, which fails.
+faults() {
+    echo "== $1 with something missing"
+    userdel pipeban
+    ! $2 >/told 2>&1 || { cat /told; exit 1; }
+    grep 'no user pipeban' /told
+    $3
+    useradd --system pipeban
+    mv /var/log/auth.log /gone
+    ! $2 >/told 2>&1 || { cat /told; exit 1; }
+    grep 'no log' /told
+    $3
+    mv /gone /var/log/auth.log
+    mv /usr/lib/pipeban/parts /gone
+    ! $2 >/told 2>&1 || { cat /told; exit 1; }
+    grep 'no /usr/lib/pipeban/parts' /told
+    $3
+    mv /gone /usr/lib/pipeban/parts
+    until_true gone
+}
 ip link set lo up
+
+echo "== without a log, and without an init system"
+pipeban-setup sshd 2>&1 | grep 'no log'
+[ ! -e /etc/pipeban/sshd.sh ]
 touch /var/log/auth.log
+getent passwd pipeban >/dev/null
+
 runsvdir -P /etc/service >/out 2>&1 &
-start_runit() { ln -s /etc/sv/pipeban-sshd /etc/service/; }
 until_true test -d /etc/service
-echo "== without a user"
-start_runit
-until_true grep 'no user pipeban' /out
+setup() {
+    pipeban-setup sshd >/setup.out 2>&1 &
+    # The lines that it waits for.
+    while kill -s 0 $! 2>/dev/null; do
+        echo "$(date '+%b %e %H:%M:%S') host sshd[9]: Connection closed by 127.0.0.1 port 1" >>/var/log/auth.log
+        sleep 1
+    done
+    cat /setup.out
+    grep -q 'lines arrive' /setup.out
+}
+try runit setup "sv down pipeban-sshd" 1
 rm /etc/service/pipeban-sshd
-useradd --system pipeban
-try runit start_runit "sv down pipeban-sshd" 1
 
 mkdir -p /run/openrc
 touch /run/openrc/softlevel
-try OpenRC "rc-service --quiet pipeban.sshd start" "rc-service --quiet pipeban.sshd stop" 2
+try OpenRC setup "rc-service --quiet pipeban.sshd stop" 2
 refute rc-service pipeban.sshd status
 refute rc-service pipeban start
+faults OpenRC "rc-service pipeban.sshd start" true
+rm -r /run/openrc /etc/init.d/pipeban*
 
-try SysV "/pipeban-all start" "/pipeban-all stop" 3
+mv /usr/bin/sv /usr/bin/sv.gone
+try SysV setup "/etc/init.d/pipeban stop" 3
+faults SysV "/etc/init.d/pipeban start" "/etc/init.d/pipeban stop"
 userdel pipeban
-/pipeban-all start
-until_true sh -c '/pipeban-all status | grep "sshd fails: pipeban: there is no user pipeban"'
-refute /pipeban-all status
-/pipeban-all stop
+refute /etc/init.d/pipeban start
+until_true sh -c '/etc/init.d/pipeban status | grep "sshd fails: pipeban: there is no user pipeban"'
+refute /etc/init.d/pipeban status
+/etc/init.d/pipeban stop
 echo "all is well"
 TRIAL
 unshare --mount --net --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" sh /trial

@@ -3,7 +3,7 @@
 #
 # After a restart it goes on where it stopped. Windows are made whole again from the lines before
 # that, counted by their own time stamps; nobody is banned twice.
-. "${0%/*}/parts"
+. /usr/lib/pipeban/parts
 
 reads_all follow-log --from resume --replay 2m \
     --state-file "${PIPEBAN_STATE%/*}/docker.db" '/var/lib/docker/containers/*/*-json.log' |

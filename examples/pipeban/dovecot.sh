@@ -2,7 +2,7 @@
 #
 # After a restart it goes on where it stopped. Windows are made whole again from the lines before
 # that, counted by their own time stamps; nobody is banned twice.
-. "${0%/*}/parts"
+. /usr/lib/pipeban/parts
 
 reads follow-log --from resume --replay 11m \
     --state-file "${PIPEBAN_STATE%/*}/dovecot.db" \

@@ -3,7 +3,7 @@
 #
 # After a restart it goes on where it stopped. Windows are made whole again from the lines before
 # that, counted by their own time stamps; nobody is banned twice.
-. "${0%/*}/parts"
+. /usr/lib/pipeban/parts
 
 reads follow-log --from resume --replay 2m \
     --state-file "${PIPEBAN_STATE%/*}/nginx.db" '/var/log/nginx/*access.log' |

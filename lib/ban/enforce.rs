@@ -2,7 +2,7 @@
 //!
 //! A run ends well only if both hold the bans that it was asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
@@ -33,29 +33,23 @@ pub fn enforce(
 ) -> Result<Outcome, Failure> {
     let mut teller = Teller::new(ledger, backend, firewall);
     let mut outcome = Outcome::default();
-    let work = teller.ledger.has_work(&teller.key, Time::now())?;
-    let mut lost = teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
-    let missing = missing(&mut teller, known)?;
-    if !lost && missing.is_empty() && !work.now {
-        outcome.later = work.later;
-        return Ok(outcome);
-    }
-    let mut restored = false;
-    for _ in 0..ATTEMPTS {
-        if lost {
-            restored = true;
-            leave_out(&mut teller, refuses)?;
-            restore(&mut teller, &mut Vec::new(), &mut Vec::new())?;
+    let mut ensured = None;
+    if !known.is_empty() {
+        ensured = Some(teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?);
+        let missing = missing(&mut teller, known)?;
+        if !missing.is_empty() {
+            teller.ledger.put_back(&teller.key, &missing, Time::now())?;
         }
-        teller.tell_untold(&mut outcome, made)?;
-        put_back(&mut teller, &missing, restored, made)?;
-        lost = teller
-            .firewall
-            .lost_again()
-            .map_err(|e| teller.failure(&e))?;
-        if !lost {
-            outcome.later = teller.ledger.next_due()?.is_some();
-            return Ok(outcome);
+    }
+    for _ in 0..ATTEMPTS {
+        if teller.tell_untold(ensured.take(), &mut outcome, made)? {
+            leave_out(&mut teller, refuses)?;
+            restore(&mut teller, None)?;
+        } else {
+            let lost = teller.firewall.lost_again();
+            if !lost.map_err(|e| teller.failure(&e))? {
+                return Ok(outcome);
+            }
         }
     }
     let text = "its bans are removed again and again";
@@ -85,34 +79,4 @@ fn missing(teller: &mut Teller, bans: &[Ban]) -> Result<Vec<Ban>, Failure> {
         missing.extend(asked.iter().filter(is_missing));
     }
     Ok(missing)
-}
-
-/// Bans these again, if they are still in force, and gives them to `made`; if all bans were
-/// `restored` meanwhile, these were among them.
-fn put_back(
-    teller: &mut Teller,
-    missing_before: &[Ban],
-    restored: bool,
-    made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
-) -> Result<(), Failure> {
-    if missing_before.is_empty() {
-        return Ok(());
-    }
-    let back = teller.locked(|t| {
-        let mut back = Vec::new();
-        for ban in missing_before {
-            let now = t.ledger.find(&t.key, &ban.target, None)?;
-            back.extend(now);
-        }
-        let missing = missing(t, &back)?;
-        let refused = t.put(&missing)?;
-        let missing: HashSet<Target> = missing.iter().map(|ban| ban.target).collect();
-        back.retain(|ban| restored || missing.contains(&ban.target));
-        back.retain(|ban| !refused.contains(&ban.target));
-        Ok(back)
-    })?;
-    if !back.is_empty() {
-        made(&back)?;
-    }
-    Ok(())
 }

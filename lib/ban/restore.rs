@@ -45,9 +45,8 @@ pub fn sync(
     let mut changes = Changes::default();
     let mut teller = Teller::new(ledger, backend, firewall);
     changes.let_go = leave_out(&mut teller, refuses)?;
-    teller.locked(|t| t.firewall.ensure().map_err(|e| t.failure(&e)))?;
-    teller.tell_untold(&mut changes.outcome, &mut |_| Ok(()))?;
-    restore(&mut teller, &mut changes.put_back, &mut changes.let_go)?;
+    teller.tell_untold(None, &mut changes.outcome, &mut |_| Ok(()))?;
+    restore(&mut teller, Some(&mut changes))?;
     changes.outcome.later = teller.ledger.next_due()?.is_some();
     Ok(changes)
 }
@@ -111,16 +110,16 @@ fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
 }
 
 /// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
-/// meanwhile; adds the bans that were put back and the addresses that were let go.
+/// meanwhile. The bans that were put back and the targets that were let go are added to `printed`,
+/// and before that noted as such that are to be printed.
 pub(crate) fn restore(
     teller: &mut Teller,
-    put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Target>,
+    mut printed: Option<&mut Changes>,
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
             teller.is_complete()?;
-            restore_once(teller, put_back, let_go)?;
+            restore_once(teller, printed.as_deref_mut())?;
             let restored = teller.firewall.restored();
             if restored.map_err(|e| teller.failure(&e))? {
                 if let Some(state) = teller.state_after()? {
@@ -136,11 +135,7 @@ pub(crate) fn restore(
     })
 }
 
-fn restore_once(
-    teller: &mut Teller,
-    put_back: &mut Vec<Ban>,
-    let_go: &mut Vec<Target>,
-) -> Result<(), Failure> {
+fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
     let mut held = held(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
@@ -152,6 +147,11 @@ fn restore_once(
         let mut missing = missing(teller, &chunk, &mut held, now)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
+        if let (Some((first, _)), Some((end, _)), Some(_)) =
+            (missing.first(), missing.last(), &printed)
+        {
+            teller.ledger.note_unprinted(Some(*first..=*end), &[])?;
+        }
         let bans: Vec<Ban> = missing.iter().map(|(_, ban)| *ban).collect();
         let refused = teller.put(&bans)?;
         let ends_later = |ban: &Ban| {
@@ -166,13 +166,21 @@ fn restore_once(
         if !notes.is_empty() {
             teller.ledger.note(&teller.key, 0, &notes, None)?;
         }
-        put_back.extend(bans.iter().filter(|ban| !refused.contains(&ban.target)));
+        if let Some(printed) = &mut printed {
+            let put_back = bans.iter().filter(|ban| !refused.contains(&ban.target));
+            printed.put_back.extend(put_back);
+        }
     }
     let mut others: Vec<Target> = held.into_keys().collect();
     others.sort();
+    if !others.is_empty() && printed.is_some() {
+        teller.ledger.note_unprinted(None, &others)?;
+    }
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
-    let_go.extend(others);
+    if let Some(printed) = printed {
+        printed.let_go.extend(others);
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
-use crate::ledger::{Ban, Change, Ledger, Note};
+use crate::ledger::{Ban, Change, Complete, Ledger, Note};
 use crate::target::Target;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::time::Time;
@@ -20,7 +20,7 @@ const RETRY: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(3_600
 /// The result of telling a firewall.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Bans have to be lifted later: here they do not end by themselves.
+    /// Bans have to be lifted later, in any firewall: they do not end by themselves.
     pub later: bool,
     /// The ended bans that were lifted.
     pub lifted: Vec<Ban>,
@@ -66,11 +66,16 @@ impl<'a> Teller<'a> {
 
     /// Whether the firewall holds all bans that it was told, as far as it can tell that at once.
     pub(crate) fn is_complete(&mut self) -> Result<bool, Failure> {
+        let complete = self.ledger.complete(&self.key)?;
+        self.is_as(complete.as_ref())
+    }
+
+    /// Whether the firewall is in this state.
+    fn is_as(&mut self, complete: Option<&Complete>) -> Result<bool, Failure> {
         let state = self.firewall.state().map_err(|e| self.failure(&e))?;
-        let Some(state) = state else {
-            return Ok(false);
-        };
-        Ok(self.ledger.is_complete(&self.key, &state)?)
+        Ok(complete
+            .zip(state)
+            .is_some_and(|(complete, state)| complete.is_now(&state)))
     }
 
     /// The firewall's state, if nobody else has changed it since the last
@@ -88,49 +93,54 @@ impl<'a> Teller<'a> {
         work(self)
     }
 
-    /// Tells all bans that were entered by now, and lifts the bans that are due. No lock is held
-    /// while `made` gets the bans that were made.
+    /// Makes sure that the firewall is in place, unless it is `ensured` already whether it has lost
+    /// bans; tells it all bans that were entered by now, and lifts the bans that are due. No lock
+    /// is held while `made` gets the bans that were made.
+    ///
+    /// Answers whether the firewall may have lost bans.
     pub(crate) fn tell_untold(
         &mut self,
+        ensured: Option<bool>,
         outcome: &mut Outcome,
         made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let limit = self.firewall.at_once();
-        let mut tried = HashSet::new();
+        let (mut lost, mut tried) = (ensured, HashSet::new());
+        let (mut after, mut last) = (0, None);
         loop {
-            let any = self.locked(|teller| {
-                let mut due = teller.ledger.due(&teller.key, Time::now())?;
-                due.retain(|change| tried.insert(change.id));
-                for chunk in due.chunks(limit) {
-                    teller.tell_chunk(chunk, 0, outcome)?;
-                    if limit == 1 {
-                        break;
-                    }
+            let (bans, more) = self.locked(|teller| {
+                if lost.is_none() {
+                    lost = Some(teller.firewall.ensure().map_err(|e| teller.failure(&e))?);
                 }
-                Ok(limit == 1 && due.len() > 1)
-            })?;
-            if !any {
-                break;
-            }
-        }
-        let Some(last) = self.ledger.last_untold(&self.key)? else {
-            return Ok(());
-        };
-        let mut after = 0;
-        while after < last {
-            let bans = self.locked(|teller| {
-                let chunk = teller.ledger.untold(&teller.key, after, last, limit)?;
+                let mut pending = teller.ledger.pending(&teller.key, after, last, limit)?;
+                outcome.later = pending.later;
+                let complete = pending.complete.as_ref();
+                pending.due.retain(|change| !tried.contains(&change.id));
+                if !pending.due.is_empty() {
+                    pending.due.truncate(limit);
+                    tried.extend(pending.due.iter().map(|change| change.id));
+                    teller.tell_chunk(&pending.due, 0, complete, outcome)?;
+                    return Ok((vec![], true));
+                }
+                let Some(end) = pending.last else {
+                    return Ok((vec![], false));
+                };
                 // Rows that can't be read are passed over.
-                after = chunk.last().map_or(last, |change| change.id);
-                teller.tell_chunk(&chunk, after, outcome)
+                let told = pending.untold.last().map_or(end, |change| change.id);
+                (after, last) = (told, Some(end));
+                let bans = teller.tell_chunk(&pending.untold, told, complete, outcome)?;
+                Ok((bans, told < end))
             })?;
             if !bans.is_empty() {
                 made(&bans)?;
             }
+            if !more {
+                break;
+            }
         }
         match self.failed.first() {
             Some((_, _, e)) => Err(Failure::of(self.backend, e)),
-            None => Ok(()),
+            None => Ok(lost.unwrap_or_default()),
         }
     }
 
@@ -140,10 +150,11 @@ impl<'a> Teller<'a> {
         &mut self,
         chunk: &[Change],
         last: i64,
+        complete: Option<&Complete>,
         outcome: &mut Outcome,
     ) -> Result<Vec<Ban>, Failure> {
         let now = Time::now();
-        let was_complete = self.is_complete()?;
+        let was_complete = self.is_as(complete)?;
         let mut failed = match tell(self.firewall, chunk, now) {
             Ok(failed) => failed,
             Err(e) => {
@@ -164,6 +175,7 @@ impl<'a> Teller<'a> {
                     let failing = ban.until.map_or(Duration::ZERO, |until| now.since(until));
                     let pause = failing.clamp(RETRY[0], RETRY[1]);
                     notes.push(Note::LiftAt(*id, now + pause));
+                    outcome.later = true;
                 }
                 Some(e) => self.failed.push((*id, *ban, e)),
                 None if ban.has_ended(now) => {
@@ -178,6 +190,7 @@ impl<'a> Teller<'a> {
                         .is_some_and(|left| !self.firewall.expires(left))
                     {
                         notes.push(Note::LiftWhenItEnds(*id));
+                        outcome.later = true;
                     }
                     // Beside a longer one it makes no difference.
                     if ban == held {

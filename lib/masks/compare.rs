@@ -51,6 +51,15 @@ pub trait Compare {
         )
     }
 
+    /// The TABs and newlines, and the backslashes and carriage returns.
+    #[inline(always)]
+    fn field_ends(chunk: &[u8; 64]) -> (u64, u64) {
+        (
+            Self::among(chunk, b'\t', 2),
+            Self::equal(chunk, b'\\') | Self::equal(chunk, b'\r'),
+        )
+    }
+
     /// The dots among 16 bytes, and the bytes that are no decimal digits.
     #[inline(always)]
     fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {

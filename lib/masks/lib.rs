@@ -22,6 +22,12 @@ pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
     Common::sixteen(bytes)
 }
 
+/// The TABs and newlines among 64 bytes, and the backslashes and carriage returns.
+#[inline(always)]
+pub fn field_ends(chunk: &[u8; 64]) -> (u64, u64) {
+    Common::field_ends(chunk)
+}
+
 /// Whether the processor has AVX2, BMI1 and POPCNT: all processors since Intel's Haswell have them.
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[inline(always)]
@@ -114,6 +120,9 @@ mod tests {
         assert_eq!(C::masks(chunk), masks);
         assert_eq!(C::chains(chunk), chains);
         assert_eq!(C::blanks(chunk), (white, newlines));
+        let ends = mask(chunk, |b| b"\t\n".contains(b));
+        let others = mask(chunk, |b| b"\\\r".contains(b));
+        assert_eq!(C::field_ends(chunk), (ends, others));
         let first = chunk.first_chunk().expect("16 of 64 bytes");
         let (dots, others) = C::sixteen(first);
         assert_eq!(

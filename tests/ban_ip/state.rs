@@ -50,9 +50,10 @@ fn a_file_of_version_0_is_taken_over() {
         };
         assert!(version(&db) > 0);
         let after = rows(&db);
-        // Tables may have more columns.
+        // Tables may have more columns, and a ban that is told again has a new number.
         let is_in = |row: &Vec<String>| {
-            let has_all = |other: &Vec<String>| row.iter().all(|value| other.contains(value));
+            let mut kept = row.iter().filter(|value| !value.starts_with("ban.id="));
+            let has_all = |other: &Vec<String>| kept.all(|value| other.contains(value));
             after.iter().any(has_all)
         };
         let lost: Vec<_> = before.iter().filter(|row| !is_in(row)).collect();

@@ -24,12 +24,7 @@ fn units() {
         }
         let security = ["security", "--offline=true", path];
         let report = run("systemd-analyze", &security).unwrap();
-        let level = report
-            .lines()
-            .rfind(|l| l.contains("exposure level"))
-            .unwrap();
-        let number = level.split(": ").nth(1).unwrap().split(' ').next().unwrap();
-        assert!(number.parse::<f64>().unwrap() <= EXPOSURE, "{level}");
+        assert!(exposure(&report) <= EXPOSURE, "{report}");
     }
 }
 
@@ -54,22 +49,34 @@ fn bans_are_adjusted_when_the_clock_is_set() {
     }
 }
 
+/// A drop-in opens the network for names, and for mail; systemd still says "OK".
 #[test]
-fn a_drop_in_lets_names_be_resolved() {
-    let shell = Shell::new();
-    let text = std::fs::read_to_string("examples/systemd/pipeban@.service").unwrap();
-    std::fs::write(shell.path("pipeban@.service"), text).unwrap();
-    let folder = shell.path("pipeban@.service.d");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::copy("examples/names/names.conf", folder.join("names.conf")).unwrap();
-    let unit = shell.path("pipeban@.service").display().to_string();
-    if run("systemd-analyze", &["verify", "--man=no", &unit]).is_some() {
+fn drop_ins_open_what_they_say() {
+    for (drop_in, level) in [("names/names.conf", 2.0), ("mail/mail.conf", 2.0)] {
+        let shell = Shell::new();
+        let text = std::fs::read_to_string("examples/systemd/pipeban@.service").unwrap();
+        std::fs::write(shell.path("pipeban@.service"), text).unwrap();
+        let folder = shell.path("pipeban@.service.d");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::copy(format!("examples/{drop_in}"), folder.join("drop-in.conf")).unwrap();
+        let unit = shell.path("pipeban@.service").display().to_string();
+        if run("systemd-analyze", &["verify", "--man=no", &unit]).is_none() {
+            return;
+        }
         let report = run("systemd-analyze", &["security", "--offline=true", &unit]).unwrap();
         let opened = report
             .lines()
             .filter(|line| line.contains("RestrictAddressFamilies=~AF_"));
         assert!(opened.count() >= 2, "{report}");
+        assert!(exposure(&report) <= level, "{report}");
     }
+}
+
+/// The number at the end of a report of `systemd-analyze security`.
+fn exposure(report: &str) -> f64 {
+    let line = report.lines().rfind(|l| l.contains("exposure level"));
+    let number = line.unwrap().split(": ").nth(1).unwrap();
+    number.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// Makes a host with the pipeline for sshd: the tools, a user of their own, a log with an attack.
@@ -94,8 +101,11 @@ const HOST: &str = r#"
     for tool in follow-log extract-ip count-ip ban-ip; do
         cp "$(command -v $tool)" $HOME/bin
     done
-    cp examples/pipeban/parts $HOME
-    sed "s|/var/log/auth.log|$HOME/log|" examples/pipeban/sshd.sh > $HOME/sshd.sh
+    mkdir $HOME/lib
+    for file in examples/pipeban/*; do
+        sed "s|/usr/lib/pipeban|$HOME/lib|; s|/var/log/auth.log|$HOME/log|" $file > $HOME/lib/${file##*/}
+    done
+    cp $HOME/lib/sshd.sh $HOME
     for i in 1 2 3 4 5; do
         stamp=$(date '+%b %e %H:%M:%S')
         echo "$stamp host sshd[$i]: Failed password for root from 203.0.113.9 port 4022$i ssh2"
@@ -173,7 +183,7 @@ const DOCKER: &str = r#"
         printf '{"log":"%s","stream":"stdout","time":"%s"}\n' "$request" "$clock"
     done > $log
     chmod 640 $log
-    cp examples/pipeban/docker.sh $HOME/sshd.sh
+    cp $HOME/lib/docker.sh $HOME/sshd.sh
 "#;
 
 #[test]
@@ -194,9 +204,8 @@ ended
 const INIT: &str = r#"
     export PIPELINES=$HOME/pipelines RUN=$HOME/run
     mkdir $PIPELINES
-    mv $HOME/parts $HOME/sshd.sh $PIPELINES
-    cp examples/pipeban/run $PIPELINES
-    sed "s|^PATH=|PATH=$HOME/bin:|" examples/init/sysv > $HOME/init
+    mv $HOME/sshd.sh $PIPELINES
+    sed "s|^PATH=|PATH=$HOME/bin:|; s|/usr/lib/pipeban|$HOME/lib|" examples/init/sysv > $HOME/init
     until_true() {
         tries=0
         until "$@" > /dev/null; do
@@ -257,6 +266,93 @@ fn each_event_comes_from_one_log() {
     let expected = format!("{waiting}1\n/var/log/b\n{journal}{journal}");
     let name = "service::each_event_comes_from_one_log";
     prints_on_a_host("-mn", name, CHOICE, &expected);
+}
+
+/// A start with something missing, and the setup's trial.
+const MISSING: &str = r#"
+    check() { sh $HOME/lib/run --check $1 2>&1 || echo status $?; }
+    check $HOME/none.sh | sed "s|$HOME||"
+    check $HOME/sshd.sh
+    mv $HOME/lib/parts $HOME/lib/gone
+    check $HOME/sshd.sh | sed "s|$HOME||"
+    mv $HOME/lib/gone $HOME/lib/parts
+    sed 's/--preset sshd/--preset ssh-d/' $HOME/sshd.sh > $HOME/wrong.sh
+    check $HOME/wrong.sh | grep -c 'extract-ip: .*ssh-d\|status 1'
+    printf '198.51.100.7\nnobody at all\n' > $HOME/never
+    PIPEBAN_NEVER=$HOME/never check $HOME/sshd.sh | sed "s|$HOME||" | cut -c 1-20
+    mv $HOME/log $HOME/moved
+    [ -d /run/systemd/system ] || check $HOME/sshd.sh | grep -c 'no log: neither the journal'
+    mv $HOME/moved $HOME/log
+    grep -v pipeban /etc/passwd > $HOME/without
+    cat $HOME/without > /etc/passwd
+    check $HOME/sshd.sh
+    sh $HOME/lib/run $HOME/sshd.sh 2>&1 || echo status $?
+"#;
+
+#[test]
+fn a_start_with_something_missing_says_so() {
+    let no_log = if std::path::Path::new("/run/systemd/system").exists() {
+        ""
+    } else {
+        "1\n"
+    };
+    let expected = format!(
+        "\
+pipeban: there is no pipeline /none.sh: pipeban-setup makes one
+status 1
+pipeban: there is no /lib/parts: it comes with pipeban; install that again
+status 1
+2
+ban-ip: /never:2: no
+status 1
+{no_log}pipeban: there is no user pipeban: useradd --system pipeban
+status 1
+pipeban: there is no user pipeban: useradd --system pipeban
+status 1
+"
+    );
+    let name = "a_start_with_something_missing_says_so";
+    prints_on_a_host("-mn", name, MISSING, &expected);
+}
+
+/// The setup as far as it changes nothing: the log of the last day, on a host without a journal.
+const TRIAL: &str = r#"
+    sed "s|/usr/lib/pipeban|$HOME/lib|" package/pipeban-setup > $HOME/setup
+    setup() { PIPEBAN_ETC=$HOME/etc sh $HOME/setup "$@" 2>&1 || echo status $?; }
+    for n in $(seq 20); do
+        echo "Mar 30 02:16:17 host sshd[1]: Failed password for root from 203.0.113.10 port 4 ssh2"
+    done > $HOME/old
+    cat $HOME/log >> $HOME/old
+    mv $HOME/old $HOME/log
+    setup --dry-run sshd | sed "s|$HOME||; s|\(113.9  *\).*|\1|"
+    setup
+    setup /etc/passwd
+    setup smtp --dry-run
+    setup --list
+    [ ! -e $HOME/etc ]
+"#;
+
+#[test]
+fn the_setup_shows_the_last_day() {
+    if std::path::Path::new("/run/systemd/system").exists() {
+        return crate::common::left_out("systemd runs here: its journal is the log");
+    }
+    let expected = "\
+log of sshd: /log
+the last day through /lib/sshd.sh, without a ban:
+  203.0.113.9                              
+1 address would have been banned
+nothing is changed (--dry-run)
+pipeban-setup: usage: which service? One of: docker dovecot kubernetes nginx sshd
+status 2
+pipeban-setup: no service: /etc/passwd; one of: docker dovecot kubernetes nginx sshd
+status 2
+pipeban-setup: no service that is known: smtp; one of: docker dovecot kubernetes nginx sshd
+status 2
+pipeban-setup: usage: unknown option --list (see --help)
+status 2
+";
+    prints_on_a_host("-mn", "the_setup_shows_the_last_day", TRIAL, expected);
 }
 
 #[test]

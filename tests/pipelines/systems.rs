@@ -53,7 +53,7 @@ const SYSTEMS: &str = r#"
         nft flush ruleset
         rm -rf $HOME/state/* /var/log/* /var/lib/docker
         : > $HOME/out
-        cp examples/pipeban/$pipeline.sh $HOME
+        sed "s|/usr/lib/pipeban|$HOME/lib|" examples/pipeban/$pipeline.sh > $HOME/$pipeline.sh
         mkdir -p ${log%/*}
         touch $log
         chmod 640 $log

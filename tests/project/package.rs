@@ -28,7 +28,9 @@ fn files(directory: &Path) -> BTreeSet<String> {
 /// The archive as package/tarball.sh fills it, with the tools of this build.
 fn unpack(shell: &Shell) {
     let outcome = shell.run(&format!(
-        "cp -r man examples package/completions package/install.sh README.md {}",
+        "set -e; cd {0}; mkdir {1}/sbin; cp package/pipeban-setup {1}/sbin
+         cp -r man examples package/completions package/install.sh package/never README.md {1}",
+        env!("CARGO_MANIFEST_DIR"),
         shell.directory.path().display()
     ));
     assert_eq!(outcome.status, Some(0), "{outcome:?}");

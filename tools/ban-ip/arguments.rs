@@ -33,7 +33,8 @@ pub struct Arguments {
     #[arg(value_name = "ADDRESS|CIDR")]
     pub addresses: Vec<OsString>,
 
-    /// How long, such as 10m or 1h; without it as a record's until= says, else until lifted
+    /// How long, such as 10m or 1h, from a record's at= on; without it as a record's until= says,
+    /// else until lifted
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,
 

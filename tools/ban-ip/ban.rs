@@ -66,9 +66,9 @@ impl Mode {
     }
 
     /// Tries again what failed before; see [`Live::retry`].
-    fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
+    fn retry(&mut self, idle: bool, last: bool, never: &mut Never) -> Result<(), Fault> {
         match self {
-            Mode::Live(live) => live.retry(last, never),
+            Mode::Live(live) => live.retry(idle, last, never),
             Mode::DryRun(_) => Ok(()),
         }
     }
@@ -97,9 +97,9 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
         };
         let batch = records.next_batch(&mut output, mode.deadline(), accept)?;
         let Some(batch) = batch else { break };
-        mode.retry(false, &mut never)?;
+        mode.retry(batch.is_empty(), false, &mut never)?;
         done |= mode.take(batch, &mut never, &mut output)?;
     }
-    mode.retry(true, &mut never)?;
+    mode.retry(true, true, &mut never)?;
     Ok(done)
 }

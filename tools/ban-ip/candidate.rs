@@ -31,7 +31,7 @@ pub struct Candidate {
     until: Option<Option<Time>>,
     /// Its `since=`.
     since: Option<Time>,
-    /// When it happened.
+    /// When it happened, at the latest now.
     pub at: Option<Time>,
 }
 
@@ -61,13 +61,13 @@ impl Candidate {
             true => Some(None),
             false => time(&record, "until")?.map(Some),
         };
-        // A ban begins now, whenever the event was; the event's time only tells whether it is news.
         let at = match dry_run {
-            true => {
-                time(&record, "at")?.map_or_else(|| time(&record, "last"), |at| Ok(Some(at)))?
-            }
+            true => time(&record, "at")?,
+            // A bad value, from any writer, must not keep a ban from being made.
             false => time(&record, "at").unwrap_or_default(),
         };
+        // A stamp ahead of the clock, as one in another zone, counts as now.
+        let at = at.map(|at| at.min(Time::now()));
         let since = time(&record, "since").unwrap_or_default();
         Ok(Candidate {
             record,
@@ -141,7 +141,8 @@ impl Policy {
     }
 
     /// The ban of a record that begins now, after this number of earlier ones. That of another host
-    /// began when it says.
+    /// began when it says. Its length counts from the event, so old news may make a ban that has
+    /// ended.
     pub fn new_ban(
         &self,
         candidate: &Candidate,
@@ -151,23 +152,24 @@ impl Policy {
     ) -> NewBan {
         // An end that the record names decides alone.
         let names_end = self.duration.is_none() && candidate.until.is_some();
+        let event = candidate.at.filter(|_| !names_end);
         let others = candidate.since.filter(|_| !candidate.origin.is_empty());
         NewBan {
             ban: Ban {
                 target,
                 since: others.map_or(now, |since| since.min(now)),
-                until: self.until(candidate, now, earlier),
+                until: self.until(candidate, event.unwrap_or(now), earlier),
             },
             facts: candidate.facts(),
-            event: candidate.at.filter(|_| !names_end),
+            event,
             said: candidate.since.or(candidate.at),
             origin: candidate.origin.clone(),
         }
     }
 
-    /// The end of a ban that begins now, after this number of earlier ones.
-    pub fn until(&self, candidate: &Candidate, now: Time, earlier: u32) -> Option<Time> {
-        let latest = self.max.map(|max| now + max);
+    /// The end of a ban whose length counts from `begin`, after this number of earlier ones.
+    pub fn until(&self, candidate: &Candidate, begin: Time, earlier: u32) -> Option<Time> {
+        let latest = self.max.map(|max| begin + max);
         let Some(duration) = self.duration else {
             let until = candidate.until.flatten();
             return until.map_or(latest, |until| Some(latest.map_or(until, |l| l.min(until))));
@@ -179,6 +181,6 @@ impl Policy {
             let longer = Duration::try_from_secs_f64(duration.as_secs_f64() * factor);
             length = longer.unwrap_or(CENTURY).min(CENTURY);
         }
-        Some((now + length).min(latest.unwrap_or(Time::MAX)))
+        Some((begin + length).min(latest.unwrap_or(Time::MAX)))
     }
 }

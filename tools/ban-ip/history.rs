@@ -14,6 +14,7 @@ use pipeban_ban::firewall::{Dropped, name_in};
 use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::target::Target;
+use pipeban_ban::whose;
 
 use crate::listing::{count, set_port};
 
@@ -86,6 +87,9 @@ pub fn run(
             .iter()
             .for_each(|dropped| count(dropped, &mut record));
         output.record(&record)?;
+    }
+    if !found {
+        whose::tell(state_file);
     }
     output.end_table(&format!("{address} was never banned"))?;
     Ok(found)

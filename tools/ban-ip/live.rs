@@ -12,17 +12,20 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan};
+use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing};
 use pipeban_ban::restore::adopt;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
+use crate::over::Over;
 use crate::printer::Printer;
 use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
+/// If no record comes for this time, it is noted which bans were printed.
+const IDLE: Duration = Duration::from_millis(100);
 /// The greatest number of bans that wait for the ledger.
 const WAITING: usize = 200_000;
 
@@ -43,6 +46,8 @@ pub struct Live {
     unentered: Vec<NewBan>,
     /// Records whose bans are entered, and that the firewall could not be told yet.
     untold: Vec<(Candidate, Vec<Ban>)>,
+    /// Bans that were not made.
+    over: Over,
 }
 
 impl Live {
@@ -63,6 +68,7 @@ impl Live {
             in_trouble: false,
             unentered: vec![],
             untold: vec![],
+            over: Over::default(),
         };
         match live.open_ledger() {
             Ok(()) => (),
@@ -75,6 +81,7 @@ impl Live {
     fn open_ledger(&mut self) -> Result<(), Fault> {
         let mut ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
         adopt(&mut ledger, &self.backend, self.firewall.as_mut())?;
+        ledger.prints(Printing::Bans)?;
         self.ledger = Some(ledger);
         Ok(())
     }
@@ -100,14 +107,25 @@ impl Live {
         }
     }
 
-    /// The moment at which the ledger is to be tried again, if it is.
+    /// The moment at which [`retry`](Self::retry) is to be called, if it is.
     pub fn deadline(&self) -> Option<Instant> {
-        self.ledger.is_none().then(|| self.tried + RETRY)
+        let ledger = match &self.ledger {
+            Some(ledger) => ledger.has_printed().then(|| Instant::now() + IDLE),
+            None => Some(self.tried + RETRY),
+        };
+        ledger.into_iter().chain(self.over.deadline()).min()
     }
 
     /// Tries the ledger again if it is time, or if this is the `last` time, and enters the bans
-    /// that wait for it.
-    pub fn retry(&mut self, last: bool, never: &mut Never) -> Result<(), Fault> {
+    /// that wait for it. Tells of bans that were not made. If there is no batch just now, it is
+    /// noted which bans were printed.
+    pub fn retry(&mut self, idle: bool, last: bool, never: &mut Never) -> Result<(), Fault> {
+        self.over.tell(last);
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| idle)
+            && let Err(fault) = ledger.forget_printed()
+        {
+            self.do_without(fault)?;
+        }
         if self.ledger.is_none() && (last || self.tried.elapsed() >= RETRY) {
             self.tried = Instant::now();
             if self.open_ledger().is_err() {
@@ -124,7 +142,9 @@ impl Live {
             }
             Err(fault) => return self.do_without(fault),
         }
-        match self.enforce(&[], never, &mut |_| Ok(())) {
+        let done = self.enforce(&[], never, &mut |_| Ok(()));
+        self.printed();
+        match done {
             Err(Failure::Ledger(fault)) => self.do_without(fault),
             done => done.map_err(Fault::from),
         }
@@ -141,7 +161,10 @@ impl Live {
         let mut printer = Printer::new(batch, output);
         if self.ledger.is_some() {
             match self.ban_by_ledger(&mut printer, never) {
-                Ok(()) => return Ok(printer.done()),
+                Ok(()) => {
+                    self.printed();
+                    return Ok(printer.done());
+                }
                 Err(Failure::Firewall { fault, lasts: true }) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
                     complain::fault(fault)?;
@@ -160,6 +183,7 @@ impl Live {
                 Err(Failure::Ledger(fault)) => self.do_without(fault)?,
                 done => {
                     done.map_err(Fault::from)?;
+                    self.printed();
                     return Ok(printer.done());
                 }
             }
@@ -208,7 +232,16 @@ impl Live {
         for (candidate, _) in lifted {
             output.record(&candidate.record)?;
         }
+        output.flush()?;
+        self.printed();
         Ok(true)
+    }
+
+    /// All changes were printed, but those that the firewall could not be told yet.
+    fn printed(&mut self) {
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| self.untold.is_empty()) {
+            ledger.printed();
+        }
     }
 
     /// Enters a batch and enforces it.
@@ -231,6 +264,7 @@ impl Live {
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
         self.in_trouble = false;
+        count_over(&mut self.over, printer, &entered, &records);
         printer.expect(entered, records, std::mem::take(&mut self.untold));
         let known = printer.known();
         self.enforce(&known, never, &mut |bans| printer.made(bans))?;
@@ -283,7 +317,11 @@ impl Live {
             records.push(place);
             let mut new = self.policy.new_ban(candidate, target, now, 0);
             let old = held.get(&target);
-            let ban = new.ban.onto(old, now).filter(|ban| !ban.has_ended(now));
+            if new.ban.has_ended(now) {
+                entered.push(new.event.map_or(Entered::Nothing, |_| Entered::Over));
+                continue;
+            }
+            let ban = new.ban.onto(old, now);
             let left = ban.and_then(|ban| ban.left(now));
             if left.is_some_and(|left| !self.firewall.expires(left)) {
                 let text = "not banned: nothing would lift it, without the ledger";
@@ -313,10 +351,27 @@ impl Live {
             let text = format!("{more} bans are in the firewall only");
             complain::error("ledger", text);
         }
+        count_over(&mut self.over, printer, &entered, &records);
         printer.expect(entered, records, vec![]);
         for ban in printer.expected() {
             printer.made(&[ban])?;
         }
         Ok(())
+    }
+}
+
+/// Counts the records whose bans would be over: one for several ports has several bans.
+fn count_over(over: &mut Over, printer: &Printer, entered: &[Entered], records: &[usize]) {
+    let mut last = None;
+    for (_, place) in entered
+        .iter()
+        .zip(records)
+        .filter(|(e, _)| **e == Entered::Over)
+    {
+        if last.replace(place) != Some(place)
+            && let Some(event) = printer.batch[*place].at
+        {
+            over.add(event);
+        }
     }
 }

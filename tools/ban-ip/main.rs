@@ -10,6 +10,7 @@ mod history; // `--why`: the history of an address
 mod list; // `--list`: the bans of now
 mod listing; // records of bans, one for all ports of a ban
 mod live; // bans in ledger and firewall
+mod over; // bans that would be over by now, told
 mod printer; // the bans of a batch, printed as they are made
 mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban_ban::firewall::Backend;
+use pipeban_ban::whose;
 
 use arguments::Arguments;
 
@@ -42,6 +44,8 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.follow {
+        // Its wait has no end.
+        whose::tell(state_file);
         follow::run(&arguments, &backend, &mut output)
     } else if arguments.list {
         output.show_table();

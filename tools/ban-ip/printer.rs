@@ -55,7 +55,7 @@ impl<'a> Printer<'a> {
             .map(|entered| match entered {
                 Entered::New(ban) => Some((ban, false)),
                 Entered::Known(ban) => Some((ban, true)),
-                Entered::Nothing => None,
+                Entered::Nothing | Entered::Over => None,
             })
             .collect();
         for (candidate, bans) in older {

@@ -1,5 +1,7 @@
 //! `--sync`: makes the firewall hold the bans of the ledger, after a reboot or a flush.
 
+use std::collections::HashSet;
+
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
@@ -7,9 +9,10 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::{BanFormatter, Ledger, seconds};
+use pipeban_ban::ledger::{Ban, BanFormatter, Ledger, Printing, seconds};
 use pipeban_ban::restore::{Changes, plan, sync};
 use pipeban_ban::stored::stored;
+use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
@@ -37,6 +40,9 @@ pub fn run(
     let Some(mut ledger) = ledger else {
         return Ok(true);
     };
+    ledger.prints(Printing::Sync)?;
+    let mut all = Changes::default();
+    let mut failed = false;
     for key in firewalls(only, &ledger)? {
         // Commands that the caller has just given are not the ledger's.
         let backend = match only {
@@ -51,14 +57,44 @@ pub fn run(
             }
         };
         match sync_one(&mut ledger, &backend, &mut never, arguments.dry_run) {
-            Ok(changes) => print(&changes, output)?,
+            Ok(changes) => {
+                print(&changes, output)?;
+                all.put_back.extend(changes.put_back);
+                all.let_go.extend(changes.let_go);
+            }
             Err(Failure::Ledger(fault)) => return Err(fault),
             // The others do not wait for it.
-            Err(Failure::Firewall { fault, .. }) => complain::fault(fault)?,
+            Err(Failure::Firewall { fault, .. }) => {
+                failed = true;
+                complain::fault(fault)?;
+            }
         }
+    }
+    if !failed && !arguments.dry_run {
+        print(&unprinted(&mut ledger, &all)?, output)?;
+        output.flush()?;
+        ledger.printed();
+        ledger.forget_printed()?;
     }
     output.flush()?;
     Ok(true)
+}
+
+/// The changes that killed processes have not printed, without those that were `printed` just now.
+fn unprinted(ledger: &mut Ledger, printed: &Changes) -> Result<Changes, Fault> {
+    let (bans, mut targets) = ledger.take_unprinted()?;
+    let (ended, mut bans): (Vec<Ban>, Vec<Ban>) =
+        bans.iter().partition(|ban| ban.has_ended(Time::now()));
+    targets.extend(ended.iter().map(|ban| ban.target));
+    let put_back: HashSet<Target> = printed.put_back.iter().map(|ban| ban.target).collect();
+    let let_go: HashSet<Target> = printed.let_go.iter().copied().collect();
+    bans.retain(|ban| !put_back.contains(&ban.target));
+    targets.retain(|target| !let_go.contains(target));
+    Ok(Changes {
+        put_back: bans,
+        let_go: targets,
+        ..Changes::default()
+    })
 }
 
 /// The firewalls to be synchronised, as the ledger writes them.

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
 use pipeban::address::Address;
 use pipeban::record::Record;
 
 use crate::arguments::Arguments;
 use crate::line::field;
-use crate::value::{LONGEST, Value, Values};
+use crate::usual::{Searched, Usual};
+use crate::value::{Text, Value, Values};
 
 /// The field that holds the network of an address; this is what is printed where events are counted
 /// by it.
 pub const NET: &str = "net";
+
+/// Stands for the address of a record, as if it were a field.
+const ADDRESS: &str = "address";
 
 /// The keys of the fields that a rule reads.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +32,7 @@ pub struct Keys {
 #[derive(Clone, Debug)]
 pub struct Fields {
     /// The value by which the event is counted, where that is not its address.
-    pub by: Option<Vec<u8>>,
+    pub by: Option<Text>,
     /// The value that is to be distinct, or [`Value::NONE`] where the rule asks for none.
     pub distinct: Value,
     /// The user where successes forgive, or [`Value::NONE`].
@@ -57,18 +60,13 @@ impl Keys {
         keys.join(" or ")
     }
 
-    /// Reads the value that is to be distinct of a line as [`read`](Self::read) does, where nothing
-    /// else is asked for, and not the address.
-    #[inline]
-    pub fn read_distinct(&self, line: &[u8], address: &Address, values: Values) -> Option<Value> {
-        let key = self.distinct.as_deref()?;
-        let is_plain = line.first().is_some_and(u8::is_ascii_hexdigit);
-        match field(line, key).filter(|_| is_plain) {
-            Some(text) if memchr(b'\\', text).is_none() => Some(values.text(text)),
-            _ => self
-                .read(line, address, values)
-                .map(|fields| fields.distinct),
-        }
+    /// The keys that are to be looked for in a line.
+    pub fn searched(&self) -> Searched {
+        let forgive = self.forgive.as_ref();
+        let of_forgive = forgive.map(|(key, _)| [key.as_str(), "user"]);
+        let keys = self.by.iter().chain(&self.distinct).map(String::as_str);
+        let keys = keys.chain(of_forgive.into_iter().flatten());
+        Searched::new(keys.filter(|key| *key != ADDRESS))
     }
 
     /// Reads the fields of a line, which is empty for a bare address; `None` if it lacks one
@@ -81,11 +79,6 @@ impl Keys {
             .then(|| parse(line));
         let record = record.flatten();
         let get = |key: &str| -> Option<Cow<[u8]>> {
-            if key == "address" {
-                let mut text = Vec::with_capacity(43);
-                address.write(&mut text);
-                return Some(text.into());
-            }
             if let Some(record) = &record {
                 return record.get(key).map(Cow::Owned);
             }
@@ -95,20 +88,48 @@ impl Keys {
             }
             Some(text.into())
         };
-        let value = |key: &str| get(key).map(|text| values.text(&text));
+        self.choose(get, address, values)
+    }
+
+    /// The same of a line in which the [`searched`](Self::searched) keys were looked for.
+    pub fn of_usual(
+        &self,
+        searched: &Searched,
+        line: &Usual,
+        address: &Address,
+        values: Values,
+    ) -> Option<Fields> {
+        let get = |key: &str| searched.get(line, key).map(Cow::Borrowed);
+        self.choose(get, address, values)
+    }
+
+    #[inline(always)]
+    fn choose<'a>(
+        &self,
+        get: impl Fn(&str) -> Option<Cow<'a, [u8]>>,
+        address: &Address,
+        values: Values,
+    ) -> Option<Fields> {
+        let get = |key: &str| match key {
+            ADDRESS => Some(address.to_string().into_bytes().into()),
+            key => get(key),
+        };
+        let value = |key: &str| match key {
+            ADDRESS => Some(values.address(address)),
+            key => get(key).map(|text| values.text(&text)),
+        };
         let forgive = self.forgive.as_ref();
         let success = forgive.is_some_and(|(key, wanted)| {
             get(key).is_some_and(|value| *value == *wanted.as_bytes())
         });
         let mut by = None;
         if let Some(key) = self.by.as_deref() {
-            let mut text = get(key)?.into_owned();
-            text.truncate(LONGEST);
+            let text = get(key)?;
             // The value of `net=` is printed as an address.
             if key == NET {
                 Address::parse(&text)?;
             }
-            by = Some(text);
+            by = Some(values.with_text(&text));
         }
         let distinct = match self.distinct.as_deref() {
             // A success is not counted, so it needs no value that is distinct.

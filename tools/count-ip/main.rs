@@ -8,11 +8,14 @@ mod hits; // counts in the state file
 mod line; // one line of input, read as far as counting needs it
 mod output; // the record of a count
 
-mod fields; // the fields of a line that a rule reads
 mod table; // tables of millions of addresses, under a bound on memory
+mod value; // the value of a field in 16 bytes
+
+mod usual; // a line in the form that our tools print, read in one pass
+
+mod fields; // the fields of a line that a rule reads
 mod throttle; // an address counts at most once in a time
 mod times; // the time of each event, and the events without one that counts
-mod value; // the value of a field in 16 bytes
 
 mod totals; // totals at the end of input
 mod watch; // a record when an address reaches the threshold

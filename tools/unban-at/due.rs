@@ -18,7 +18,7 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::ledger::{Ban, Ledger};
+use pipeban_ban::ledger::{Ban, Ledger, Printing};
 use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
@@ -41,6 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
         complain::use_system_log();
     }
     let mut ledger = Ledger::open(arguments.state_file.as_deref())?;
+    ledger.prints(Printing::Due)?;
     if !arguments.wait {
         return lift(&mut ledger, output);
     }
@@ -76,22 +77,16 @@ pub fn run(arguments: &Arguments) -> Result<bool, Fault> {
 }
 
 /// Lifts the bans that are due in each firewall and prints them; answers whether there was any. A
-/// firewall that fails is reported, and keeps none of the others waiting.
+/// firewall that fails is reported, and keeps none of the others waiting. Lifts that a killed
+/// process has not printed are printed now.
 fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
     let mut done = false;
+    let (mut left, _) = ledger.take_unprinted()?;
+    left.retain(|ban| ban.has_ended(Time::now()));
+    done |= print(&left, output)?;
     for backend in ledger.due_backends(Time::now())? {
         match lift_in(ledger, &backend) {
-            Ok(lifted) => {
-                for ban in lifted {
-                    let mut record = Record::new(ban.target.address);
-                    if ban.target.port != 0 {
-                        record.set("port", ban.target.port.to_string().as_bytes());
-                    }
-                    ban.describe(&mut record);
-                    output.record(&record)?;
-                    done = true;
-                }
-            }
+            Ok(lifted) => done |= print(&lifted, output)?,
             Err(Failure::Ledger(fault)) => return Err(fault),
             Err(Failure::Firewall { fault, .. }) => {
                 complain::fault(fault)?;
@@ -100,7 +95,22 @@ fn lift(ledger: &mut Ledger, output: &mut Output) -> Result<bool, Fault> {
         }
     }
     output.flush()?;
+    ledger.printed();
+    ledger.forget_printed()?;
     Ok(done)
+}
+
+/// Prints the bans that were lifted; answers whether there is any.
+fn print(lifted: &[Ban], output: &mut Output) -> Result<bool, Fault> {
+    for ban in lifted {
+        let mut record = Record::new(ban.target.address);
+        if ban.target.port != 0 {
+            record.set("port", ban.target.port.to_string().as_bytes());
+        }
+        ban.describe(&mut record);
+        output.record(&record)?;
+    }
+    Ok(!lifted.is_empty())
 }
 
 /// Lifts the bans that are due in one firewall.

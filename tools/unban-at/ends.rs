@@ -11,13 +11,14 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan, Whose};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::ports;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
+use pipeban_ban::whose;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
 const AROUND: usize = 100;
@@ -70,6 +71,7 @@ impl Ends {
     fn open_ledger(&mut self) -> Result<(), Failure> {
         let ledger = Ledger::open_or_replace(self.state_file.as_deref())?;
         let ledger = self.ledger.insert(ledger);
+        ledger.prints(Printing::Ends)?;
         let opened = self.firewalls.open(&self.usual);
         let firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
         adopt(ledger, &self.usual, firewall)
@@ -336,11 +338,32 @@ impl Ends {
         }
     }
 
+    /// All records were printed.
+    pub fn printed(&mut self) {
+        self.ledger.iter_mut().for_each(Ledger::printed);
+    }
+
+    /// Whether it is to be noted that records were printed.
+    pub fn has_printed(&self) -> bool {
+        self.ledger.as_ref().is_some_and(Ledger::has_printed)
+    }
+
+    /// Notes that records were printed.
+    pub fn forget_printed(&mut self) -> Result<(), Fault> {
+        match &mut self.ledger {
+            Some(ledger) => ledger.forget_printed(),
+            None => Ok(()),
+        }
+    }
+
     /// Tells how many addresses were not banned, if not each of them was told.
     pub fn finish(&self) {
         if self.not_banned > IN_FULL {
             let text = format!("{} addresses were not banned", self.not_banned);
             complain::note("in all", text);
+        }
+        if self.not_banned > 0 {
+            whose::tell(self.state_file.as_deref());
         }
     }
 

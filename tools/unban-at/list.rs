@@ -5,13 +5,15 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::ledger::Ledger;
+use pipeban_ban::whose;
 
 use crate::arguments::Arguments;
 
 /// Prints the bans that have an end, the first one to end first.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
     output.show_table();
-    let current = match Ledger::look(arguments.state_file.as_deref())? {
+    let state_file = arguments.state_file.as_deref();
+    let current = match Ledger::look(state_file)? {
         Some(ledger) => ledger.current(Time::now(), None)?,
         None => vec![],
     };
@@ -25,6 +27,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         }
         ban.describe(&mut record);
         output.record(&record)?;
+    }
+    if bans.is_empty() {
+        whose::tell(state_file);
     }
     output.end_table("no ban has an end")?;
     Ok(!bans.is_empty())

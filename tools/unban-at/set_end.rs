@@ -1,6 +1,7 @@
 //! Reads records and sets the ends of their bans in batches.
 
 use std::ffi::OsString;
+use std::time::{Duration, Instant};
 
 use pipeban::complain::Fault;
 use pipeban::lists;
@@ -15,6 +16,8 @@ use crate::ends::Ends;
 
 /// The number of bans of one host that end together.
 const TOGETHER: usize = 20_000;
+/// If no record comes for this time, it is noted which ones were printed.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// Sets the ends of the bans of all records; answers whether there was any.
 pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
@@ -43,12 +46,22 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
                 record
             });
             done |= ends.set(batch.collect(), until, now, &mut output)?;
+            output.flush()?;
+            ends.printed();
         }
-        output.flush()?;
+        ends.forget_printed()?;
         return Ok(done);
     }
     let mut records = Records::of_addresses(arguments.addresses.clone());
-    while let Some(batch) = records.next_batch(&mut output, None, Ok)? {
+    loop {
+        let deadline = ends.has_printed().then(|| Instant::now() + IDLE);
+        let Some(batch) = records.next_batch(&mut output, deadline, Ok)? else {
+            break;
+        };
+        if batch.is_empty() {
+            ends.forget_printed()?;
+            continue;
+        }
         let now = Time::now();
         let until = parse_at(time, now).map_err(|e| Fault::new("TIME", e))?;
         let batch = match arguments.inside {
@@ -56,7 +69,10 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
             false => batch,
         };
         done |= ends.set(batch, until, now, &mut output)?;
+        output.flush()?;
+        ends.printed();
     }
+    ends.forget_printed()?;
     ends.finish();
     Ok(done)
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use nix::time::{ClockId, clock_gettime};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::store::Ledger;
 use pipeban::complain::Fault;
@@ -13,19 +13,26 @@ use pipeban::complain::Fault;
 /// ledger are then as far apart.
 const SAME: i64 = 2_000_000;
 
+/// The state in which a firewall held all bans that it was told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Complete {
+    state: String,
+    /// The time of day ahead of the time since the boot, at that time.
+    clock: i64,
+}
+
+impl Complete {
+    /// Whether this is the state of a firewall, so that it holds all bans that it was told.
+    pub fn is_now(&self, state: &str) -> bool {
+        let is_same = |now: i64| self.clock.abs_diff(now) <= SAME as u64;
+        self.state == state && clock().is_ok_and(is_same)
+    }
+}
+
 impl Ledger {
-    /// Whether a firewall in this state holds all bans that it was told.
-    pub fn is_complete(&self, backend: &str, state: &str) -> Result<bool, Fault> {
-        let Ok(clock) = clock() else {
-            return Ok(false);
-        };
-        self.state.run(|db| {
-            let mut query =
-                db.prepare_cached("SELECT clock FROM state WHERE backend = ? AND state = ?")?;
-            let noted = query.query_row([backend, state], |row| row.get::<_, i64>(0));
-            let noted = noted.optional()?;
-            Ok(noted.is_some_and(|noted| noted.abs_diff(clock) <= SAME as u64))
-        })
+    /// The state in which a firewall held all bans that it was told, if there was any.
+    pub fn complete(&self, backend: &str) -> Result<Option<Complete>, Fault> {
+        self.state.run(|db| complete(db, backend))
     }
 
     /// Notes that a firewall in this state holds exactly the bans that it was told.
@@ -39,6 +46,17 @@ impl Ledger {
             insert.execute(params![backend, state, clock]).map(drop)
         })
     }
+}
+
+pub(super) fn complete(db: &Connection, backend: &str) -> rusqlite::Result<Option<Complete>> {
+    let mut query = db.prepare_cached("SELECT state, clock FROM state WHERE backend = ?")?;
+    let read = |row: &Row| {
+        Ok(Complete {
+            state: row.get(0)?,
+            clock: row.get(1)?,
+        })
+    };
+    query.query_row([backend], read).optional()
 }
 
 /// Notes that a firewall that held all is in another state now, and still holds all.

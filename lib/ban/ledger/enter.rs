@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
@@ -59,13 +59,16 @@ pub enum Entered {
     Known(Ban),
     /// It is no news, and the address is not banned.
     Nothing,
+    /// It is news of an event so long ago that its ban has ended.
+    Over,
 }
 
 impl Ledger {
     /// Enters those of `wanted` that are new, or longer than the present ban of their address, and
     /// have not ended by now; see [`Ban::onto`]. The firewall has then to be told.
     ///
-    /// A ban that another host asks for is entered beside this host's own.
+    /// A ban that another host asks for is entered beside this host's own. One in force that a
+    /// killed process has not printed is entered again as it is.
     pub fn ban(
         &mut self,
         backend: &str,
@@ -78,8 +81,11 @@ impl Ledger {
             let seldom = "PRAGMA wal_autocheckpoint=4000";
             self.state.run(|db| db.execute_batch(seldom))?;
         }
+        let unprinted = &mut self.unprinted;
         self.state.write(|db| {
             let (mut changes, mut last) = (0, 0);
+            let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
+            let left = left.unwrap_or_default();
             let mut entered = vec![Entered::Nothing; wanted.len()];
             // Neighbours share a page of the index.
             let mut order: Vec<usize> = (0..wanted.len()).collect();
@@ -98,7 +104,8 @@ impl Ledger {
                 let ban = &new.ban;
                 let until = ban.until.map(|t| t.0);
                 let facts = Some(&new.facts).filter(|f| !f.is_empty());
-                if ban.has_ended(now) {
+                let over = ban.has_ended(now);
+                if over && new.event.is_none() {
                     continue;
                 }
                 let others = match shared {
@@ -112,6 +119,12 @@ impl Ledger {
                 }
                 let address = ban.target.address.to_string();
                 let key = (address.as_str(), ban.target.port);
+                if over {
+                    if !is_known_event(db, backend, key, new, now)? {
+                        entered[i] = Entered::Over;
+                    }
+                    continue;
+                }
                 let find_old = || in_force(db, backend, key, &new.origin, now);
                 let mut old = match expect_old {
                     true => find_old()?,
@@ -130,7 +143,13 @@ impl Ledger {
                     if last == 0 {
                         last = highest(db)?;
                     }
-                    let done = replace(db, backend, key, new, old, now, last + 1)?;
+                    let mut done = replace(db, backend, key, new, old, now, last + 1)?;
+                    if let (Entered::Known(_), Some((id, ban))) = (done, old)
+                        && left.contains(id)
+                    {
+                        renumber(db, id, last + 1)?;
+                        done = Entered::New(ban);
+                    }
                     last += i64::from(matches!(done, Entered::New(_)));
                     done
                 };
@@ -145,11 +164,42 @@ impl Ledger {
                 };
             }
             if changes > 0 {
+                if let Some(unprinted) = unprinted {
+                    unprinted.note(db, last - changes + 1..=last)?;
+                }
                 forget_some(db, changes, last, now)?;
             }
             Ok(entered)
         })
     }
+
+    /// Enters those of these bans again that are still in force and that the firewall was told: it
+    /// does not hold them, and has to be told again.
+    pub fn put_back(&mut self, backend: &str, bans: &[Ban], now: Time) -> Result<(), Fault> {
+        let unprinted = &mut self.unprinted;
+        self.state.write(|db| {
+            let (told, before) = (told(db, backend)?, highest(db)?);
+            let mut last = before;
+            for ban in bans {
+                let found = longest(db, backend, &ban.target, Time::MAX, now)?;
+                if let Some((id, _)) = found.filter(|(id, _)| *id <= told) {
+                    last += 1;
+                    renumber(db, id, last)?;
+                }
+            }
+            match unprinted {
+                Some(unprinted) if last > before => Ok(unprinted.note(db, before + 1..=last)?),
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// Makes a ban the last one that was changed, so that its firewall is told of it.
+fn renumber(db: &Connection, id: i64, last: i64) -> rusqlite::Result<()> {
+    forget_reminder(db, id)?;
+    let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
+    update.execute([last, id]).map(drop)
 }
 
 /// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
@@ -192,6 +242,20 @@ fn replace(
     Ok(Entered::New(ban))
 }
 
+/// Whether a ban was entered before for this event or a later one.
+fn is_known_event(
+    db: &Connection,
+    backend: &str,
+    key: (&str, u16),
+    new: &NewBan,
+    now: Time,
+) -> rusqlite::Result<bool> {
+    match last_id(db, backend, key, &new.origin).optional()? {
+        Some(id) => is_old_news(db, id, new, now),
+        None => Ok(false),
+    }
+}
+
 /// Whether a ban in the ledger, in force or ended, makes a new one no news: it was for a later
 /// event, or its host has lifted it since the new one began.
 fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
@@ -222,6 +286,13 @@ fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
 pub(super) fn highest(db: &Connection) -> rusqlite::Result<i64> {
     let mut query = db.prepare_cached("SELECT ifnull(max(id), 0) FROM ban")?;
     query.query_row([], |row| row.get(0))
+}
+
+/// The number up to which a firewall was told all bans.
+pub(super) fn told(db: &Connection, backend: &str) -> rusqlite::Result<i64> {
+    let query = "SELECT ifnull(max(ban), 0) FROM told WHERE backend = ?";
+    db.prepare_cached(query)?
+        .query_row([backend], |row| row.get(0))
 }
 
 /// Whether any address was lifted by hand.

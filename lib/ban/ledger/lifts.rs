@@ -1,12 +1,13 @@
 //! Bans that are lifted or get another end.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::ban::Ban;
 use super::enter::highest;
 use super::forget::forget_reminder;
 use super::rows::readable;
 use super::store::Ledger;
+use super::unprinted::{Left, Unprinted};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
@@ -50,15 +51,23 @@ impl Ledger {
         until: Time,
         now: Time,
     ) -> Result<Vec<Vec<(String, Ban)>>, Fault> {
+        let unprinted = &mut self.unprinted;
         self.state.write(|db| {
             let mut changed = Vec::with_capacity(addresses.len());
+            let before = highest(db)?;
+            let left = match until <= now {
+                true => unprinted.as_ref().map(|u| u.left(db)).transpose()?,
+                false => None,
+            };
+            let left = left.unwrap_or_default();
             for address in addresses {
-                let ended = end(db, address, origin, until, now, ports)?;
+                let ended = end(db, address, origin, until, now, ports, &left)?;
                 if !ended.is_empty() && origin.is_none() && ports.is_empty() && until <= now {
                     remember(db, address, now)?;
                 }
                 changed.push(ended);
             }
+            note_changes(db, unprinted, before)?;
             Ok(changed)
         })
     }
@@ -71,8 +80,12 @@ impl Ledger {
         lifts: &[HostLift],
         now: Time,
     ) -> Result<Vec<bool>, Fault> {
+        let unprinted = &mut self.unprinted;
         self.state.write(|db| {
             let mut done = Vec::with_capacity(lifts.len());
+            let before = highest(db)?;
+            let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
+            let left = left.unwrap_or_default();
             for lift in lifts {
                 let origin = (lift.origin != ALL).then_some(lift.origin.as_str());
                 let at = lift.at.min(now);
@@ -80,19 +93,24 @@ impl Ledger {
                     remember(db, &lift.address, at)?;
                 }
                 let mut query = db.prepare_cached(
-                    "SELECT id, port FROM ban WHERE address = ?1 AND backend = ?2
-                     AND origin = ifnull(?3, origin) AND since / 1000000 <= ?4 / 1000000
-                     AND (ends IS NULL OR ends > ?5)",
+                    "SELECT id, port, ends IS NULL OR ends > ?5 FROM ban
+                     WHERE address = ?1 AND backend = ?2
+                     AND origin = ifnull(?3, origin) AND since / 1000000 <= ?4 / 1000000",
                 )?;
                 let values = params![lift.address.to_string(), backend, origin, at.0, now.0];
-                let rows = query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
-                let mut ids = rows.collect::<rusqlite::Result<Vec<(i64, u16)>>>()?;
-                ids.retain(|(_, port)| lift.ports.is_empty() || lift.ports.contains(port));
-                for (id, _) in &ids {
+                let read = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                let rows = query.query_map(values, read)?;
+                let mut ids = rows.collect::<rusqlite::Result<Vec<(i64, u16, bool)>>>()?;
+                ids.retain(|(id, port, lasts)| {
+                    (*lasts || left.contains(*id))
+                        && (lift.ports.is_empty() || lift.ports.contains(port))
+                });
+                for (id, ..) in &ids {
                     set_end(db, *id, at, now)?;
                 }
                 done.push(!ids.is_empty());
             }
+            note_changes(db, unprinted, before)?;
             Ok(done)
         })
     }
@@ -114,20 +132,24 @@ fn end(
     until: Time,
     now: Time,
     ports: &[u16],
+    left: &Left,
 ) -> rusqlite::Result<Vec<(String, Ban)>> {
     // Also a ban that has ended, if its firewall has still to lift it.
     let mut query = db.prepare_cached(
-        "SELECT id, backend, address, port, since, ends FROM ban
-         WHERE address = ?1 AND origin = ifnull(?3, origin)
-         AND (ends IS NULL OR ends > ?2 OR id IN (SELECT ban FROM later)
-             OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0))",
+        "SELECT id, backend, address, port, since, ends,
+             ends IS NULL OR ends > ?2 OR id IN (SELECT ban FROM later)
+             OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0)
+         FROM ban WHERE address = ?1 AND origin = ifnull(?3, origin)",
     )?;
     let values = params![address.to_string(), now.0, origin];
-    let found: Vec<(i64, String, Ban)> = readable(query.query_map(values, |row| {
-        Ok((row.get(0)?, row.get(1)?, Ban::read(row, 2)?))
+    let found: Vec<(i64, String, Ban, bool)> = readable(query.query_map(values, |row| {
+        Ok((row.get(0)?, row.get(1)?, Ban::read(row, 2)?, row.get(6)?))
     })?)?;
     let mut changed: Vec<(String, Ban)> = Vec::new();
-    for (id, backend, ban) in found {
+    for (id, backend, ban, has_to_be_lifted) in found {
+        if !has_to_be_lifted && !left.contains(id) {
+            continue;
+        }
         if !ports.is_empty() && !ports.contains(&ban.target.port) {
             continue;
         }
@@ -140,6 +162,19 @@ fn end(
         }
     }
     Ok(changed)
+}
+
+/// Notes that the changes after the one with this number have still to be printed.
+fn note_changes(
+    db: &Connection,
+    unprinted: &mut Option<Unprinted>,
+    before: i64,
+) -> rusqlite::Result<()> {
+    let last = highest(db)?;
+    match unprinted {
+        Some(unprinted) if last > before => unprinted.note(db, before + 1..=last),
+        _ => Ok(()),
+    }
 }
 
 /// Gives a ban this end and the highest number, because its firewall has to be told of it. A lifted

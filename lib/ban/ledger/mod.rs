@@ -1,7 +1,8 @@
 //! The ledger: the present and past bans with their beginning, end and reason, in the state file.
 //!
 //! A ban is entered before the firewall is told, and the ledger notes which bans the firewall was
-//! told: so a process that is killed in between leaves work that the next one finishes. The state
+//! told: so a process that is killed in between leaves work that the next one finishes. It notes
+//! also which changes have still to be printed. The state
 //! file is locked only while it is read or written; a lock of its own for each firewall
 //! ([`Ledger::lock`]) keeps two processes from telling one firewall at once.
 
@@ -12,15 +13,18 @@ mod forget; // ended bans are forgotten in time
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
 mod rows; // rows of the tables
-mod store; // the open ledger, and questions to it
+mod store;
+mod unprinted; // changes that a killed process did not print // the open ledger, and questions to it
 
 mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
 pub use changes::{Changed, Snapshot};
+pub use complete::Complete;
 pub use enter::{Entered, NewBan};
 pub use lifts::{HostLift, Whose};
 pub use lock::BackendLock;
 pub use store::Ledger;
-pub use told::{Change, Note, Work};
+pub use told::{Change, Note, Pending};
+pub use unprinted::Printing;

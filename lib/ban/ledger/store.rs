@@ -1,5 +1,6 @@
 //! The open ledger, and questions to it.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rusqlite::params;
@@ -7,6 +8,7 @@ use rusqlite::params;
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
 use super::rows::{longest, readable};
+use super::unprinted::{Printing, Unprinted};
 use crate::target::Target;
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault, describe};
@@ -63,6 +65,15 @@ CREATE TABLE IF NOT EXISTS later (      -- bans that a firewall has to lift when
     backend TEXT NOT NULL,
     due INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS unprinted (  -- changes that a process has still to print
+    process INTEGER NOT NULL,           -- locked in the lock file while it lives
+    command TEXT NOT NULL,              -- a second run of the same prints them
+    first INTEGER,                      -- the ids of the bans
+    last INTEGER,
+    address TEXT,                       -- or a target that is not in the ledger
+    port INTEGER,
+    at INTEGER NOT NULL
+);
 ";
 
 /// The bans of this machine.
@@ -70,6 +81,8 @@ pub struct Ledger {
     pub(super) state: State,
     /// `None` if the ledger is only read.
     lock: Option<LockFile>,
+    /// `None` if this process prints none of its changes.
+    pub(super) unprinted: Option<Unprinted>,
 }
 
 impl Ledger {
@@ -79,7 +92,11 @@ impl Ledger {
         // Bans in bulk touch the whole index again and again.
         state.run(|db| db.execute_batch("PRAGMA cache_size=-16384"))?;
         let lock = Some(LockFile::open(state.path())?);
-        Ok(Ledger { state, lock })
+        Ok(Ledger {
+            state,
+            lock,
+            unprinted: None,
+        })
     }
 
     /// Opens the ledger; a damaged file is set aside, which is reported, and a new one is made.
@@ -112,12 +129,86 @@ impl Ledger {
             return Ok(None);
         };
         let is_there = state.run(|db| db.table_exists(None, "told"))?;
-        Ok(is_there.then_some(Ledger { state, lock: None }))
+        Ok(is_there.then_some(Ledger {
+            state,
+            lock: None,
+            unprinted: None,
+        }))
     }
 
     /// The state file.
     pub fn path(&self) -> &Path {
         self.state.path()
+    }
+
+    /// From now on this process prints the changes that it enters, and says when it has:
+    /// [`printed`](Self::printed). If it is killed before, a second run of the same kind prints
+    /// them.
+    pub fn prints(&mut self, kind: Printing) -> Result<(), Fault> {
+        if let Some(file) = &self.lock {
+            self.unprinted = Some(Unprinted::new(kind, file)?);
+        }
+        Ok(())
+    }
+
+    /// All changes of this process were printed. It is noted with the next ones, or by
+    /// [`forget_printed`](Self::forget_printed).
+    pub fn printed(&mut self) {
+        self.unprinted.iter_mut().for_each(Unprinted::printed);
+    }
+
+    /// Whether anything was printed that is not noted as such.
+    pub fn has_printed(&self) -> bool {
+        self.unprinted.as_ref().is_some_and(Unprinted::is_printed)
+    }
+
+    /// Notes which changes were printed.
+    pub fn forget_printed(&mut self) -> Result<(), Fault> {
+        let unprinted = self.unprinted.as_mut().filter(|u| u.is_printed());
+        let Some(unprinted) = unprinted else {
+            return Ok(());
+        };
+        self.state.write(|db| Ok(unprinted.forget_printed(db)?))
+    }
+
+    /// Notes that the bans with these numbers, or targets that are not in the ledger, are to be
+    /// printed.
+    pub fn note_unprinted(
+        &mut self,
+        changes: Option<RangeInclusive<i64>>,
+        targets: &[Target],
+    ) -> Result<(), Fault> {
+        let Some(unprinted) = &mut self.unprinted else {
+            return Ok(());
+        };
+        self.state.write(|db| {
+            if let Some(changes) = changes {
+                unprinted.note(db, changes)?;
+            }
+            let mut targets = targets.iter();
+            Ok(targets.try_for_each(|target| unprinted.note_target(db, *target))?)
+        })
+    }
+
+    /// The changes that killed processes of the same command have not printed: bans, which may
+    /// have ended, and targets that are not in the ledger. This process prints them.
+    pub fn take_unprinted(&mut self) -> Result<(Vec<Ban>, Vec<Target>), Fault> {
+        let Some(unprinted) = &mut self.unprinted else {
+            return Ok((vec![], vec![]));
+        };
+        self.state.run(|db| {
+            let left = unprinted.left(db)?;
+            unprinted.inherit(&left);
+            let mut bans = Vec::new();
+            let mut query = db.prepare_cached(
+                "SELECT address, port, since, ends FROM ban WHERE id BETWEEN ? AND ?",
+            )?;
+            for range in left.ranges() {
+                let values = [range.start(), range.end()];
+                bans.extend(readable(query.query_map(values, |row| Ban::read(row, 0))?)?);
+            }
+            Ok((bans, left.targets))
+        })
     }
 
     /// The longest ban of exactly this target that was in force at a moment; `None` is now.

@@ -1,10 +1,10 @@
 //! The bans that a firewall was told, and those that it has still to be told.
 
-use rusqlite::{Params, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::ban::Ban;
-use super::complete::note_state;
-use super::enter::highest;
+use super::complete::{Complete, complete, note_state};
+use super::enter::{highest, told};
 use super::forget::forget_reminder;
 use super::rows::{IS_LONGEST, is_shared, longest, readable};
 use super::store::Ledger;
@@ -37,88 +37,62 @@ pub struct Change {
     pub held: Ban,
 }
 
-/// Bans that have to be told.
-#[derive(Clone, Copy, Debug)]
-pub struct Work {
-    /// Some have to be told by now.
-    pub now: bool,
-    /// Some have to be lifted later, in any firewall.
+/// The changes that a firewall has to be told next.
+#[derive(Debug)]
+pub struct Pending {
+    /// The bans that have ended by now and that it has still to lift.
+    pub due: Vec<Change>,
+    /// The next changes that it has not been told.
+    pub untold: Vec<Change>,
+    /// The highest number of these and all further ones.
+    pub last: Option<i64>,
+    /// Some bans have to be lifted later, in any firewall.
     pub later: bool,
+    /// The state in which it held all bans that it was told.
+    pub complete: Option<Complete>,
 }
 
 impl Ledger {
-    /// The next changes that a firewall has not been told, at most `limit`, with numbers above
-    /// `after` and at most `last`.
-    pub fn untold(
+    /// All that a firewall has to be told next: the bans that are due, and at most `limit` changes
+    /// that it has not been told, with numbers above `after` and at most `last`.
+    pub fn pending(
         &self,
         backend: &str,
         after: i64,
-        last: i64,
+        last: Option<i64>,
         limit: usize,
-    ) -> Result<Vec<Change>, Fault> {
-        let query = "SELECT id, address, port, since, ends FROM ban
-             WHERE id > max(?2, ifnull((SELECT ban FROM told WHERE backend = ?1), 0))
-             AND id <= ?3 AND backend = ?1 ORDER BY id LIMIT ?4";
+    ) -> Result<Pending, Fault> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bans = self.bans(query, params![backend, after, last, limit])?;
-        self.changes(backend, bans)
-    }
-
-    /// Whether a firewall has to be told anything by now.
-    pub fn has_work(&self, backend: &str, now: Time) -> Result<Work, Fault> {
         self.state.run(|db| {
-            let mut query = db.prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM later WHERE backend = ?1 AND due <= ?2)
-                     OR EXISTS (SELECT 1 FROM ban WHERE backend = ?1
-                         AND id > ifnull((SELECT ban FROM told WHERE backend = ?1), 0)),
-                     EXISTS (SELECT 1 FROM later)",
-            )?;
-            query.query_row(params![backend, now.0], |row| {
-                Ok(Work {
-                    now: row.get(0)?,
-                    later: row.get(1)?,
-                })
-            })
-        })
-    }
-
-    /// The highest number that a firewall has not been told.
-    pub fn last_untold(&self, backend: &str) -> Result<Option<i64>, Fault> {
-        self.state.run(|db| {
-            let mut query = db.prepare_cached(
-                "SELECT id FROM ban
-                 WHERE id > ifnull((SELECT ban FROM told WHERE backend = ?1), 0)
-                 AND backend = ?1 ORDER BY id DESC LIMIT 1",
-            )?;
-            let mut rows = query.query([backend])?;
-            rows.next()?.map(|row| row.get(0)).transpose()
-        })
-    }
-
-    /// The bans that have ended by now and that a firewall has still to lift.
-    pub fn due(&self, backend: &str, now: Time) -> Result<Vec<Change>, Fault> {
-        let query =
-            "SELECT id, address, port, since, ends FROM later JOIN ban ON ban.id = later.ban
-             WHERE later.backend = ? AND due <= ?";
-        let bans = self.bans(query, params![backend, now.0])?;
-        self.changes(backend, bans)
-    }
-
-    /// These bans, each with the longest one of its address.
-    fn changes(&self, backend: &str, bans: Vec<(i64, Ban)>) -> Result<Vec<Change>, Fault> {
-        self.state.run(|db| {
+            // All is read under one lock of the file.
+            let db = db.unchecked_transaction()?;
             let now = Time::now();
-            let mut changes = Vec::with_capacity(bans.len());
-            let shared = !bans.is_empty() && is_shared(db)?;
-            for (id, ban) in bans {
-                let held = match shared {
-                    true => longest(db, backend, &ban.target, Time::MAX, now)?,
-                    false => None,
-                };
-                let held = held.map_or(ban, |(_, held)| held);
-                changes.push(Change { id, ban, held });
-            }
-            Ok(changes)
+            let due = bans(
+                &db,
+                "SELECT id, address, port, since, ends FROM later JOIN ban ON ban.id = later.ban
+                 WHERE later.backend = ? AND due <= ?",
+                params![backend, now.0],
+            )?;
+            let after = after.max(told(&db, backend)?);
+            let last = match last {
+                Some(last) => Some(last),
+                None => last_after(&db, backend, after)?,
+            };
+            let untold = bans(
+                &db,
+                "SELECT id, address, port, since, ends FROM ban
+                 WHERE id > ? AND id <= ? AND backend = ? ORDER BY id LIMIT ?",
+                params![after, last, backend, limit],
+            )?;
+            Ok(Pending {
+                due: changes(&db, backend, due, now)?,
+                untold: changes(&db, backend, untold, now)?,
+                last,
+                later: db
+                    .prepare_cached("SELECT 1 FROM later LIMIT 1")?
+                    .exists([])?,
+                complete: complete(&db, backend)?,
+            })
         })
     }
 
@@ -141,14 +115,8 @@ impl Ledger {
              ORDER BY id LIMIT ?4"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.bans(&query, params![backend, after, now.0, limit])
-    }
-
-    fn bans(&self, query: &str, values: impl Params) -> Result<Vec<(i64, Ban)>, Fault> {
-        self.state.run(|db| {
-            let mut query = db.prepare_cached(query)?;
-            readable(query.query_map(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))?)
-        })
+        let values = params![backend, after, now.0, limit];
+        self.state.run(|db| bans(db, &query, values))
     }
 
     /// Notes that a firewall was told all its bans up to this number, and with which results; and
@@ -160,7 +128,17 @@ impl Ledger {
         notes: &[Note],
         state: Option<&str>,
     ) -> Result<(), Fault> {
+        let unprinted = self.unprinted.as_mut().filter(|u| u.are_lifts());
         self.state.write(|db| {
+            if let Some(unprinted) = unprinted {
+                let lifted = notes.iter().filter_map(|note| match note {
+                    Note::Lifted(id) => Some(*id),
+                    _ => None,
+                });
+                lifted
+                    .into_iter()
+                    .try_for_each(|id| unprinted.note(db, id..=id))?;
+            }
             if let Some(state) = state {
                 note_state(db, backend, state)?;
             }
@@ -204,11 +182,7 @@ impl Ledger {
 
     /// The number up to which a firewall was told all bans.
     pub fn told(&self, backend: &str) -> Result<i64, Fault> {
-        self.state.run(|db| {
-            let query = "SELECT ifnull(max(ban), 0) FROM told WHERE backend = ?";
-            db.prepare_cached(query)?
-                .query_row([backend], |row| row.get(0))
-        })
+        self.state.run(|db| told(db, backend))
     }
 
     /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it
@@ -242,4 +216,39 @@ impl Ledger {
             Ok(due.map(Time))
         })
     }
+}
+
+fn bans(db: &Connection, query: &str, values: impl Params) -> rusqlite::Result<Vec<(i64, Ban)>> {
+    let mut query = db.prepare_cached(query)?;
+    readable(query.query_map(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))?)
+}
+
+/// The highest number above `after` of a ban that is for this firewall.
+fn last_after(db: &Connection, backend: &str, after: i64) -> rusqlite::Result<Option<i64>> {
+    let mut query = db.prepare_cached(
+        "SELECT id FROM ban WHERE id > ? AND backend = ? ORDER BY id DESC LIMIT 1",
+    )?;
+    query
+        .query_row(params![after, backend], |row| row.get(0))
+        .optional()
+}
+
+/// These bans, each with the longest one of its address.
+fn changes(
+    db: &Connection,
+    backend: &str,
+    bans: Vec<(i64, Ban)>,
+    now: Time,
+) -> rusqlite::Result<Vec<Change>> {
+    let mut changes = Vec::with_capacity(bans.len());
+    let shared = !bans.is_empty() && is_shared(db)?;
+    for (id, ban) in bans {
+        let held = match shared {
+            true => longest(db, backend, &ban.target, Time::MAX, now)?,
+            false => None,
+        };
+        let held = held.map_or(ban, |(_, held)| held);
+        changes.push(Change { id, ban, held });
+    }
+    Ok(changes)
 }

@@ -44,7 +44,8 @@ impl Lists {
         let mut values = values.to_vec();
         match env::var("PIPEBAN_NEVER") {
             Ok(list) if !list.is_empty() => values.push(list),
-            _ if Path::new(USUAL).exists() => values.push(USUAL.into()),
+            // One that can't be looked at may be there: to read it fails then.
+            _ if !matches!(Path::new(USUAL).try_exists(), Ok(false)) => values.push(USUAL.into()),
             _ => (),
         }
         let is_file =

@@ -86,11 +86,22 @@ impl<K: MapKey, V: Default + Weight> Map<K, V> {
     /// Loads its entry, when [`prefetch_index`](Self::prefetch_index) has done its work.
     #[inline(always)]
     pub fn prefetch_entry(&self, hash: u64) {
-        let entry = self.index.guess(self.index.home(hash), hash as u32);
-        if let Some(entry) = self.entries.get((entry as usize).wrapping_sub(1)) {
+        if let Some(entry) = self.guessed(hash) {
             prefetch(&entry.key);
             prefetch(&entry.value);
         }
+    }
+
+    /// The value that a key of this hash has, or another one.
+    #[inline(always)]
+    pub fn guess(&self, hash: u64) -> Option<&V> {
+        self.guessed(hash).map(|entry| &entry.value)
+    }
+
+    #[inline(always)]
+    fn guessed(&self, hash: u64) -> Option<&Entry<K, V>> {
+        let entry = self.index.guess(self.index.home(hash), hash as u32);
+        self.entries.get((entry as usize).wrapping_sub(1))
     }
 
     /// The place of a key's entry, which is made if there is none, so that an event of it can

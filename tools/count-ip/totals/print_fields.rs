@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use super::by_field::{FieldTotal, FieldTotals};
 use super::columns::bar;
-use super::total::Total;
 use crate::arguments::Arguments;
 use crate::output::check_saturation;
 
@@ -27,12 +26,13 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     if terminal {
         columns(key, &ranked, &mut output)?;
     }
-    for (value, sum) in ranked.iter().filter(|_| !terminal) {
+    for value in ranked.iter().filter(|_| !terminal) {
+        let sum = &value.sum;
         check_saturation(sum.count);
         let addresses = value.addresses.len() as u64;
         let buffer = output.buffer();
         if arguments.json {
-            json(key, value, sum, buffer);
+            json(key, value, buffer);
         } else if arguments.plain {
             write!(buffer, "{:7} {key}=", sum.count).expect("a Vec takes every write");
             escape(&value.text, buffer);
@@ -53,7 +53,8 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     Ok(!ranked.is_empty())
 }
 
-fn json(key: &str, value: &FieldTotal, sum: &Total, buffer: &mut Vec<u8>) {
+fn json(key: &str, value: &FieldTotal, buffer: &mut Vec<u8>) {
+    let sum = &value.sum;
     let mut object = Map::new();
     object.insert("count".into(), sum.count.into());
     object.insert("addresses".into(), value.addresses.len().into());
@@ -71,11 +72,12 @@ const WIDEST: usize = 40;
 const BAR: usize = 30;
 
 /// Prints the value, the count, the number of addresses and a bar in proportion to the count.
-fn columns(key: &str, ranked: &[(FieldTotal, Total)], output: &mut Output) -> Result<(), Fault> {
-    let most = ranked.first().map_or(1, |(_, sum)| sum.count.max(1));
+fn columns(key: &str, ranked: &[FieldTotal], output: &mut Output) -> Result<(), Fault> {
+    let most = ranked.first().map_or(1, |value| value.sum.count.max(1));
     let columns = [key, "count", "addresses", ""].map(|heading| Column(heading, 0));
     let mut table = Table::new(&columns);
-    for (value, sum) in ranked {
+    for value in ranked {
+        let sum = &value.sum;
         check_saturation(sum.count);
         let text = String::from_utf8_lossy(&value.text);
         table.row(vec![

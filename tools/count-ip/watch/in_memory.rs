@@ -141,6 +141,16 @@ impl Memory {
         }
     }
 
+    /// Loads the place in a group where the event's address is looked for, the third access.
+    #[inline(always)]
+    pub fn prefetch_group(&self, target: &Target) {
+        if let Target::Group(address, hash) = target
+            && let Some(group) = self.groups.guess(*hash)
+        {
+            group.prefetch(address);
+        }
+    }
+
     /// The address or network of a target.
     pub fn address(&self, target: &Target) -> Address {
         let (ip, size) = match target {

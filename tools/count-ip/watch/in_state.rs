@@ -245,7 +245,7 @@ impl Store for Changed<'_> {
     ) -> Result<R, rusqlite::Error> {
         let name = match key {
             GroupKey::Network(network) => network.to_string(),
-            GroupKey::Field(text) => format!("{FIELD}{}", hits::characters(text)),
+            GroupKey::Field(text) => format!("{FIELD}{}", hits::characters(&text.to_vec())),
         };
         let group = match self.known.groups.entry(name) {
             Entry::Occupied(entry) => entry.into_mut(),

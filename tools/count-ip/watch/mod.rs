@@ -18,6 +18,8 @@ mod in_memory; // tallies in memory
 mod in_state; // tallies in the state file
 mod report; // the record of an address that reached the threshold
 
+mod batch; // events that are read and not counted yet
+
 mod watcher; // lines of the stream, counted in batches
 
 use std::time::Instant;

@@ -13,7 +13,8 @@ use super::windows::{self, Window};
 use crate::arguments::Arguments;
 use crate::fields::{Fields, Keys, NET};
 use crate::throttle;
-use crate::value::{Value, Values};
+use crate::usual::{Searched, Usual};
+use crate::value::{Text, Value, Values};
 
 /// The rule, and the networks to which it applies.
 pub struct Policy {
@@ -28,6 +29,7 @@ pub struct Policy {
 /// The rule of groups, where events are not only counted by address.
 struct Groups {
     keys: Keys,
+    searched: Searched,
     rule: GroupRule,
     values: Values,
 }
@@ -36,11 +38,11 @@ struct Groups {
 pub enum GroupKey<'a> {
     Network(Address),
     /// The value of the field by which events are counted.
-    Field(&'a [u8]),
+    Field(&'a Text),
 }
 
 /// A rule that keeps a row of numbers for each address.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum RowRule {
     /// A threshold of events within a window.
     Events(Window),
@@ -94,6 +96,7 @@ impl Policy {
                 participants: keys.by.as_ref().is_some_and(|key| key != NET),
                 evidence: arguments.evidence_lines(),
             },
+            searched: keys.searched(),
             keys,
             values: Values::random(),
         });
@@ -121,9 +124,22 @@ impl Policy {
     pub fn read_fields(&self, line: &[u8], host: &Address) -> Option<(Fields, Value)> {
         let groups = self.groups.as_ref()?;
         let fields = groups.keys.read(line, host, groups.values)?;
+        self.with_key(groups, fields, host)
+    }
+
+    /// The same of a line in the usual form.
+    pub fn fields_of(&self, line: &Usual, host: &Address) -> Option<(Fields, Value)> {
+        let groups = self.groups.as_ref()?;
+        let fields = groups
+            .keys
+            .of_usual(&groups.searched, line, host, groups.values)?;
+        self.with_key(groups, fields, host)
+    }
+
+    fn with_key(&self, groups: &Groups, fields: Fields, host: &Address) -> Option<(Fields, Value)> {
         let value = match &fields.by {
-            Some(text) if groups.rule.participants => groups.values.text(text),
-            Some(net) => groups.values.address(&Address::parse(net)?),
+            Some(by) if groups.rule.participants => by.value,
+            Some(net) => groups.values.address(&Address::parse(&net.to_vec())?),
             None => groups.values.address(&self.network(host)),
         };
         Some((fields, value))
@@ -206,11 +222,19 @@ impl Policy {
         plain.then(|| RowRule::Distinct(DistinctRule::new(threshold, within)))
     }
 
+    /// The keys that are looked for in each line.
+    pub fn searched(&self) -> &Searched {
+        static NONE: Searched = Searched::none();
+        self.groups
+            .as_ref()
+            .map_or(&NONE, |groups| &groups.searched)
+    }
+
     /// The value of a line that is to be distinct, where the rule is a simple one.
-    #[inline]
-    pub fn distinct_value(&self, line: &[u8], host: &Address) -> Option<Value> {
+    #[inline(always)]
+    pub fn distinct_value(&self, line: &Usual) -> Option<Value> {
         let groups = self.groups.as_ref()?;
-        groups.keys.read_distinct(line, host, groups.values)
+        line.first(groups.values)
     }
 
     /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.
@@ -299,7 +323,7 @@ impl Policy {
         let (network, key) = match by {
             // `Keys` leaves out events whose `net=` is no network.
             Some(net) if !rule.participants => {
-                let network = Address::parse(net).unwrap_or(event.host);
+                let network = Address::parse(&net.to_vec()).unwrap_or(event.host);
                 (network, GroupKey::Network(network))
             }
             Some(text) => (event.host, GroupKey::Field(text)),
@@ -310,7 +334,7 @@ impl Policy {
         };
         let of_key = match &key {
             GroupKey::Network(network) => values.address(network),
-            GroupKey::Field(text) => values.text(text),
+            GroupKey::Field(text) => text.value,
         };
         let group_event = GroupEvent {
             at: event.at,

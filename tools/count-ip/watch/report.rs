@@ -7,7 +7,7 @@ use pipeban::output::Output;
 use pipeban::record::{Record, fields};
 
 use super::rule::Report;
-use crate::output::check_saturation;
+use crate::output::{check_saturation, print_count};
 
 /// The keys that a report sets.
 const REPLACED: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
@@ -16,7 +16,7 @@ const REPLACED: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"
 const EVIDENCE: usize = 8 << 10;
 
 /// The record in a line that was read before.
-pub fn parse(line: &[u8]) -> Option<Record> {
+fn parse(line: &[u8]) -> Option<Record> {
     Record::parse(line).ok().flatten()
 }
 
@@ -33,9 +33,30 @@ pub fn evidence_of(line: &[u8], most: usize) -> Vec<Vec<u8>> {
     record.all("line").take(most).map(cut).collect()
 }
 
+/// Prints a report. `line` decided it; it is empty for a bare address. `by` is the field by which
+/// events are counted, `evidence` the number of lines that are kept.
+pub fn print(
+    report: &Report,
+    line: &[u8],
+    by: Option<&str>,
+    evidence: usize,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    let crossing = &report.crossing;
+    let plain = crossing.hosts.or(crossing.distinct).is_none();
+    if line.is_empty() && plain && crossing.lines.is_empty() {
+        let span = Some((crossing.first, crossing.last));
+        return print_count(report.address, crossing.count, span, output);
+    }
+    if evidence == 0 && print_quickly(report, line, by, output)? {
+        return Ok(());
+    }
+    output.record(&record(parse(line), report, by, evidence))
+}
+
 /// Prints a report as [`record`] makes it of a line and without evidence, but makes no record,
 /// because there are millions. False if it is one that only [`record`] can make.
-pub fn print_quickly(
+fn print_quickly(
     report: &Report,
     line: &[u8],
     by: Option<&str>,
@@ -86,12 +107,7 @@ pub fn print_quickly(
 
 /// The record of a report, with the fields of the record that `decided`, or only with the field
 /// `by` which events are counted. `evidence` is the number of lines that are kept.
-pub fn record(
-    decided: Option<Record>,
-    report: &Report,
-    by: Option<&str>,
-    evidence: usize,
-) -> Record {
+fn record(decided: Option<Record>, report: &Report, by: Option<&str>, evidence: usize) -> Record {
     let Report {
         address, crossing, ..
     } = report;

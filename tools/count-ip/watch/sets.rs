@@ -9,13 +9,15 @@ use pipeban::time::Time;
 
 use super::rule::Verdict;
 use super::windows::{begin, microseconds};
+use crate::table::key::Seed;
+use crate::table::map::MapKey;
+use crate::table::memory;
 use crate::table::rows::NONE;
 use crate::value::Value;
 
-/// The numbers of an entry: a value in two, whose second one is [`NONE`] where there is none; in a
-/// window also the first and the last time of its events, and their number.
-const VALUE: usize = 2;
-const TIMED: usize = 5;
+/// The numbers of an entry in a window: its value, which is [`NONE`] where there is none, the first
+/// and the last time of its events, and their number. Without a window it is the value alone.
+const TIMED: usize = 4;
 
 /// The numbers before the entries. In a window it is the time of the newest event, without one the
 /// number of events and their first and last time.
@@ -31,9 +33,10 @@ pub struct Reached {
 }
 
 /// The rule of distinct values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct DistinctRule {
     threshold: usize,
+    seed: Seed,
     /// The length of the window, in microseconds.
     within: Option<i64>,
 }
@@ -43,17 +46,40 @@ impl DistinctRule {
     pub fn new(threshold: usize, within: Option<Duration>) -> Self {
         DistinctRule {
             threshold,
+            seed: Seed::random(),
             within: within.map(microseconds),
         }
     }
 
-    /// The width of a row.
+    /// The width of a row. It fills whole cache lines where this takes little more memory.
     pub fn width(&self) -> usize {
+        const LINE: usize = memory::LINE / size_of::<i64>();
+        let width = self.used();
+        let whole = width.next_multiple_of(LINE);
+        if (whole - width) * 5 <= width {
+            whole
+        } else {
+            width
+        }
+    }
+
+    /// The part of a row that is used.
+    #[inline(always)]
+    fn used(&self) -> usize {
         let entries = self.threshold - 1;
         match self.within {
             Some(_) => NEWEST + TIMED * entries,
-            None => SUM + VALUE * entries,
+            None => SUM + entries,
         }
+    }
+
+    /// A value as one number, so that a row takes fewer cache lines. In a row are fewer than
+    /// [`MOST`](super::windows::MOST) values: two of them are the same number once in 2^60 rows,
+    /// and nobody who does not know the seed can find such.
+    #[inline(always)]
+    fn number(&self, value: Value) -> i64 {
+        // Not `NONE`.
+        (value.hash(self.seed) | 1) as i64
     }
 
     /// Counts an event. No time lies after `now`.
@@ -67,15 +93,16 @@ impl DistinctRule {
     ) -> Verdict<Reached> {
         let limit = now.map_or(i64::MAX, |now| now.0);
         let at = at.0.min(limit);
+        let (row, value) = (&mut row[..self.used()], self.number(value));
         match self.within {
-            Some(within) => add_within(row, value.numbers(), at, limit, within),
-            None => add(row, value.numbers(), at),
+            Some(within) => add_within(row, value, at, limit, within),
+            None => add(row, value, at),
         }
     }
 }
 
 #[inline(always)]
-fn add(row: &mut [i64], value: [i64; 2], at: i64) -> Verdict<Reached> {
+fn add(row: &mut [i64], value: i64, at: i64) -> Verdict<Reached> {
     let Some((sum, entries)) = row.split_first_chunk_mut::<SUM>() else {
         return Verdict::Counted;
     };
@@ -83,11 +110,11 @@ fn add(row: &mut [i64], value: [i64; 2], at: i64) -> Verdict<Reached> {
         [NONE, ..] => [1, at, at],
         [count, first, last] => [count.saturating_add(1), first.min(at), last.max(at)],
     };
-    for entry in entries.as_chunks_mut::<VALUE>().0 {
+    for entry in entries {
         if *entry == value {
             return Verdict::Counted;
         }
-        if entry[1] == NONE {
+        if *entry == NONE {
             *entry = value;
             return Verdict::Counted;
         }
@@ -102,13 +129,7 @@ fn add(row: &mut [i64], value: [i64; 2], at: i64) -> Verdict<Reached> {
 }
 
 #[inline(always)]
-fn add_within(
-    row: &mut [i64],
-    value: [i64; 2],
-    at: i64,
-    limit: i64,
-    within: i64,
-) -> Verdict<Reached> {
+fn add_within(row: &mut [i64], value: i64, at: i64, limit: i64, within: i64) -> Verdict<Reached> {
     let Some((newest, entries)) = row.split_first_mut() else {
         return Verdict::Counted;
     };
@@ -128,11 +149,11 @@ fn add_within(
     let (mut kept, mut same) = (0, None);
     for i in 0..entries.len() {
         let entry = entries[i];
-        if entry[1] == NONE {
+        if entry[0] == NONE {
             break;
         }
-        if entry[3] >= from {
-            if entry[..VALUE] == value {
+        if entry[2] >= from {
+            if entry[0] == value {
                 same = Some(kept);
             }
             entries[kept] = entry;
@@ -144,7 +165,7 @@ fn add_within(
         (*first, *last) = (at.min(*first), at.max(*last));
         *count = count.saturating_add(1);
     } else if kept < entries.len() {
-        entries[kept] = [value[0], value[1], at, at, 1];
+        entries[kept] = [value, at, at, 1];
         kept += 1;
     } else {
         let mut reached = Reached {
@@ -161,7 +182,7 @@ fn add_within(
         return Verdict::Reached(reached);
     }
     if let Some(next) = entries.get_mut(kept) {
-        next[1] = NONE;
+        next[0] = NONE;
     }
     Verdict::Counted
 }

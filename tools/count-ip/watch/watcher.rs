@@ -4,22 +4,21 @@ use std::ops::Range;
 use std::time::Instant;
 
 use memchr::memchr;
-use pipeban::address::list::{Bits, Take, addresses};
+use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
-use pipeban::record::Record;
 use pipeban::time::Time;
 
+use super::batch::{Bare, EventBatch, Full, Pending};
 use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
-use super::report::{evidence_of, parse, print_quickly, record};
+use super::report::{evidence_of, print};
 use super::rule::{Crossing, Event, Report, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
-use crate::output::print_count;
 use crate::table::memory::BATCH;
 use crate::times::Times;
 use crate::value::Value;
@@ -30,10 +29,7 @@ pub struct Watcher {
     memory: Memory,
     /// The highest number of addresses, if the user gave one.
     most: Option<usize>,
-    /// Events of a block that are read and not counted yet.
-    batch: Vec<Pending>,
-    /// The lines of those that are more than an address.
-    lines: Vec<Full>,
+    batch: EventBatch,
     stored: Option<Stored>,
     output: Output,
     times: Times,
@@ -46,41 +42,6 @@ pub struct Watcher {
     merge: bool,
     /// Whether a record was printed.
     done: bool,
-}
-
-/// An event that is to be counted.
-struct Pending {
-    target: Target,
-    /// The index of its [`Full`] line, if it is more than an address.
-    line: Option<u32>,
-}
-
-/// A line that is more than an address.
-struct Full {
-    count: u64,
-    at: Option<Time>,
-    success: bool,
-    /// The value that is to be distinct, where the target is a row.
-    value: Value,
-    /// Where the rule reads any.
-    fields: Option<Fields>,
-    /// Its place in the block.
-    place: Range<usize>,
-}
-
-/// Takes bare addresses into a batch.
-struct Bare<'a> {
-    memory: &'a Memory,
-    batch: &'a mut Vec<Pending>,
-}
-
-impl Take for Bare<'_> {
-    #[inline(always)]
-    fn take(&mut self, bits: Bits) {
-        let mut target = self.memory.target_of(bits);
-        self.memory.prefetch_index(&mut target);
-        self.batch.push(Pending { target, line: None });
-    }
 }
 
 impl Watcher {
@@ -100,8 +61,7 @@ impl Watcher {
         Ok(Watcher {
             memory: Memory::new(most, &policy, arguments.is_remembered()),
             most,
-            batch: Vec::with_capacity(BATCH),
-            lines: Vec::with_capacity(BATCH),
+            batch: EventBatch::new(),
             stored,
             without: 0,
             forgives: arguments.forgive.is_some(),
@@ -123,7 +83,7 @@ impl Watcher {
         let mut lines = 0;
         let mut at = 0;
         while at < block.len() {
-            let free = BATCH - self.batch.len();
+            let free = self.batch.free();
             let mut bare = Bare {
                 memory: &self.memory,
                 batch: &mut self.batch,
@@ -132,66 +92,28 @@ impl Watcher {
             lines += count as u64;
             at += used;
             if !self.times.accept_untimed(count as u64) {
-                self.batch.truncate(BATCH - free);
+                self.batch.events.truncate(BATCH - free);
             }
-            if self.batch.len() < BATCH && at < block.len() {
+            if self.batch.free() > 0 && at < block.len() {
                 let rest = &block[at..];
-                let end = memchr(b'\n', rest).unwrap_or(rest.len());
                 lines += 1;
                 let may_succeed = *successes.get_or_insert_with(|| has_successes(block));
-                match Line::read(rest, end, self.merge, may_succeed) {
-                    Ok(Some(read)) => {
-                        if read.success && !self.forgives {
-                            self.pass_over();
-                            at += end + 1;
-                            continue;
+                let usual = match self.merge || may_succeed {
+                    true => None,
+                    false => self.take_usual(rest, at),
+                };
+                at += 1 + match usual {
+                    Some(length) => length,
+                    None => {
+                        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+                        if let Err(fault) = self.take(rest, at..at + end, may_succeed) {
+                            bad.push((lines, fault));
                         }
-                        let own = read.span.map(|(_, last)| last);
-                        if own.is_some() && self.times.is_first_timed() {
-                            self.forget();
-                        }
-                        if own.is_none() && !self.times.accept_untimed(1) {
-                            at += end + 1;
-                            continue;
-                        }
-                        let (mut target, mut fields) = (self.memory.target(read.address), None);
-                        let mut value = Value::NONE;
-                        if self.memory.has_sets() && target.is_row() {
-                            let line = &rest[..end];
-                            let Some(own) = self.policy.distinct_value(line, &read.address) else {
-                                self.without += 1;
-                                at += end + 1;
-                                continue;
-                            };
-                            value = own;
-                        } else if self.policy.keys().is_some() {
-                            let of_line = self.policy.read_fields(&rest[..end], &read.address);
-                            let Some((own, key)) = of_line else {
-                                self.without += 1;
-                                at += end + 1;
-                                continue;
-                            };
-                            target = self.memory.group_target(read.address, &key);
-                            fields = Some(own);
-                        }
-                        self.memory.prefetch_index(&mut target);
-                        let line = Some(self.lines.len() as u32);
-                        self.batch.push(Pending { target, line });
-                        self.lines.push(Full {
-                            count: read.count,
-                            at: own,
-                            success: read.success,
-                            value,
-                            fields,
-                            place: at..at + end,
-                        });
+                        end
                     }
-                    Ok(None) => {}
-                    Err(fault) => bad.push((lines, fault)),
-                }
-                at += end + 1;
+                };
             }
-            if self.batch.len() == BATCH {
+            if self.batch.free() == 0 {
                 self.count_batch(block, now)?;
             }
         }
@@ -200,11 +122,91 @@ impl Watcher {
         Ok((lines, bad))
     }
 
+    /// Takes the line at `at` into the batch, with which `text` begins; returns its length, or
+    /// `None` where [`take`](Self::take) must read it.
+    #[inline(always)]
+    fn take_usual(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let line = self.policy.searched().read(text)?;
+        let own = match line.at {
+            Some(text) => Some(Time::parse(text)?),
+            None => None,
+        };
+        if !self.accept(own) {
+            return Some(line.length);
+        }
+        let mut target = self.memory.target_of(line.bits);
+        let (mut value, mut fields) = (Value::NONE, None);
+        if self.memory.has_sets() && target.is_row() {
+            let Some(own) = self.policy.distinct_value(&line) else {
+                self.without += 1;
+                return Some(line.length);
+            };
+            value = own;
+        } else if self.policy.keys().is_some() {
+            let address = line.address();
+            let Some((own, key)) = self.policy.fields_of(&line, &address) else {
+                self.without += 1;
+                return Some(line.length);
+            };
+            target = self.memory.group_target(address, &key);
+            fields = self.batch.add_fields(own);
+        }
+        self.memory.prefetch_index(&mut target);
+        let full = self.batch.add(target, at..at + line.length);
+        (full.at, full.value, full.fields) = (own, value, fields);
+        Some(line.length)
+    }
+
+    /// Takes the line at this place of the block, with which `text` begins, into the batch. The
+    /// error says what is wrong with the line.
+    fn take(&mut self, text: &[u8], place: Range<usize>, may_succeed: bool) -> Result<(), String> {
+        let end = place.len();
+        let Some(read) = Line::read(text, end, self.merge, may_succeed)? else {
+            return Ok(());
+        };
+        if read.success && !self.forgives {
+            self.pass_over();
+            return Ok(());
+        }
+        let own = read.span.map(|(_, last)| last);
+        if !self.accept(own) {
+            return Ok(());
+        }
+        let mut target = self.memory.target(read.address);
+        let (mut value, mut fields) = (Value::NONE, None);
+        if self.policy.keys().is_some() {
+            let Some((own, key)) = self.policy.read_fields(&text[..end], &read.address) else {
+                self.without += 1;
+                return Ok(());
+            };
+            value = own.distinct;
+            if !(self.memory.has_sets() && target.is_row()) {
+                target = self.memory.group_target(read.address, &key);
+                fields = self.batch.add_fields(own);
+            }
+        }
+        self.memory.prefetch_index(&mut target);
+        let full = self.batch.add(target, place);
+        (full.count, full.at, full.success) = (read.count, own, read.success);
+        (full.value, full.fields) = (value, fields);
+        Ok(())
+    }
+
+    /// Whether an event with its own time or without one counts.
+    #[inline(always)]
+    fn accept(&mut self, own: Option<Time>) -> bool {
+        match own {
+            Some(_) if self.times.is_first_timed() => self.forget(),
+            Some(_) => {}
+            None => return self.times.accept_untimed(1),
+        }
+        true
+    }
+
     /// Forgets all events that were counted in this run.
     #[cold]
     fn forget(&mut self) {
         self.batch.clear();
-        self.lines.clear();
         self.memory = Memory::new(self.most, &self.policy, self.stored.is_some());
         if let Some(stored) = &mut self.stored {
             stored.clear();
@@ -215,16 +217,18 @@ impl Watcher {
     /// before the first is used.
     fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
-        for pending in &mut batch {
+        for pending in &mut batch.events {
             self.memory.prefetch_events(&mut pending.target);
         }
-        let mut lines = std::mem::take(&mut self.lines);
-        for Pending { target, line } in &batch {
-            let mut line = line.map(|number| &mut lines[number as usize]);
-            let (at, limit) = self.times.of(line.as_ref().and_then(|line| line.at), now);
-            let place = line.as_ref().map_or(0..0, |line| line.place.clone());
-            let text = || &block[place.clone()];
-            let value = match &line {
+        if self.policy.keys().is_some() {
+            for pending in &batch.events {
+                self.memory.prefetch_group(&pending.target);
+            }
+        }
+        for Pending { target, line } in &batch.events {
+            let line = line.map(|number| &batch.lines[number as usize]);
+            let (at, limit) = self.times.of(line.and_then(|line| line.at), now);
+            let value = match line {
                 Some(line) => line.value,
                 // A bare address has no value.
                 None if self.memory.has_sets() => {
@@ -233,19 +237,25 @@ impl Watcher {
                 }
                 None => Value::NONE,
             };
-            match self.memory.count_row(target, value, at, limit) {
+            let verdict = self.memory.count_row(target, value, at, limit);
+            if let Some(Verdict::Counted) = verdict {
+                continue;
+            }
+            let place = line.map_or(0..0, |line| line.place.clone());
+            let text = &block[place];
+            match verdict {
                 Some(Verdict::Counted) => {}
                 Some(Verdict::Late) => self.times.add_late(1),
-                Some(Verdict::Reached(reached)) => self.print_row(target, reached, text())?,
+                Some(Verdict::Reached(reached)) => self.print_row(target, reached, text)?,
                 None => {
-                    let fields = line.as_mut().and_then(|line| line.fields.take());
-                    self.count_other(target, line.as_deref(), fields, (at, limit), text())?;
+                    let fields = line.and_then(|line| line.fields);
+                    let fields = fields.map(|number| batch.fields[number as usize].clone());
+                    self.count_other(target, line, fields, (at, limit), text)?;
                 }
             }
         }
-        (self.batch, self.lines) = (batch, lines);
+        self.batch = batch;
         self.batch.clear();
-        self.lines.clear();
         Ok(())
     }
 
@@ -369,21 +379,15 @@ impl Watcher {
     #[inline(never)]
     fn print_row(&mut self, target: &Target, reached: Reached, line: &[u8]) -> Result<(), Fault> {
         let network = self.memory.address(target);
-        let Reached { count, first, last } = reached;
         let threshold = self.policy.rule.threshold.unwrap_or(0);
         let distinct = self.memory.has_sets().then_some(threshold);
-        // Where events are counted, there are as many as the threshold.
-        let count = distinct.map_or(threshold, |_| count);
-        self.done = true;
-        if line.is_empty() {
-            return print_count(network, count, Some((first, last)), &mut self.output);
-        }
         let crossing = Crossing {
-            count,
+            // Where events are counted, there are as many as the threshold.
+            count: distinct.map_or(threshold, |_| reached.count),
             hosts: None,
             distinct,
-            first,
-            last,
+            first: reached.first,
+            last: reached.last,
             lines: vec![],
         };
         let report = Report {
@@ -391,37 +395,17 @@ impl Watcher {
             crossing,
             decided: true,
         };
-        match print_quickly(&report, line, None, &mut self.output)? {
-            true => Ok(()),
-            false => self.print(&record(parse(line), &report, None, 0)),
-        }
+        self.print_reports(&[report], line)
     }
 
     /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
     /// address.
     fn print_reports(&mut self, reports: &[Report], line: &[u8]) -> Result<(), Fault> {
+        self.done |= !reports.is_empty();
+        let (by, evidence) = (self.policy.by(), self.policy.rule.evidence);
         for report in reports {
-            let crossing = &report.crossing;
-            let plain = crossing.hosts.or(crossing.distinct).is_none();
-            if line.is_empty() && plain && crossing.lines.is_empty() {
-                self.done = true;
-                let span = Some((crossing.first, crossing.last));
-                print_count(report.address, crossing.count, span, &mut self.output)?;
-                continue;
-            }
-            let (evidence, by) = (self.policy.rule.evidence, self.policy.by());
-            if evidence == 0 && print_quickly(report, line, by, &mut self.output)? {
-                self.done = true;
-                continue;
-            }
-            let record = record(parse(line), report, by, evidence);
-            self.print(&record)?;
+            print(report, line, by, evidence, &mut self.output)?;
         }
         Ok(())
-    }
-
-    fn print(&mut self, record: &Record) -> Result<(), Fault> {
-        self.done = true;
-        self.output.record(record)
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Nft {
     counts: bool,
     /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
     changed_by_others: bool,
+    /// Nothing was asked or told since [`ensure`](Firewall::ensure).
+    just_seen: bool,
 }
 
 /// How an element is put into its set.
@@ -84,6 +86,7 @@ impl Nft {
             takes_times: None,
             counts: seen::counts_elements(),
             changed_by_others: false,
+            just_seen: false,
         };
         seen::generation(&mut nft.socket).map_err(unsupported)?;
         Ok(nft)
@@ -91,6 +94,7 @@ impl Nft {
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
     fn put_in_place(&mut self) -> Result<(), Errno> {
+        self.just_seen = false;
         if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation
         {
             return Ok(());
@@ -119,13 +123,23 @@ impl Nft {
 
     /// Sends the messages of `body` as one transaction; table, chain and rules are in place then.
     fn change(&mut self, body: impl Fn(&mut Request, &BTreeSet<Set>)) -> Result<(), Errno> {
+        // The kernel refuses a transaction of another generation: it need not be asked before.
+        let mut ask_first = self.seen.generation == 0;
+        self.just_seen = false;
         again(|| {
-            self.put_in_place()?;
+            if ask_first {
+                self.put_in_place()?;
+            }
             let sets = &self.seen.sets;
             let request = ruleset::batch(self.seen.generation, |r| body(r, sets));
             if request.is_empty() {
-                return Ok(());
+                // Others may have made sets meanwhile.
+                return match std::mem::replace(&mut ask_first, true) {
+                    true => Ok(()),
+                    false => Err(Errno::ERESTART),
+                };
             }
+            ask_first = true;
             self.socket.ask(&request, |_, _, _| ())?;
             self.seen.generation = ruleset::next(self.seen.generation);
             Ok(())
@@ -263,6 +277,7 @@ impl Firewall for Nft {
             self.count_all().map_err(explain)?;
         }
         self.restoring = self.seen.handle;
+        self.just_seen = true;
         Ok(!self.seen.is_restored())
     }
 
@@ -292,7 +307,9 @@ impl Firewall for Nft {
     }
 
     fn state(&mut self) -> io::Result<Option<String>> {
-        self.put_in_place().map_err(explain)?;
+        if !std::mem::take(&mut self.just_seen) {
+            self.put_in_place().map_err(explain)?;
+        }
         self.changed_by_others = false;
         Ok(self.written_state())
     }

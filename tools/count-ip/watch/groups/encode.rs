@@ -32,7 +32,7 @@ pub fn to_hit(group: &Group) -> Hit {
         json!([l.at.0, address, l.user.to_hex(), text])
     });
     let active = more.and_then(|more| more.active.as_ref());
-    let printed = active.iter().flat_map(|active| &active.printed);
+    let printed = active.iter().flat_map(|active| active.printed.iter());
     let json = json!({
         "newest": group.newest.map(|time| time.0),
         "entries": Json::from_iter(entries),

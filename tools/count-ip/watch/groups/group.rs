@@ -1,12 +1,13 @@
 //! One group: the events that count, the threshold, and the addresses that are printed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::time::Time;
 
 use super::events::{Entries, Entry};
+use super::printed::Printed;
 use crate::table::map::Weight;
 use crate::value::Value;
 use crate::watch::rule::{Crossing, Report, Verdict};
@@ -68,7 +69,7 @@ pub struct Active {
     /// The time of the newest failure.
     pub newest: Time,
     /// The addresses printed, each with the time of its last event.
-    pub printed: HashMap<Address, Time>,
+    pub printed: Printed,
 }
 
 /// The successes of one user at one address.
@@ -150,6 +151,15 @@ impl Group {
         }
     }
 
+    /// Loads the place where an event of this address is looked for.
+    #[inline(always)]
+    pub fn prefetch(&self, address: &Address) {
+        let active = self.more.as_ref().and_then(|more| more.active.as_ref());
+        if let Some(active) = active {
+            active.printed.prefetch(address);
+        }
+    }
+
     /// Makes times ahead of the clock count as now.
     fn limit(&mut self, now: Time) {
         let newest = self.newest.filter(|newest| *newest > now);
@@ -165,8 +175,7 @@ impl Group {
         if newest.is_some() {
             if let Some(active) = &mut more.active {
                 active.newest = active.newest.min(now);
-                let printed = active.printed.values_mut();
-                printed.for_each(|last| *last = (*last).min(now));
+                active.printed.limit(now);
             }
             let lines = more.lines.iter_mut();
             lines.for_each(|line| line.at = line.at.min(now));
@@ -230,21 +239,16 @@ impl Group {
             return Verdict::Counted;
         }
         let printed = &mut active.printed;
-        if let Some(last) = printed.get_mut(&event.address)
-            && *last >= from
+        if let Some(last) = printed.get(&event.address)
+            && last >= from
         {
-            *last = event.at.max(*last);
+            printed.set(&event.address, event.at.max(last));
             return Verdict::Counted;
         }
         if printed.len() >= MOST {
-            printed.retain(|_, last| *last >= from);
+            printed.forget(from, MOST / 2);
         }
-        if printed.len() >= MOST {
-            let mut times: Vec<_> = printed.values().copied().collect();
-            let (_, median, _) = times.select_nth_unstable(MOST / 2);
-            printed.retain(|_, last| last > median);
-        }
-        printed.insert(event.address, event.at);
+        printed.set(&event.address, event.at);
         let crossing = Crossing {
             count: event.count,
             hosts: None,
@@ -376,13 +380,11 @@ impl Weight for Group {
             let printed = more
                 .active
                 .as_ref()
-                .map_or(0, |active| active.printed.capacity());
+                .map_or(0, |active| active.printed.weight());
             let text: usize = more.lines.iter().map(|l| l.text.capacity() + EACH).sum();
-            // A map has an eighth more places than it fills, and a byte of its own for each.
-            let places = printed * 8 / 7;
             size_of::<More>()
                 + EACH
-                + places * (size_of::<(Address, Time)>() + 1)
+                + printed
                 + more.successes.capacity() * size_of::<Success>()
                 + more.lines.capacity() * size_of::<GroupLine>()
                 + text

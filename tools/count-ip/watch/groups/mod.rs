@@ -2,6 +2,7 @@
 //! forgive.
 
 pub mod events; // the events of a group that count
+pub mod printed; // the addresses of a group that were printed
 
 pub mod group; // one group: its threshold, and the addresses that are printed
 

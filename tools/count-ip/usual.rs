@@ -1,0 +1,258 @@
+//! Lines in the usual form, read in one pass: an address, then fields as our tools print them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use pipeban::address::list::Bits;
+use pipeban::address::{Address, fast};
+use pipeban::masks;
+
+use crate::value::{Value, Values};
+
+/// The highest number of keys that are looked for in a line.
+const MOST: usize = 4;
+
+/// The keys whose fields are looked for in each line.
+#[derive(Clone, Debug, Default)]
+pub struct Searched(Vec<Key>);
+
+/// The key of a field.
+#[derive(Clone, Debug)]
+struct Key {
+    /// With its `=`.
+    text: Vec<u8>,
+    /// Its first eight bytes, or as many as there are, as a number.
+    first: u64,
+    /// The bits of those.
+    mask: u64,
+}
+
+/// A line in the usual form.
+pub struct Usual<'a> {
+    pub bits: Bits,
+    /// The text of the first `at=`.
+    pub at: Option<&'a [u8]>,
+    /// Where the text of the first field of each searched key begins and ends; 0 if there is none.
+    values: [(usize, usize); MOST],
+    /// The line, and the text behind it.
+    text: &'a [u8],
+    /// The length of the line.
+    pub length: usize,
+}
+
+impl Usual<'_> {
+    /// The value of the field with the first of the keys.
+    #[inline(always)]
+    pub fn first(&self, values: Values) -> Option<Value> {
+        let (start, end) = self.values[0];
+        (start > 0).then(|| values.part(self.text, start, end))
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Address {
+        match self.bits {
+            Bits::V4(bits) => IpAddr::from(Ipv4Addr::from_bits(bits)).into(),
+            Bits::V6(bits) => IpAddr::from(Ipv6Addr::from_bits(bits)).into(),
+        }
+    }
+}
+
+impl Searched {
+    /// Keys without their `=`, at most [`MOST`]; the same one twice counts once.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut searched = Searched::default();
+        for key in keys {
+            if searched.place(key).is_none() {
+                searched.0.push(Key::new(key));
+            }
+        }
+        debug_assert!(searched.0.len() <= MOST);
+        searched
+    }
+
+    /// No keys.
+    pub const fn none() -> Self {
+        Searched(Vec::new())
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        let same = |known: &Key| known.text.strip_suffix(b"=") == Some(key.as_bytes());
+        self.0.iter().position(same)
+    }
+
+    /// The text of the field with this key, which is one of those that were searched for.
+    pub fn get<'a>(&self, line: &Usual<'a>, key: &str) -> Option<&'a [u8]> {
+        let (start, end) = *line.values.get(self.place(key)?)?;
+        (start > 0).then(|| &line.text[start..end])
+    }
+
+    /// Reads the line that `text` begins with. `None` says only that this function does not read
+    /// it: it needs an address in the common form, a TAB behind it, no backslash and no carriage
+    /// return, and 64 bytes of text behind the last place that it looks at.
+    #[inline(always)]
+    pub fn read<'a>(&self, text: &'a [u8]) -> Option<Usual<'a>> {
+        let (bits, tab) = match fast::quad(text) {
+            Some((quad, end)) => (Bits::V4(quad), end),
+            None => long(text)?,
+        };
+        if text.get(tab) != Some(&b'\t') {
+            return None;
+        }
+        let mut line = Usual {
+            bits,
+            at: None,
+            values: [(0, 0); MOST],
+            text,
+            length: 0,
+        };
+        let (mut field, mut base) = (tab + 1, tab + 1);
+        loop {
+            let (mut ends, others) = masks::field_ends(text.get(base..)?.first_chunk()?);
+            while ends != 0 {
+                let place = ends.trailing_zeros();
+                let end = base + place as usize;
+                self.take(&mut line, field, end);
+                if text[end] == b'\n' {
+                    line.length = end;
+                    return (others & ((1 << place) - 1) == 0).then_some(line);
+                }
+                field = end + 1;
+                ends &= ends - 1;
+            }
+            if others != 0 {
+                return None;
+            }
+            base += 64;
+        }
+    }
+
+    /// Takes the field from `start` to `end`, if it is one that is looked for.
+    #[inline(always)]
+    fn take(&self, line: &mut Usual, start: usize, end: usize) {
+        const AT: (u64, u64) = number(b"at=");
+        let text = line.text;
+        let Some(eight) = text.get(start..).and_then(<[u8]>::first_chunk) else {
+            return;
+        };
+        let eight = u64::from_le_bytes(*eight);
+        if eight & AT.1 == AT.0 && line.at.is_none() {
+            line.at = text.get(start + 3..end);
+        }
+        for (key, value) in self.0.iter().zip(&mut line.values) {
+            // A key holds no TAB, so that what is like it does not reach beyond the field.
+            if eight & key.mask == key.first && value.0 == 0 && key.ends(&text[start..]) {
+                *value = (start + key.text.len(), end);
+            }
+        }
+    }
+}
+
+impl Key {
+    /// Whether `text`, which begins as the key does, has the rest of it too.
+    #[inline(always)]
+    fn ends(&self, text: &[u8]) -> bool {
+        self.text.len() <= 8 || text.starts_with(&self.text)
+    }
+
+    fn new(key: &str) -> Self {
+        let text = [key.as_bytes(), b"="].concat();
+        let (first, mask) = number(&text);
+        Key { text, first, mask }
+    }
+}
+
+/// The first eight bytes of a text, or as many as there are, as a number, and their bits.
+const fn number(text: &[u8]) -> (u64, u64) {
+    let (mut bytes, mut mask) = ([0; 8], [0; 8]);
+    let mut i = 0;
+    while i < text.len() && i < 8 {
+        (bytes[i], mask[i]) = (text[i], 0xff);
+        i += 1;
+    }
+    (u64::from_le_bytes(bytes), u64::from_le_bytes(mask))
+}
+
+/// The IPv6 address that `text` begins with, not one that stands for an IPv4 address.
+#[inline(never)]
+fn long(text: &[u8]) -> Option<(Bits, usize)> {
+    let (number, end) = fast::sextets(text)?;
+    (number >> 32 != 0xffff).then_some((Bits::V6(number), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::{Line, field};
+    use memchr::memchr;
+
+    /// Whether the text is short of what [`Searched::read`] may need of a line.
+    fn is_last(text: &[u8]) -> bool {
+        memchr(b'\n', text).is_none_or(|end| text.len() < end + 65)
+    }
+
+    /// All that it reads, the general way reads alike; and it reads what our tools print.
+    #[test]
+    fn as_the_general_way() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let addresses = [
+            "203.0.113.7",
+            "1.2.3.4",
+            "2001:db8::7",
+            "::ffff:1.2.3.4",
+            "1.2.3.0/24",
+        ];
+        let fields = [
+            "at=2026-03-30T02:16:17+09:00",
+            "at=2026-03-30T02:16:17.5Z",
+            "user=root",
+            "user=",
+            "user=a b",
+            "user=\\t",
+            "usera=b",
+            "use=r",
+            "at",
+            "att=1",
+            "longer-than-eight=x",
+            "longer-than-nine=x",
+            "\r",
+            "",
+            "user=b\r",
+            "success=yes",
+            "line=Mar  1 00:00:00 host sshd[1]: Failed password for root from 203.0.113.7 port 1",
+        ];
+        let searched = Searched::new(["user", "longer-than-eight", "user"]);
+        let (mut read, mut all) = (0, 0);
+        for _ in 0..20_000 {
+            let mut text = random.choice(addresses).unwrap_or_default().to_string();
+            let mut odd = !text.ends_with('7') && !text.ends_with("3.4");
+            odd |= text.starts_with("::ffff");
+            for _ in 0..random.usize(1..6) {
+                let field = random.choice(fields).unwrap_or_default();
+                odd |= field.contains(['\\', '\r']);
+                text = text + "\t" + field;
+            }
+            let end = text.len();
+            text += "\n";
+            text += &"x".repeat(random.usize(50..200));
+            let text = text.as_bytes();
+            let Some(line) = searched.read(text) else {
+                assert!(odd || is_last(text), "{:?}", String::from_utf8_lossy(text));
+                continue;
+            };
+            all += 1;
+            assert_eq!(line.length, end);
+            let general = Line::read(text, end, false, true)
+                .ok()
+                .flatten()
+                .expect("a line");
+            assert_eq!(line.address(), general.address);
+            assert_eq!(line.at, field(&text[..end], "at"));
+            for key in ["user", "longer-than-eight"] {
+                let value = searched.get(&line, key);
+                assert_eq!(value, field(&text[..end], key));
+                read += u32::from(value.is_some());
+            }
+            assert_eq!(searched.get(&line, "use"), None);
+        }
+        assert!(read > 3_000 && all > 5_000, "{read} {all}");
+    }
+}
