@@ -10,6 +10,7 @@ mod main_job;
 mod mistakes;
 mod pages;
 mod service;
+mod status;
 mod swatch;
 mod systems;
 mod tables;

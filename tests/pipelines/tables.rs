@@ -4,7 +4,7 @@ use crate::common::{Shell, left_out};
 
 /// The lines that a command shows on a terminal of this width, with these variables.
 fn screen(shell: &Shell, columns: u32, environment: &str, command: &str) -> Option<Vec<String>> {
-    let command = format!("stty cols {columns}; export {environment}; {command}");
+    let command = format!("stty cols {columns} rows 24; export {environment}; {command}");
     let mut script = shell.command("script");
     let output = script.args(["-qec", &command, "/dev/null"]);
     match output.stdin(std::process::Stdio::null()).output() {
@@ -34,7 +34,7 @@ fn shell_with_bans() -> Shell {
     // On a pipe, records.
     assert_eq!(outcome.out.matches('\t').count(), 7 + 4 + 4, "{outcome:?}");
     // Where the kernel's firewall can't be asked, that is told besides.
-    shell.run("ban-ip --backend none 192.0.2.1 && unban-at now 192.0.2.1");
+    shell.run("ban-ip --backend none 198.51.100.77 && unban-at now 198.51.100.77");
     shell
 }
 
@@ -78,7 +78,7 @@ fn the_list() {
     let records: Vec<_> = piped.out.lines().map(cut).collect();
     let expected = [
         "198.51.100.9\trule=dovecot/auth",
-        "203.0.113.7\tcount=5\trule=sshd/failed\tfirst=2026-03-30T02:16:17Z\tlast=2026-03-30T02:16:18Z",
+        "203.0.113.7\tcount=5\tfirst=2026-03-30T02:16:17Z\tlast=2026-03-30T02:16:18Z\trule=sshd/failed",
         "2001:db8:0:1::/64\tcount=12\trule=sshd/failed",
     ];
     assert_eq!(records, expected);
@@ -118,7 +118,7 @@ fn one_address_and_its_evidence() {
     assert_eq!(lines[0].split_whitespace().next(), Some("address"));
     assert!(lines[1].contains("sshd/failed"), "{lines:?}");
     assert_eq!(lines[2], "    a\\tb", "{lines:?}");
-    let lifted = screen(&shell, 80, UTF8, "ban-ip --why 192.0.2.1").unwrap();
+    let lifted = screen(&shell, 80, UTF8, "ban-ip --why 198.51.100.77").unwrap();
     assert!(lifted[1].contains("lifted 2"), "{lifted:?}");
     let ends = screen(&shell, 80, UTF8, "unban-at --list").unwrap();
     assert_eq!(words(&ends[0]), ["address", "since", "ends"]);

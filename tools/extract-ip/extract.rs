@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
+use pipeban::figures;
 use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
@@ -79,6 +80,9 @@ impl Extractor {
         let silence = chooser
             .presets()
             .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
+        if silence.is_some() {
+            figures::tell_too("known", 0);
+        }
         Ok(Extractor {
             silence,
             unbelieved: None,
@@ -163,6 +167,7 @@ impl Extractor {
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
                 self.silence = None;
+                figures::tell_too("known", 1);
             }
             output.flush_if_full()?;
         }

@@ -183,6 +183,11 @@ impl Journal {
         self.pending.sort_by_key(|(head, _)| *head);
     }
 
+    /// The number of its files that were met.
+    pub fn files(&self) -> usize {
+        self.met.len()
+    }
+
     /// Takes notice of new files and entries. Every file is asked: journald(8) writes through a
     /// mapping, and tells of it by one event for the directory.
     pub fn take_events(&mut self) -> Result<(), Fault> {

@@ -15,6 +15,7 @@ mod rewriting; // logs rewritten in place
 mod succession; // rotation while the log is followed
 mod truncation; // truncated files, whose content was copied away
 
+mod notify; // the line of `systemctl status`
 mod pipes; // operands that are pipes
 mod polling; // files without events
 mod queue; // the files that are followed, in the order in which they are read

@@ -35,7 +35,8 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
             format!("no preset of that name: \"{name}\"{guess} (--preset list; a file has a /)");
         return Err(Fault::new("--preset", what));
     };
-    let rules = rule_names(FILES[number].1);
+    // A rule is seldom named, and to read a file takes time.
+    let rules = rule.map_or(vec![], |_| rule_names(FILES[number].1));
     if let Some(rule) = rule.filter(|rule| !rules.contains(rule)) {
         let guess = did_you_mean(rule, rules.iter().copied());
         let all = rules.join(" ");
