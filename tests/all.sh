@@ -13,6 +13,7 @@ unshare util-linux
 script bsdutils
 flock util-linux
 pgrep procps
+pkill procps
 setcap libcap2-bin
 chown coreutils
 setpriv util-linux

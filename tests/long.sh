@@ -39,6 +39,8 @@ part tests/journald.sh
 part tests/inits.sh
 part tests/daemons/run.sh
 part tests/fire.sh
+part tests/storm.sh
+part tests/kills.sh
 
 echo "$passed long tests passed, $failed failed, $left left out"
 [ $failed = 0 ]

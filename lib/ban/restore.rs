@@ -76,9 +76,41 @@ pub fn plan(
         let missing = missing(&mut teller, &chunk, &mut held, now)?;
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
+    if has_unentered(&mut teller)? {
+        // These would be entered.
+        held.clear();
+    }
     changes.let_go = held.into_keys().collect();
     changes.let_go.sort();
     Ok(changes)
+}
+
+fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
+    let any = teller.firewall.has_unentered();
+    any.map_err(|e| teller.failure(&e))
+}
+
+/// Enters bans that were made without the ledger, by a process that has ended, and removes them
+/// from `held`, which was read after the moment `begun`.
+///
+/// None of them was lifted before: an older table that was loaded from a file does not say that
+/// there are such bans, and a lift that the firewall was not told yet is passed over here.
+fn enter(
+    teller: &mut Teller,
+    held: &mut HashMap<Target, Option<Duration>>,
+    begun: Time,
+) -> Result<(), Failure> {
+    let pending = teller.ledger.pending(&teller.key, 0, None, usize::MAX)?;
+    for change in pending.untold.iter().chain(&pending.due) {
+        held.remove(&change.ban.target);
+    }
+    let bans = held.drain().map(|(target, left)| NewBan {
+        said: Some(begun),
+        ..NewBan::held(target, left, begun)
+    });
+    let bans: Vec<NewBan> = bans.collect();
+    teller.ledger.ban(&teller.key, &bans, Time::now())?;
+    Ok(())
 }
 
 /// Ends the bans in force that are refused, and reports them; the firewall has then to be told.
@@ -136,6 +168,7 @@ pub(crate) fn restore(
 }
 
 fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
+    let begun = Time::now();
     let mut held = held(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
@@ -170,6 +203,9 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
             let put_back = bans.iter().filter(|ban| !refused.contains(&ban.target));
             printed.put_back.extend(put_back);
         }
+    }
+    if has_unentered(teller)? {
+        enter(teller, &mut held, begun)?;
     }
     let mut others: Vec<Target> = held.into_keys().collect();
     others.sort();
@@ -248,13 +284,9 @@ pub fn adopt(
         if t.ledger.knows(&t.key)? {
             return Ok(());
         }
-        let now = Time::now();
-        let held = held(t)?;
-        let bans: Vec<NewBan> = held
-            .into_iter()
-            .map(|(address, left)| NewBan::held(address, left, now))
-            .collect();
-        t.ledger.ban(&t.key, &bans, now)?;
+        let begun = Time::now();
+        let mut held = held(t)?;
+        enter(t, &mut held, begun)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

@@ -3,7 +3,6 @@
 
 mod backends;
 mod both;
-mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod firewall;
@@ -22,5 +21,6 @@ mod refusals;
 mod restore;
 mod retention;
 mod state;
+mod storm;
 mod times;
 mod trust;

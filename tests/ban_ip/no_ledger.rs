@@ -98,6 +98,59 @@ fn bans_are_made_without_a_ledger() {
 }
 
 #[test]
+fn bans_of_an_ended_process_are_entered_later() {
+    with_small_disk("bans_of_an_ended_process_are_entered_later", |shell| {
+        for backend in ["nft", "ipset"] {
+            if backend != "nft" && run(backend, &["--version"]).is_none() {
+                continue;
+            }
+            let ban = format!("ban-ip --backend {backend} --for 1h");
+            let next = format!("{ban} 198.51.100.1");
+            let sync = format!("ban-ip --backend {backend} --sync");
+            for (way, finds) in [(next, "198.51.100.1"), (sync.clone(), "203.0.113.1")] {
+                shell.run(&format!("{ban} 203.0.113.1 203.0.113.2"));
+                shell.run(FILL);
+                let many: String = (0..400).map(|i| format!("2001:db8::{i:x}\n")).collect();
+                let full = shell.feed(&ban, format!("203.0.113.7\n{many}").as_bytes());
+                assert_eq!((full.out.lines().count(), full.status), (401, Some(2)));
+                let lift = shell.run("unban-at now 203.0.113.1");
+                assert_eq!(
+                    (lift.addresses(), lift.status),
+                    (vec!["203.0.113.1"], Some(2))
+                );
+                shell.run("rm $(dirname $PIPEBAN_STATE)/big");
+                let next = shell.run(&way);
+                assert_eq!(
+                    next.addresses().concat(),
+                    finds,
+                    "{way}: nobody is let go: {next:?}"
+                );
+                let list = shell.run(&format!("ban-ip --backend {backend} --list"));
+                // The ledger did not hear of that lift.
+                for address in ["203.0.113.7", "203.0.113.1"] {
+                    assert!(list.addresses().contains(&address), "{way}: {list:?}");
+                }
+                assert!(!list.out.contains("only="), "{way}: {list:?}");
+                // That was once. What comes from elsewhere is let go.
+                match backend {
+                    "nft" => run(
+                        "nft",
+                        &["add element inet pipeban ipv4_32 { 192.0.2.1 timeout 1h }"],
+                    ),
+                    _ => run("ipset", &["add", "pipeban4", "192.0.2.1"]),
+                };
+                assert_eq!(shell.run(&sync).addresses(), ["192.0.2.1"], "{way}");
+                // A lift is a lift.
+                shell.run("unban-at now 203.0.113.7");
+                assert_eq!(shell.run(&sync).addresses().len(), 0, "{way}");
+                let all = format!("ban-ip --backend {backend} --list | unban-at now");
+                shell.run(&format!("{all}; rm $PIPEBAN_STATE*"));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_ledger_that_may_not_be_written() {
     with_small_disk("a_ledger_that_may_not_be_written", |shell| {
         let directory = shell.directory.path().display().to_string();

@@ -343,8 +343,12 @@ impl Live {
                 _ => None,
             })
             .collect();
-        let banned = self.firewall.ban(&bans);
-        banned.map_err(|e| self.backend.fault(&e))?;
+        if !bans.is_empty() {
+            let marked = self.firewall.mark_unentered();
+            let banned = marked.and_then(|()| self.firewall.ban(&bans));
+            let marked = banned.and_then(|()| self.firewall.mark_unentered());
+            marked.map_err(|e| self.backend.fault(&e))?;
+        }
         if self.unentered.len() > WAITING {
             let more = self.unentered.len() - WAITING;
             self.unentered.truncate(WAITING);

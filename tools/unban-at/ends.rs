@@ -238,7 +238,10 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
-            let set = if until <= now {
+            let marked = firewall.mark_unentered();
+            let set = if marked.is_err() {
+                marked
+            } else if until <= now {
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
@@ -247,7 +250,7 @@ impl Ends {
                 let text = "nothing would lift its bans, without the ledger";
                 Err(std::io::Error::other(text))
             };
-            if let Err(e) = set {
+            if let Err(e) = set.and_then(|()| firewall.mark_unentered()) {
                 if let Fault::Error { place, what } = backend.fault(&e) {
                     complain::error(place, what);
                 }

@@ -76,6 +76,19 @@ pub trait Firewall {
     /// takes the new time, longer or shorter, and no packet gets through meanwhile.
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;
 
+    /// Notes in the kernel that bans are changed that no ledger knows:
+    /// [`ensure`](Self::ensure) answers that the bans have to be restored, and then those are
+    /// entered that were made. To be called before the change, for a kill, and after it, for one
+    /// who restores bans just now.
+    fn mark_unentered(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether bans were changed without a ledger since they were [`restored`](Self::restored).
+    fn has_unentered(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Lifts all of these; an address that is not banned is no error.
     fn lift(&mut self, targets: &[Target]) -> io::Result<()>;
 

@@ -18,6 +18,7 @@ const FAMILIES: [Family; 2] = [
         iptables: "iptables",
         begun: "255.255.255.254",
         complete: "255.255.255.255",
+        unentered: "255.255.255.253",
     },
     Family {
         set: "pipeban6",
@@ -25,6 +26,7 @@ const FAMILIES: [Family; 2] = [
         iptables: "ip6tables",
         begun: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe",
         complete: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        unentered: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd",
     },
 ];
 
@@ -43,6 +45,8 @@ struct Family {
     /// set meanwhile has removed the first.
     begun: &'static str,
     complete: &'static str,
+    /// A third one: bans were changed, and no ledger knows.
+    unentered: &'static str,
 }
 
 #[derive(Default)]
@@ -100,6 +104,10 @@ impl Family {
             }
         }
         self.is_complete()
+    }
+
+    fn marks(&self) -> [&'static str; 3] {
+        [self.begun, self.complete, self.unentered]
     }
 
     fn is_complete(&self) -> io::Result<bool> {
@@ -167,7 +175,12 @@ impl Firewall for Ipset {
     fn restored(&mut self) -> io::Result<bool> {
         let lines = FAMILIES.map(|f| format!("add {} {}\n", f.set, f.complete));
         restore(&lines.concat())?;
-        Ok(!self.lost_again()?)
+        if self.lost_again()? {
+            return Ok(false);
+        }
+        let lines = FAMILIES.map(|f| format!("del {} {}\n", f.set, f.unentered));
+        restore(&lines.concat())?;
+        Ok(true)
     }
 
     fn lost_again(&mut self) -> io::Result<bool> {
@@ -190,6 +203,22 @@ impl Firewall for Ipset {
         self.put(&lines)
     }
 
+    fn mark_unentered(&mut self) -> io::Result<()> {
+        // One that restores bans just now begins again without the first mark.
+        let lines = FAMILIES.map(|f| {
+            let [begun, complete, unentered] = f.marks();
+            let set = f.set;
+            format!("add {set} {unentered}\ndel {set} {complete}\ndel {set} {begun}\n")
+        });
+        let marked = self.put(&lines.concat());
+        self.complete = false;
+        marked
+    }
+
+    fn has_unentered(&mut self) -> io::Result<bool> {
+        is_there("ipset", &["test", FAMILIES[0].set, FAMILIES[0].unentered])
+    }
+
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         let lines = targets.iter().filter(|a| a.prefix_len() > 0 && a.port == 0);
         let lines: Vec<_> = lines
@@ -205,10 +234,7 @@ impl Firewall for Ipset {
             let start = format!("add {} ", family.set);
             for line in text.lines().filter_map(|l| l.strip_prefix(&start)) {
                 let mut words = line.split(' ');
-                let Some(address) = words
-                    .next()
-                    .filter(|a| ![family.begun, family.complete].contains(a))
-                else {
+                let Some(address) = words.next().filter(|a| !family.marks().contains(a)) else {
                     continue;
                 };
                 let left = words.find_map(|w| w.parse().ok()).filter(|s| *s != 0);

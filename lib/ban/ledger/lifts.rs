@@ -53,19 +53,23 @@ impl Ledger {
     ) -> Result<Vec<Vec<(String, Ban)>>, Fault> {
         let unprinted = &mut self.unprinted;
         self.state.write(|db| {
-            let mut changed = Vec::with_capacity(addresses.len());
+            let mut changed = vec![vec![]; addresses.len()];
+            // Neighbours share a page of the index.
+            let mut order: Vec<usize> = (0..addresses.len()).collect();
+            order.sort_by_key(|i| addresses[*i]);
             let before = highest(db)?;
             let left = match until <= now {
                 true => unprinted.as_ref().map(|u| u.left(db)).transpose()?,
                 false => None,
             };
             let left = left.unwrap_or_default();
-            for address in addresses {
+            for i in order {
+                let address = &addresses[i];
                 let ended = end(db, address, origin, until, now, ports, &left)?;
                 if !ended.is_empty() && origin.is_none() && ports.is_empty() && until <= now {
                     remember(db, address, now)?;
                 }
-                changed.push(ended);
+                changed[i] = ended;
             }
             note_changes(db, unprinted, before)?;
             Ok(changed)
@@ -181,11 +185,12 @@ fn note_changes(
 /// ban remembers when it was to end.
 fn set_end(db: &Connection, id: i64, until: Time, now: Time) -> rusqlite::Result<()> {
     forget_reminder(db, id)?;
-    let last = highest(db)? + 1;
     let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?2, ends = ?3, until = iif(?3 > ?4, ?3, until) WHERE id = ?1",
+        "UPDATE ban SET id = (SELECT max(id) + 1 FROM ban), ends = ?2,
+             until = iif(?2 > ?3, ?2, until)
+         WHERE id = ?1",
     )?;
-    update.execute(params![id, last, until.0, now.0]).map(drop)
+    update.execute(params![id, until.0, now.0]).map(drop)
 }
 
 /// Remembers that an address was lifted for all hosts.

@@ -8,7 +8,9 @@ pub(super) const TABLE: &str = "pipeban";
 pub(super) const CHAIN: &str = "prerouting";
 /// A chain without a hook: if it is there with a token, the bans are complete.
 pub(super) const RESTORED: &str = "restored";
-/// A token is the user data of that chain: this and a number, drawn each time that bans are
+/// Another one: bans were changed, and no ledger knows. It has a token, too.
+pub(super) const UNENTERED: &str = "unentered";
+/// A token is the user data of such a chain: this and a number, drawn each time that bans are
 /// restored. The program nft does not save it: so after a saved ruleset is loaded the bans are not
 /// taken to be complete.
 pub(super) const TOKEN: &[u8] = b"pipeban";

@@ -8,6 +8,7 @@
 
 mod elements;
 mod header;
+mod marks;
 mod ruleset;
 mod seen;
 mod set;
@@ -15,7 +16,6 @@ mod upgrade;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,9 @@ const ATTEMPTS: usize = 1_000;
 pub(super) struct Nft {
     socket: Socket,
     seen: Ruleset,
-    /// The table whose bans are being restored, by its handle.
-    restoring: Option<u64>,
+    /// The table whose bans are being restored, by its handle, and its mark that bans were changed
+    /// without a ledger.
+    restoring: (Option<u64>, Option<Option<u64>>),
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
@@ -81,7 +82,7 @@ impl Nft {
         let mut nft = Nft {
             socket: Socket::open().map_err(unsupported)?,
             seen: Ruleset::default(),
-            restoring: None,
+            restoring: (None, None),
             expect_old: false,
             takes_times: None,
             counts: seen::counts_elements(),
@@ -276,29 +277,13 @@ impl Firewall for Nft {
         if self.counts && is_old {
             self.count_all().map_err(explain)?;
         }
-        self.restoring = self.seen.handle;
+        self.restoring = (self.seen.handle, self.seen.unentered);
         self.just_seen = true;
         Ok(!self.seen.is_restored())
     }
 
     fn restored(&mut self) -> io::Result<bool> {
-        again(|| {
-            self.put_in_place()?;
-            if self.seen.handle != self.restoring {
-                // Another table: all that was put into the first one is lost.
-                return Ok(false);
-            }
-            let old = self.seen.restored.is_some();
-            let number = RandomState::new().hash_one(0);
-            let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_restored(r, old, number);
-            });
-            self.socket.ask(&request, |_, _, _| ())?;
-            self.seen.generation = ruleset::next(self.seen.generation);
-            self.seen.restored = Some(Some(number));
-            Ok(true)
-        })
-        .map_err(explain)
+        self.mark_restored().map_err(explain)
     }
 
     fn lost_again(&mut self) -> io::Result<bool> {
@@ -353,6 +338,15 @@ impl Firewall for Nft {
         Ok(())
     }
 
+    fn mark_unentered(&mut self) -> io::Result<()> {
+        self.mark_changed().map_err(explain)
+    }
+
+    fn has_unentered(&mut self) -> io::Result<bool> {
+        self.put_in_place().map_err(explain)?;
+        Ok(self.seen.has_unentered())
+    }
+
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         let mut elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
         elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
@@ -389,7 +383,9 @@ impl Firewall for Nft {
             let ruleless: BTreeSet<Set> = seen.missing_rules().iter().map(|r| r.0).collect();
             let no_rule = |set| format!("no rule drops what is in the set {set}");
             found.extend(ruleless.into_iter().map(no_rule));
-            if !seen.is_restored() {
+            if seen.has_unentered() {
+                found.push("bans were changed without the ledger, and not restored since".into());
+            } else if !seen.is_restored() {
                 found.push("bans may be missing: nobody has restored them".into());
             }
             found.extend(verify::others(&mut self.socket)?);

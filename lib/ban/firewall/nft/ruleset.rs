@@ -37,21 +37,26 @@ pub(super) fn put_chain(r: &mut Request) {
     });
 }
 
-/// Makes the chain that says that the bans are complete, in place of an `old` one.
-pub(super) fn put_restored(r: &mut Request, old: bool, number: u64) {
-    let named = |r: &mut Request| {
-        r.put_text(NFTA_CHAIN_TABLE, TABLE);
-        r.put_text(NFTA_CHAIN_NAME, RESTORED);
-    };
+/// Makes a chain without a hook, a mark with the token of this number, in place of an `old` one.
+pub(super) fn put_mark(r: &mut Request, mark: &str, old: bool, number: u64) {
     if old {
-        r.message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, named);
+        delete_mark(r, mark);
     }
     r.message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_INET, |r| {
-        named(r);
+        r.put_text(NFTA_CHAIN_TABLE, TABLE);
+        r.put_text(NFTA_CHAIN_NAME, mark);
         r.put(
             NFTA_CHAIN_USERDATA,
             &[TOKEN, &number.to_ne_bytes()].concat(),
         );
+    });
+}
+
+/// Deletes a mark.
+pub(super) fn delete_mark(r: &mut Request, mark: &str) {
+    r.message(NFT_MSG_DELCHAIN, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_CHAIN_TABLE, TABLE);
+        r.put_text(NFTA_CHAIN_NAME, mark);
     });
 }
 
@@ -220,7 +225,7 @@ pub(super) fn get_all() -> [Request; 3] {
     single.message(NFT_MSG_GETTABLE, 0, NFPROTO_INET, |r| {
         r.put_text(NFTA_TABLE_NAME, TABLE)
     });
-    for name in [CHAIN, RESTORED] {
+    for name in [CHAIN, RESTORED, UNENTERED] {
         single.message(NFT_MSG_GETCHAIN, 0, NFPROTO_INET, |r| {
             r.put_text(NFTA_CHAIN_TABLE, TABLE);
             r.put_text(NFTA_CHAIN_NAME, name);
@@ -252,10 +257,10 @@ pub(super) fn handle(table: Attributes) -> Option<u64> {
     table.u64(NFTA_TABLE_HANDLE)
 }
 
-/// Whether this is the chain that says that the bans are complete; the answer is the number of its
-/// token, if it has one. That of an older version has none, and counts as 0.
-pub(super) fn restored(chain: Attributes) -> Option<Option<u64>> {
-    (chain.text(NFTA_CHAIN_NAME) == Some(RESTORED)).then(|| {
+/// Whether this chain is this mark; the answer is the number of its token, if it has one. That of
+/// an older version has none, and counts as 0.
+pub(super) fn marked(chain: Attributes, mark: &str) -> Option<Option<u64>> {
+    (chain.text(NFTA_CHAIN_NAME) == Some(mark)).then(|| {
         let number = chain.get(NFTA_CHAIN_USERDATA)?.strip_prefix(TOKEN)?;
         Some(number.try_into().map_or(0, u64::from_ne_bytes))
     })

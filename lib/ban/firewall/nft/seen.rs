@@ -16,8 +16,10 @@ pub(super) struct Ruleset {
     pub table: bool,
     pub handle: Option<u64>,
     pub chain: bool,
-    /// The chain that says that the bans are complete, and the number of its token.
+    /// The mark that the bans are complete, and the number of its token.
     pub restored: Option<Option<u64>>,
+    /// The mark that bans were changed without a ledger.
+    pub unentered: Option<Option<u64>>,
     pub sets: BTreeSet<Set>,
     /// The sets whose elements have no counters: an older version made them.
     pub uncounted: BTreeSet<Set>,
@@ -39,7 +41,8 @@ impl Ruleset {
             }
             header::NFT_MSG_NEWCHAIN => {
                 seen.chain |= ruleset::is_hooked(a);
-                seen.restored = ruleset::restored(a).or(seen.restored);
+                seen.restored = ruleset::marked(a, header::RESTORED).or(seen.restored);
+                seen.unentered = ruleset::marked(a, header::UNENTERED).or(seen.unentered);
             }
             header::NFT_MSG_NEWSET => {
                 if let Some((set, counted)) = ruleset::set(a) {
@@ -71,13 +74,20 @@ impl Ruleset {
         wanted.filter(|rule| !self.rules.contains(rule)).collect()
     }
 
-    /// The bans are complete. Kernels before 5.10 keep no token.
+    /// The bans are complete.
     pub(super) fn is_restored(&self) -> bool {
-        match self.restored {
-            Some(token) => token.is_some() || !keeps_token(),
-            None => false,
-        }
+        is_valid(self.restored) && !self.has_unentered()
     }
+
+    /// Bans were changed without a ledger.
+    pub(super) fn has_unentered(&self) -> bool {
+        is_valid(self.unentered)
+    }
+}
+
+/// Whether this is a mark of ours. Kernels before 5.10 keep no token.
+fn is_valid(mark: Option<Option<u64>>) -> bool {
+    mark.is_some_and(|token| token.is_some() || !keeps_token())
 }
 
 /// The generation of the kernel's ruleset.

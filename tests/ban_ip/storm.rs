@@ -1,0 +1,266 @@
+//! Sixteen processes at once on one ledger and one firewall, killed, flushed and synced at random,
+//! while the ruleset is loaded anew, the disk is full and the clock is set. In the end, after one
+//! further ban, the firewall holds the bans of the ledger.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::common::{Outcome, Shell, run, unshared, wait_until};
+use pipeban_ban::firewall::{Backend, Firewall};
+
+/// The seconds that a storm lasts, with the clock set; else it is a short one.
+const SECONDS: &str = "PIPEBAN_TEST_STORM";
+/// The number of commands of each of the sixteen, between two looks at the result.
+const COMMANDS: u64 = 8;
+/// How far the clock is set, in the words of faketime(1), one for each round.
+const CLOCKS: [&str; 6] = ["+0", "+9h", "+0", "-9h", "+400d", "-3s"];
+
+/// Addresses and networks that overlap, among few, so that processes meet.
+fn addresses(random: &mut Rng) -> String {
+    let one = |n: u64| match n % 8 {
+        0 => format!("203.0.113.{}/31", n / 8 % 16 * 2),
+        1 => format!("203.0.{}.0/24", n / 8 % 8),
+        2 => format!("2001:db8::{:x}", n / 8 % 16),
+        3 => format!("2001:db8:{:x}::/48", n / 8 % 8),
+        _ => format!("203.0.113.{}", n / 8 % 32),
+    };
+    (0..12).map(|_| one(random.u64(..1 << 20)) + "\n").collect()
+}
+
+/// One of the firewalls.
+struct Storm {
+    shell: Shell,
+    backend: &'static str,
+    /// Commands that remove all bans.
+    flush: &'static [&'static str],
+    /// The library of faketime(1), and how far the clock is set.
+    clock: Option<(String, &'static str)>,
+    is_long: bool,
+}
+
+impl Storm {
+    /// A command with the clock of this round.
+    fn command(&self, script: &str) -> Command {
+        let mut command = self.shell.command("sh");
+        command.args(["-c", script]);
+        if let Some((library, clock)) = &self.clock {
+            command.env("LD_PRELOAD", library).env("FAKETIME", clock);
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        command
+    }
+
+    fn run(&self, script: &str) -> Outcome {
+        crate::common::feed(&mut self.command(script), b"")
+    }
+
+    /// One command at random, which may be killed.
+    fn one(&self, random: &mut Rng) {
+        let Storm { backend, flush, .. } = self;
+        let directory = self.shell.directory.path().display();
+        let script = match random.u8(..20) {
+            0 => flush[random.usize(..flush.len())].to_owned(),
+            1 => format!("ban-ip --sync --backend {backend}"),
+            2..5 => "unban-at now".into(),
+            5 => "unban-at now+1hour".into(),
+            6 => format!("ban-ip --backend {backend}"),
+            7 => format!("ban-ip --list --backend {backend}"),
+            8 => "unban-at --due".into(),
+            9 if self.is_long => format!("ban-ip --backend {backend} --for 1s"),
+            10 if self.is_long && random.u8(..8) == 0 => {
+                let big = format!("{directory}/big");
+                self.run(&format!(
+                    "cat /dev/zero >{big} 2>/dev/null; sleep 1; rm -f {big}"
+                ));
+                return;
+            }
+            n => format!("ban-ip --backend {backend} --for {n}h"),
+        };
+        // The killed one must be the tool, not a shell before it.
+        let mut child = self
+            .command(&format!("exec {script}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It may be gone, or never ask.
+        let input = addresses(random);
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        if random.u8(..3) == 0 {
+            std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
+            let _ = child.kill();
+        }
+        child.wait().unwrap();
+    }
+
+    fn round(&self, round: u64) {
+        std::thread::scope(|scope| {
+            for thread in 0..16 {
+                scope.spawn(move || {
+                    let mut random = Rng::with_seed(round << 8 | thread);
+                    (0..COMMANDS).for_each(|_| self.one(&mut random));
+                });
+            }
+        });
+        if self.is_long {
+            // Short bans are over.
+            std::thread::sleep(Duration::from_millis(1_500));
+            self.run("unban-at --due");
+        }
+    }
+
+    /// Ledger and firewall agree.
+    fn agree(&self, when: &str) -> Outcome {
+        let list = self.run(&format!("ban-ip --list --backend {}", self.backend));
+        assert_eq!(list.err, "", "{when}");
+        let differ = |l: &&str| l.contains("\tonly=") || l.contains("\tfirewall-until=");
+        let differ: Vec<&str> = list.out.lines().filter(differ).collect();
+        assert!(differ.is_empty(), "{when}: {differ:?}");
+        list
+    }
+
+    /// The next run does the rest, and it notices a flush.
+    fn check(&self, round: u64) -> Outcome {
+        let Storm { backend, .. } = self;
+        let (a, b) = (round / 250 % 250, round % 250);
+        let next = self.run(&format!(
+            "ban-ip --backend {backend} --for 1h 198.18.{a}.{b}"
+        ));
+        assert_eq!(
+            (next.err.as_str(), next.status),
+            ("", Some(0)),
+            "round {round}"
+        );
+        self.agree(&format!("round {round}, after the next run"));
+        let sync = self.run(&format!("ban-ip --sync --backend {backend}"));
+        assert_eq!(sync.status, Some(0), "{sync:?}");
+        let list = self.agree(&format!("round {round}, after a sync"));
+
+        // The firewall's own word, without the tool.
+        let mut firewall: Box<dyn Firewall> = Backend::parse(backend).unwrap().open().ok().unwrap();
+        let held = firewall.list().unwrap().unwrap();
+        let held: BTreeSet<String> = held.iter().map(|b| b.0.to_string()).collect();
+        let listed: BTreeSet<String> = list.addresses().iter().map(|a| a.to_string()).collect();
+        assert!(held.len() > 1, "{held:?}");
+        assert_eq!(held, listed, "round {round}");
+        // No rule stands twice.
+        if *backend != "nft" {
+            let rules = run("iptables-save", &["-t", "raw"]).unwrap();
+            let rules: Vec<&str> = rules.lines().filter(|l| l.starts_with("-A")).collect();
+            let different: BTreeSet<&&str> = rules.iter().collect();
+            assert_eq!(rules.len(), different.len(), "{rules:?}");
+        }
+        list
+    }
+
+    /// Sets the clock: a timer synchronises then.
+    fn set_clock(&mut self, round: u64) {
+        let Some((_, clock)) = &mut self.clock else {
+            return;
+        };
+        *clock = CLOCKS[usize::try_from(round).unwrap() % CLOCKS.len()];
+        // One that waits has the clock of its start; in earnest it sees the new one.
+        let state = self.shell.path("state.db").display().to_string();
+        let _ = Command::new("pkill")
+            .args(["-9", "-f", "--", &format!("--wait.*{state}")])
+            .status();
+        let sync = self.run(&format!("ban-ip --sync --backend {}", self.backend));
+        assert_eq!((sync.err.as_str(), sync.status), ("", Some(0)));
+        self.agree(&format!("round {round}, when the clock was set"));
+    }
+}
+
+fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
+    unshared("-rnm", test, || {
+        if flush.iter().any(|f| run("sh", &["-c", f]).is_none())
+            || run(backend, &["--version"]).is_none()
+        {
+            return;
+        }
+        let shell = Shell::new();
+        let directory = shell.directory.path().display().to_string();
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", "size=8m", "none", &directory],
+        );
+        let seconds: Option<u64> = std::env::var(SECONDS).ok().map(|s| s.parse().unwrap());
+        let library =
+            seconds.and_then(|_| run("faketime", &["-f", "+0", "printenv", "LD_PRELOAD"]));
+        let mut storm = Storm {
+            shell,
+            backend,
+            flush,
+            clock: library.map(|library| (library.trim().into(), CLOCKS[0])),
+            is_long: seconds.is_some(),
+        };
+        let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
+        let mut last = None;
+        for round in 0.. {
+            storm.round(round);
+            last = Some(storm.check(round));
+            if Instant::now() >= end {
+                println!("{backend}: {} rounds", round + 1);
+                break;
+            }
+            storm.set_clock(round + 1);
+        }
+        // Nobody is left waiting.
+        let all = last
+            .map(|list| list.addresses().join("\n"))
+            .unwrap_or_default();
+        crate::common::feed(&mut storm.command("unban-at now"), all.as_bytes());
+        let waiters = || {
+            let state = storm.shell.path("state.db").display().to_string();
+            let found = Command::new("pgrep")
+                .args(["-f", &format!("unban-at.*{state}")])
+                .output();
+            found.is_ok_and(|o| o.status.success())
+        };
+        wait_until("nobody waits", || !waiters());
+    });
+}
+
+#[test]
+fn sixteen_on_nft() {
+    storm(
+        "sixteen_on_nft",
+        "nft",
+        &[
+            "nft flush ruleset",
+            "nft flush chain inet pipeban prerouting || true",
+            "nft 'flush ruleset; add table inet filter; \
+             add chain inet filter input { type filter hook input priority 0; }'",
+        ],
+    );
+}
+
+#[test]
+fn sixteen_on_ipset() {
+    storm(
+        "sixteen_on_ipset",
+        "ipset",
+        &[
+            "iptables -t raw -F",
+            "sh -c 'iptables -t raw -F; ip6tables -t raw -F; ipset flush; ipset destroy; true'",
+            "sh -c 'printf \"*raw\\n:PREROUTING ACCEPT\\nCOMMIT\\n\" | iptables-restore'",
+        ],
+    );
+}
+
+#[test]
+fn sixteen_on_iptables() {
+    storm(
+        "sixteen_on_iptables",
+        "iptables",
+        &[
+            "iptables -t raw -F",
+            "ip6tables -t raw -F",
+            "sh -c 'printf \"*raw\\n:PREROUTING ACCEPT\\nCOMMIT\\n\" | iptables-restore'",
+        ],
+    );
+}
