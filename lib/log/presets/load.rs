@@ -57,11 +57,7 @@ pub(super) fn load<'a>(
                 Kind::Stops => {}
                 _ if chosen[service] => {}
                 // The lines that only tell about connections may be needed.
-                kind if kind.is_failure() => {
-                    if !single.contains(&(service, rule.name)) {
-                        continue;
-                    }
-                }
+                kind if kind.is_failure() && !single.contains(&(service, rule.name)) => continue,
                 _ if !single.iter().any(|(number, _)| *number == service) => continue,
                 _ => {}
             }
