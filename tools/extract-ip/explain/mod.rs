@@ -1,9 +1,12 @@
 //! `--explain`: says to a person how each line is judged, and why.
 
 mod hostile;
+mod object;
 mod reason;
 mod say;
 mod totals;
+
+use std::ops::Range;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -32,6 +35,9 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
     if let Some(field) = arguments.field {
         warn_of_field(output.buffer(), field.get());
     }
+    if let Some(key) = &arguments.key {
+        object::warn_of_key(output.buffer(), key);
+    }
     for matcher in &mut chooser.judge.matchers {
         let Matcher::Pattern(pattern) = matcher else {
             continue;
@@ -39,7 +45,7 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
         if pattern.names_address() {
             let attempt = hostile::try_pattern(pattern);
             warn(output.buffer(), pattern.text(), attempt);
-        } else if arguments.field.is_none() {
+        } else if arguments.field.is_none() && arguments.key.is_none() {
             warn_of_no_address(output.buffer(), pattern.text());
         }
     }
@@ -62,7 +68,8 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
         _ => None,
     }));
     let mut reader = times::reader(&arguments)?;
-    let mut input = Input::new(arguments.files);
+    let mut input = Input::new(arguments.files.clone());
+    let mut of_objects = object::Totals::default();
     let (mut done, mut operand) = (false, 0);
     loop {
         let line = match input.next(None)? {
@@ -78,15 +85,55 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             reader.begin_file();
             chooser.judge.begin_file();
         }
-        let line = reader.read(&line);
-        let explained = Explained::new(&mut chooser, &line);
-        totals.add(&line, &explained.reason);
-        done |= explained.says_taken(coloured, &chooser, &input.place(), &line, output.buffer());
+        let (raw, line, place) = (&line, reader.read(&line), input.place());
+        let out = output.buffer();
+        if chooser.objects.is_some() {
+            say_line(out, &place, line.text, &[]);
+            let taken = of_object(&mut chooser, &arguments, raw, &line, &mut of_objects, out);
+            of_objects.count(taken);
+            done |= taken;
+        } else {
+            let explained = Explained::new(&mut chooser, &line);
+            totals.add(&line, &explained.reason);
+            let parts = if coloured { explained.taken() } else { vec![] };
+            say_line(out, &place, line.text, &parts);
+            done |= explained.say(&chooser, &line, out);
+        }
         output.flush_if_full()?;
     }
-    totals.say(output.buffer());
+    match chooser.objects {
+        Some(_) => of_objects.say(output.buffer()),
+        None => totals.say(output.buffer()),
+    }
     output.flush()?;
     Ok(done)
+}
+
+/// Explains a line that is an object; answers whether an address was taken.
+fn of_object(
+    chooser: &mut Chooser,
+    arguments: &Arguments,
+    raw: &[u8],
+    line: &Line,
+    totals: &mut object::Totals,
+    out: &mut Vec<u8>,
+) -> bool {
+    let Some(objects) = &mut chooser.objects else {
+        return false;
+    };
+    let Ok(at_key) = object::judge(objects, arguments, raw, line, totals, out) else {
+        return false;
+    };
+    let explained = Explained::new(chooser, line);
+    let counts = !matches!(explained.reason, Reason::NoMatch | Reason::Excluded { .. });
+    match at_key.filter(|_| counts) {
+        Some(at_key) => {
+            explained.reason.say(out, line.text);
+            let key = arguments.key.as_deref().unwrap_or_default();
+            object::say_addresses(&chooser.picker, key, line.text, &at_key, out)
+        }
+        None => explained.say(chooser, line, out),
+    }
 }
 
 /// Says the price of a field's number.
@@ -199,19 +246,15 @@ impl Explained {
         }
     }
 
-    /// Explains it; answers whether an address was taken.
-    fn says_taken(
-        &self,
-        coloured: bool,
-        chooser: &Chooser,
-        place: &str,
-        line: &Line,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let line = line.text;
+    /// The places of the addresses that are taken.
+    fn taken(&self) -> Vec<Range<usize>> {
         let taken = self.all.iter().filter(|(_, is_taken)| *is_taken);
-        let parts: Vec<_> = taken.map(|(found, _)| found.range.clone()).collect();
-        say_line(out, place, line, if coloured { &parts } else { &[] });
+        taken.map(|(found, _)| found.range.clone()).collect()
+    }
+
+    /// Explains it; answers whether an address was taken.
+    fn say(&self, chooser: &Chooser, line: &Line, out: &mut Vec<u8>) -> bool {
+        let line = line.text;
         self.reason.say(out, line);
         let picker = &chooser.picker;
         for (Found { address, range, .. }, is_taken) in &self.all {
@@ -239,6 +282,6 @@ impl Explained {
         if self.count > 1 {
             say(out, 1, format_args!("counts as {} events", self.count));
         }
-        !parts.is_empty() || self.elsewhere.is_some()
+        self.elsewhere.is_some() || self.all.iter().any(|(_, is_taken)| *is_taken)
     }
 }
