@@ -17,6 +17,7 @@ prefix=${DESTDIR:-}$where
 # Lines of mode, file of the archive, and place.
 files() {
     echo "755 sbin/pipeban-setup sbin/pipeban-setup"
+    echo "755 sbin/pipeban-status sbin/pipeban-status"
     for file in examples/pipeban/*; do
         echo "644 $file lib/pipeban/${file##*/}"
     done
