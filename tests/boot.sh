@@ -31,6 +31,7 @@ END
 mkdir -p "$root/etc/systemd/system/graphical.target.wants"
 ln -s ../trial.service "$root/etc/systemd/system/graphical.target.wants/trial.service"
 cp tests/common/boot-trial.sh "$root/trial"
+cp tests/common/smtp.pl "$root"
 echo "$logger" >"$root/logger"
 
 echo "== boots"

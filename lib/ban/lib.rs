@@ -22,3 +22,4 @@ pub mod look; // looks in all firewalls for bans that the ledger does not know
 pub mod privilege; // gives up capabilities that are not needed
 pub mod waiter; // the process that waits for bans to end
 pub mod watch; // waits for changes of the ledger
+pub mod whose; // tells an ordinary user that the ledger is not the host's

@@ -83,6 +83,11 @@ pub fn path(option: Option<&Path>) -> PathBuf {
     base.join("pipeban/pipeban.db")
 }
 
+/// Whether neither `option` nor `$PIPEBAN_STATE` names the state.
+pub fn is_usual(option: Option<&Path>) -> bool {
+    option.is_none() && env::var_os("PIPEBAN_STATE").is_none_or(|v| v.is_empty())
+}
+
 /// The open state file.
 pub struct State {
     db: Connection,

@@ -50,8 +50,7 @@ fn a_file_of_version_0_is_taken_over() {
         };
         assert!(version(&db) > 0);
         let after = rows(&db);
-        // Tables may have more columns; and a ban that is told to a firewall again has a new
-        // number.
+        // Tables may have more columns, and a ban that is told again has a new number.
         let is_in = |row: &Vec<String>| {
             let mut kept = row.iter().filter(|value| !value.starts_with("ban.id="));
             let has_all = |other: &Vec<String>| kept.all(|value| other.contains(value));

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use pipeban::time::Time;
 
-use crate::common::{Shell, field, in_namespace, lengths, run, wait_until};
+use crate::common::{Outcome, Shell, field, in_namespace, lengths, run, wait_until};
 
 /// The moment this number of seconds from now, as records print it.
 fn time(seconds: i64) -> String {
@@ -47,8 +47,9 @@ fn a_ban_grows_and_never_shrinks() {
 #[test]
 fn what_was_banned_for_is_no_news() {
     let shell = Shell::new();
+    let begin = Time::now().secs();
     let ban = |at: Option<i64>, more: &str| {
-        let at = at.map(|seconds| format!("\tat={}", time(seconds)));
+        let at = at.map(|seconds| format!("\tat={}", Time::from_secs(begin + seconds)));
         let record = format!("203.0.113.7{}\tcount=5\n", at.unwrap_or_default());
         // Each ban has run out when the next record comes.
         let end = "sqlite3 $PIPEBAN_STATE 'UPDATE ban SET since = 0, until = 1, ends = 1'";
@@ -81,17 +82,17 @@ fn what_was_banned_for_is_no_news() {
 fn the_length_counts_from_the_event() {
     let shell = Shell::new();
     let ban = |flags: &str, input: &str| shell.feed(&format!("ban-ip {flags}"), input.as_bytes());
+    let until = |outcome: &Outcome| {
+        let until = Time::parse(field(outcome, "until")[0].as_bytes());
+        until.unwrap().secs()
+    };
+    let begin = Time::now().secs();
     let (ago, ahead) = (time(-1_800), time(100_000));
     let half = format!("203.0.113.7\tat={ago}\n");
-    let expected = time(1_800);
     for flags in ["-n --for 1h", "--backend none --for 1h", "-n --max 1h"] {
         let outcome = ban(flags, &half);
-        let until = Time::parse(field(&outcome, "until")[0].as_bytes()).unwrap();
-        let expected = Time::parse(expected.as_bytes()).unwrap();
-        assert!(
-            (until.secs() - expected.secs()).abs() <= 1,
-            "{flags}: {outcome:?}"
-        );
+        let ago = Time::parse(ago.as_bytes()).unwrap();
+        assert_eq!(until(&outcome), ago.secs() + 3_600, "{flags}: {outcome:?}");
     }
     // A stamp ahead of the clock counts as now, and an end that a record names decides alone.
     for (number, (flags, input)) in [
@@ -112,14 +113,12 @@ fn the_length_counts_from_the_event() {
                 // It plays history: what was made then.
                 continue;
             }
-            let outcome = ban(
-                &format!("{dry} --state-file $HOME/{number} {flags}"),
-                &record,
-            );
-            let left = Time::parse(field(&outcome, "until")[0].as_bytes()).unwrap();
-            let left = left.secs() - Time::now().secs();
+            let state = shell.path(&number.to_string()).display().to_string();
+            let outcome = ban(&format!("{dry} --state-file {state} {flags}"), &record);
+            let until = until(&outcome) - 3_600;
+            let now = Time::now().secs();
             assert!(
-                (3_590..=3_600).contains(&left),
+                (begin..=now).contains(&until),
                 "{flags} {input}: {outcome:?}"
             );
         }

@@ -83,6 +83,39 @@ fn commands_of_another_user_are_not_run() {
 }
 
 #[test]
+fn an_ordinary_user_is_told_whose_ledger_it_is() {
+    as_root("an_ordinary_user_is_told_whose_ledger_it_is", || {
+        let shell = Shell::new();
+        let here = shell.directory.path().display().to_string();
+        run("chown", &["1234:1234", &here]);
+        let ledger = format!("{here}/.local/state/pipeban/pipeban.db");
+        let told = ": this is the ledger of user 1234 alone; that of the host needs root\n";
+        for (command, status) in [
+            ("ban-ip --why 203.0.113.7", 1),
+            ("ban-ip --list --backend none", 1),
+            ("ban-ip --list --origin .", 1),
+            ("unban-at --list", 1),
+            ("unban-at now 203.0.113.7", 2),
+            ("ban-ip --list", 2),
+            ("ban-ip --sync", 2),
+            ("ban-ip --list --follow --origin . | head -n 1", 0),
+        ] {
+            let user = "setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all";
+            let command = format!("{user} env -u PIPEBAN_STATE HOME={here} {command}");
+            let outcome = shell.run(&command);
+            assert_eq!(outcome.status, Some(status), "{command}: {outcome:?}");
+            let whose = outcome.err.contains(&format!("{ledger}{told}"));
+            let root = outcome.err.contains("needs root or CAP_NET_ADMIN\n");
+            assert!(whose || root, "{command}: {outcome:?}");
+            // One that was named is meant.
+            let named = command.replace("env -u PIPEBAN_STATE", "env PIPEBAN_STATE=none");
+            let named = shell.run(&named);
+            assert!(!named.err.contains(told), "{named:?}");
+        }
+    });
+}
+
+#[test]
 fn root_leaves_files_that_their_user_can_use() {
     as_root("root_leaves_files_that_their_user_can_use", || {
         let shell = Shell::new();

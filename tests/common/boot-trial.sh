@@ -42,6 +42,16 @@ case $stage in
     echo '# pipeban-setup sshd'
     pipeban-setup sshd | tee /setup.out
     grep -q 'lines arrive' /setup.out
+    echo "== with mail, as examples/mail.md has it"
+    mkdir -p /etc/systemd/system/pipeban@sshd.service.d
+    cp /usr/share/doc/pipeban/examples/mail/mail.conf /etc/systemd/system/pipeban@sshd.service.d
+    sed -i 's/^    bans ban-ip .*/& |\n    mails mail-ban --to root --smtp 127.0.0.1:25 --whois none/' /etc/pipeban/sshd.sh
+    tail -n 2 /etc/pipeban/sshd.sh
+    perl /smtp.pl >/mail 2>&1 &
+    echo '# pipeban-setup sshd'
+    pipeban-setup sshd | tee /setup.out
+    grep -q 'is not as it was shipped' /setup.out
+    until_true systemctl is-active pipeban@sshd
     systemctl is-active pipeban@sshd
     systemctl is-active pipeban-sync
     echo "== five failed logins by ssh, from another network namespace"
@@ -64,6 +74,9 @@ case $stage in
     done
     until_true banned
     login | grep 'timed out'
+    echo "== the mail"
+    until_true grep -q 192.0.2.66 /mail
+    grep -v '^$' /mail
     ban-ip --list
     nft list table inet pipeban | grep 192.0.2.66
     systemctl --no-pager --lines=0 status pipeban@sshd

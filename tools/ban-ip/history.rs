@@ -14,6 +14,7 @@ use pipeban_ban::firewall::{Dropped, name_in};
 use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::target::Target;
+use pipeban_ban::whose;
 
 use crate::listing::{count, set_port};
 
@@ -88,6 +89,9 @@ pub fn run(
         output.record(&record)?;
     }
     output.flush()?;
+    if !found {
+        whose::tell(state_file);
+    }
     Ok(found)
 }
 

@@ -10,6 +10,7 @@ use pipeban_ban::firewall::{Backend, Counted, Firewall, name_in};
 use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
 use pipeban_ban::restore::agree;
 use pipeban_ban::target::Target;
+use pipeban_ban::whose;
 
 use crate::arguments::Arguments;
 use crate::listing::Listing;
@@ -26,6 +27,9 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
         None => print(backend, current, output)?,
     };
     output.flush()?;
+    if !found {
+        whose::tell(arguments.state_file.as_deref());
+    }
     Ok(found)
 }
 

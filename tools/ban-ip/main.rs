@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban_ban::firewall::Backend;
+use pipeban_ban::whose;
 
 use arguments::Arguments;
 
@@ -42,6 +43,8 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     }
     let backend = named.unwrap_or_else(Backend::usual);
     if arguments.follow {
+        // Its wait has no end.
+        whose::tell(state_file);
         follow::run(&arguments, &backend, &mut output)
     } else if arguments.list {
         list::run(&arguments, &backend, &mut output)

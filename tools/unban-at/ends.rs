@@ -18,6 +18,7 @@ use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
+use pipeban_ban::whose;
 
 /// Of more unknown addresses than this, the networks around them are not looked up.
 const AROUND: usize = 100;
@@ -363,6 +364,9 @@ impl Ends {
         if self.not_banned > IN_FULL {
             let text = format!("{} addresses were not banned", self.not_banned);
             complain::note("in all", text);
+        }
+        if self.not_banned > 0 {
+            whose::tell(self.state_file.as_deref());
         }
     }
 

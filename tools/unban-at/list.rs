@@ -5,15 +5,17 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::ledger::Ledger;
+use pipeban_ban::whose;
 
 use crate::arguments::Arguments;
 
 /// Prints the bans that have an end, the first one to end first.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
-    let Some(ledger) = Ledger::look(arguments.state_file.as_deref())? else {
-        return Ok(false);
+    let state_file = arguments.state_file.as_deref();
+    let current = match Ledger::look(state_file)? {
+        Some(ledger) => ledger.current(Time::now(), None)?,
+        None => vec![],
     };
-    let current = ledger.current(Time::now(), None)?;
     let mut bans: Vec<_> = current.iter().map(|details| details.ban).collect();
     bans.retain(|ban| ban.until.is_some());
     bans.sort_by_key(|ban| ban.until);
@@ -26,5 +28,8 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         output.record(&record)?;
     }
     output.flush()?;
+    if bans.is_empty() {
+        whose::tell(state_file);
+    }
     Ok(!bans.is_empty())
 }

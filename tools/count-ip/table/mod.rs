@@ -15,3 +15,4 @@ pub mod open; // open addressing, one cache line at a time
 pub mod counts; // counts of bare addresses
 pub mod map; // any other value that is kept of an address
 pub mod rows; // rows of numbers by address
+pub mod set; // a set of addresses

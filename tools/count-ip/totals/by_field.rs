@@ -1,7 +1,6 @@
 //! The counts of the values of a field, with the number of addresses that had each.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::time::Duration;
 
 use memchr::memchr;
@@ -11,38 +10,29 @@ use pipeban::time::Time;
 
 use super::total::Total;
 use crate::arguments::Arguments;
-use crate::fields::Keys;
+use crate::fields::{Fields, Keys};
 use crate::line::{BadLines, Line};
 use crate::table::bound::{Aged, Bound};
 use crate::table::map::{AddressMap, Map, Weight};
+use crate::table::memory::BATCH;
+use crate::table::set::AddressSet;
 use crate::throttle::{self, LastCounted};
-use crate::value::{Value, Values};
+use crate::usual::Searched;
+use crate::value::{Text, Value, Values};
 
 /// The events of one value.
 #[derive(Default)]
 pub struct FieldTotal {
     /// The value itself.
     pub text: Box<[u8]>,
-    /// The events of each address with it.
-    pub addresses: HashMap<Address, Total>,
-}
-
-impl FieldTotal {
-    /// The events of all addresses.
-    pub fn sum(&self) -> Total {
-        let mut sum = Total::default();
-        for total in self.addresses.values() {
-            sum.add(total.count, total.span);
-        }
-        sum
-    }
+    pub sum: Total,
+    /// The addresses with it.
+    pub addresses: AddressSet,
 }
 
 impl Weight for FieldTotal {
     fn weight(&self) -> usize {
-        // A byte of each place is the map's own.
-        let places = self.addresses.capacity() * 8 / 7;
-        let weight = self.text.len() + places * (size_of::<(Address, Total)>() + 1);
+        let weight = self.text.len() + self.addresses.weight();
         // A third more for the gaps that pieces of many sizes leave.
         weight * 4 / 3
     }
@@ -51,27 +41,41 @@ impl Weight for FieldTotal {
 /// The totals so far, by value.
 pub struct FieldTotals {
     keys: Keys,
+    searched: Searched,
     values: Values,
     totals: Map<Value, FieldTotal>,
     bound: Bound,
     merge: bool,
     throttle: Option<Duration>,
     last_counted: AddressMap<LastCounted>,
+    /// Events that are read and not counted yet.
+    batch: Vec<Pending>,
     /// The number of records without the field.
     pub without: u64,
+}
+
+/// Events of an address with a value.
+struct Pending {
+    by: Text,
+    address: Address,
+    count: u64,
+    span: Option<(Time, Time)>,
 }
 
 impl FieldTotals {
     /// No counts yet, by the field that the command line names.
     pub fn new(arguments: &Arguments) -> Self {
+        let keys = Keys::new(arguments).unwrap_or_default();
         FieldTotals {
-            keys: Keys::new(arguments).unwrap_or_default(),
+            searched: keys.searched(),
+            keys,
             values: Values::random(),
             totals: Map::new(),
             bound: Bound::new(arguments.max_addresses, false),
             merge: arguments.merge,
             throttle: arguments.throttle,
             last_counted: AddressMap::new(),
+            batch: Vec::with_capacity(BATCH),
             without: 0,
         }
     }
@@ -84,32 +88,66 @@ impl FieldTotals {
         // The arrival of the lines is the time of those without one.
         let now = Time::now();
         while !rest.is_empty() {
+            lines += 1;
+            if let Some(length) = self.count_usual(rest, now) {
+                rest = &rest[length + 1..];
+                continue;
+            }
             let end = memchr(b'\n', rest).unwrap_or(rest.len());
             let read = Line::read(rest, end, self.merge, false);
             let text = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
-            lines += 1;
             match read {
-                Ok(Some(line)) => self.count_line(&line, text, now),
+                Ok(Some(line)) => {
+                    let fields = self.keys.read(text, &line.address, self.values);
+                    self.count_line(line.address, line.count, line.span, fields, now);
+                }
                 Ok(None) => {}
                 Err(fault) => bad.push((lines, fault)),
             }
         }
+        self.add_batch();
         (lines, bad)
     }
 
-    fn count_line(&mut self, line: &Line, text: &[u8], now: Time) {
-        let fields = self.keys.read(text, &line.address, self.values);
+    /// Counts the line that `text` begins with, if it has the usual form; returns its length.
+    #[inline(always)]
+    fn count_usual(&mut self, text: &[u8], now: Time) -> Option<usize> {
+        if self.merge {
+            return None;
+        }
+        let line = self.searched.read(text)?;
+        let at = match line.at {
+            Some(text) => Some(Time::parse(text)?),
+            None => None,
+        };
+        let address = line.address();
+        let fields = self
+            .keys
+            .of_usual(&self.searched, &line, &address, self.values);
+        self.count_line(address, 1, at.map(|at| (at, at)), fields, now);
+        Some(line.length)
+    }
+
+    #[inline(always)]
+    fn count_line(
+        &mut self,
+        address: Address,
+        count: u64,
+        span: Option<(Time, Time)>,
+        fields: Option<Fields>,
+        now: Time,
+    ) {
         let Some(by) = fields.and_then(|fields| fields.by) else {
             self.without += 1;
             return;
         };
         if let Some(throttle) = self.throttle {
-            let (_, at) = line.span.unwrap_or((now, now));
-            let hash = self.last_counted.hash(&line.address);
+            let (_, at) = span.unwrap_or((now, now));
+            let hash = self.last_counted.hash(&address);
             let place = loop {
                 let known = &mut self.last_counted;
-                match known.place(&line.address, hash, &mut self.bound) {
+                match known.place(&address, hash, &mut self.bound) {
                     Some(place) => break place,
                     None => self.make_room(),
                 }
@@ -119,29 +157,62 @@ impl FieldTotals {
                 return;
             }
         }
-        if line.count > 0 {
-            self.add(&by.to_vec(), line.address, line.count, line.span);
+        if count > 0 {
+            self.batch.push(Pending {
+                by,
+                address,
+                count,
+                span,
+            });
+            if self.batch.len() == BATCH {
+                self.add_batch();
+            }
         }
     }
 
-    /// Adds `count` events of an address, at least 1, to a value.
-    pub fn add(&mut self, text: &[u8], address: Address, count: u64, span: Option<(Time, Time)>) {
-        let value = self.values.text(text);
-        let hash = self.totals.hash(&value);
+    /// Adds the events that are read. The sets of addresses may be large, so the places of all are
+    /// loaded before the first is used.
+    fn add_batch(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        for event in &batch {
+            if let Some(total) = self.totals.guess(self.totals.hash(&event.by.value)) {
+                total.addresses.prefetch(&event.address);
+            }
+        }
+        for event in batch.drain(..) {
+            self.add(&event.by, event.address, event.count, event.span);
+        }
+        self.batch = batch;
+    }
+
+    /// Adds `count` events of an address to a value.
+    pub fn add(&mut self, by: &Text, address: Address, count: u64, span: Option<(Time, Time)>) {
+        let hash = self.totals.hash(&by.value);
         loop {
-            if let Some(place) = self.totals.place(&value, hash, &mut self.bound) {
+            if let Some(place) = self.totals.place(&by.value, hash, &mut self.bound) {
                 self.totals.change(place, |total| {
-                    if total.text.is_empty() {
-                        total.text = text.into();
+                    if total.addresses.len() == 0 {
+                        total.text = by.to_vec().into();
                     }
-                    let of_address = total.addresses.entry(address).or_default();
-                    of_address.add(count, span);
+                    total.sum.add(count, span);
+                    total.addresses.insert(address);
                 });
                 self.bound.relieve([&mut self.totals]);
                 return;
             }
             self.make_room();
         }
+    }
+
+    /// Adds totals that were saved.
+    pub fn add_saved(
+        &mut self,
+        text: &[u8],
+        address: Address,
+        count: u64,
+        span: Option<(Time, Time)>,
+    ) {
+        self.add(&self.values.with_text(text), address, count, span);
     }
 
     fn make_room(&mut self) {
@@ -169,15 +240,11 @@ impl FieldTotals {
 
     /// The totals of at least `least`, the highest first, then by value; of these, the first
     /// `top`.
-    pub fn rank(self, least: u64, top: usize) -> Vec<(FieldTotal, Total)> {
-        let with_sum = |total: FieldTotal| {
-            let sum = total.sum();
-            (total, sum)
-        };
-        let mut all: Vec<_> = self.into_totals().map(with_sum).collect();
-        all.retain(|(_, sum)| sum.count >= least);
-        all.sort_unstable_by(|(a, a_sum), (b, b_sum)| {
-            let counts = Reverse(a_sum.count).cmp(&Reverse(b_sum.count));
+    pub fn rank(self, least: u64, top: usize) -> Vec<FieldTotal> {
+        let mut all: Vec<_> = self.into_totals().collect();
+        all.retain(|total| total.sum.count >= least);
+        all.sort_unstable_by(|a, b| {
+            let counts = Reverse(a.sum.count).cmp(&Reverse(b.sum.count));
             counts.then_with(|| a.text.cmp(&b.text))
         });
         all.truncate(top);

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use super::by_field::{FieldTotal, FieldTotals};
 use super::columns::bar;
-use super::total::Total;
 use crate::arguments::Arguments;
 use crate::output::check_saturation;
 
@@ -26,12 +25,13 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     if terminal {
         columns(&ranked, &mut output)?;
     }
-    for (value, sum) in ranked.iter().filter(|_| !terminal) {
+    for value in ranked.iter().filter(|_| !terminal) {
+        let sum = &value.sum;
         check_saturation(sum.count);
         let addresses = value.addresses.len() as u64;
         let buffer = output.buffer();
         if arguments.json {
-            json(key, value, sum, buffer);
+            json(key, value, buffer);
         } else if arguments.plain {
             write!(buffer, "{:7} {key}=", sum.count).expect("a Vec takes every write");
             escape(&value.text, buffer);
@@ -52,7 +52,8 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     Ok(!ranked.is_empty())
 }
 
-fn json(key: &str, value: &FieldTotal, sum: &Total, buffer: &mut Vec<u8>) {
+fn json(key: &str, value: &FieldTotal, buffer: &mut Vec<u8>) {
+    let sum = &value.sum;
     let mut object = Map::new();
     object.insert("count".into(), sum.count.into());
     object.insert("addresses".into(), value.addresses.len().into());
@@ -70,7 +71,7 @@ const WIDEST: usize = 40;
 const BAR: usize = 30;
 
 /// Prints the value, the count, the number of addresses and a bar in proportion to the count.
-fn columns(ranked: &[(FieldTotal, Total)], output: &mut Output) -> Result<(), Fault> {
+fn columns(ranked: &[FieldTotal], output: &mut Output) -> Result<(), Fault> {
     let shown = |value: &FieldTotal| -> String {
         let text = String::from_utf8_lossy(&value.text);
         // A terminal must not obey a value, which a remote party chose.
@@ -87,14 +88,15 @@ fn columns(ranked: &[(FieldTotal, Total)], output: &mut Output) -> Result<(), Fa
         }
         shown.into_iter().collect()
     };
-    let most = ranked.first().map_or(1, |(_, sum)| sum.count.max(1));
-    let values: Vec<_> = ranked.iter().map(|(value, _)| shown(value)).collect();
+    let most = ranked.first().map_or(1, |value| value.sum.count.max(1));
+    let values: Vec<_> = ranked.iter().map(shown).collect();
     let width = values.iter().map(|value| value.chars().count()).max();
     let width = width.unwrap_or(0);
     let digits = most.to_string().len();
-    let addresses = ranked.iter().map(|(value, _)| value.addresses.len()).max();
+    let addresses = ranked.iter().map(|value| value.addresses.len()).max();
     let address_digits = addresses.unwrap_or(0).to_string().len();
-    for (value, (total, sum)) in values.iter().zip(ranked) {
+    for (value, total) in values.iter().zip(ranked) {
+        let sum = &total.sum;
         check_saturation(sum.count);
         let bar = bar(sum.count, most, BAR);
         let (count, addresses) = (sum.count, total.addresses.len());

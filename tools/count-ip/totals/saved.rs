@@ -38,13 +38,16 @@ impl Saved {
         self.add_all(totals.map(|(address, total)| (address.to_string(), total)))
     }
 
-    /// The same for the values of a field, each with each of its addresses.
+    /// The same for the values of a field, each with its addresses: the first of them has all
+    /// events.
     pub fn add_fields(&mut self, totals: FieldTotals) -> Result<(), Fault> {
         let named = |of: FieldTotal| {
-            let value = characters(&of.text);
-            let name = move |address| format!("{address} {value}");
-            let addresses = of.addresses.into_iter();
-            addresses.map(move |(address, total)| (name(address), total))
+            let (value, mut sum) = (characters(&of.text), of.sum);
+            of.addresses.into_iter().map(move |address| {
+                let total = sum;
+                sum.count = 0;
+                (format!("{address} {value}"), total)
+            })
         };
         self.add_all(totals.into_totals().flat_map(named))
     }
@@ -107,7 +110,7 @@ impl Saved {
             if let Some((address, value)) = name.split_once(' ')
                 && let Some(address) = Address::parse(address.as_bytes())
             {
-                totals.add(&bytes(value), address, hit.count, hit.span);
+                totals.add_saved(&bytes(value), address, hit.count, hit.span);
             }
         }
         Ok(())
