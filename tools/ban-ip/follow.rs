@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
     };
     match origin {
         Some(_) => list::print_ledger(backend, &in_ledger(Time::now())?, output)?,
-        None => list::print(backend, in_ledger, output)?,
+        None => list::print(backend, None, in_ledger, output)?,
     };
     output.line(b"# now")?;
     let mut pauses = PAUSES.iter();

@@ -7,7 +7,7 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::firewall::{Backend, Counted, Firewall, name_in};
-use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
+use pipeban_ban::ledger::{BanDetails, BanFormatter, Complete, Ledger, seconds};
 use pipeban_ban::restore::agree;
 use pipeban_ban::target::Target;
 use pipeban_ban::whose;
@@ -24,7 +24,12 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
     };
     let found = match origin {
         Some(_) => print_ledger(backend, &current(Time::now())?, output)?,
-        None => print(backend, current, output)?,
+        None => {
+            let ledger = Ledger::look(arguments.state_file.as_deref());
+            let complete = ledger.ok().flatten();
+            let complete = complete.and_then(|l| l.complete(&backend.to_string()).ok());
+            print(backend, complete.flatten(), current, output)?
+        }
     };
     output.flush()?;
     if !found {
@@ -56,31 +61,28 @@ pub fn print_ledger(
 }
 
 /// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
-/// called when the firewall was read.
+/// called when the firewall was read. If the firewall is in the state in which it was `complete`,
+/// it is asked for the ledger's bans alone: a list of all takes the longer, the more there are.
 ///
 /// `only=ledger` or `only=firewall` marks a ban that the other does not hold, and
 /// `firewall-until=` one that ends in the firewall at another time.
 pub fn print(
     backend: &Backend,
+    complete: Option<Complete>,
     in_ledger: impl FnOnce(Time) -> Result<Vec<BanDetails>, Fault>,
     output: &mut Output,
 ) -> Result<bool, Fault> {
     let key = backend.to_string();
     // The firewall first: a ban made meanwhile is no difference then.
-    let (firewall, in_firewall) = match look(backend) {
-        Ok((firewall, bans)) => (Some(firewall), bans),
+    let (firewall, look) = match look(backend, complete) {
+        Ok((firewall, look)) => (Some(firewall), look),
         Err(fault) => {
             // The ledger's bans are still worth printing.
             complain::fault(fault)?;
-            (None, None)
+            (None, Look::Listed(None))
         }
     };
-    let known = in_firewall.is_some();
-    let in_firewall = in_firewall.into_iter().flatten();
-    let in_firewall = in_firewall.map(|((target, left), dropped)| (target, (left, dropped)));
-    let mut in_firewall: BTreeMap<Target, _> = in_firewall.collect();
-    let now = Time::now();
-    let in_ledger = match in_ledger(now) {
+    let in_ledger = match in_ledger(Time::now()) {
         Ok(bans) => bans,
         Err(fault) => {
             // And so are the firewall's.
@@ -88,6 +90,27 @@ pub fn print(
             vec![]
         }
     };
+    let (firewall, in_firewall) = match (firewall, look) {
+        (Some(mut firewall), Look::Complete) => {
+            let own = in_ledger.iter().filter(|details| details.backend == key);
+            let targets: Vec<Target> = own.map(|details| details.ban.target).collect();
+            let held = firewall.counted(Some(&targets));
+            match held.map_err(|e| backend.fault(&e)) {
+                Ok(held) => (Some(firewall), held),
+                Err(fault) => {
+                    complain::fault(fault)?;
+                    (None, None)
+                }
+            }
+        }
+        (firewall, Look::Complete) => (firewall, None),
+        (firewall, Look::Listed(held)) => (firewall, held),
+    };
+    let now = Time::now();
+    let known = in_firewall.is_some();
+    let in_firewall = in_firewall.into_iter().flatten();
+    let in_firewall = in_firewall.map(|((target, left), dropped)| (target, (left, dropped)));
+    let mut in_firewall: BTreeMap<Target, _> = in_firewall.collect();
 
     let mut listing = Listing::new(output);
     let mut formatter = BanFormatter::default();
@@ -134,10 +157,22 @@ pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -
     record
 }
 
-type Held = Option<Vec<Counted>>;
+/// A look at a firewall.
+enum Look {
+    /// It holds exactly the bans that it was told.
+    Complete,
+    /// All that it holds; `None` if it can't tell.
+    Listed(Option<Vec<Counted>>),
+}
 
-fn look(backend: &Backend) -> Result<(Box<dyn Firewall>, Held), Fault> {
+fn look(backend: &Backend, complete: Option<Complete>) -> Result<(Box<dyn Firewall>, Look), Fault> {
     let mut firewall = backend.open()?;
+    if let Some(complete) = complete {
+        let state = firewall.seen_state().map_err(|e| backend.fault(&e))?;
+        if state.is_some_and(|state| complete.is_now(&state)) {
+            return Ok((firewall, Look::Complete));
+        }
+    }
     let held = firewall.counted(None).map_err(|e| backend.fault(&e))?;
-    Ok((firewall, held))
+    Ok((firewall, Look::Listed(held)))
 }

@@ -66,6 +66,11 @@ pub trait Firewall {
         Ok(None)
     }
 
+    /// The same, and nothing in the kernel is put in place.
+    fn seen_state(&mut self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The same; `None` also if another process has changed anything since the last call of
     /// [`state`](Self::state).
     fn state_after(&mut self) -> io::Result<Option<String>> {

@@ -1,7 +1,7 @@
 //! Messages that put addresses into sets, take them out and list them.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::header::*;
 use super::set::{Set, data};
@@ -149,6 +149,24 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
             let entry = (Target { address, port }, left);
             Some((entry, counter(element)))
         })
+}
+
+/// Parts that were read one after the other, a million in up to a minute, with the times that are
+/// left now.
+pub(super) fn as_of_now(parts: Vec<(Instant, Vec<Counted>)>) -> Vec<Counted> {
+    let since = |(read, part): (Instant, Vec<Counted>)| {
+        let passed = read.elapsed();
+        part.into_iter()
+            .filter_map(move |((address, left), dropped)| {
+                let left = left.map(|left| left.checked_sub(passed));
+                (left != Some(None)).then(|| ((address, left.flatten()), dropped))
+            })
+    };
+    parts.into_iter().flat_map(since).collect()
+}
+
+pub(super) fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
+    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// The counter of an element, if it has one.

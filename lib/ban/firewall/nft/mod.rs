@@ -222,9 +222,9 @@ impl Nft {
 
     /// The number of the token tells the network namespace and the boot; in them each transaction
     /// of anybody's has another generation.
-    fn written_state(&self) -> Option<String> {
-        let number = self.seen.restored??;
-        Some(format!("{number} {}", self.seen.generation))
+    fn written_state(seen: &Ruleset) -> Option<String> {
+        let number = seen.restored??;
+        Some(format!("{number} {}", seen.generation))
     }
 
     /// All elements of all sets.
@@ -240,16 +240,7 @@ impl Nft {
             Ok(())
         })
         .map_err(explain)?;
-        // A list of a million takes a minute: the times left are those of its end.
-        let since = |(read, part): (Instant, Vec<Counted>)| {
-            let passed = read.elapsed();
-            part.into_iter()
-                .filter_map(move |((address, left), dropped)| {
-                    let left = left.map(|left| left.checked_sub(passed));
-                    (left != Some(None)).then(|| ((address, left.flatten()), dropped))
-                })
-        };
-        Ok(parts.into_iter().flat_map(since).collect())
+        Ok(elements::as_of_now(parts))
     }
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
@@ -302,7 +293,12 @@ impl Firewall for Nft {
             self.put_in_place().map_err(explain)?;
         }
         (self.changed_by_others, self.is_certain) = (false, true);
-        Ok(self.written_state())
+        Ok(Self::written_state(&self.seen))
+    }
+
+    fn seen_state(&mut self) -> io::Result<Option<String>> {
+        let seen = again(|| Ruleset::read(&mut self.socket)).map_err(explain)?;
+        Ok(Self::written_state(&seen))
     }
 
     fn state_after(&mut self) -> io::Result<Option<String>> {
@@ -310,11 +306,11 @@ impl Firewall for Nft {
         let ours = self.is_certain
             || seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
         let ours = ours && !self.changed_by_others;
-        Ok(self.written_state().filter(|_| ours))
+        Ok(Self::written_state(&self.seen).filter(|_| ours))
     }
 
     fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.counted(Some(targets))?.map(without_counters))
+        Ok(self.counted(Some(targets))?.map(elements::without_counters))
     }
 
     fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
@@ -322,11 +318,12 @@ impl Firewall for Nft {
             return self.list_counted().map(Some);
         };
         let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        let mut held = Vec::new();
+        let mut parts = Vec::new();
         for asked in elements.chunks(ASKED) {
-            held.extend(self.get(asked).map_err(explain)?);
+            let part = self.get(asked).map_err(explain)?;
+            parts.push((Instant::now(), part));
         }
-        Ok(Some(held))
+        Ok(Some(elements::as_of_now(parts)))
     }
 
     fn asked_at_once(&self) -> usize {
@@ -374,7 +371,8 @@ impl Firewall for Nft {
     }
 
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
-        self.list_counted().map(|all| Some(without_counters(all)))
+        self.list_counted()
+            .map(|all| Some(elements::without_counters(all)))
     }
 
     fn verify(&mut self) -> io::Result<Vec<String>> {
@@ -408,10 +406,6 @@ impl Firewall for Nft {
     fn expires(&self, _: Duration) -> bool {
         true
     }
-}
-
-fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
-    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Whether the time left is the one that the element is given.
