@@ -29,16 +29,18 @@ say() { printf '\n%s\n' "$*"; }
 say "The sample log holds $(wc -l <examples/dovecot.log) lines such as"
 head -n 1 examples/dovecot.log
 
-say "Who fails to log in, and how often:"
-echo "  extract-ip --regex 'authentication failure;.* rhost=<IP>(\\s+user=\\S*)?\\s*\$' examples/dovecot.log | count-ip"
-extract-ip --regex 'authentication failure;.* rhost=<IP>(\s+user=\S*)?\s*$' examples/dovecot.log | count-ip | expand -t 20
+failed='^.{15} \S+ dovecot-auth: \S+ authentication failure;( \S+){5} rhost=<IP> *(user=\S+)?$'
+say "Who fails to log in, and how often, whatever a user's name says:"
+printf "  failed='%s'\n" "$failed"
+echo '  extract-ip --regex "$failed" examples/dovecot.log | count-ip'
+extract-ip --regex "$failed" examples/dovecot.log | count-ip | expand -t 20
 
 say "Who does so five times within ten minutes is banned for an hour:"
 cat <<'END'
-  extract-ip --time --regex 'authentication failure;.* rhost=<IP>(\s+user=\S*)?\s*$' examples/dovecot.log |
+  extract-ip --time --regex "$failed" examples/dovecot.log |
     count-ip --threshold 5 --within 10m | ban-ip | unban-at 'now + 1 hour'
 END
-extract-ip --time --regex 'authentication failure;.* rhost=<IP>(\s+user=\S*)?\s*$' examples/dovecot.log |
+extract-ip --time --regex "$failed" examples/dovecot.log |
     count-ip --threshold 5 --within 10m |
     ban-ip --backend "$backend" |
     unban-at 'now + 1 hour' >/dev/null || true # 127.0.0.1 is refused, which is an error to a script

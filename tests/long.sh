@@ -32,6 +32,7 @@ part() {
 }
 
 part tests/package.sh
+part tests/static.sh
 part tests/boot.sh bookworm
 part tests/boot.sh trixie '' none
 part tests/rotations.sh

@@ -36,7 +36,8 @@ echo "== the main job, from the installed files, in a network namespace of its o
 inside unshare -n sh -ec '
     ip link set lo up
     log=/usr/share/doc/pipeban/examples/dovecot.log
-    extract-ip --regex "authentication failure;.* rhost=<IP>(\s+user=\S*)?\s*\$" $log |
+    extract-ip $log --regex \
+        "^.{15} \S+ dovecot-auth: \S+ authentication failure;( \S+){5} rhost=<IP> *(user=\S+)?\$" |
         count-ip --threshold 5 --within 10m | ban-ip | unban-at "now + 1 hour" >/dev/null || true
     ban-ip --list
     [ "$(ban-ip --list | wc -l)" = 5 ]'

@@ -24,6 +24,12 @@ impl Record {
         }
     }
 
+    /// Begins another record, without fields, in the memory of this one.
+    pub fn begin(&mut self, address: Address) {
+        self.address = address;
+        self.text.clear();
+    }
+
     /// A record with fields as [`fields_text`](Self::fields_text) gives them.
     pub fn with_fields(address: Address, text: &[u8]) -> Self {
         let text = text.to_vec();

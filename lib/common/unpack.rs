@@ -44,7 +44,20 @@ pub fn unread(first: &[u8]) -> Option<&'static str> {
         (b"\x1f\x9d", "compress's .Z is not read: unpack it by zcat"),
     ];
     let kind = kinds.iter().find(|(magic, _)| first.starts_with(magic));
-    kind.map(|(_, what)| *what)
+    let kind = kind.map(|(_, what)| *what);
+    kind.or_else(|| is_utf16_unmarked(first).then_some(kinds[0].1))
+}
+
+/// Whether these are letters and NULs in turn.
+fn is_utf16_unmarked(first: &[u8]) -> bool {
+    let Some(&[a, b, c, d, e, f]) = first.first_chunk() else {
+        return false;
+    };
+    let is_text = |letters: [u8; 3], nuls: [u8; 3]| {
+        let is_letter = |b: &u8| (b' '..=b'~').contains(b);
+        nuls == [0; 3] && letters.iter().all(is_letter)
+    };
+    is_text([a, c, e], [b, d, f]) || is_text([b, d, f], [a, c, e])
 }
 
 /// A watch for gzip data that begin behind text, at a line's beginning.

@@ -21,6 +21,12 @@ pub trait Compare {
     /// The bytes that are equal to `byte`.
     fn equal<const N: usize>(bytes: &[u8; N], byte: u8) -> u64;
 
+    /// The bytes that are equal to one of two.
+    #[inline(always)]
+    fn either<const N: usize>(bytes: &[u8; N], one: u8, other: u8) -> u64 {
+        Self::equal(bytes, one) | Self::equal(bytes, other)
+    }
+
     /// The bytes from `first` to `first + count - 1`, all ASCII.
     fn among<const N: usize>(bytes: &[u8; N], first: u8, count: u8) -> u64;
 

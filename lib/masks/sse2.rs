@@ -17,6 +17,15 @@ impl Compare for Sse2 {
     }
 
     #[inline(always)]
+    fn either<const N: usize>(bytes: &[u8; N], one: u8, other: u8) -> u64 {
+        // SAFETY: SSE2 is part of x86_64.
+        each(bytes, |lane| unsafe {
+            let one = _mm_cmpeq_epi8(lane, _mm_set1_epi8(one as i8));
+            _mm_or_si128(one, _mm_cmpeq_epi8(lane, _mm_set1_epi8(other as i8)))
+        })
+    }
+
+    #[inline(always)]
     fn among<const N: usize>(bytes: &[u8; N], first: u8, count: u8) -> u64 {
         // SAFETY: SSE2 is part of x86_64.
         each(bytes, |lane| unsafe {

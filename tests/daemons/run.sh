@@ -2,6 +2,7 @@
 # Makes the evidence of the presets anew: real daemons, attacked, and the logs that they write.
 #
 #     sh tests/daemons/run.sh [SERVICE…]      (all of them without operands)
+#     sh tests/daemons/run.sh --table         (what the presets find in the logs that are kept)
 #
 # Needs root, debootstrap, util-linux and, the first time, Debian's mirror. Nothing is installed on
 # the host: each service has a root of its own (an overlay over one Debian 12) under the user's
@@ -17,6 +18,10 @@ presets=$(cd "$here/../../lib" && find "$PWD" -type d -name presets | head -n 1)
 common=python3,iproute2,rsyslog,openssl,ca-certificates
 PATH=$PATH:/usr/sbin:/sbin
 
+if [ "${1-}" = --table ]; then
+    shift
+    exec sh "$here/table.sh" "$@"
+fi
 [ "$(id -u)" = 0 ] || { echo "run.sh: needs root (debootstrap, unshare)" >&2; exit 2; }
 
 make_base() {

@@ -163,6 +163,8 @@ fn files_that_are_no_text_are_named() {
     for (first, kind) in [
         (&b"\xff\xfe1\x009\x002\x00"[..], "UTF-16"),
         (b"\xfe\xff\x001\x009", "UTF-16"),
+        (b"1\x009\x002\x00.\x00", "UTF-16"),
+        (b"\x001\x009\x002\x00.", "UTF-16"),
         (b"\x04\x22\x4d\x18192.0.2.9", "lz4"),
         (b"\x1f\x9d192.0.2.9", "compress's .Z"),
     ] {

@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod compressed;
+mod daemons;
+mod explained_objects;
 mod filters;
 mod finder;
 mod flags;

@@ -117,7 +117,6 @@ fn conditions_choose_the_objects() {
         "--key ip -e 'from <IP>'",
         "--key ip --with '@x'",
         "--key ip --with port",
-        "--key ip --explain",
     ] {
         let outcome = run(flags, log);
         assert_eq!(

@@ -59,13 +59,15 @@ fn attackers_are_banned_and_nobody_else() {
 fn a_pattern_names_the_address_whatever_the_user_name_says() {
     let shell = Shell::new();
     let outcome = shell.run(
-        r"extract-ip --regex 'authentication failure;.* rhost=<IP>(\s+user=\S*)?\s*$' examples/dovecot.log | count-ip",
+        r"extract-ip examples/dovecot.log --regex \
+          '^.{15} \S+ dovecot-auth: \S+ authentication failure;( \S+){5} rhost=<IP> *(user=\S+)?$' |
+          count-ip",
     );
     let mut expected = [ATTACKERS.as_slice(), &["127.0.0.1", "192.0.2.44"]].concat();
     expected.sort_unstable();
     assert_eq!(outcome.addresses(), expected);
     assert!(
-        outcome.out.contains("203.0.113.9\tcount=7"),
+        outcome.out.contains("203.0.113.9\tcount=5"),
         "{}",
         outcome.out
     );

@@ -122,7 +122,7 @@ pub(crate) struct Arguments {
     pub(crate) threads: Option<u8>,
 
     /// Say to a person how each line is judged, and how a pattern could be abused
-    #[arg(long, conflicts_with_all = ["json", "key", "conditions", "line", "time", "time_format"])]
+    #[arg(long, conflicts_with_all = ["json", "line", "time", "time_format"])]
     #[arg(conflicts_with_all = ["timezone", "since", "until", "whole", "count"])]
     pub(crate) explain: bool,
 

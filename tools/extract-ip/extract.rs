@@ -1,5 +1,6 @@
 //! From blocks of lines to records.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
@@ -59,7 +60,9 @@ pub(crate) struct Extractor {
     /// Whether a record is the address and perhaps the rule.
     bare: bool,
     done: bool,
-    /// The text of the last record's time.
+    /// The last record.
+    record: Record,
+    /// The text of its time.
     at: Vec<u8>,
 }
 
@@ -99,6 +102,7 @@ impl Extractor {
             times,
             window,
             done: false,
+            record: Record::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into()),
             at: Vec::new(),
         })
     }
@@ -201,16 +205,15 @@ impl Extractor {
         output: &mut Output,
     ) -> Result<(), Fault> {
         let raw = given.text;
-        let mut line = Line::default();
-        if self.bare_lines {
-            line.text = raw;
-        } else {
-            line = self.reader.read(raw);
-        }
+        let line = match self.bare_lines {
+            true => Line::bare(raw),
+            false => self.reader.read(raw),
+        };
         if let Some(silence) = &mut self.silence {
             silence.note(&line);
         }
-        let mut object = Object::default();
+        let none = Object::default();
+        let mut object = &none;
         if let Some(objects) = &mut self.chooser.objects {
             // Of a part of a file nobody knows where it begins.
             let number = Some(self.lines).filter(|_| self.window.is_none());
@@ -257,7 +260,8 @@ impl Extractor {
                 output.buffer().push(b'\n');
                 return;
             }
-            let mut record = Record::new(choice.found.address);
+            let record = &mut self.record;
+            record.begin(choice.found.address);
             if let Some(times) = &mut self.times {
                 let stamps = &mut self.stamps;
                 let mut own = || stamps.stamp(&line.text[stamp?.clone()], format);
@@ -272,7 +276,7 @@ impl Extractor {
                 record.push("rule", rule.as_bytes());
             }
             if !fields.is_empty() {
-                fields.of(&line, file, verdict, &object, |key, value| {
+                fields.of(&line, file, verdict, object, |key, value| {
                     record.push(key, value)
                 });
             }
@@ -281,7 +285,7 @@ impl Extractor {
             }
             for _ in 0..count {
                 if result.is_ok() {
-                    result = output.record(&record);
+                    result = output.record(record);
                 }
             }
         };

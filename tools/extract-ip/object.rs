@@ -1,8 +1,10 @@
 //! `--key` and `--where`: lines that are JSON objects.
 
+use std::fmt;
+
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
-use pipeban_log::json::{Condition, Path, Paths, Value, Values};
+use pipeban_log::json::{Condition, Path, Paths, Refused, Value, Values};
 use pipeban_log::line::Line;
 
 use crate::arguments::Arguments;
@@ -14,6 +16,8 @@ pub(crate) struct Objects {
     conditions: Vec<Condition>,
     /// The paths of fields, by their number among those that are asked for.
     fields: Vec<(usize, usize)>,
+    /// The facts about the object that was read last.
+    object: Object,
     room: Vec<u8>,
 }
 
@@ -24,6 +28,41 @@ pub(crate) struct Object {
     pub(crate) addresses: Option<Vec<Address>>,
     /// Texts of fields, by their number among those that are asked for.
     pub(crate) fields: Vec<(usize, Vec<u8>)>,
+}
+
+/// The reason why a line does not count.
+#[derive(Debug)]
+pub(crate) enum Passed {
+    Blank,
+    Refused(Refused),
+    /// The condition of this number does not hold.
+    Condition(usize),
+    /// The object has no such key.
+    NoKey,
+    /// The value at the key is empty, `-` or null.
+    Empty,
+    /// The value at the key is this text.
+    NotAnAddress(String),
+}
+
+impl Passed {
+    /// Whether the line is faulty, and is told.
+    fn is_fault(&self) -> bool {
+        matches!(self, Passed::Refused(_) | Passed::NotAnAddress(_))
+    }
+}
+
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Passed::Blank => f.write_str("a blank line"),
+            Passed::Refused(refused) => refused.fmt(f),
+            Passed::Condition(_) => f.write_str("a --where does not hold"),
+            Passed::NoKey => f.write_str("no such key"),
+            Passed::Empty => f.write_str("no address at the key"),
+            Passed::NotAnAddress(text) => write!(f, "not an address: \"{text}\""),
+        }
+    }
 }
 
 impl Objects {
@@ -39,11 +78,16 @@ impl Objects {
         let conditions = arguments.conditions.iter();
         let conditions = conditions.map(|text| Condition::parse(text, &mut paths));
         let conditions = conditions.collect::<Result<_, _>>();
+        let object = Object {
+            addresses: key.map(|_| Vec::new()),
+            ..Object::default()
+        };
         Ok(Some(Objects {
             key,
             conditions: conditions.map_err(|e| Fault::new("--where", e))?,
             fields: Vec::new(),
             paths,
+            object,
             room: Vec::new(),
         }))
     }
@@ -66,7 +110,20 @@ impl Objects {
         raw: &[u8],
         line: &Line,
         place: impl Fn() -> String,
-    ) -> Option<Object> {
+    ) -> Option<&Object> {
+        match self.judge(raw, line) {
+            Ok(object) => Some(object),
+            Err(passed) => {
+                if passed.is_fault() {
+                    complain::bad_line(place(), passed);
+                }
+                None
+            }
+        }
+    }
+
+    /// The object that a line is, if it counts, or the reason why it does not.
+    pub(crate) fn judge(&mut self, raw: &[u8], line: &Line) -> Result<&Object, Passed> {
         let outer = line.object.map(|at| &raw[at..]);
         let is_object = line.text.trim_ascii_start().starts_with(b"{");
         // A remote party chooses where the rest of a cut line begins, and a text of logfmt.
@@ -76,30 +133,27 @@ impl Objects {
         let is_own = (to_end || outer.is_some()) && !line.continues;
         let inner = (is_object && is_own).then_some(line.text);
         if outer.is_none() && inner.is_none() {
-            if !line.text.trim_ascii().is_empty() {
-                complain::bad_line(place(), "not one whole JSON object");
-            }
-            return None;
+            return Err(match line.text.trim_ascii().is_empty() {
+                true => Passed::Blank,
+                false => Passed::Refused(Refused::NotOneObject),
+            });
         }
-        let values = match self.paths.read(outer, inner) {
-            Ok(values) => values,
-            Err(refused) => {
-                complain::bad_line(place(), refused);
-                return None;
-            }
-        };
+        let values = self.paths.read(outer, inner).map_err(Passed::Refused)?;
         let room = &mut self.room;
-        if !self.conditions.iter().all(|c| c.holds(&values, room)) {
-            return None;
+        let failed = self.conditions.iter().position(|c| !c.holds(&values, room));
+        if let Some(number) = failed {
+            return Err(Passed::Condition(number));
+        }
+        if let (Some(key), Some(all)) = (self.key, &mut self.object.addresses) {
+            all.clear();
+            read_addresses(values.get(key).ok_or(Passed::NoKey)?, room, all)?;
         }
         let field = |(number, path): &(usize, usize)| Some((*number, text_at(&values, *path)?));
-        Some(Object {
-            fields: self.fields.iter().filter_map(field).collect(),
-            addresses: match self.key {
-                Some(key) => Some(addresses(values.get(key), room, place)?),
-                None => None,
-            },
-        })
+        self.object.fields.clear();
+        self.object
+            .fields
+            .extend(self.fields.iter().filter_map(field));
+        Ok(&self.object)
     }
 }
 
@@ -112,30 +166,36 @@ fn text_at(values: &Values, path: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// The addresses that a value is: one, several with commas, or an array of such texts. `None` where
-/// it is none, which is told but for an empty one.
-fn addresses(
-    value: Option<Value>,
-    room: &mut Vec<u8>,
-    place: impl Fn() -> String,
-) -> Option<Vec<Address>> {
-    let mut all = Vec::new();
-    let is_wrong = value?.any(|value| {
+/// Adds the addresses that a value is: one, several with commas, or an array of such texts. All of
+/// them must be addresses.
+fn read_addresses(value: Value, room: &mut Vec<u8>, all: &mut Vec<Address>) -> Result<(), Passed> {
+    let mut wrong = None;
+    value.any(|value| {
         let text = value.text(room).unwrap_or(b"an array or an object");
+        // Most are one, as it stands.
+        if let Some(address) = Address::parse(text) {
+            all.push(address);
+            return false;
+        }
         if matches!(text, b"" | b"-" | b"null") {
             return false;
         }
-        let one = |text: &[u8]| Address::parse(without_port(text.trim_ascii()));
-        let parsed: Option<Vec<_>> = text.split(|b| *b == b',').map(one).collect();
-        let is_wrong = parsed.is_none();
-        if is_wrong {
-            let text = String::from_utf8_lossy(&text[..text.len().min(100)]);
-            complain::bad_line(place(), format_args!("not an address: \"{text}\""));
+        for one in text.split(|b| *b == b',') {
+            match Address::parse(without_port(one.trim_ascii())) {
+                Some(address) => all.push(address),
+                None => {
+                    let text = String::from_utf8_lossy(&text[..text.len().min(100)]);
+                    wrong = Some(text.into_owned());
+                }
+            }
         }
-        all.extend(parsed.unwrap_or_default());
-        is_wrong
+        wrong.is_some()
     });
-    (!is_wrong && !all.is_empty()).then_some(all)
+    match wrong {
+        Some(text) => Err(Passed::NotAnAddress(text)),
+        None if all.is_empty() => Err(Passed::Empty),
+        None => Ok(()),
+    }
 }
 
 /// An address without a port or a zone: `192.0.2.1:80`, `[2001:db8::1]:80`, `fe80::1%eth0`.

@@ -44,6 +44,13 @@ impl Judge {
     /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
     /// the last one.
     pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
+        // Most have one, and no exclusion.
+        if self.matchers.len() == 1 && self.exclude.is_empty() {
+            return match self.matchers[0].judge(line, follows) {
+                Some(verdict) => Judgement::Counts(Some((0, verdict))),
+                None => Judgement::NoMatch,
+            };
+        }
         let needs_match = !self.matchers.is_empty();
         let mut verdict = None;
         for (i, matcher) in self.matchers.iter_mut().enumerate() {

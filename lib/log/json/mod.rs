@@ -14,6 +14,7 @@
 mod condition;
 mod path;
 mod scan;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod text;

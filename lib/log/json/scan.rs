@@ -1,6 +1,6 @@
 //! A text of JSON, read from the left.
 
-use pipeban::masks::{Common, Compare};
+use pipeban::masks::{self, Common, Compare};
 
 use super::value::{DEEPEST, Kind, Place, Value, Wrong};
 
@@ -13,8 +13,10 @@ pub(super) struct Walk<'a> {
     block: usize,
 }
 
-fn hits(chunk: &[u8; 64]) -> u64 {
-    Common::equal(chunk, b'"') | Common::equal(chunk, b'\\')
+/// The quotes and backslashes.
+#[inline]
+fn hits<const N: usize>(chunk: &[u8; N]) -> u64 {
+    Common::either(chunk, b'"', b'\\')
 }
 
 impl<'a> Walk<'a> {
@@ -137,7 +139,7 @@ impl<'a> Walk<'a> {
             self.block = self.at;
             let rest = self.text.get(self.at..)?;
             self.hits = match rest.first_chunk() {
-                Some(chunk) => hits(chunk),
+                Some(chunk) => hits::<64>(chunk),
                 None if rest.is_empty() => return None,
                 None => {
                     let mut short = [0; 64];
@@ -149,16 +151,72 @@ impl<'a> Walk<'a> {
     }
 
     /// A number, `true`, `false` or `null`.
+    #[inline]
     fn plain(&mut self) -> Result<(), Wrong> {
-        let rest = &self.text[self.at..];
-        let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
-        let length = rest.iter().take_while(inside).count();
-        let word = &rest[..length];
-        self.at += length;
-        match word {
-            b"true" | b"false" | b"null" => Ok(()),
-            word if is_number(word) => Ok(()),
-            _ => Err(Wrong::NotOneObject),
+        self.at = end_of_plain(self.text, self.at).ok_or(Wrong::NotOneObject)?;
+        Ok(())
+    }
+}
+
+/// The end of a number, `true`, `false` or `null`.
+#[inline]
+pub(super) fn end_of_plain(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let sign = usize::from(rest.first() == Some(&b'-'));
+    // Most numbers are short, with something behind them.
+    if let Some(near) = rest[sign..].first_chunk::<16>() {
+        let (_, others) = masks::sixteen(near);
+        let ends = |length: u32| {
+            near.get(length as usize)
+                .is_some_and(|b| b",}]".contains(b))
+        };
+        let whole = others.trailing_zeros();
+        if whole > 0 && ends(whole) {
+            return Some(at + sign + whole as usize);
+        }
+        let fraction = (others & others.wrapping_sub(1)).trailing_zeros();
+        if whole > 0
+            && near.get(whole as usize) == Some(&b'.')
+            && fraction > whole + 1
+            && ends(fraction)
+        {
+            return Some(at + sign + fraction as usize);
+        }
+    }
+    let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
+    let word = &rest[..rest.iter().take_while(inside).count()];
+    let is_word = matches!(word, b"true" | b"false" | b"null");
+    (is_word || is_number(word)).then_some(at + word.len())
+}
+
+/// The end of a string behind its last quote, from behind its first one.
+#[inline]
+pub(super) fn end_of_string(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<32>()) else {
+            return end_of_short_string(text, at);
+        };
+        let hits = hits(chunk);
+        if hits == 0 {
+            at += 32;
+            continue;
+        }
+        at += hits.trailing_zeros() as usize;
+        if text.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// The same near the end of the text.
+#[cold]
+fn end_of_short_string(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
 }

@@ -167,6 +167,8 @@ fn as_serde_reads_it() {
         "[1,\"]\"]",
     ];
     let mut whole = 0;
+    let (mut used, a) = (Paths::default(), Path::parse("a").unwrap());
+    let a = used.add(&a);
     for _ in 0..200_000 {
         let length = random.usize(..12);
         let middle: String = (0..length)
@@ -174,6 +176,7 @@ fn as_serde_reads_it() {
             .collect();
         let text = format!("{{{middle}}}");
         let read = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
+        is_read_alike(&mut used, a, "a", &text);
         match get("a", &text) {
             // The one takes the last of two, the other none.
             Err(Refused::Twice(_)) => assert!(read.is_ok() || !text.is_empty()),
@@ -186,4 +189,86 @@ fn as_serde_reads_it() {
         }
     }
     assert!(whole > 1_000, "{whole}");
+}
+
+/// A reader that has read others says of an object what a new one says.
+fn is_read_alike(used: &mut Paths, number: usize, path: &str, text: &str) {
+    let mut new = Paths::default();
+    let first = new.add(&Path::parse(path).unwrap());
+    let expected = new.read(None, Some(text.as_bytes()));
+    let read = used.read(None, Some(text.as_bytes()));
+    let shown =
+        |read: Result<Values, Refused>, number| read.map(|v| format!("{:?}", v.get(number)));
+    assert_eq!(shown(read, number), shown(expected, first), "{text}");
+}
+
+/// Objects of one writer, with other values and now and then another key.
+#[test]
+fn of_one_shape() {
+    let mut random = fastrand::Rng::with_seed(9);
+    let values = [
+        "1",
+        "-1",
+        "-",
+        "1.5e3",
+        "01",
+        "123456789012345678901",
+        "1.",
+        ".5",
+        "true",
+        "nul",
+        "{}",
+        "[]",
+        "\"\"",
+        "\"x\"",
+        "\"\\\"\"",
+        "\"\\\\\"",
+        "\"\\",
+        "\"a b c d e f g h i j k l m n o p q\"",
+        "\"0123456789abcdef0123456789abcde\\\"f\"",
+        "[\"x\",\"y\"]",
+        "[1]",
+        "{\"a\":2}",
+        "null",
+    ];
+    let keys = [
+        "a",
+        "b",
+        "a rather long key of more than thirty-two bytes",
+        "\\u0061",
+        "c",
+    ];
+    let mut used = Paths::default();
+    let number = used.add(&Path::parse("a.b").unwrap());
+    let (mut known, mut refused) = (0, 0);
+    for round in 0..300_000 {
+        // A quarter of the objects are made anew, so that shapes come and go.
+        let count = if round % 4 == 0 { random.usize(..6) } else { 3 };
+        let mut text = String::from("{");
+        for i in 0..count {
+            let usual = random.u8(..8) > 0;
+            let key = if usual {
+                keys[1 + 2 * (i % 2)]
+            } else {
+                keys[random.usize(..5)]
+            };
+            let value = values[random.usize(..if usual { 15 } else { 23 })];
+            let comma = if i > 0 { "," } else { "" };
+            text += &format!("{comma}\"{key}\":{value}");
+        }
+        let inside = values[random.usize(..23)];
+        text += &format!(
+            "{}\"a\":{{\"b\":{inside}}}}}",
+            if count > 0 { "," } else { "" }
+        );
+        if random.u8(..16) == 0 {
+            text.truncate(random.usize(..text.len()));
+        }
+        is_read_alike(&mut used, number, "a.b", &text);
+        match used.read(None, Some(text.as_bytes())) {
+            Ok(_) => known += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(known > 10_000 && refused > 10_000, "{known} {refused}");
 }

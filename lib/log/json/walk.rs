@@ -2,6 +2,7 @@
 
 use super::path::Path;
 use super::scan::Walk;
+use super::shape::Shapes;
 use super::text::unescape;
 use super::value::{DEEPEST, Kind, Place, Refused, Value, Wrong};
 
@@ -13,6 +14,7 @@ pub struct Paths {
     found: [Vec<Option<Place>>; 2],
     /// The number of the object that is read.
     round: u64,
+    shapes: Shapes,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,7 @@ fn length_bit(key: &[u8]) -> u64 {
 impl Paths {
     /// Adds a path; answers its number, for [`Values::get`].
     pub fn add(&mut self, path: &Path) -> usize {
+        self.shapes.clear();
         if self.nodes.is_empty() {
             self.nodes.push(Node::default());
         }
@@ -85,6 +88,10 @@ impl Paths {
     }
 
     fn walk(&mut self, number: usize, text: &[u8]) -> Result<(), Refused> {
+        if self.shapes.read(text, &mut self.found[number]) {
+            return Ok(());
+        }
+        self.found[number].fill(None);
         self.round += 1;
         let mut walk = Walk::new(text, 0);
         if walk.blanks() != Some(b'{') {
@@ -101,10 +108,11 @@ impl Paths {
             Wrong::TooDeep => Refused::TooDeep,
             Wrong::Twice(node) => Refused::Twice(self.nodes[node as usize].key.clone()),
         })?;
-        match walk.blanks() {
-            None => Ok(()),
-            Some(_) => Err(Refused::NotOneObject),
+        if walk.blanks().is_some() {
+            return Err(Refused::NotOneObject);
         }
+        self.shapes.learn(text, &self.found[number]);
+        Ok(())
     }
 }
 

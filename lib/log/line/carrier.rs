@@ -6,7 +6,8 @@
 //! - `file<TAB>`, `file:`: `follow-log --prefix` and `grep -H`: a path that begins with `/` or `.`,
 //!   or a word before a stamp or another carrier. The first line of an input that has one, or has a
 //!   stamp without one, decides for all of it
-//! - compose: `app-1  | `: a name of letters, digits, `.`, `_` and `-`, padded by blanks;
+//! - compose: `app-1  | `, `app.1.id@node    | `: a name of letters, digits, `.`, `_`, `-` and `@`,
+//!   padded by blanks;
 //!   `[pod/name/container] ` of
 //!   `kubectl logs --prefix`
 //! - docker json-file: a whole object of JSON with `log` first, and `time`
@@ -115,7 +116,7 @@ pub(super) fn compose(text: &[u8], at: usize) -> Option<usize> {
         return None;
     }
     let bar = skip::junk(text, bar);
-    let name = |b: &u8| b.is_ascii_alphanumeric() || b"._-".contains(b);
+    let name = |b: &u8| b.is_ascii_alphanumeric() || b"._-@".contains(b);
     if !text[at..at + word].iter().all(name) || text.get(bar) != Some(&b'|') {
         return None;
     }
@@ -161,6 +162,17 @@ pub(super) fn object(
         [b'{', b'"', b'_' | b'A'..=b'Z', ..] => journal(line, at, stamps, out),
         [b'{', b' ', ..] => docker(line, at, stamps, out),
         _ => None,
+    }
+}
+
+/// Whether a line is an object, or the beginning of one, that [`object`] takes for no carrier by
+/// its first key.
+#[inline]
+pub(super) fn is_bare_object(line: &[u8]) -> bool {
+    match line {
+        [b'{', b' ', ..] | [b'{', b'"', b'l' | b'_' | b'A'..=b'Z', ..] => false,
+        [b'{', b'"', ..] => true,
+        _ => false,
     }
 }
 

@@ -18,12 +18,16 @@
 //! - program: up to a colon with a blank behind it, perhaps with `[pid]` before that; or
 //!   `name[pid]` and a blank
 //!
+//! Behind a bare stamp that begins with a month, the first word may be metalog's `[program]`.
+//!
 //! No program is read behind a stamp in brackets, which is a service's own, and a level
 //! (`WARNING:`) is none.
 
 use memchr::memchr;
 
-use super::names::{is_address, is_device, is_facility, is_host, is_level, tag, without_path};
+use super::names::{
+    is_address, is_device, is_facility, is_host, is_level, is_name, tag, without_path,
+};
 use super::{plain_head, skip};
 use crate::stamp::StampReader;
 use pipeban::time::Time;
@@ -301,6 +305,13 @@ impl<'a> Head<'a> {
             if word.is_empty() {
                 return;
             }
+            if at == self.rest
+                && let Some(name) = by_metalog(text, word)
+            {
+                self.program = Some(name);
+                self.words = skip::blanks(text, end);
+                return;
+            }
             let again = own_stamp(text, at);
             if again > 0 && !stamped {
                 (at, stamped) = (at + again, true);
@@ -341,6 +352,16 @@ impl<'a> Head<'a> {
         let mark = text[at..].starts_with(b"\xef\xbb\xbf");
         self.words = skip::blanks(text, at + if mark { 3 } else { 0 });
     }
+}
+
+/// The program of metalog's `Mar 30 02:16:17 [sshd] `, which has no host.
+fn by_metalog<'a>(text: &[u8], word: &'a [u8]) -> Option<&'a [u8]> {
+    let name = word.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    let is_month = text.first()?.is_ascii_uppercase() && text.get(3) == Some(&b' ');
+    let is_undated = is_month && matches!(text.get(4), Some(b' ' | b'0'..=b'9'));
+    // `[1234.567890]` is the kernel's clock.
+    let is_program = name.first()?.is_ascii_alphabetic() && is_name(name) && !is_level(name);
+    (is_undated && is_program).then_some(name)
 }
 
 /// Where a text goes on behind structured data. What is not in its form is left to the words.

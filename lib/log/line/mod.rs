@@ -83,6 +83,14 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// A line of which nothing is asked for but its text.
+    pub fn bare(text: &'a [u8]) -> Self {
+        Line {
+            text,
+            ..Line::default()
+        }
+    }
+
     /// The text behind the stamp at its beginning, with host and program still in it: the message
     /// of a service that writes its own log file. All of `text` where no stamp is at the beginning.
     pub fn rest(&self) -> &'a [u8] {
@@ -186,6 +194,14 @@ impl LineReader {
         {
             self.headed = true;
             return plain(line, head::read(line, &begun, self.without_programs));
+        }
+        if self.without_times && self.format.is_none() && carrier::is_bare_object(line) {
+            return Line {
+                text: line,
+                place: Some(0),
+                headed: self.headed,
+                ..Line::default()
+            };
         }
         let opened = self.open(line);
         let piece = opened.said.piece;

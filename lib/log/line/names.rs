@@ -37,7 +37,7 @@ pub(super) fn tag(word: &[u8]) -> Option<Tag<'_>> {
 }
 
 /// Letters, digits and a few signs; anything but brackets inside round brackets.
-fn is_name(name: &[u8]) -> bool {
+pub(super) fn is_name(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > LONGEST {
         return false;
     }

@@ -24,7 +24,8 @@ use pipeban::time::Time;
 const LONGEST: usize = 128;
 
 /// Keys under which services write the time.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
+    "instant",
     "timeMillis",
     "log_timestamp",
     "start_time",
@@ -91,7 +92,7 @@ fn in_object(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
     })
 }
 
-/// The time that a value of JSON is; MongoDB wraps it into an object.
+/// The time that a value of JSON is; MongoDB, Log4j and protobuf wrap it into an object.
 pub(super) fn of_value(text: &[u8], value: &Value, stamps: &mut StampReader) -> Option<Time> {
     match value {
         Value::Text(range, escaped) => {
@@ -106,8 +107,10 @@ pub(super) fn of_value(text: &[u8], value: &Value, stamps: &mut StampReader) -> 
         }
         Value::Other(range) if text[range.start] == b'{' => {
             let (key, value) = Members::new(&text[..range.end], range.start)?.next()?;
-            match value {
-                Value::Text(..) if text[key.clone()] == *b"$date" => of_value(text, &value, stamps),
+            match (&text[key], &value) {
+                (b"$date", Value::Text(..)) | (b"epochSecond" | b"seconds", Value::Other(_)) => {
+                    of_value(text, &value, stamps)
+                }
                 _ => None,
             }
         }
@@ -200,11 +203,15 @@ fn could_be_date(text: &[u8], behind_word: bool) -> bool {
     }
 }
 
-/// A date of the Common Log Format, which has a slash behind its day.
+/// A date of the Common Log Format, which has a slash behind its day, or one of ISO 8601 in its
+/// place.
 fn common_log(text: &[u8], stamps: &mut StampReader) -> Option<Time> {
     let mut at_bracket = |at: usize| {
         let stamp = &text[at + 1..];
-        let date = matches!(stamp, [_, b'/', ..] | [_, _, b'/', ..]);
+        let date = matches!(
+            stamp,
+            [_, b'/', ..] | [_, _, b'/', ..] | [_, _, _, _, b'-', ..]
+        );
         date.then(|| stamps.read(stamp).map(|(time, _)| time))?
     };
     let escaped = |at: usize| at > 0 && text[at - 1] == b'\\';

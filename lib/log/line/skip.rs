@@ -19,15 +19,16 @@ pub(super) fn junk(text: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// Where a text goes on behind blanks and TABs, and colours behind them.
+/// Where a text goes on behind blanks, TABs and colours, at any place where a part may begin.
 pub(super) fn blanks(text: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t') = text.get(at) {
-        at += 1;
-    }
-    // Colours, too, at any place where a part may begin.
-    match text.get(at) {
-        Some(0x1b) => junk(text, at),
-        _ => at,
+    loop {
+        while let Some(b' ' | b'\t') = text.get(at) {
+            at += 1;
+        }
+        match text.get(at) {
+            Some(0x1b) if junk(text, at) > at => at = junk(text, at),
+            _ => return at,
+        }
     }
 }
 

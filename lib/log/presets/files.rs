@@ -9,15 +9,17 @@ macro_rules! files {
 }
 
 /// The services and their files, by name.
-pub(super) const FILES: [(&str, &str); 56] = files! {
-    "apache" "asterisk" "authelia" "caddy" "courier" "cyrus-imap" "dovecot" "dropbear"
-    "ejabberd" "exim" "freeswitch" "gitea" "gitlab" "grafana" "guacamole" "haproxy"
-    "home-assistant" "immich" "jellyfin" "kernel" "keycloak" "lighttpd" "mongodb" "mysqld"
-    "named" "nextcloud" "nginx" "nginx-error" "openvpn" "pam-generic" "pfsense" "phpmyadmin"
-    "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd" "proftpd-systemlog"
-    "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail" "slapd" "squid" "sshd"
-    "sshd-preauth" "sudo" "traefik" "traefik-common" "vaultwarden" "vsftpd" "webmin" "wordpress"
-    "xrdp"
+pub(super) const FILES: [(&str, &str); 77] = files! {
+    "apache" "asterisk" "authelia" "authentik" "bsd-ftpd" "caddy" "cockpit" "courier" "cpanel"
+    "cyrus-imap" "dovecot" "dropbear" "drupal" "ejabberd" "exim" "freeswitch" "gitea" "gitlab"
+    "gitlab-log" "grafana" "guacamole" "haproxy" "home-assistant" "horde" "immich" "jellyfin"
+    "kernel" "keycloak" "lighttpd" "mikrotik" "mongodb" "mssql" "murmur" "mysqld" "named"
+    "nextcloud" "nginx" "nginx-error" "nrpe" "nsd" "opensmtpd" "openvpn" "pam-generic" "pfsense"
+    "phpmyadmin" "postfix" "postfix-preauth" "postgresql" "postgresql-user" "proftpd"
+    "proftpd-systemlog" "proxmox" "pure-ftpd" "pve-firewall" "roundcube" "samba" "sendmail"
+    "slapd" "sogo" "solid-pop3d" "squid" "sshd" "sshd-preauth" "stunnel" "sudo" "traefik"
+    "traefik-common" "uwimap" "vaultwarden" "vpopmail" "vsftpd" "webmin" "wordpress" "xinetd"
+    "xrdp" "zimbra" "znc"
 };
 
 /// A service for which there are patterns.

@@ -22,6 +22,8 @@ mod tries;
 
 use std::ops::Range;
 
+use memchr::memrchr;
+
 pub use self::files::{Service, forged, list};
 use self::groups::{Groups, Writer};
 use self::load::load;
@@ -218,9 +220,7 @@ impl Presets {
             }
             (None, Stamp::None) => (line.words_range(), Writer::Unknown),
         };
-        if line.text.ends_with(b"\r") {
-            range.end = range.end.max(range.start + 1) - 1;
-        }
+        range.end = range.start + without_end(&line.text[range.clone()]);
         let is_stopped = self.stopped.iter().any(|f| f.as_deref() == line.file);
         let mut repeats = 1;
         if let Some((count, words)) = repeated::message(&line.text[range.clone()]) {
@@ -298,5 +298,31 @@ impl Presets {
     pub fn pattern(&self, rule: &str) -> Option<&str> {
         let found = self.rules.iter().find(|r| r.name == rule);
         found.map(|r| r.pattern.as_str())
+    }
+}
+
+/// The length of a text without the carriage return and the colours at its end.
+#[inline]
+fn without_end(text: &[u8]) -> usize {
+    match text.last() {
+        Some(b'\r' | b'm' | b'K') => without_colours(text),
+        _ => text.len(),
+    }
+}
+
+/// The same, of a text that may have some.
+fn without_colours(mut text: &[u8]) -> usize {
+    loop {
+        text = text.strip_suffix(b"\r").unwrap_or(text);
+        let near = text.len().saturating_sub(16);
+        let colour = memrchr(0x1b, &text[near..]).map(|at| near + at);
+        let Some((at, [0x1b, b'[', inside @ .., b'm' | b'K'])) = colour.map(|at| (at, &text[at..]))
+        else {
+            return text.len();
+        };
+        if !inside.iter().all(|b| b.is_ascii_digit() || *b == b';') {
+            return text.len();
+        }
+        text = &text[..at];
     }
 }

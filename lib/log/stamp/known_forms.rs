@@ -4,15 +4,15 @@
 //! fraction, AM or PM, a zone, the year. `T` is the clock in this list
 //! of beginnings.
 //!
-//! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `Mar 30 T 2026`,
-//!   `Mar 30 T UTC 2026`
+//! - a month's name: `Mar 30 T`, `Mar 30 2026 T`, `Mar 30, 2026 T`, `Mar-30-26 T`, `mar/30 T`,
+//!   `Mar 30 T 2026`, `Mar 30 T UTC 2026`
 //! - a day of the week: the same, and all that begin with a number
 //! - 4 digits: `2026-03-30T`, also with `/`, `.`, `:` or a month's name; `2026 Mar 30 T`,
 //!   `2026年03月30日
 //!   T`
 //! - 1 or 2 digits: `30 Mar 2026 T`, `30. Mar T`, `30/Mar/2026:T`, `03/30/2026 T`, `30.03.2026 T`,
 //!   `03/30/26 T`, `3月 30 T`
-//! - a number and a number: `03/30 T`, `03-30 T`; `I0330 T` behind a level's letter
+//! - a number and a number: `03/30 T`, `03-30 T`; `I0330 T`, `I20260330 T` behind a level's letter
 //! - 6, 8, 14 digits: `260330 T`, `20260330 T`, `20260330T021617`, `20260330021617`
 //! - 10, 13, 16, 19 digits: since 1970, in seconds and less
 //! - `audit(`: the kernel's audit record
@@ -37,9 +37,7 @@ pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
             fields
         }
         b'@' => tai64n(&mut cursor)?,
-        b'I' | b'W' | b'E' | b'F' if text.get(5) == Some(&b' ') && text[1].is_ascii_digit() => {
-            klog(&mut cursor)?
-        }
+        b'I' | b'W' | b'E' | b'F' if has_klog_date(text) => klog(&mut cursor)?,
         b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => name(&mut cursor, order)?,
         _ => return None,
     };
@@ -47,10 +45,23 @@ pub(super) fn read(text: &[u8], order: &mut Order) -> Option<(Fields, usize)> {
     (sound && cursor.ends()).then(|| (fields, text.len() - cursor.rest.len()))
 }
 
-/// Kubernetes' `I0330 02:16:17.123456`: level, month and day.
+/// Whether 4 or 8 digits and a blank stand behind the first letter.
+fn has_klog_date(text: &[u8]) -> bool {
+    let digits = text[1..].iter().take(9).take_while(|b| b.is_ascii_digit());
+    let length = digits.count();
+    matches!(length, 4 | 8) && text.get(1 + length) == Some(&b' ')
+}
+
+/// Kubernetes' `I0330 02:16:17.123456` and glog's `I20260330 02:16:17.123456`: level, perhaps the
+/// year, month and day.
 fn klog(cursor: &mut Cursor) -> Option<Fields> {
     cursor.rest = &cursor.rest[1..];
+    let year = match cursor.count_digits() {
+        8 => Some(cursor.digits(4, 4)? as i32),
+        _ => None,
+    };
     let fields = Fields {
+        year,
         month: cursor.digits(2, 2)?,
         day: cursor.digits(2, 2)?,
         ..Fields::default()
@@ -72,7 +83,9 @@ fn name(cursor: &mut Cursor, order: &mut Order) -> Option<Fields> {
         *cursor = ahead;
         return Some(fields);
     }
-    if let Some(fields) = numbered_month_after(cursor, &["Thg ", "thg ", "Tháng ", "tháng "]) {
+    let mut ahead = *cursor;
+    if let Some(fields) = numbered_month_after(&mut ahead) {
+        *cursor = ahead;
         return Some(fields);
     }
     if english_weekday(cursor.rest) {
@@ -124,8 +137,9 @@ fn date_is_near(cursor: &Cursor) -> bool {
     false
 }
 
-/// Vietnamese `Thg 3 30 02:16:17`.
-fn numbered_month_after(cursor: &mut Cursor, words: &[&str]) -> Option<Fields> {
+/// Vietnamese `Thg 3 30 02:16:17` (CLDR) and `Th03 30 02:16:17` (glibc).
+fn numbered_month_after(cursor: &mut Cursor) -> Option<Fields> {
+    let words = ["Thg ", "thg ", "Tháng ", "tháng ", "Th"];
     let word = words.iter().any(|word| cursor.skip_text(word));
     let month = word.then(|| cursor.digits(1, 2))??;
     after_month(cursor, month)
@@ -140,8 +154,10 @@ fn after_month(cursor: &mut Cursor, month: u32) -> Option<Fields> {
     if let Some(separator @ (b'-' | b'/')) = cursor.first() {
         _ = cursor.skip(separator);
         fields.day = cursor.digits(1, 2)?;
-        cursor.skip(separator)?;
-        fields.year = Some(year(cursor)?);
+        // RouterOS leaves out the year.
+        if cursor.skip(separator).is_some() {
+            fields.year = Some(year(cursor)?);
+        }
         between(cursor)?;
         return clock(cursor, fields);
     }

@@ -2,7 +2,8 @@
 //! systems are set to.
 //!
 //! The abbreviations are those of glibc's locales (`abmon`, `ab_alt_mon`, `abday`) and of CLDR 47.
-//! Japanese, Chinese and Korean months are numbers (`3月`, `3월`), Vietnamese ones too (`Thg 3`);
+//! Japanese, Chinese and Korean months are numbers (`3月`, `3월`), Vietnamese ones too (`Thg 3`,
+//! `Th03`);
 //! those are read in `known_forms.rs`. Left out are Croatian, whose `lis`, `lip` and `srp` are
 //! other months in Polish and Czech, and languages written from right to left.
 
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 type Language = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
-const LANGUAGES: [Language; 36] = [
+const LANGUAGES: [Language; 37] = [
     ("en", "jan feb mar apr may jun jul aug sep|sept oct nov dec", "sun mon tue wed thu fri sat"),
     ("en, in full",
         "january february march april may june july august september october november december",
@@ -55,6 +56,7 @@ const LANGUAGES: [Language; 36] = [
     ("hu", "jan febr márc ápr máj jún júl aug szept okt nov dec", "sze cs szo"),
     ("ro", "ian feb mar apr mai iun iul aug sep|sept oct nov dec", "du lu ma mi jo vi sb"),
     ("id", "jan feb mar apr mei jun jul agu|agt sep okt nov des", "min sen sel rab kam jum sab"),
+    ("ms", "jan feb mac apr mei jun jul ogo|ogos sep okt nov dis", ""),
     ("ca", "gen febr març d’abr|abr maig juny jul d’ag|ag set d’oct|oct nov des",
         "dg dl dt dc dj dv ds"),
     ("eu", "urt ots mar api mai eka uzt abu ira urr aza abe", "ig al ar az og or lr"),

@@ -1,9 +1,11 @@
 //! `--explain`: says to a person how each line is judged, and why.
 
 mod hostile;
+mod object;
 mod reason;
 mod say;
 
+use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
@@ -11,6 +13,7 @@ use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
 
 use self::hostile::{Attempt, Hostile};
+use self::object::Totals;
 use self::reason::Reason;
 use self::say::{readable, say};
 use crate::arguments::Arguments;
@@ -24,6 +27,9 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
     if let Some(field) = arguments.field {
         warn_of_field(output.buffer(), field.get());
     }
+    if let Some(key) = &arguments.key {
+        object::warn_of_key(output.buffer(), key);
+    }
     for matcher in &mut chooser.judge.matchers {
         let Matcher::Pattern(pattern) = matcher else {
             continue;
@@ -31,7 +37,7 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
         if pattern.names_address() {
             let attempt = hostile::try_pattern(pattern);
             warn(output.buffer(), pattern.text(), attempt);
-        } else if arguments.field.is_none() {
+        } else if arguments.field.is_none() && arguments.key.is_none() {
             warn_of_no_address(output.buffer(), pattern.text());
         }
     }
@@ -49,7 +55,8 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
         }
     }
     let mut reader = times::reader(&arguments)?;
-    let mut input = Input::new(arguments.files);
+    let mut input = Input::new(arguments.files.clone());
+    let mut totals = Totals::default();
     let (mut done, mut operand) = (false, 0);
     loop {
         let line = match input.next(None)? {
@@ -65,9 +72,24 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             reader.begin_file();
             chooser.judge.begin_file();
         }
-        let line = reader.read(&line);
-        done |= explain(&mut chooser, &input.place(), &line, output.buffer());
+        let (raw, line) = (&line, reader.read(&line));
+        let out = output.buffer();
+        say(
+            out,
+            0,
+            format_args!("{}: {}", input.place(), readable(line.text)),
+        );
+        let at_key = match &mut chooser.objects {
+            Some(objects) => object::judge(objects, &arguments, raw, &line, &mut totals, out),
+            None => Ok(None),
+        };
+        let taken = at_key.is_ok_and(|all| explain(&mut chooser, &arguments, &line, all, out));
+        totals.count(taken);
+        done |= taken;
         output.flush_if_full()?;
+    }
+    if chooser.objects.is_some() {
+        totals.say(output.buffer());
     }
     output.flush()?;
     Ok(done)
@@ -132,11 +154,16 @@ fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
     say(out, 1, what);
 }
 
-/// Explains one line; answers whether an address was taken.
-fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -> bool {
+/// Explains one line, with the addresses at its key; answers whether an address was taken.
+fn explain(
+    chooser: &mut Chooser,
+    arguments: &Arguments,
+    line: &Line,
+    at_key: Option<Vec<Address>>,
+    out: &mut Vec<u8>,
+) -> bool {
     let judgement = chooser.judge.judge(line, true);
     let line = line.text;
-    say(out, 0, format_args!("{place}: {}", readable(line)));
     let mut all = Vec::new();
     finder::find_all(line, |found| all.push(found));
     let (mut named, mut count) = (None, 1);
@@ -151,6 +178,11 @@ fn explain(chooser: &mut Chooser, place: &str, line: &Line, out: &mut Vec<u8>) -
         Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
     };
     let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
+    if let (true, Some(at_key)) = (counts, &at_key) {
+        reason.say(out, line);
+        let key = arguments.key.as_deref().unwrap_or_default();
+        return object::say_addresses(&chooser.picker, key, line, at_key, out);
+    }
     let mut taken = Vec::new();
     let mut elsewhere = None;
     if counts {

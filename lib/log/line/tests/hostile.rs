@@ -4,7 +4,7 @@ use super::heads::{line, rows};
 use super::*;
 
 /// Words that look like something else.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "Failed password for root from 203.0.113.7 port 50412 ssh2",
     "sshd[4242]: Failed password for root from 203.0.113.7 port 50412 ssh2",
     "sshd: Failed password for root from 203.0.113.7 port 50412 ssh2",
@@ -27,6 +27,7 @@ const WORDS: [&str; 22] = [
     "\u{1b}[1mMar 31 02:16:17 host sshd[1]: x",
     "last message repeated 3 times",
     "] sshd[4242]: x",
+    "[sshd] Failed password for root from 203.0.113.7 port 50412 ssh2",
 ];
 
 /// Names of hosts that look like something else; the DNS has letters, digits, `.`, `-` and `_`.

@@ -5,6 +5,8 @@ use crate::presets::list;
 
 /// Preset, address or `-`, line.
 const LINES: &str = include_str!("data/lines.tsv");
+/// The same, of lines that the format strings in the services' sources make.
+const MADE: &str = include_str!("data/made.tsv");
 
 /// A client made each of these name somebody who never connected.
 const FORGED: [(&str, &[u8]); 6] = [
@@ -32,7 +34,7 @@ const VICTIM: &str = "198.51.100.66";
 #[test]
 fn lines_of_real_services() {
     let mut wrong = Vec::new();
-    for row in LINES.lines() {
+    for row in LINES.lines().chain(MADE.lines()) {
         let mut columns = row.splitn(3, '\t');
         let mut next = || columns.next().unwrap_or_default();
         let (preset, address, line) = (next(), next(), next());

@@ -49,46 +49,16 @@ pub(super) fn found(presets: &str, log: &[u8]) -> BTreeMap<String, u32> {
     found
 }
 
-/// The presets for a log.
-pub(super) const LOGS: &[(&str, &str)] = &[
-    ("apache2-2.4.71", "apache"),
-    ("apache2-error-2.4.71", "apache"),
-    ("apache2-lookups-2.4.71", "apache"),
-    ("apache2-lookups-error-2.4.71", "apache"),
-    ("apache2-vhosts-2.4.71", "apache"),
-    ("bind9-9.18.49", "named"),
-    ("courier-5.0.13", "courier"),
-    ("cyrus-imapd-3.6.1", "cyrus-imap"),
-    ("dovecot-2.3.19.1", "dovecot"),
-    ("dovecot-pam-2.3.19.1", "pam-generic"),
-    ("dovecot-pam-2.3.19.1", "dovecot"),
-    ("dropbear-2022.83", "dropbear"),
-    ("exim4-4.96", "exim"),
-    ("exim4-reject-4.96", "exim"),
-    ("haproxy-2.6.12", "haproxy"),
-    ("lighttpd-1.4.69", "lighttpd"),
-    ("lighttpd-error-1.4.69", "lighttpd"),
-    ("mariadb-10.11.19", "mysqld"),
-    ("nginx-1.22.1", "nginx"),
-    ("nginx-error-1.22.1", "nginx-error"),
-    ("openssh-9.2p1", "sshd"),
-    ("openssh-9.2p1", "sshd,sshd-preauth"),
-    ("openvpn-2.6.14", "openvpn"),
-    ("postfix-3.7.11", "postfix"),
-    ("postgresql-15.20", "postgresql-user"),
-    ("postgresql-host-15.20", "postgresql-user"),
-    ("postgresql-plain-15.20", "postgresql"),
-    ("proftpd-1.3.8", "proftpd-systemlog"),
-    ("proftpd-pam-1.3.8", "pam-generic"),
-    ("pure-ftpd-1.0.50", "pure-ftpd"),
-    ("samba-4.17.12", "samba"),
-    ("sendmail-8.17.1.9", "sendmail"),
-    ("slapd-2.5.13", "slapd"),
-    ("squid-5.7", "squid"),
-    ("vsftpd-3.0.3", "vsftpd"),
-    ("vsftpd-pam-3.0.3", "pam-generic"),
-    ("vsftpd-syslog-3.0.3", "vsftpd"),
-];
+/// The logs and the presets for each.
+pub(super) fn logs() -> Vec<(String, String)> {
+    let text = String::from_utf8(read("../presets.tsv")).expect("a table in UTF-8");
+    let rows = text.lines().filter(|row| !row.starts_with('#'));
+    let row = |row: &str| {
+        let (log, presets) = row.split_once('\t').expect("a row of two columns");
+        (log.to_string(), presets.to_string())
+    };
+    rows.map(row).collect()
+}
 
 /// The exceptions: log, kind, address, number of events found, reason, words of the try. Of kind
 /// `strange` is an address that is no client's, from a preset without a mark; of kind `marked` one
@@ -102,7 +72,8 @@ const SHOWN: usize = 60;
 fn every_failure_is_found_once_and_nobody_else() {
     let marked: Vec<_> = list().into_iter().filter(|s| s.forged.is_some()).collect();
     let mut found_exceptions = BTreeSet::new();
-    for &(log, presets) in LOGS {
+    for (log, presets) in logs() {
+        let (log, presets) = (log.as_str(), presets.as_str());
         let (text, tries) = (read(&format!("{log}.log")), tries(log));
         let is_marked = presets
             .split(',')

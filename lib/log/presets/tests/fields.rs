@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::daemons::{LOGS, read};
+use super::daemons::{logs, read};
 use crate::line::LineReader;
 use crate::presets::Presets;
 use pipeban::time::Zone;
@@ -81,8 +81,8 @@ const NEITHER: &[&str] = &["bind9", "openvpn", "slapd"];
 #[test]
 fn users_and_paths_of_real_daemons() {
     let mut wrong = Vec::new();
-    for (log, presets) in LOGS {
-        let found = fields(presets, &read(&format!("{log}.log")));
+    for (log, presets) in logs() {
+        let found = fields(&presets, &read(&format!("{log}.log")));
         let row = TOLD.iter().find(|(name, ..)| log.starts_with(name));
         let Some((_, users, paths)) = row else {
             let none = found.iter().all(BTreeMap::is_empty);

@@ -56,6 +56,39 @@ fn each_head_with_words_of_sshd() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Colours hide nothing, wherever a part begins or ends.
+#[test]
+fn coloured_lines() {
+    let mut sshd = Presets::new(["sshd"]).expect("a preset");
+    let words = WORDS;
+    for line in [
+        format!("\u{1b}[0;1;31mMar 30 02:16:17 host sshd[4242]: {words}\u{1b}[0m"),
+        format!("\u{1b}[32mMar 30 02:16:17\u{1b}[0m host \u{1b}[1msshd[4242]:\u{1b}[0m {words}"),
+        format!("Mar 30 02:16:17 host sshd[4242]: \u{1b}[0;1;39m{words}\u{1b}[0m\u{1b}[K\r"),
+        format!("\u{1b}[33m{words}\u{1b}[m"),
+    ] {
+        let mut reader = LineReader::new(Zone::UTC, None);
+        let found = rule(&mut sshd, &mut reader, line.as_bytes());
+        assert_eq!(
+            found.as_deref(),
+            Some("sshd/failed 203.0.113.7"),
+            "{line:?}"
+        );
+    }
+    for line in [
+        format!("Mar 30 02:16:17 host sshd[4242]: {words}m"),
+        format!("Mar 30 02:16:17 host sshd[4242]: {words}\u{1b}[x y\u{1b}m"),
+        format!("Mar 30 02:16:17 host \u{1b}[1mother[4242]:\u{1b}[0m {words}\u{1b}[0m"),
+    ] {
+        let mut reader = LineReader::new(Zone::UTC, None);
+        assert_eq!(
+            rule(&mut sshd, &mut reader, line.as_bytes()),
+            None,
+            "{line:?}"
+        );
+    }
+}
+
 /// Text that tries to be a line of sshd: its words, heads, and pieces of them, in any order.
 fn hostile(random: &mut fastrand::Rng) -> String {
     let pieces = [

@@ -2,7 +2,6 @@
 //! line that shows it.
 
 mod attempt;
-mod example;
 mod filter;
 mod lint;
 
@@ -10,14 +9,14 @@ pub(super) use self::attempt::{Attempt, Hostile};
 pub(super) use self::filter::try_filter;
 
 use self::attempt::VICTIM;
-use self::lint::lint;
+use self::lint::{Parts, lint};
 use crate::matcher::{Pattern, is_mark};
 
 /// Tries the parts that the pattern leaves open: the text of `.*` and the like, and the text before
 /// and behind a match.
 pub(super) fn try_pattern(pattern: &mut Pattern) -> Attempt {
-    let hir = pattern.hir().clone();
-    lint(&hir, is_mark, |line| {
+    let parts = Parts::new(pattern.hir(), is_mark);
+    lint(&parts, |line| {
         let verdict = pattern.judge(line);
         let found = verdict.and_then(|verdict| verdict.found);
         found.is_some_and(|found| line[found.range] == *VICTIM)

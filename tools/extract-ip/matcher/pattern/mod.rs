@@ -140,6 +140,9 @@ impl Pattern {
     /// The one of the addresses found that the pattern names.
     fn named(&mut self, line: &[u8]) -> Option<Found> {
         let count = self.found.len();
+        if count == 1 {
+            return self.fits(line, 0).then(|| self.found.swap_remove(0));
+        }
         if count > 1 {
             // All are marked at once, so that the pattern's own preference decides, greedy or not.
             // But then it has not seen the text of the others.

@@ -35,14 +35,9 @@ const WORDS: &str = "a b c d e f g h ";
 /// The items of a head, at most.
 const MAX_HEAD: usize = 120;
 
-/// Notes the head of the line in a pattern.
-pub(super) fn note_head(parts: &mut Parts) {
-    parts.head = parts.head_length();
-}
-
 impl Parts {
     /// The length of the head, in items.
-    fn head_length(&self) -> usize {
+    pub(super) fn head_length(&self) -> usize {
         let is_begin = matches!(self.items.first().map(Hir::kind), Some(HirKind::Look(_)));
         if !is_begin {
             return 0;

@@ -15,13 +15,10 @@ mod parts;
 mod search;
 mod shape;
 
-use regex_syntax::hir::Hir;
-
 use self::alphabet::Alphabet;
-use self::head::note_head;
 use self::machine::Machine;
 use self::nfa::{Meaning, Nfa, TooLarge};
-use self::parts::Parts;
+pub(super) use self::parts::Parts;
 use self::search::{Outcome, Search, Symbol, View, Written};
 use self::shape::shape;
 use super::attempt::{Attempt, Hostile, OWN, VICTIM};
@@ -29,20 +26,13 @@ use super::attempt::{Attempt, Hostile, OWN, VICTIM};
 /// Lines that a pattern with large counts is tried on: each takes long.
 const MAX_SLOW: usize = 3;
 
-/// Looks for a line. `is_address` says which part of the pattern is the address; `takes`, whether
-/// the pattern names [`VICTIM`] in a line.
-pub(super) fn lint(
-    hir: &Hir,
-    is_address: fn(&Hir) -> bool,
-    takes: impl FnMut(&[u8]) -> bool,
-) -> Attempt {
-    let mut parts = Parts::new(hir, is_address);
-    note_head(&mut parts);
-    if !parts.items.iter().any(|item| parts.has_address(item)) {
+/// Looks for a line; `takes` says whether the pattern names [`VICTIM`] in a line.
+pub(super) fn lint(parts: &Parts, takes: impl FnMut(&[u8]) -> bool) -> Attempt {
+    if !parts.have_address() {
         return Attempt::Untried("it names no address");
     }
-    let tried = format!("any text at each … of: {}", shape(&parts));
-    match search(&parts, takes) {
+    let tried = format!("any text at each … of: {}", shape(parts));
+    match search(parts, takes) {
         Ok(Some(line)) => Attempt::Found(hostile(&line)),
         Ok(None) => Attempt::NoneFound(tried),
         Err(TooLarge) => Attempt::Untried("it has too many states, or too large counts"),
@@ -64,12 +54,7 @@ fn search(
         !(is_capped && tried > MAX_SLOW) && takes(&text(line))
     };
     for view in [View::Both, View::EachAlone] {
-        let mut search = Search {
-            service: &service,
-            machines: &mut machines,
-            alphabet: &alphabet,
-            view,
-        };
+        let mut search = Search::new(&service, &mut machines, &alphabet, view);
         match search.run(&mut takes) {
             Outcome::Found(line) => return Ok(Some(line)),
             Outcome::TooLarge => return Err(TooLarge),

@@ -2,7 +2,7 @@
 
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use super::parts::{Bytes, Parts, bytes, is_escape_aware, is_run};
+use super::parts::{Bytes, Parts, bytes, is_escape_aware, is_run, sample};
 
 /// More states are too many.
 const MAX_STATES: usize = 3000;
@@ -56,7 +56,6 @@ struct Builder<'a> {
     parts: &'a Parts,
     /// Counts beyond this are taken for this.
     cap: u32,
-    in_head: bool,
 }
 
 impl Nfa {
@@ -75,7 +74,6 @@ impl Nfa {
                 is_address: parts.is_address,
                 parts,
                 cap,
-                in_head: false,
             };
             builder.whole()?;
             Ok(builder.nfa)
@@ -115,10 +113,14 @@ impl Builder<'_> {
             next = self.free(next, false)?;
         }
         for (i, item) in self.parts.items.iter().enumerate().rev() {
-            self.in_head = i < self.parts.head;
-            next = self.build(item, next, false)?;
+            let is_fixed = self.meaning == Meaning::Service && i < self.parts.head;
+            next = match item.kind() {
+                HirKind::Look(_) => self.build(item, next, false)?,
+                // One head is as good as another: nothing there is the remote party's.
+                _ if is_fixed => self.build(&Hir::literal(sample(item)), next, false)?,
+                _ => self.build(item, next, false)?,
+            };
         }
-        self.in_head = false;
         self.nfa.start = match self.meaning {
             Meaning::Service => self.free(next, false)?,
             Meaning::Search => {
@@ -184,7 +186,7 @@ impl Builder<'_> {
             }
             HirKind::Repetition(repetition) => {
                 let (sub, greedy) = (&*repetition.sub, repetition.greedy);
-                let is_free = self.meaning == Meaning::Service && !self.in_head;
+                let is_free = self.meaning == Meaning::Service;
                 if is_free && !in_run && is_run(repetition) {
                     return self.free(next, repetition.min > 0);
                 }

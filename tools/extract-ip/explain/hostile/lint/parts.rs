@@ -1,12 +1,12 @@
 //! A pattern in parts, and the parts that are free text: those that a remote party chooses.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 
 /// A set of bytes.
 pub(super) type Bytes = [bool; 256];
 
 /// A pattern in parts.
-pub(super) struct Parts {
+pub(in super::super) struct Parts {
     pub(super) items: Vec<Hir>,
     /// The number of items at the beginning that are the head of the line: the texts there are the
     /// writer's own.
@@ -17,24 +17,53 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Takes a pattern apart.
-    pub(super) fn new(hir: &Hir, is_address: fn(&Hir) -> bool) -> Parts {
-        let mut parts = Parts {
-            items: Vec::new(),
-            head: 0,
-            is_address,
-        };
-        parts.take_apart(hir);
+    pub(in super::super) fn new(hir: &Hir, is_address: fn(&Hir) -> bool) -> Parts {
+        let mut parts = Parts::none(is_address);
+        parts.take_apart(hir, None);
+        parts.head = parts.head_length();
         parts
     }
 
-    fn take_apart(&mut self, hir: &Hir) {
+    /// Takes a pattern apart that is searched in the group `content` of another. In front of that
+    /// all is the writer's own, up to the address.
+    pub(in super::super) fn behind(
+        prefix: &Hir,
+        pattern: &Hir,
+        is_address: fn(&Hir) -> bool,
+    ) -> Parts {
+        let mut parts = Parts::none(is_address);
+        let whole = Hir::concat(vec![from_its_beginning(pattern), any_text()]);
+        parts.take_apart(prefix, Some(&whole));
+        let head = &parts.items[..parts.head];
+        let address = head.iter().position(|item| parts.has_address(item));
+        parts.head = address.unwrap_or(parts.head);
+        parts
+    }
+
+    fn none(is_address: fn(&Hir) -> bool) -> Parts {
+        Parts {
+            items: Vec::new(),
+            head: 0,
+            is_address,
+        }
+    }
+
+    fn take_apart(&mut self, hir: &Hir, content: Option<&Hir>) {
         if (self.is_address)(hir) {
             return self.items.push(hir.clone());
         }
-        match hir.kind() {
-            HirKind::Concat(all) => all.iter().for_each(|part| self.take_apart(part)),
-            HirKind::Capture(group) => self.take_apart(&group.sub),
-            HirKind::Literal(literal) => {
+        match (hir.kind(), content) {
+            (HirKind::Concat(all), _) => {
+                all.iter().for_each(|part| self.take_apart(part, content));
+            }
+            (HirKind::Capture(group), Some(content))
+                if group.name.as_deref() == Some("content") =>
+            {
+                self.head = self.items.len();
+                self.take_apart(content, None);
+            }
+            (HirKind::Capture(group), _) => self.take_apart(&group.sub, content),
+            (HirKind::Literal(literal), _) => {
                 let bytes = literal.0.iter().map(|b| Hir::literal([*b]));
                 self.items.extend(bytes);
             }
@@ -42,10 +71,40 @@ impl Parts {
         }
     }
 
+    /// Whether there is an address.
+    pub(in super::super) fn have_address(&self) -> bool {
+        self.items.iter().any(|item| self.has_address(item))
+    }
+
     /// Whether there is an address in a part.
     pub(super) fn has_address(&self, hir: &Hir) -> bool {
         (self.is_address)(hir) || hir.kind().subs().iter().any(|sub| self.has_address(sub))
     }
+}
+
+/// A pattern that may begin anywhere in a text, as one that begins where the text does.
+fn from_its_beginning(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(Look::Start | Look::StartLF) => Hir::empty(),
+        HirKind::Concat(all) => match &all[..] {
+            [first, rest @ ..] => {
+                let first = [from_its_beginning(first)];
+                Hir::concat(first.into_iter().chain(rest.iter().cloned()).collect())
+            }
+            [] => Hir::empty(),
+        },
+        HirKind::Alternation(all) => Hir::alternation(all.iter().map(from_its_beginning).collect()),
+        _ => Hir::concat(vec![any_text(), hir.clone()]),
+    }
+}
+
+fn any_text() -> Hir {
+    Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: false,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    })
 }
 
 /// A text that a pattern matches.
@@ -64,7 +123,7 @@ pub(super) fn sample(hir: &Hir) -> Vec<u8> {
         HirKind::Alternation(parts) => parts.first().map(sample).unwrap_or_default(),
         HirKind::Repetition(repeat) => match repeat.max {
             Some(0) => Vec::new(),
-            _ => sample(&repeat.sub),
+            _ => sample(&repeat.sub).repeat(repeat.min.max(1) as usize),
         },
     }
 }

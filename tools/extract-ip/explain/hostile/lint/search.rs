@@ -1,7 +1,8 @@
 //! The search for a line that the service may write for one address, and in which the pattern names
 //! another: all such lines at once, the shortest first.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
 use super::super::attempt::{OWN, VICTIM};
 use super::alphabet::{Alphabet, Edge};
@@ -9,7 +10,7 @@ use super::machine::{Found, Kind, Machine, holds};
 use super::nfa::{Nfa, State};
 
 /// More nodes than this are too many.
-const MAX_NODES: usize = 150_000;
+const MAX_NODES: usize = 60_000;
 /// Lines that the pattern itself is tried on, at most.
 const MAX_LINES: usize = 300;
 
@@ -58,15 +59,35 @@ pub(super) enum Outcome {
     TooLarge,
 }
 
+/// A state of the service, and the kinds of the bytes before and behind.
+type Place = (usize, Option<Kind>, Option<Kind>);
+
 /// A search.
 pub(super) struct Search<'a> {
     pub(super) service: &'a Nfa,
     pub(super) machines: &'a mut [Machine; 2],
     pub(super) alphabet: &'a Alphabet,
     pub(super) view: View,
+    /// The states that wait for a symbol, and whether the line may end, of places already seen.
+    closed: HashMap<Place, (Rc<[usize]>, bool)>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    pub(super) fn new(
+        service: &'a Nfa,
+        machines: &'a mut [Machine; 2],
+        alphabet: &'a Alphabet,
+        view: View,
+    ) -> Search<'a> {
+        Search {
+            service,
+            machines,
+            alphabet,
+            view,
+            closed: HashMap::new(),
+        }
+    }
+
     /// Searches; `takes` says whether the pattern itself names the other address in a line.
     pub(super) fn run(&mut self, mut takes: impl FnMut(&[Written]) -> bool) -> Outcome {
         let start = Node {
@@ -108,7 +129,7 @@ impl Search<'_> {
     }
 
     /// Whether the line may end here, and names the other address.
-    fn is_hostile(&self, node: &Node) -> bool {
+    fn is_hostile(&mut self, node: &Node) -> bool {
         let [first, second] = [0, 1].map(|i| self.machines[i].end(node.machines[i]));
         let names = first == Found::Victim && (self.view == View::Both || second != Found::Own);
         names && node.own && self.close(node, None).1
@@ -142,7 +163,7 @@ impl Search<'_> {
             return all;
         }
         let loose = node.loose || node.edge == Edge::Loose;
-        for state in &states[0] {
+        for state in states[0].iter() {
             let (symbol, next) = match &self.service.states[*state] {
                 State::Address(next) => ((Symbol::Own, false), *next),
                 _ if node.victim => continue,
@@ -208,7 +229,11 @@ impl Search<'_> {
     }
 
     /// The states of the service that wait for a symbol, and whether the line may end.
-    fn close(&self, node: &Node, next: Option<Kind>) -> (Vec<usize>, bool) {
+    fn close(&mut self, node: &Node, next: Option<Kind>) -> (Rc<[usize]>, bool) {
+        let place = (node.service, node.before, next);
+        if let Some(known) = self.closed.get(&place) {
+            return known.clone();
+        }
         let mut seen = vec![false; self.service.states.len()];
         let (mut out, mut ends) = (Vec::new(), false);
         let mut stack = vec![node.service];
@@ -224,7 +249,9 @@ impl Search<'_> {
                 State::Match => ends = next.is_none(),
             }
         }
-        (out, ends)
+        let states: Rc<[usize]> = out.into();
+        self.closed.insert(place, (states.clone(), ends));
+        (states, ends)
     }
 }
 
