@@ -117,7 +117,16 @@ impl State {
         if state.version()? < VERSION {
             state.write(|db| Ok(upgrade(db)?))?;
         }
-        state.run(|db| db.execute_batch(schema))?;
+        // Where all tables are there, they are looked at under one lock of the file.
+        let looked = state.run(|db| {
+            let db = db.unchecked_transaction()?;
+            db.execute_batch(schema)?;
+            db.commit()
+        });
+        if looked.is_err() {
+            // Another process may make them just now.
+            state.write(|db| Ok(db.execute_batch(schema)?))?;
+        }
         Ok(state)
     }
 
