@@ -33,7 +33,7 @@ pub fn held(backend: &str) -> String {
 }
 
 /// Runs `body` with each backend in a namespace of its own.
-fn with_each(test: &str, body: impl Fn(&str, &str, &str)) {
+pub fn with_each(test: &str, body: impl Fn(&str, &str, &str)) {
     in_namespace(test, || {
         for (backend, remove, flush) in ASKED {
             if run(backend, &["--version"]).is_some() {
@@ -109,6 +109,36 @@ fn a_lift_finds_bans_that_the_ledger_does_not_know() {
                 let rest = shell.run(&format!("{state} unban-at now 2001:db8::1"));
                 ended(&rest, 0, &["2001:db8::1"], fault);
             }
+        },
+    );
+}
+
+/// Bans for single ports too, and beside a ban that the ledger knows; only those that are asked for.
+#[test]
+fn a_lift_finds_bans_for_ports_that_the_ledger_does_not_know() {
+    with_each(
+        "a_lift_finds_bans_for_ports_that_the_ledger_does_not_know",
+        |backend, _, _| {
+            let shell = Shell::new();
+            let ban = format!("ban-ip --backend {backend} --for 1h");
+            let lost = format!("PIPEBAN_STATE=$PIPEBAN_STATE.lost {ban}");
+            let list = format!("ban-ip --backend {backend} --list");
+            let two = "203.0.113.7 2001:db8::1";
+            shell.run(&format!("{ban} 203.0.113.9"));
+            shell.run(&format!("{lost} --port 22,25 {two}; {ban} 2001:db8::1"));
+            let one = shell.run("unban-at now --port 25 203.0.113.7");
+            ended(&one, 0, &["203.0.113.7"], backend);
+            assert_eq!(field(&one, "port"), ["25"], "{backend}: {one:?}");
+            let all = shell.run(&format!("unban-at now {two}"));
+            ended(&all, 0, &["2001:db8::1", "203.0.113.7"], backend);
+            ended(&shell.run(&list), 0, &["203.0.113.9"], backend);
+            ended(&shell.run(&format!("unban-at now {two}")), 1, &[], backend);
+            // A later end finds them too.
+            shell.run(&format!("{lost} --port 53 203.0.113.8"));
+            let later = shell.run("unban-at now+2hours 203.0.113.8");
+            ended(&later, 0, &["203.0.113.8"], backend);
+            assert_eq!(field(&later, "port"), ["53"], "{backend}: {later:?}");
+            shell.run("unban-at now 203.0.113.8 203.0.113.9");
         },
     );
 }

@@ -24,11 +24,14 @@ mod backends;
 mod both;
 #[path = "../common/mod.rs"]
 mod common;
+mod counters;
+mod faults;
 mod firewall;
 mod follow;
 mod hanging;
 mod kills;
 mod ledger;
+mod lists;
 mod never;
 mod no_ledger;
 mod older_backends;

@@ -1,7 +1,7 @@
 //! Messages that put addresses into sets, take them out and list them.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
@@ -147,26 +147,14 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
                 .map(Duration::from_millis);
             let address = Address::network(ip, set.len)?;
             let entry = (Target { address, port }, left);
-            Some((entry, counter(element)))
+            let given = element
+                .u64(NFTA_SET_ELEM_TIMEOUT)
+                .map(Duration::from_millis);
+            let age = given
+                .zip(left)
+                .and_then(|(given, left)| given.checked_sub(left));
+            Some((entry, counter(element).map(|c| Dropped { age, ..c })))
         })
-}
-
-/// Parts that were read one after the other, a million in up to a minute, with the times that are
-/// left now.
-pub(super) fn as_of_now(parts: Vec<(Instant, Vec<Counted>)>) -> Vec<Counted> {
-    let since = |(read, part): (Instant, Vec<Counted>)| {
-        let passed = read.elapsed();
-        part.into_iter()
-            .filter_map(move |((address, left), dropped)| {
-                let left = left.map(|left| left.checked_sub(passed));
-                (left != Some(None)).then(|| ((address, left.flatten()), dropped))
-            })
-    };
-    parts.into_iter().flat_map(since).collect()
-}
-
-pub(super) fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
-    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// The counter of an element, if it has one.
@@ -180,6 +168,7 @@ fn counter(element: Attributes) -> Option<Dropped> {
     Some(Dropped {
         packets: data.u64(NFTA_COUNTER_PACKETS)?,
         bytes: data.u64(NFTA_COUNTER_BYTES)?,
+        age: None,
     })
 }
 

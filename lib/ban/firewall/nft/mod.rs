@@ -8,6 +8,7 @@
 
 mod elements;
 mod header;
+mod listing;
 mod marks;
 mod ruleset;
 mod seen;
@@ -17,11 +18,11 @@ mod verify;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::interface::{Counted, Entry, Firewall};
+use super::interface::{About, Counted, Entry, Firewall};
 use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
@@ -40,6 +41,9 @@ const FEW: usize = 8;
 const TICKS: Duration = Duration::from_millis(100);
 /// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
+
+/// A set or a chain of our name is of another kind.
+const FOREIGN: Errno = Errno::EPROTOTYPE;
 
 pub(super) struct Nft {
     socket: Socket,
@@ -107,6 +111,9 @@ impl Nft {
         again(|| {
             self.seen = Ruleset::default();
             let seen = Ruleset::read(&mut self.socket)?;
+            if !seen.foreign.is_empty() {
+                return Err(FOREIGN);
+            }
             let ruleless = seen.missing_rules();
             if seen.table && seen.chain && ruleless.is_empty() {
                 self.seen = seen;
@@ -222,25 +229,9 @@ impl Nft {
 
     /// The number of the token tells the network namespace and the boot; in them each transaction
     /// of anybody's has another generation.
-    fn written_state(seen: &Ruleset) -> Option<String> {
-        let number = seen.restored??;
-        Some(format!("{number} {}", seen.generation))
-    }
-
-    /// All elements of all sets.
-    fn list_counted(&mut self) -> io::Result<Vec<Counted>> {
-        let mut parts: Vec<(Instant, Vec<Counted>)> = Vec::new();
-        again(|| {
-            parts.clear();
-            for set in Ruleset::read(&mut self.socket)?.sets {
-                self.socket.ask(&elements::get_all(set), |_, _, a| {
-                    parts.push((Instant::now(), elements::read(a, set).collect()));
-                })?;
-            }
-            Ok(())
-        })
-        .map_err(explain)?;
-        Ok(elements::as_of_now(parts))
+    fn written_state(&self) -> Option<String> {
+        let number = self.seen.restored??;
+        Some(format!("{number} {}", self.seen.generation))
     }
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
@@ -293,12 +284,7 @@ impl Firewall for Nft {
             self.put_in_place().map_err(explain)?;
         }
         (self.changed_by_others, self.is_certain) = (false, true);
-        Ok(Self::written_state(&self.seen))
-    }
-
-    fn seen_state(&mut self) -> io::Result<Option<String>> {
-        let seen = again(|| Ruleset::read(&mut self.socket)).map_err(explain)?;
-        Ok(Self::written_state(&seen))
+        Ok(self.written_state())
     }
 
     fn state_after(&mut self) -> io::Result<Option<String>> {
@@ -306,24 +292,21 @@ impl Firewall for Nft {
         let ours = self.is_certain
             || seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
         let ours = ours && !self.changed_by_others;
-        Ok(Self::written_state(&self.seen).filter(|_| ours))
+        Ok(self.written_state().filter(|_| ours))
     }
 
-    fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.counted(Some(targets))?.map(elements::without_counters))
-    }
-
-    fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
-        let Some(targets) = targets else {
-            return self.list_counted().map(Some);
+    fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>> {
+        let all = match about {
+            About::All => self.list(|_| true),
+            About::Targets(targets) => self.counted_targets(targets),
+            About::Addresses(addresses) => self.counted_addresses(addresses),
         };
-        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        let mut parts = Vec::new();
-        for asked in elements.chunks(ASKED) {
-            let part = self.get(asked).map_err(explain)?;
-            parts.push((Instant::now(), part));
-        }
-        Ok(Some(elements::as_of_now(parts)))
+        all.map(Some).map_err(explain)
+    }
+
+    fn count(&mut self) -> io::Result<Option<usize>> {
+        let seen = again(|| Ruleset::read(&mut self.socket)).map_err(explain)?;
+        Ok(seen.elements)
     }
 
     fn asked_at_once(&self) -> usize {
@@ -370,11 +353,6 @@ impl Firewall for Nft {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
-        self.list_counted()
-            .map(|all| Some(elements::without_counters(all)))
-    }
-
     fn verify(&mut self) -> io::Result<Vec<String>> {
         let mut found = Vec::new();
         again(|| {
@@ -385,6 +363,9 @@ impl Firewall for Nft {
             } else if !seen.chain {
                 found.push("the table inet pipeban has no chain at the hook prerouting".into());
             }
+            let kind =
+                |part| format!("{part} in the table inet pipeban is of another kind than ours");
+            found.extend(seen.foreign.iter().map(kind));
             let ruleless: BTreeSet<Set> = seen.missing_rules().iter().map(|r| r.0).collect();
             let no_rule = |set| format!("no rule drops what is in the set {set}");
             found.extend(ruleless.into_iter().map(no_rule));
@@ -436,6 +417,11 @@ fn explain(errno: Errno) -> io::Error {
         Errno::EPERM => io::Error::new(
             ErrorKind::PermissionDenied,
             "not permitted: needs root or CAP_NET_ADMIN",
+        ),
+        FOREIGN => io::Error::new(
+            ErrorKind::InvalidData,
+            "a set or chain in the table inet pipeban is of another kind than ours: another program \
+             has made it",
         ),
         _ => io::Error::new(error.kind(), format!("nf_tables: {}", errno.desc())),
     }
