@@ -113,7 +113,7 @@ fn a_lift_finds_bans_that_the_ledger_does_not_know() {
     );
 }
 
-/// Bans for single ports too, and beside a ban that the ledger knows; only those that are asked for.
+/// Bans for single ports too, and beside a ban that the ledger knows; only those asked for.
 #[test]
 fn a_lift_finds_bans_for_ports_that_the_ledger_does_not_know() {
     with_each(

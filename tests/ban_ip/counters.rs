@@ -47,8 +47,8 @@ impl Flood {
     }
 }
 
-/// What a log says against the packets dropped: of one whose packets come, of one that is in the
-/// log and sends none itself.
+/// The lines of a log against the packets dropped: of one whose packets come, of one that is in
+/// the log and sends none itself.
 #[test]
 fn lines_of_a_log_are_held_against_packets() {
     in_namespace("lines_of_a_log_are_held_against_packets", || {

@@ -54,7 +54,7 @@ fn a_state_of_another_user_stops_no_firewall_that_does_alone() {
                 }
                 let lifted = shell.run(&format!("{who} unban-at now 203.0.113.7"));
                 ended(&lifted, 2, made, name);
-                // Who may read it goes on, and nothing is left behind.
+                // One that may read it goes on, and nothing is left behind.
                 run("chown", &["-R", "0", &here]);
                 let ours = shell.run(&format!("{ban} 203.0.113.8"));
                 ended(&ours, 0, &["203.0.113.8"], name);
@@ -124,7 +124,8 @@ fn a_lift_puts_no_protected_address_back() {
             let shell = Shell::new();
             let list = shell.path("never").display().to_string();
             fs::write(&list, "203.0.113.2\n").unwrap();
-            let all = "203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4 203.0.113.7 198.51.100.1";
+            let all = "203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4 203.0.113.7 \
+                   203.0.113.8 198.51.100.1";
             shell.run(&format!("ban-ip --backend {backend} --for 1h {all}"));
             run("sh", &["-c", flush]);
             let network = "ip link set lo up; ip addr add 203.0.113.1/32 dev lo
@@ -134,9 +135,9 @@ fn a_lift_puts_no_protected_address_back() {
                 run("sh", &["-ec", network]);
             }
             let never = format!("PIPEBAN_NEVER={list} SSH_CONNECTION='203.0.113.4 1 2 3'");
-            // What protects can't be read: nothing is put back, and nothing is forgotten.
+            // The list can't be read: nothing is put back, and nothing is forgotten.
             let missing = shell.run(&format!(
-                "PIPEBAN_NEVER={list}.gone/x unban-at now 203.0.113.7"
+                "PIPEBAN_NEVER={list}.gone/x unban-at now 203.0.113.8"
             ));
             assert_eq!(
                 (missing.out.as_str(), missing.status),

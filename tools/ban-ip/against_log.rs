@@ -190,7 +190,7 @@ impl Case {
         self.lines = Some(self.lines.unwrap_or(0).saturating_add(new));
     }
 
-    /// What log and firewall say, in words; the error is a finding.
+    /// The words for what log and firewall say; the error is a finding.
     fn verdict(&self, dropped: &BTreeMap<Target, Option<Dropped>>) -> Result<String, String> {
         let ban = self.ban();
         let lines = self.lines.map(|n| number(n, "line"));

@@ -1,5 +1,5 @@
-//! iptables(8) and ip6tables(8): a rule for each address, in a chain `PIPEBAN` of the table raw; two
-//! rules, for TCP and UDP, for an address and a single port.
+//! iptables(8) and ip6tables(8): a rule for each address, in a chain `PIPEBAN` of the table raw;
+//! two rules, for TCP and UDP, for an address and a single port.
 //!
 //! The chain is read before it is changed, and changed by one `iptables-restore`, so there are
 //! never two rules for one address. Each rule costs time per packet, and no ban ends by itself:

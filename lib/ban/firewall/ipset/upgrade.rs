@@ -6,8 +6,8 @@ use super::set::{PLAIN, Set, is_there, restore};
 use crate::firewall::interface::run;
 
 /// Makes the sets without counters anew; answers whether there were any. At each moment the rule of
-/// a set finds all its entries: two sets change their names at once (ipset(8), swap). A set that was
-/// copied is not marked as complete, since others may have added to it meanwhile.
+/// a set finds all its entries: two sets change their names at once (ipset(8), swap). A set that
+/// was copied is not marked as complete, since others may have added to it meanwhile.
 pub(super) fn count_all() -> io::Result<bool> {
     let mut any = false;
     for set in PLAIN.iter().filter(|set| lacks_counters(**set)) {
