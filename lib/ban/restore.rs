@@ -129,11 +129,11 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
     Ok(refused)
 }
 
+/// Bans with their numbers, and targets that are refused.
+type Parted = (Vec<(i64, Ban)>, Vec<Target>);
+
 /// The bans that are not refused, and the targets of the others, which are reported.
-fn without_refused(
-    bans: Vec<(i64, Ban)>,
-    refuses: Refuses,
-) -> Result<(Vec<(i64, Ban)>, Vec<Target>), Failure> {
+fn without_refused(bans: Vec<(i64, Ban)>, refuses: Refuses) -> Result<Parted, Failure> {
     let (mut kept, mut refused) = (Vec::with_capacity(bans.len()), Vec::new());
     for (id, ban) in bans {
         let why = refuses(&ban.target.address);
