@@ -22,7 +22,7 @@ files() {
         echo "644 $file lib/pipeban/${file##*/}"
     done
     for file in openrc sysv runit/run; do
-        echo "644 examples/init/$file lib/pipeban/init/$file"
+        echo "755 examples/init/$file lib/pipeban/init/$file"
     done
     for tool in bin/*; do
         name=${tool##*/}

@@ -13,12 +13,15 @@ pub mod stored; // the firewalls that a ledger names
 pub mod failure; // which of the two failed
 mod tell; // tells one firewall the bans that it was not told yet
 
+pub mod holdings; // the bans that a firewall holds, beside those of the ledger
 pub mod restore; // makes a firewall hold exactly the bans of the ledger
 
+pub mod compare; // the bans of the ledger beside those of a firewall
 pub mod enforce; // makes a firewall hold new bans, and those that it lost
 
 pub mod look; // looks in all firewalls for bans that the ledger does not know
 
+pub mod never; // addresses that are never banned
 pub mod privilege; // gives up capabilities that are not needed
 pub mod waiter; // the process that waits for bans to end
 pub mod watch; // waits for changes of the ledger

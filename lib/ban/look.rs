@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 
-use crate::firewall::{Backend, Entry, Firewall};
-use crate::target::Target;
+use crate::firewall::{Backend, Firewall};
 use pipeban::complain::{self, Fault};
 
 /// The firewalls that were opened so far.
@@ -48,17 +47,5 @@ impl Firewalls {
             }
         }
         found
-    }
-
-    /// Those of these targets that a firewall holds; see [`ask`](Self::ask).
-    pub fn holding(
-        &mut self,
-        targets: &[Target],
-        used: impl Fn(&Backend) -> bool,
-    ) -> Vec<(Backend, Vec<Entry>)> {
-        if targets.is_empty() {
-            return vec![];
-        }
-        self.ask(used, |firewall| firewall.held(targets))
     }
 }

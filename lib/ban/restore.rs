@@ -1,15 +1,16 @@
 //! Makes the firewall hold exactly the bans of the ledger.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::firewall::{Backend, Firewall};
+use crate::firewall::{Backend, Entry, Firewall};
+use crate::holdings::Holdings;
 use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
 use crate::target::Target;
 use crate::tell::{Outcome, Teller};
 use pipeban::address::Address;
-use pipeban::complain;
+use pipeban::complain::{self, Fault};
 use pipeban::time::Time;
 
 /// Two ends this close together are the same: the clock is read twice, and a kernel counts in ticks
@@ -20,8 +21,9 @@ const ATTEMPTS: usize = 100;
 /// The number of bans that are read from the ledger together.
 const CHUNK: usize = 20_000;
 
-/// Why an address or network must not be banned now, whatever the ledger says; `None` if it may.
-pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Option<String>;
+/// Why an address or network must not be banned now, whatever the ledger says; `None` if it may. It
+/// fails if that can't be found out: then nothing is put back.
+pub type Refuses<'a> = &'a mut dyn FnMut(&Address) -> Result<Option<String>, Fault>;
 
 /// The changes of a firewall that made it agree with the ledger.
 #[derive(Debug, Default)]
@@ -65,22 +67,22 @@ pub fn plan(
     }
     let mut teller = Teller::new(ledger, backend, firewall);
     let now = Time::now();
-    let mut held = held(&mut teller)?;
+    let mut holdings = look(&mut teller)?;
     let mut last = 0;
     loop {
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let mut chunk = chunk;
-        chunk.retain(|(_, ban)| !is_refused(ban, refuses));
-        let missing = missing(&mut teller, &chunk, &mut held, now)?;
+        let chunk = without_refused(chunk, refuses)?.0;
+        let missing = missing(&mut teller, &chunk, &mut holdings)?;
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
+    let mut others = others(&mut teller, &mut holdings)?;
     if has_unentered(&mut teller)? {
         // These would be entered.
-        held.clear();
+        others.clear();
     }
-    changes.let_go = held.into_keys().collect();
+    changes.let_go = others.into_iter().map(|(target, _)| target).collect();
     changes.let_go.sort();
     Ok(changes)
 }
@@ -90,21 +92,17 @@ fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
     any.map_err(|e| teller.failure(&e))
 }
 
-/// Enters bans that were made without the ledger, by a process that has ended, and removes them
-/// from `held`, which was read after the moment `begun`.
+/// Enters bans that were made without the ledger, by a process that has ended: those of `held`,
+/// which was read after the moment `begun`.
 ///
 /// None of them was lifted before: an older table that was loaded from a file does not say that
 /// there are such bans, and a lift that the firewall was not told yet is passed over here.
-fn enter(
-    teller: &mut Teller,
-    held: &mut HashMap<Target, Option<Duration>>,
-    begun: Time,
-) -> Result<(), Failure> {
+fn enter(teller: &mut Teller, mut held: Vec<Entry>, begun: Time) -> Result<(), Failure> {
     let pending = teller.ledger.pending(&teller.key, 0, None, usize::MAX)?;
-    for change in pending.untold.iter().chain(&pending.due) {
-        held.remove(&change.ban.target);
-    }
-    let bans = held.drain().map(|(target, left)| NewBan {
+    let changes = pending.untold.iter().chain(&pending.due);
+    let pending: HashSet<Target> = changes.map(|change| change.ban.target).collect();
+    held.retain(|(target, _)| !pending.contains(target));
+    let bans = held.into_iter().map(|(target, left)| NewBan {
         said: Some(begun),
         ..NewBan::held(target, left, begun)
     });
@@ -122,8 +120,7 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let chunk = chunk.iter().filter(|(_, ban)| is_refused(ban, refuses));
-        refused.extend(chunk.map(|(_, ban)| ban.target));
+        refused.extend(without_refused(chunk, refuses)?.1);
     }
     if !refused.is_empty() {
         let addresses: Vec<Address> = refused.iter().map(|target| target.address).collect();
@@ -132,13 +129,26 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
     Ok(refused)
 }
 
-/// Whether a ban is refused, which is reported.
-fn is_refused(ban: &Ban, refuses: Refuses) -> bool {
-    let why = refuses(&ban.target.address);
-    if let Some(why) = &why {
-        complain::error(ban.target, format!("not put back: {why}"));
+/// The bans that are not refused, and the targets of the others, which are reported.
+fn without_refused(
+    bans: Vec<(i64, Ban)>,
+    refuses: Refuses,
+) -> Result<(Vec<(i64, Ban)>, Vec<Target>), Failure> {
+    let (mut kept, mut refused) = (Vec::with_capacity(bans.len()), Vec::new());
+    for (id, ban) in bans {
+        let why = refuses(&ban.target.address);
+        match why.map_err(|fault| Failure::Firewall {
+            fault,
+            lasts: false,
+        })? {
+            Some(why) => {
+                complain::error(ban.target, format!("not put back: {why}"));
+                refused.push(ban.target);
+            }
+            None => kept.push((id, ban)),
+        }
     }
-    why.is_some()
+    Ok((kept, refused))
 }
 
 /// Makes the firewall hold the bans of the ledger, and lifts all others, until nothing is lost
@@ -169,7 +179,7 @@ pub(crate) fn restore(
 
 fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
     let begun = Time::now();
-    let mut held = held(teller)?;
+    let mut holdings = look(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
     loop {
@@ -177,7 +187,7 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
-        let mut missing = missing(teller, &chunk, &mut held, now)?;
+        let mut missing = missing(teller, &chunk, &mut holdings)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
         if let (Some((first, _)), Some((end, _)), Some(_)) =
@@ -199,15 +209,17 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
         if !notes.is_empty() {
             teller.ledger.note(&teller.key, 0, &notes, None)?;
         }
+        let put = bans.iter().filter(|ban| !refused.contains(&ban.target));
+        holdings.put(put.clone().map(|ban| (ban.target, ban.left(now))));
         if let Some(printed) = &mut printed {
-            let put_back = bans.iter().filter(|ban| !refused.contains(&ban.target));
-            printed.put_back.extend(put_back);
+            printed.put_back.extend(put);
         }
     }
+    let mut others = others(teller, &mut holdings)?;
     if has_unentered(teller)? {
-        enter(teller, &mut held, begun)?;
+        enter(teller, std::mem::take(&mut others), begun)?;
     }
-    let mut others: Vec<Target> = held.into_keys().collect();
+    let mut others: Vec<Target> = others.into_iter().map(|(target, _)| target).collect();
     others.sort();
     if !others.is_empty() && printed.is_some() {
         teller.ledger.note_unprinted(None, &others)?;
@@ -220,49 +232,53 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     Ok(())
 }
 
-/// All addresses that the firewall holds, as far as it can tell, with the time that is left.
-fn held(teller: &mut Teller) -> Result<HashMap<Target, Option<Duration>>, Failure> {
-    let held = teller.firewall.list();
-    let held = held.map_err(|e| teller.failure(&e))?;
-    Ok(held.into_iter().flatten().collect())
+/// The bans that the firewall holds.
+fn look(teller: &mut Teller) -> Result<Holdings, Failure> {
+    Holdings::look(teller.firewall).map_err(|e| teller.failure(&e))
 }
 
-/// The bans that are not in `held` with the same end. The addresses of `chunk` are removed from it.
+/// The bans that the firewall does not hold, or not with the same end.
 fn missing(
     teller: &mut Teller,
     chunk: &[(i64, Ban)],
-    held: &mut HashMap<Target, Option<Duration>>,
-    now: Time,
+    holdings: &mut Holdings,
 ) -> Result<Vec<(i64, Ban)>, Failure> {
-    let any = !held.is_empty();
-    let mut is_missing = |ban: &Ban| {
-        let left = held.remove(&ban.target);
-        !left.is_some_and(|left| agree(teller.firewall, left, ban.left(now)))
-    };
-    let chunk = chunk.iter().filter(|(_, ban)| is_missing(ban));
-    let mut missing: Vec<(i64, Ban)> = chunk.copied().collect();
-    // A list may lack some that are there; each is asked for by itself.
-    let targets: Vec<Target> = missing.iter().map(|(_, ban)| ban.target).collect();
-    for asked in targets
-        .chunks(teller.firewall.asked_at_once())
-        .filter(|_| any)
-    {
-        let now = Time::now();
-        let there = teller.firewall.held(asked);
-        let there = there.map_err(|e| teller.failure(&e))?;
-        let there: HashMap<Target, _> = there.into_iter().flatten().collect();
-        missing.retain(|(_, ban)| {
-            let left = there.get(&ban.target);
-            !left.is_some_and(|left| agree(teller.firewall, *left, ban.left(now)))
+    let targets: Vec<Target> = chunk.iter().map(|(_, ban)| ban.target).collect();
+    let held = holdings.ask(teller.firewall, &targets);
+    let held = held.map_err(|e| teller.failure(&e))?;
+    let now = Time::now();
+    let is_missing = |(_, ban): &&(i64, Ban)| {
+        let held = held.get(&ban.target);
+        let agrees = held.is_some_and(|(left, _)| {
+            agree_within(holdings.slack, teller.firewall, *left, ban.left(now))
         });
-    }
-    Ok(missing)
+        // It may have run out since the ledger was asked.
+        !agrees && !ban.has_ended(now)
+    };
+    Ok(chunk.iter().filter(is_missing).copied().collect())
+}
+
+/// All other bans that the firewall holds.
+fn others(teller: &mut Teller, holdings: &mut Holdings) -> Result<Vec<Entry>, Failure> {
+    let others = holdings.others(teller.firewall);
+    let others = others.map_err(|e| teller.failure(&e))?;
+    Ok(others.into_iter().map(|(entry, _)| entry).collect())
 }
 
 /// Whether firewall and ledger say the same time left, as far as that firewall has times.
 pub fn agree(firewall: &dyn Firewall, theirs: Option<Duration>, ours: Option<Duration>) -> bool {
+    agree_within(Duration::ZERO, firewall, theirs, ours)
+}
+
+/// The same; the firewall's times may be wrong by the `slack`.
+pub(crate) fn agree_within(
+    slack: Duration,
+    firewall: &dyn Firewall,
+    theirs: Option<Duration>,
+    ours: Option<Duration>,
+) -> bool {
     match (theirs, ours) {
-        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME,
+        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME + slack,
         (None, Some(ours)) => !firewall.expires(ours),
         (theirs, None) => theirs.is_none(),
     }
@@ -285,8 +301,8 @@ pub fn adopt(
             return Ok(());
         }
         let begun = Time::now();
-        let mut held = held(t)?;
-        enter(t, &mut held, begun)?;
+        let held = t.firewall.list().map_err(|e| t.failure(&e))?;
+        enter(t, held.unwrap_or_default(), begun)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

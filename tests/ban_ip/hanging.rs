@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
-use pipeban_ban::firewall::{Backend, Entry, Firewall};
+use pipeban_ban::firewall::{About, Backend, Counted, Entry, Firewall};
 use pipeban_ban::target::Target;
 
 use crate::retention::{ban, new_ledger};
@@ -39,7 +39,7 @@ impl Firewall for Hanging {
     fn lift(&mut self, _: &[Target]) -> io::Result<()> {
         Ok(())
     }
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
+    fn counted(&mut self, _: About) -> io::Result<Option<Vec<Counted>>> {
         Ok(None)
     }
     fn verify(&mut self) -> io::Result<Vec<String>> {
@@ -60,7 +60,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
         &Backend::None,
         &mut firewall,
         &[],
-        &mut |_| None,
+        &mut |_| Ok(None),
         &mut |_| Ok(()),
     );
     assert!(told.is_err());
@@ -73,7 +73,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
             &Backend::None,
             &mut firewall,
             &[],
-            &mut |_| None,
+            &mut |_| Ok(None),
             &mut |_| Ok(())
         )
         .is_ok()

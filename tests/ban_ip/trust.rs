@@ -54,7 +54,7 @@ fn commands_that_others_may_have_written_are_not_run() {
 }
 
 /// Runs `body` as a root who can become another user.
-fn as_root(test: &str, body: impl FnOnce()) {
+pub fn as_root(test: &str, body: impl FnOnce()) {
     let is_root = nix::unistd::geteuid().is_root();
     let flags = if is_root { "-n" } else { "--map-auto -rn" };
     unshared(flags, test, body);

@@ -11,16 +11,17 @@ use crate::presets::OWN;
 fn the_page_for_those_who_come_from_fail2ban() {
     let page = include_str!("../../examples/from-fail2ban.md");
     let shell = Shell::new();
+    // A ban counts from the attack, so this was a moment ago.
+    let stamp = shell.run("LC_ALL=C date '+%b %e %H:%M:%S'").out;
+    let stamp = stamp.trim_end();
     let attack = |i: u32| {
-        format!(
-            "Mar 30 02:16:1{i} host sshd[{i}]: Failed password for root from 203.0.113.7 port 5 ssh2\n"
-        )
+        format!("{stamp} host sshd[{i}]: Failed password for root from 203.0.113.7 port 5 ssh2\n")
     };
     let log: String = (0..6).map(attack).collect();
     for name in ["auth.log", "mail.log"] {
         fs::write(shell.path(name), &log).unwrap();
     }
-    let many = "Mar 30 02:16:17 host own: login from 203.0.113.7 failed\n".repeat(6);
+    let many = format!("{stamp} host own: login from 203.0.113.7 failed\n").repeat(6);
     fs::write(shell.path("mine.log"), many).unwrap();
     fs::write(shell.path("mine.conf"), OWN).unwrap();
     let directory = format!("{}/", shell.directory.path().display());

@@ -10,6 +10,7 @@ use pipeban::address::Address;
 use pipeban::complain::{Fault, describe};
 use pipeban::time::parse_duration;
 use pipeban_ban::firewall::Backend;
+use pipeban_ban::never::Protected;
 use pipeban_ban::ports;
 
 use crate::speaker::is_host_name;
@@ -116,8 +117,9 @@ pub struct Arguments {
     #[arg(conflicts_with_all = ["max_prefix4", "max_prefix6"])]
     pub sync: bool,
 
-    /// Report what would let a banned address through
-    #[arg(long, group = "mode", conflicts_with_all = BANS.iter().chain(&PROTECTS))]
+    /// Report what would let a banned address through; with addresses, or '-' for records from
+    /// standard input: their lines since the ban against the packets dropped
+    #[arg(long, group = "mode", conflicts_with_all = BANS[1..].iter().chain(&PROTECTS))]
     #[arg(conflicts_with_all = ["dry_run", "json"])]
     pub verify: bool,
 
@@ -142,6 +144,21 @@ impl Arguments {
         ports.sort_unstable();
         ports.dedup();
         ports
+    }
+
+    /// The addresses that are not to be banned.
+    pub fn protected(&self) -> Protected<'_> {
+        Protected {
+            lists: &self.never,
+            state_file: self.state_file.as_deref(),
+            keep: !self.dry_run,
+            even_me: self.even_me,
+        }
+    }
+
+    /// The shortest prefixes of networks that may be banned, of IPv4 and of IPv6.
+    pub fn widest(&self) -> (u8, u8) {
+        (self.max_prefix4, self.max_prefix6)
     }
 
     /// Checks `--origin`, which means one thing with `--list` and another with records.

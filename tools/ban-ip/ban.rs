@@ -7,13 +7,13 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::records::Records;
 use pipeban_ban::firewall::Backend;
+use pipeban_ban::never::Never;
 use pipeban_ban::privilege::keep_network_only;
 
 use crate::arguments::Arguments;
 use crate::candidate::{Candidate, Policy};
 use crate::dry_run::DryRun;
 use crate::live::Live;
-use crate::refusals::Never;
 use crate::speaker::Speaker;
 
 /// Whether bans are made, or only decided.
@@ -76,7 +76,7 @@ impl Mode {
 
 /// Bans all records of the input; answers whether any ban is new or longer or was put back.
 pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
-    let mut never = Never::new(arguments)?;
+    let mut never = Never::new(arguments.protected(), arguments.widest())?;
     let mut mode = Mode::open(arguments, backend)?;
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;

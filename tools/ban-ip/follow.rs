@@ -9,7 +9,7 @@ use pipeban::output::Output;
 use pipeban::state;
 use pipeban::time::Time;
 use pipeban_ban::firewall::Backend;
-use pipeban_ban::ledger::Ledger;
+use pipeban_ban::ledger::{Ledger, Snapshot};
 use pipeban_ban::watch::{Watch, Woken};
 
 use crate::arguments::Arguments;
@@ -29,14 +29,20 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
     let mut source = Source::open(arguments.state_file.as_deref())?;
     let watch = Watch::new(&source.path)?;
     let mut follower = Follower::new(backend, origin);
-    let mut in_ledger = |now| {
-        let snapshot = source.ledger()?.snapshot(now, origin)?;
-        follower.begin(&snapshot);
-        Ok(snapshot.bans)
+    let snapshot = source
+        .ledger()
+        .and_then(|l| l.snapshot(Time::now(), origin));
+    let snapshot = match snapshot {
+        Ok(snapshot) => snapshot,
+        Err(fault) => {
+            source.complain(fault)?;
+            Snapshot::default()
+        }
     };
+    follower.begin(&snapshot);
     match origin {
-        Some(_) => list::print_ledger(backend, &in_ledger(Time::now())?, output)?,
-        None => list::print(backend, in_ledger, output)?,
+        Some(_) => list::print_ledger(backend, &snapshot.bans, output)?,
+        None => list::print(backend, source.ledger.as_ref(), snapshot, output)?,
     };
     output.line(b"# now")?;
     let mut pauses = PAUSES.iter();

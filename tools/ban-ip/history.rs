@@ -10,7 +10,7 @@ use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall::{Dropped, name_in};
+use pipeban_ban::firewall::{About, Dropped, name_in};
 use pipeban_ban::ledger::{BanDetails, Ledger, seconds};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::target::Target;
@@ -44,17 +44,12 @@ pub fn run(
             history.extend(ledger.history_inside(address)?);
         }
     }
-    // Which ports there may be, only a list of all tells.
-    let ports = history.iter().any(|details| details.ban.target.port != 0);
-    let targets: Vec<Target> = around.iter().map(|a| (*a).into()).collect();
     // A firewall that is not used here, or that this user may not ask, is no fault.
-    let held = Firewalls::default().ask(
-        |_| false,
-        |firewall| match address.is_host() && !ports {
-            true => firewall.counted(Some(&targets)),
-            false => firewall.counted(None),
-        },
-    );
+    let about = match address.is_host() {
+        true => About::Addresses(&around),
+        false => About::All,
+    };
+    let held = Firewalls::default().ask(|_| false, |firewall| firewall.counted(about));
     let mut unknown: BTreeMap<(Target, &str), Held> = BTreeMap::new();
     for (backend, held) in &held {
         let about = held

@@ -1,15 +1,12 @@
 //! `--list`: what is banned now, from the firewall and the ledger together.
 
-use std::collections::BTreeMap;
-
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
-use pipeban_ban::firewall::{Backend, Counted, Firewall, name_in};
-use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, seconds};
-use pipeban_ban::restore::agree;
-use pipeban_ban::target::Target;
+use pipeban_ban::compare::{Seen, compare};
+use pipeban_ban::firewall::{Backend, name_in};
+use pipeban_ban::ledger::{BanDetails, BanFormatter, Ledger, Snapshot, seconds};
 use pipeban_ban::whose;
 
 use crate::arguments::Arguments;
@@ -18,13 +15,30 @@ use crate::listing::Listing;
 /// Prints a record for each ban, or for each that one host has asked for.
 pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
     let origin = origin(arguments);
-    let current = |now| match Ledger::look(arguments.state_file.as_deref())? {
-        Some(ledger) => ledger.current(now, origin),
-        None => Ok(vec![]),
-    };
+    let ledger = Ledger::look(arguments.state_file.as_deref());
     let found = match origin {
-        Some(_) => print_ledger(backend, &current(Time::now())?, output)?,
-        None => print(backend, current, output)?,
+        Some(_) => {
+            let bans = match ledger? {
+                Some(ledger) => ledger.current(Time::now(), origin)?,
+                None => vec![],
+            };
+            print_ledger(backend, &bans, output)?
+        }
+        None => {
+            let read = ledger.and_then(|ledger| {
+                let snapshot = ledger.as_ref().map(|l| l.snapshot(Time::now(), None));
+                Ok((snapshot.transpose()?.unwrap_or_default(), ledger))
+            });
+            let (snapshot, ledger) = match read {
+                Ok(read) => read,
+                Err(fault) => {
+                    // The firewall's bans are still worth printing.
+                    complain::fault(fault)?;
+                    (Snapshot::default(), None)
+                }
+            };
+            print(backend, ledger.as_ref(), snapshot, output)?
+        }
     };
     if !found {
         whose::tell(arguments.state_file.as_deref());
@@ -55,68 +69,59 @@ pub fn print_ledger(
     listing.finish()
 }
 
-/// Prints a record for each ban that the firewall holds and for each of `in_ledger`, which is
-/// called when the firewall was read.
+/// Prints a record for each ban that the firewall holds and for each of the snapshot, which is of
+/// `ledger`.
 ///
 /// `only=ledger` or `only=firewall` marks a ban that the other does not hold, and
 /// `firewall-until=` one that ends in the firewall at another time.
 pub fn print(
     backend: &Backend,
-    in_ledger: impl FnOnce(Time) -> Result<Vec<BanDetails>, Fault>,
+    ledger: Option<&Ledger>,
+    snapshot: Snapshot,
     output: &mut Output,
 ) -> Result<bool, Fault> {
     let key = backend.to_string();
-    // The firewall first: a ban made meanwhile is no difference then.
-    let (firewall, in_firewall) = match look(backend) {
-        Ok((firewall, bans)) => (Some(firewall), bans),
+    let comparison = match backend.open() {
+        Ok(mut firewall) => match compare(ledger, snapshot, backend, firewall.as_mut()) {
+            Ok(comparison) => comparison,
+            Err(failure) => {
+                complain::fault(failure.into())?;
+                let bans = ledger.map(|ledger| ledger.current(Time::now(), None));
+                return print_ledger(backend, &bans.transpose()?.unwrap_or_default(), output);
+            }
+        },
         Err(fault) => {
             // The ledger's bans are still worth printing.
             complain::fault(fault)?;
-            (None, None)
+            return print_ledger(backend, &snapshot.bans, output);
         }
     };
-    let known = in_firewall.is_some();
-    let in_firewall = in_firewall.into_iter().flatten();
-    let in_firewall = in_firewall.map(|((target, left), dropped)| (target, (left, dropped)));
-    let mut in_firewall: BTreeMap<Target, _> = in_firewall.collect();
-    let now = Time::now();
-    let in_ledger = match in_ledger(now) {
-        Ok(bans) => bans,
-        Err(fault) => {
-            // And so are the firewall's.
-            complain::fault(fault)?;
-            vec![]
-        }
-    };
-
     let mut listing = Listing::new(output);
     let mut formatter = BanFormatter::default();
-    for details in in_ledger {
-        let mut record = of_ban(&details, &key, &mut formatter);
-        let mut counted = None;
-        if details.backend != key {
-            // Only the usual firewall was looked at.
-        } else if let Some((left, dropped)) = in_firewall.remove(&details.ban.target) {
-            counted = dropped;
-            if let Some(firewall) = &firewall
-                && !agree(firewall.as_ref(), left, details.ban.left(now))
-            {
-                let until = left.map_or("never".into(), |left| seconds(now + left));
-                record.set("firewall-until", until.as_bytes());
-            }
-        } else if known {
-            record.set("only", b"ledger");
+    for (details, seen) in &comparison.bans {
+        let mut record = of_ban(details, &key, &mut formatter);
+        // Only this firewall was looked at.
+        let looked = comparison.can_tell && details.backend == key;
+        match seen {
+            Some(seen) if !seen.agrees => record.set("firewall-until", &end(seen)),
+            None if looked => record.set("only", b"ledger"),
+            _ => (),
         }
-        listing.add(record, details.ban.target.port, counted)?;
+        let dropped = seen.and_then(|seen| seen.dropped);
+        listing.add(record, details.ban.target.port, dropped)?;
     }
-    for (target, (left, dropped)) in in_firewall {
+    for (target, seen) in &comparison.others {
         let mut record = Record::new(target.address);
-        let until = left.map_or("never".into(), |left| seconds(now + left));
-        record.set("until", until.as_bytes());
+        record.set("until", &end(seen));
         record.set("only", b"firewall");
-        listing.add(record, target.port, dropped)?;
+        listing.add(record, target.port, seen.dropped)?;
     }
     listing.finish()
+}
+
+/// The end of a ban in a firewall, as records have it.
+fn end(seen: &Seen) -> Vec<u8> {
+    seen.until.map_or("never".into(), seconds).into_bytes()
 }
 
 /// The record of a ban, without its evidence and ports; `backend=` names a firewall other than the
@@ -132,12 +137,4 @@ pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -
         record.set("backend", name_in(&details.backend).as_bytes());
     }
     record
-}
-
-type Held = Option<Vec<Counted>>;
-
-fn look(backend: &Backend) -> Result<(Box<dyn Firewall>, Held), Fault> {
-    let mut firewall = backend.open()?;
-    let held = firewall.counted(None).map_err(|e| backend.fault(&e))?;
-    Ok((firewall, held))
 }

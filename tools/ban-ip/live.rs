@@ -13,6 +13,7 @@ use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
 use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing};
+use pipeban_ban::never::Never;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
@@ -20,7 +21,6 @@ use pipeban_ban::waiter;
 use crate::candidate::{Candidate, Policy};
 use crate::over::Over;
 use crate::printer::Printer;
-use crate::refusals::Never;
 
 /// A ledger that can't be used is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
@@ -289,7 +289,7 @@ impl Live {
             return Ok(());
         };
         let firewall = self.firewall.as_mut();
-        let refuses = &mut |net: &Address| never.protects(net);
+        let refuses = &mut |net: &Address| Ok(never.protects(net));
         let outcome = enforce(ledger, &self.backend, firewall, known, refuses, made)?;
         if outcome.later {
             waiter::start(ledger.path())?;

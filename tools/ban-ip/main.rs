@@ -1,5 +1,6 @@
 //! ban-ip: bans the addresses of records in the firewall; prints each ban that is new or longer.
 
+mod against_log; // `--verify ADDRESS`: a log against the packets dropped
 mod arguments; // flags and their values
 mod ban; // records read and banned in batches
 mod candidate; // a record that may be banned, and the length of its ban
@@ -12,7 +13,6 @@ mod listing; // records of bans, one for all ports of a ban
 mod live; // bans in ledger and firewall
 mod over; // bans that would be over by now, told
 mod printer; // the bans of a batch, printed as they are made
-mod refusals; // addresses that are refused: `--never`, own ones, gateways
 mod speaker; // the host that records are from
 mod sync; // `--sync`: the firewall after a reboot
 mod verify; // `--verify`: rules that let a banned address through, and differences
@@ -51,7 +51,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         output.show_table();
         list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
-        verify::run(&backend, state_file, &mut output)
+        verify::run(&arguments, &backend, &mut output)
     } else {
         ban::run(&arguments, backend)
     }

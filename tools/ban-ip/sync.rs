@@ -10,6 +10,7 @@ use pipeban::time::Time;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::Backend;
 use pipeban_ban::ledger::{Ban, BanFormatter, Ledger, Printing, seconds};
+use pipeban_ban::never::Never;
 use pipeban_ban::restore::{Changes, plan, sync};
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
@@ -17,7 +18,6 @@ use pipeban_ban::waiter;
 
 use crate::arguments::Arguments;
 use crate::listing::set_port;
-use crate::refusals::Never;
 
 /// Prints a record for each ban that was put back and for each that was let go, with `lifted=`, in
 /// `only` one firewall, or in all that the ledger names.
@@ -30,7 +30,7 @@ pub fn run(
     arguments: &Arguments,
     output: &mut Output,
 ) -> Result<bool, Fault> {
-    let mut never = Never::new(arguments)?;
+    let mut never = Never::new(arguments.protected(), arguments.widest())?;
     let state_file = arguments.state_file.as_deref();
     let ledger = match arguments.dry_run {
         true => Ledger::look(state_file)?,
@@ -116,7 +116,7 @@ fn sync_one(
     never: &mut Never,
     dry_run: bool,
 ) -> Result<Changes, Failure> {
-    let refuses = &mut |net: &Address| never.protects(net);
+    let refuses = &mut |net: &Address| Ok(never.protects(net));
     let opened = backend.open();
     let mut firewall = opened.map_err(|fault| Failure::Firewall { fault, lasts: true })?;
     if dry_run {

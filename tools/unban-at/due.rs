@@ -19,6 +19,7 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::ledger::{Ban, Ledger, Printing};
+use pipeban_ban::never::NeverLater;
 use pipeban_ban::stored::stored;
 use pipeban_ban::waiter;
 
@@ -118,12 +119,13 @@ fn lift_in(ledger: &mut Ledger, backend: &str) -> Result<Vec<Ban>, Failure> {
     let firewall = |fault| Failure::Firewall { fault, lasts: true };
     let backend = stored(ledger, backend).map_err(firewall)?;
     let mut opened = backend.open().map_err(firewall)?;
+    let mut never = NeverLater::new(Some(ledger.path()));
     let outcome = enforce(
         ledger,
         &backend,
         opened.as_mut(),
         &[],
-        &mut |_| None,
+        &mut |net| never.protects(net),
         &mut |_| Ok(()),
     )?;
     Ok(outcome.lifted)

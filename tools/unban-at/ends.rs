@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
@@ -10,9 +11,10 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::firewall::{Backend, Entry};
+use pipeban_ban::firewall::{About, Backend, Counted, Entry};
 use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
+use pipeban_ban::never::NeverLater;
 use pipeban_ban::ports;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
@@ -25,6 +27,9 @@ const AROUND: usize = 100;
 /// This number of addresses that are not banned are told; of more, the total.
 const IN_FULL: usize = 10;
 
+/// A ban that is found ends no sooner than this: one that has ended is not entered.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// The ledger and the firewalls of its bans.
 pub struct Ends {
     usual: Backend,
@@ -36,6 +41,8 @@ pub struct Ends {
     ports: Vec<u16>,
     /// `None` if it can't be used.
     ledger: Option<Ledger>,
+    /// The addresses that must not be banned where a firewall has lost its bans.
+    never: NeverLater,
     /// The number of addresses that were not banned.
     not_banned: usize,
 }
@@ -57,6 +64,7 @@ impl Ends {
             origin: origin.map(|name| if name == "." { "" } else { name }.into()),
             ports,
             ledger: None,
+            never: NeverLater::new(state_file),
             not_banned: 0,
         };
         match ends.open_ledger() {
@@ -110,33 +118,25 @@ impl Ends {
         until: Time,
         now: Time,
     ) -> Result<Vec<Bans>, Fault> {
-        let Some(ledger) = &mut self.ledger else {
-            return Ok(vec![vec![]; addresses.len()]);
-        };
-        let whose = Whose {
-            origin: self.origin.as_deref(),
-            ports: &self.ports,
-        };
-        let mut ended = ledger.end(addresses, whose, until, now)?;
-        let unknown: Vec<Address> = addresses
-            .iter()
-            .zip(&ended)
-            .filter(|(_, bans)| bans.is_empty())
-            .map(|(address, _)| *address)
-            .collect();
         // A ban that the ledger does not know is nobody's.
-        if self.origin.is_none()
-            && self.enter_unknown(&unknown, now)?
-            && let Some(ledger) = &mut self.ledger
-        {
-            let whose = Whose {
-                origin: None,
-                ports: &self.ports,
-            };
-            let found = ledger.end(&unknown, whose, until, now)?;
-            let mut found = found.into_iter();
-            for bans in ended.iter_mut().filter(|bans| bans.is_empty()) {
-                *bans = found.next().unwrap_or_default();
+        let (lifts, all) = (until <= now, self.origin.is_none());
+        let mut held = match lifts && all {
+            true => self.look_for(addresses),
+            false => vec![],
+        };
+        let mut ended = self.end(addresses, until, now)?;
+        if all && !lifts {
+            let without = addresses.iter().zip(&ended);
+            let without = without.filter(|(_, bans)| bans.is_empty());
+            let without: Vec<Address> = without.map(|(address, _)| *address).collect();
+            held = self.look_for(&without);
+        }
+        let unknown = self.enter_unknown(held, &ended, now)?;
+        if !unknown.is_empty() {
+            let found = self.end(&unknown, until, now)?;
+            let found: HashMap<Address, Bans> = unknown.into_iter().zip(found).collect();
+            for (address, bans) in addresses.iter().zip(&mut ended) {
+                bans.extend(found.get(address).into_iter().flatten().cloned());
             }
         }
         let backends: HashSet<String> = ended.iter().flatten().map(|(b, _)| b.clone()).collect();
@@ -162,48 +162,75 @@ impl Ends {
         Ok(ended)
     }
 
-    /// Enters bans that the firewalls hold and the ledger does not know; answers whether there is
-    /// any.
-    fn enter_unknown(&mut self, addresses: &[Address], now: Time) -> Result<bool, Fault> {
-        let found = self.look_for(addresses);
-        let Some(ledger) = &mut self.ledger else {
-            return Ok(false);
+    /// Sets the end of the bans of these addresses in the ledger; see [`Ledger::end`].
+    fn end(&mut self, addresses: &[Address], until: Time, now: Time) -> Result<Vec<Bans>, Fault> {
+        let whose = Whose {
+            origin: self.origin.as_deref(),
+            ports: &self.ports,
         };
-        let mut any = false;
-        for (backend, held) in found.iter().filter(|(_, held)| !held.is_empty()) {
-            let bans: Vec<NewBan> = held
-                .iter()
-                .map(|(target, left)| NewBan::held(*target, *left, now))
-                .collect();
-            ledger.ban(&backend.to_string(), &bans, now)?;
-            any = true;
+        match &mut self.ledger {
+            Some(ledger) => ledger.end(addresses, whose, until, now),
+            None => Ok(vec![vec![]; addresses.len()]),
         }
-        Ok(any)
     }
 
-    /// Those of these addresses that firewalls hold.
-    fn look_for(&mut self, addresses: &[Address]) -> Vec<(Backend, Vec<Entry>)> {
-        let (ledger, usual) = (&self.ledger, &self.usual);
-        let targets: Vec<Target> = match self.ports.is_empty() {
-            true => addresses.iter().map(|a| (*a).into()).collect(),
-            false => {
-                let of = |a: &Address| {
-                    let address = *a;
-                    self.ports.iter().map(move |port| Target {
-                        address,
-                        port: *port,
-                    })
-                };
-                addresses.iter().flat_map(of).collect()
-            }
+    /// Enters those of these bans that are in the firewalls and not among the bans of the ledger;
+    /// answers their addresses.
+    fn enter_unknown(
+        &mut self,
+        held: Vec<(Backend, Vec<Entry>)>,
+        known: &[Bans],
+        now: Time,
+    ) -> Result<Vec<Address>, Fault> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(vec![]);
         };
-        self.firewalls.holding(&targets, |backend| {
+        let known = known.iter().flatten();
+        let known: HashSet<(&str, Target)> =
+            known.map(|(b, ban)| (b.as_str(), ban.target)).collect();
+        let mut addresses = Vec::new();
+        for (backend, held) in held {
+            let key = backend.to_string();
+            let unknown = held.into_iter();
+            let unknown = unknown.filter(|(target, _)| !known.contains(&(key.as_str(), *target)));
+            let bans: Vec<NewBan> = unknown
+                .map(|(target, left)| NewBan::held(target, left.map(|l| l.max(SECOND)), now))
+                .collect();
+            if !bans.is_empty() {
+                addresses.extend(bans.iter().map(|new| new.ban.target.address));
+                ledger.ban(&key, &bans, now)?;
+            }
+        }
+        addresses.sort();
+        addresses.dedup();
+        Ok(addresses)
+    }
+
+    /// The bans of these addresses that firewalls hold.
+    fn look_for(&mut self, addresses: &[Address]) -> Vec<(Backend, Vec<Entry>)> {
+        if addresses.is_empty() {
+            return vec![];
+        }
+        let (ledger, usual) = (&self.ledger, &self.usual);
+        let used = |backend: &Backend| {
             let known = ledger.as_ref().is_some_and(|ledger| {
                 let known = ledger.knows(&backend.to_string());
                 known.unwrap_or_default()
             });
             known || backend == usual
-        })
+        };
+        let found = self.firewalls.ask(used, |firewall| {
+            firewall.counted(About::Addresses(addresses))
+        });
+        let is_asked = |target: &Target| self.ports.is_empty() || self.ports.contains(&target.port);
+        let entries = |held: Vec<Counted>| {
+            let entries = held.into_iter().map(|(entry, _)| entry);
+            entries.filter(|(target, _)| is_asked(target)).collect()
+        };
+        let found = found.into_iter();
+        found
+            .map(|(backend, held)| (backend, entries(held)))
+            .collect()
     }
 
     /// Tells a firewall the new ends; answers the addresses whose lift failed.
@@ -219,7 +246,7 @@ impl Ends {
             &backend,
             opened,
             &[],
-            &mut |_| None,
+            &mut |net| self.never.protects(net),
             &mut |_| Ok(()),
         )?;
         if outcome.later {
@@ -402,7 +429,8 @@ impl Ends {
         let wider: Vec<Address> = wider.into_iter().collect();
         for (_, held) in self.look_for(&wider) {
             for (address, _) in asked.iter().filter(|(_, unknown)| *unknown) {
-                let networks = held.iter().map(|(network, _)| network.address);
+                let whole = held.iter().filter(|(target, _)| target.port == 0);
+                let networks = whole.map(|(network, _)| network.address);
                 let smallest = networks
                     .filter(|n| n.contains(address))
                     .max_by_key(|n| n.prefix_len());

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::interface::{Entry, Firewall};
+use super::interface::{About, Counted, Entry, Firewall};
 use crate::target::Target;
 use pipeban::program::{self, Bounds};
 
@@ -86,7 +86,7 @@ impl Firewall for Exec {
         targets.iter().try_for_each(|a| run(&self.lift, a))
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
+    fn counted(&mut self, _: About) -> io::Result<Option<Vec<Counted>>> {
         Ok(None)
     }
 

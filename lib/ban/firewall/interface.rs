@@ -13,16 +13,58 @@ use pipeban::program::{self, Bounds};
 pub type Entry = (Target, Option<Duration>);
 
 /// The packets that a firewall has dropped since a ban was made.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Dropped {
     /// Their number.
     pub packets: u64,
     /// Their length, in bytes.
     pub bytes: u64,
+    /// How long they are counted for, at least, if the firewall tells.
+    pub age: Option<Duration>,
+}
+
+impl Dropped {
+    /// The packets of both.
+    pub fn plus(self, other: Self) -> Self {
+        Dropped {
+            packets: self.packets.saturating_add(other.packets),
+            bytes: self.bytes.saturating_add(other.bytes),
+            age: self.age.max(other.age),
+        }
+    }
 }
 
 /// An entry with the packets that it has dropped, if the firewall counts them.
 pub type Counted = (Entry, Option<Dropped>);
+
+/// The bans that a firewall is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'a> {
+    /// All.
+    All,
+    /// Those of exactly these targets.
+    Targets(&'a [Target]),
+    /// Those of exactly these addresses and networks, of all packets and for single ports.
+    Addresses(&'a [Address]),
+}
+
+impl About<'_> {
+    /// Those of `all` that are asked for.
+    pub(super) fn among(self, mut all: Vec<Counted>) -> Vec<Counted> {
+        match self {
+            About::All => (),
+            About::Targets(targets) => {
+                let asked: HashSet<&Target> = targets.iter().collect();
+                all.retain(|((target, _), _)| asked.contains(target));
+            }
+            About::Addresses(addresses) => {
+                let asked: HashSet<&Address> = addresses.iter().collect();
+                all.retain(|((target, _), _)| asked.contains(&target.address));
+            }
+        }
+        all
+    }
+}
 
 /// The bounds of a firewall's program: others wait while it runs. A list of a million entries has
 /// some 60 MB.
@@ -92,36 +134,33 @@ pub trait Firewall {
     /// Lifts all of these; an address that is not banned is no error.
     fn lift(&mut self, targets: &[Target]) -> io::Result<()>;
 
+    /// The bans of now that are asked for, with the packets that were dropped; `None` if the
+    /// backend cannot tell.
+    fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>>;
+
     /// Those of `targets` that are banned now, with the time that is left; `None` if the backend
     /// cannot tell.
     fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
-        let asked: HashSet<&Target> = targets.iter().collect();
-        let held = self.list()?;
-        Ok(held.map(|held| {
-            held.into_iter()
-                .filter(|(a, _)| asked.contains(a))
-                .collect()
-        }))
+        let held = self.counted(About::Targets(targets))?;
+        Ok(held.map(without_counters))
+    }
+
+    /// All targets that are banned now, with the time that is left; `None` if the backend cannot
+    /// tell.
+    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
+        Ok(self.counted(About::All)?.map(without_counters))
+    }
+
+    /// The number of all bans, also of those that have ended just now; `None` if the backend has to
+    /// list them to tell.
+    fn count(&mut self) -> io::Result<Option<usize>> {
+        Ok(None)
     }
 
     /// The greatest number of addresses that should be given to [`held`](Self::held) in one call: a
     /// backend that has to list all of them should be asked once.
     fn asked_at_once(&self) -> usize {
         usize::MAX
-    }
-
-    /// All addresses that are banned now, with the time that is left; `None` if the backend cannot
-    /// tell.
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>>;
-
-    /// Those of `targets` that are banned now, or all, with the packets that were dropped; `None`
-    /// if the backend cannot tell.
-    fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
-        let held = match targets {
-            Some(targets) => self.held(targets)?,
-            None => self.list()?,
-        };
-        Ok(held.map(|held| held.into_iter().map(|entry| (entry, None)).collect()))
     }
 
     /// Reasons why a packet from a banned address may get through, in plain words; none if all is
@@ -138,18 +177,8 @@ pub trait Firewall {
     }
 }
 
-/// The addresses of bans of all packets, for a backend that has no others; a ban for a single port
-/// is an error.
-pub(super) fn without_ports(targets: impl Iterator<Item = Target>) -> io::Result<Vec<Address>> {
-    targets
-        .map(|target| match target.port {
-            0 => Ok(target.address),
-            _ => {
-                let text = format!("{target}: a ban for single ports needs nft, or commands");
-                Err(io::Error::new(ErrorKind::InvalidInput, text))
-            }
-        })
-        .collect()
+fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
+    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Whether an error of a firewall's will come again, whatever it is told.

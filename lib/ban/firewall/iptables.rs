@@ -1,15 +1,17 @@
-//! iptables(8) and ip6tables(8): a rule for each address, in a chain `PIPEBAN` of the table raw.
+//! iptables(8) and ip6tables(8): a rule for each address, in a chain `PIPEBAN` of the table raw; two
+//! rules, for TCP and UDP, for an address and a single port.
 //!
 //! The chain is read before it is changed, and changed by one `iptables-restore`, so there are
 //! never two rules for one address. Each rule costs time per packet, and no ban ends by itself:
 //! this is for systems that have neither nf_tables nor ipset.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
-use super::interface::{Entry, Firewall, run, without_ports};
+use super::halves::{PROTOCOLS, Ports};
+use super::interface::{About, Counted, Dropped, Entry, Firewall, run};
 use super::routes::has_ipv6;
 use crate::target::Target;
 use pipeban::address::Address;
@@ -30,7 +32,8 @@ struct Chain {
     jump: bool,
     begun: bool,
     complete: bool,
-    banned: BTreeSet<Address>,
+    /// The time left is `None`; for a single port it is 0 if one of the two rules is missing.
+    banned: BTreeMap<Target, (Option<Duration>, Dropped)>,
 }
 
 /// The families that the kernel has.
@@ -44,33 +47,98 @@ fn program(ipv4: bool, name: &str) -> String {
 }
 
 fn read(ipv4: bool) -> io::Result<Chain> {
-    let text = run(&program(ipv4, "-save"), &["-t", "raw"], b"")?;
-    let mut seen = Chain::default();
+    let text = run(&program(ipv4, "-save"), &["-c", "-t", "raw"], b"")?;
+    let (mut seen, mut ports) = (Chain::default(), Ports::default());
     for line in text.lines() {
         seen.chain |= line.starts_with(":PIPEBAN ");
-        let Some(rule) = line.strip_prefix("-A ") else {
+        let Some((dropped, rule)) = rule(line) else {
             continue;
         };
         seen.jump |= rule == JUMP;
         seen.begun |= rule == BEGUN;
         seen.complete |= rule == COMPLETE;
-        let source = rule.strip_prefix("PIPEBAN -s ");
-        let source = source.and_then(|r| r.strip_suffix(" -j DROP"));
+        let Some(rule) = rule
+            .strip_prefix("PIPEBAN ")
+            .and_then(|r| r.strip_suffix("-j DROP"))
+        else {
+            continue;
+        };
         // A network of length 0 is saved without `-s`.
         let everything = if ipv4 { "0.0.0.0/0" } else { "::/0" };
-        let source = source.or((rule == "PIPEBAN -j DROP").then_some(everything));
-        seen.banned
-            .extend(source.and_then(|s| Address::parse(s.as_bytes())));
+        let (source, rest) = match rule.strip_prefix("-s ") {
+            Some(rule) => rule.split_once(' ').unwrap_or((rule, "")),
+            None => (everything, rule),
+        };
+        let Some(address) = Address::parse(source.as_bytes()) else {
+            continue;
+        };
+        match rest.split_whitespace().collect::<Vec<_>>()[..] {
+            [] => _ = seen.banned.insert(address.into(), (None, dropped)),
+            ["-p", protocol, "-m", _, "--dport", port] => {
+                if let Ok(port) = port.parse() {
+                    ports.add(Target { address, port }, protocol, None, Some(dropped));
+                }
+            }
+            _ => (),
+        }
     }
+    let of_ports = ports.join();
+    let of_ports = of_ports.map(|((target, left), dropped)| (target, (left, dropped)));
+    let none = Dropped::default();
+    seen.banned.extend(
+        of_ports.map(|(target, (left, dropped))| (target, (left, dropped.unwrap_or(none)))),
+    );
     Ok(seen)
+}
+
+/// The rule in a line of `iptables-save -c`, as it is appended, and its counters.
+fn rule(line: &str) -> Option<(Dropped, &str)> {
+    let (counters, rule) = line.strip_prefix('[')?.split_once("] -A ")?;
+    let (packets, bytes) = counters.split_once(':')?;
+    let dropped = Dropped {
+        packets: packets.parse().ok()?,
+        bytes: bytes.parse().ok()?,
+        age: None,
+    };
+    Some((dropped, rule))
+}
+
+/// Writes the lines that append the rules of a ban.
+fn append(text: &mut String, target: &Target, dropped: Dropped) {
+    let address = target.address;
+    let mut line = |Dropped { packets, bytes, .. }, port: std::fmt::Arguments| {
+        writeln!(
+            text,
+            "[{packets}:{bytes}] -A PIPEBAN -s {address}{port} -j DROP"
+        )
+        .expect("a String takes every write");
+    };
+    match target.port {
+        0 => line(dropped, format_args!("")),
+        port => {
+            let counters = [dropped, Dropped::default()];
+            for (protocol, dropped) in PROTOCOLS.iter().zip(counters) {
+                line(
+                    dropped,
+                    format_args!(" -p {protocol} -m {protocol} --dport {port}"),
+                );
+            }
+        }
+    }
 }
 
 /// The marks that a chain is to have: [`BEGUN`] and [`COMPLETE`].
 type Marks = (bool, bool);
 
-/// Makes the chain and the jump to it with these marks, and appends rules; `anew` removes all
-/// others before.
-fn write(ipv4: bool, seen: &Chain, rules: &[Address], marks: Marks, anew: bool) -> io::Result<()> {
+/// Makes the chain and the jump to it with these marks, and appends the rules of bans with these
+/// counters; `anew` removes all others before.
+fn write(
+    ipv4: bool,
+    seen: &Chain,
+    rules: &[(Target, Dropped)],
+    marks: Marks,
+    anew: bool,
+) -> io::Result<()> {
     let mut text = String::new();
     if anew || !seen.chain {
         // With --noflush, naming a chain makes it or empties it.
@@ -89,14 +157,14 @@ fn write(ipv4: bool, seen: &Chain, rules: &[Address], marks: Marks, anew: bool) 
             _ => (),
         }
     }
-    for address in rules {
-        writeln!(text, "-A PIPEBAN -s {address} -j DROP").expect("a String takes every write");
-    }
+    rules
+        .iter()
+        .for_each(|(target, dropped)| append(&mut text, target, *dropped));
     if text.is_empty() {
         return Ok(());
     }
     let text = format!("*raw\n{text}COMMIT\n");
-    let arguments = ["--noflush", "-w"];
+    let arguments = ["--noflush", "--counters", "-w"];
     run(&program(ipv4, "-restore"), &arguments, text.as_bytes()).map(drop)
 }
 
@@ -153,32 +221,38 @@ impl Firewall for Iptables {
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
-        let addresses = without_ports(entries.iter().map(|(target, _)| *target))?;
         for ipv4 in [true, false] {
-            let addresses = addresses.iter().filter(|a| a.is_ipv4() == ipv4);
-            let mut wanted: BTreeSet<Address> = addresses.copied().collect();
+            let targets = entries.iter().map(|(target, _)| *target);
+            let mut wanted: Vec<Target> = targets.filter(|t| t.is_ipv4() == ipv4).collect();
             if wanted.is_empty() {
                 continue;
             }
+            wanted.sort_unstable();
+            wanted.dedup();
             let seen = read(ipv4)?;
-            wanted.retain(|a| !seen.banned.contains(a));
-            let new: Vec<Address> = wanted.into_iter().collect();
+            // One that lacks a rule gets both.
+            let is_whole = |target: &Target| {
+                let held = seen.banned.get(target);
+                held.is_some_and(|(left, _)| left.is_none())
+            };
+            wanted.retain(|target| !is_whole(target));
+            let new: Vec<_> = wanted.iter().map(|t| (*t, Dropped::default())).collect();
             write(ipv4, &seen, &new, (seen.begun, seen.complete), false)?;
         }
         Ok(())
     }
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
-        let addresses = targets.iter().filter(|target| target.port == 0);
-        let addresses: Vec<Address> = addresses.map(|target| target.address).collect();
-        let lifted: BTreeSet<&Address> = addresses.iter().collect();
+        let lifted: HashSet<&Target> = targets.iter().collect();
         for ipv4 in families() {
-            if !addresses.iter().any(|a| a.is_ipv4() == ipv4) {
+            if !targets.iter().any(|target| target.is_ipv4() == ipv4) {
                 continue;
             }
             let seen = read(ipv4)?;
-            let stay = seen.banned.iter().filter(|a| !lifted.contains(a));
-            let stay: Vec<Address> = stay.copied().collect();
+            let stay = seen.banned.iter().filter(|(t, _)| !lifted.contains(t));
+            let stay: Vec<_> = stay
+                .map(|(target, (_, dropped))| (*target, *dropped))
+                .collect();
             if stay.len() < seen.banned.len() {
                 // To delete them one by one takes a search through all rules for each.
                 write(ipv4, &seen, &stay, (seen.begun, seen.complete), true)?;
@@ -187,12 +261,13 @@ impl Firewall for Iptables {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
+    fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>> {
         let mut bans = Vec::new();
         for ipv4 in families() {
-            bans.extend(read(ipv4)?.banned.into_iter().map(|a| (a.into(), None)));
+            let banned = read(ipv4)?.banned.into_iter();
+            bans.extend(banned.map(|(target, (left, dropped))| ((target, left), Some(dropped))));
         }
-        Ok(Some(bans))
+        Ok(Some(about.among(bans)))
     }
 
     fn verify(&mut self) -> io::Result<Vec<String>> {

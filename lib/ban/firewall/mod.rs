@@ -4,6 +4,7 @@
 
 mod backend; // the backends by name
 mod exec; // commands of the administrator's
+mod halves; // bans for single ports in two parts
 mod interface; // the trait
 mod ipset; // sets of ipset(8)
 mod iptables; // rules of iptables(8)
@@ -13,5 +14,5 @@ mod none; // no firewall
 mod routes; // default gateways, and whether there is IPv6
 
 pub use backend::{Backend, name_in};
-pub use interface::{Counted, Dropped, Entry, Firewall, lasts};
+pub use interface::{About, Counted, Dropped, Entry, Firewall, lasts};
 pub use routes::gateways;

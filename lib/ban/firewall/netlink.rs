@@ -150,7 +150,7 @@ impl Socket {
     /// kind, family and attributes.
     ///
     /// Fails with the first error of the kernel's; with EINTR if the list that was asked for
-    /// changed meanwhile.
+    /// changed meanwhile: then `each` gets it all the same, as far as the kernel found it.
     pub(super) fn ask(
         &mut self,
         request: &Request,
@@ -192,10 +192,12 @@ impl Socket {
             while let Some((kind, flags, body)) = next_message(&mut rest) {
                 let errno = match kind {
                     NLMSG_ERROR | NLMSG_DONE => -i32_at(body, 0),
-                    _ if flags & NLM_F_DUMP_INTR != 0 => Errno::EINTR as i32,
                     _ => 0,
                 };
                 acknowledged |= kind == NLMSG_ERROR && errno == 0;
+                if flags & NLM_F_DUMP_INTR != 0 {
+                    outcome = outcome.and(Err(Errno::EINTR));
+                }
                 if errno != 0 {
                     outcome = outcome.and(Err(Errno::from_raw(errno)));
                 } else if let Some((about, attributes)) = body.split_at_checked(about)

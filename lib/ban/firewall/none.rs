@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::interface::{Entry, Firewall};
+use super::interface::{About, Counted, Entry, Firewall};
 use crate::target::Target;
 
 pub(super) struct None;
@@ -25,7 +25,7 @@ impl Firewall for None {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
+    fn counted(&mut self, _: About) -> io::Result<Option<Vec<Counted>>> {
         Ok(Option::None)
     }
 

@@ -15,6 +15,7 @@ use pipeban::time::Time;
 const CHUNK: i64 = 20_000;
 
 /// All bans in force at one moment.
+#[derive(Default)]
 pub struct Snapshot {
     /// The bans, in the order of their addresses.
     pub bans: Vec<BanDetails>,

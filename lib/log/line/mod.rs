@@ -215,10 +215,10 @@ impl LineReader {
             (Some(entry), _) => by_entry(line, entry, text),
             (None, Begins::Without) if self.without_times => Head::default(),
             (None, Begins::With(begun)) => head::read(text, &begun, self.without_programs),
-            (None, Begins::Without) => inside(text, &opened.said, &mut self.stamps),
+            (None, Begins::Without) => place::head(text, opened.said.time, &mut self.stamps),
             (None, Begins::Unread) => match head::begin(text, &mut self.stamps) {
                 Some(begun) => head::read(text, &begun, self.without_programs),
-                None => inside(text, &opened.said, &mut self.stamps),
+                None => place::head(text, opened.said.time, &mut self.stamps),
             },
         };
         let continues = match last {
@@ -435,20 +435,6 @@ fn by_entry<'a>(line: &'a [u8], entry: &Entry, text: &[u8]) -> Head<'a> {
         words: head::own_stamp(text, 0),
         ..Head::default()
     }
-}
-
-/// A text that does not begin with a stamp.
-fn inside<'a>(text: &[u8], said: &Said, stamps: &mut StampReader) -> Head<'a> {
-    let mut head = Head::default();
-    if said.time.is_none() {
-        head.time = place::find(text, stamps);
-        head.stamp = if head.time.is_some() {
-            Stamp::Inside
-        } else {
-            Stamp::None
-        };
-    }
-    head
 }
 
 fn by_format(format: &StampFormat, stamps: &mut StampReader, text: &[u8]) -> Option<Time> {

@@ -13,7 +13,7 @@
 
 use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
-use super::head;
+use super::head::{self, Head, Stamp};
 use super::json::{Members, Value};
 use super::pairs::Pairs;
 use crate::json::unescape;
@@ -61,6 +61,20 @@ const KEYS: [&str; 35] = [
     "start_local",
     "timestamp_iso8601",
 ];
+
+/// The head of a text that does not begin with a stamp: the time inside it, unless its carrier said
+/// one.
+pub(super) fn head<'a>(text: &[u8], said: Option<Time>, stamps: &mut StampReader) -> Head<'a> {
+    let mut head = Head::default();
+    if said.is_none() {
+        head.time = find(text, stamps);
+        head.stamp = match head.time {
+            Some(_) => Stamp::Inside,
+            None => Stamp::None,
+        };
+    }
+    head
+}
 
 /// The stamp inside a text that does not begin with one.
 pub(super) fn find(text: &[u8], stamps: &mut StampReader) -> Option<Time> {

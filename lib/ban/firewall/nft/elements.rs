@@ -147,7 +147,13 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
                 .map(Duration::from_millis);
             let address = Address::network(ip, set.len)?;
             let entry = (Target { address, port }, left);
-            Some((entry, counter(element)))
+            let given = element
+                .u64(NFTA_SET_ELEM_TIMEOUT)
+                .map(Duration::from_millis);
+            let age = given
+                .zip(left)
+                .and_then(|(given, left)| given.checked_sub(left));
+            Some((entry, counter(element).map(|c| Dropped { age, ..c })))
         })
 }
 
@@ -162,6 +168,7 @@ fn counter(element: Attributes) -> Option<Dropped> {
     Some(Dropped {
         packets: data.u64(NFTA_COUNTER_PACKETS)?,
         bytes: data.u64(NFTA_COUNTER_BYTES)?,
+        age: None,
     })
 }
 

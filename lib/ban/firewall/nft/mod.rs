@@ -8,6 +8,7 @@
 
 mod elements;
 mod header;
+mod listing;
 mod marks;
 mod ruleset;
 mod seen;
@@ -17,11 +18,11 @@ mod verify;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::interface::{Counted, Entry, Firewall};
+use super::interface::{About, Counted, Entry, Firewall};
 use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
@@ -41,6 +42,9 @@ const TICKS: Duration = Duration::from_millis(100);
 /// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
 
+/// A set or a chain of our name is of another kind.
+const FOREIGN: Errno = Errno::EPROTOTYPE;
+
 pub(super) struct Nft {
     socket: Socket,
     seen: Ruleset,
@@ -57,6 +61,8 @@ pub(super) struct Nft {
     changed_by_others: bool,
     /// Nothing was asked or told since [`ensure`](Firewall::ensure).
     just_seen: bool,
+    /// All transactions since [`state`](Firewall::state) had an effect.
+    is_certain: bool,
 }
 
 /// How an element is put into its set.
@@ -88,6 +94,7 @@ impl Nft {
             counts: seen::counts_elements(),
             changed_by_others: false,
             just_seen: false,
+            is_certain: false,
         };
         seen::generation(&mut nft.socket).map_err(unsupported)?;
         Ok(nft)
@@ -104,6 +111,9 @@ impl Nft {
         again(|| {
             self.seen = Ruleset::default();
             let seen = Ruleset::read(&mut self.socket)?;
+            if !seen.foreign.is_empty() {
+                return Err(FOREIGN);
+            }
             let ruleless = seen.missing_rules();
             if seen.table && seen.chain && ruleless.is_empty() {
                 self.seen = seen;
@@ -127,6 +137,7 @@ impl Nft {
         // The kernel refuses a transaction of another generation: it need not be asked before.
         let mut ask_first = self.seen.generation == 0;
         self.just_seen = false;
+        self.is_certain = false;
         again(|| {
             if ask_first {
                 self.put_in_place()?;
@@ -223,33 +234,9 @@ impl Nft {
         Some(format!("{number} {}", self.seen.generation))
     }
 
-    /// All elements of all sets.
-    fn list_counted(&mut self) -> io::Result<Vec<Counted>> {
-        let mut parts: Vec<(Instant, Vec<Counted>)> = Vec::new();
-        again(|| {
-            parts.clear();
-            for set in Ruleset::read(&mut self.socket)?.sets {
-                self.socket.ask(&elements::get_all(set), |_, _, a| {
-                    parts.push((Instant::now(), elements::read(a, set).collect()));
-                })?;
-            }
-            Ok(())
-        })
-        .map_err(explain)?;
-        // A list of a million takes a minute: the times left are those of its end.
-        let since = |(read, part): (Instant, Vec<Counted>)| {
-            let passed = read.elapsed();
-            part.into_iter()
-                .filter_map(move |((address, left), dropped)| {
-                    let left = left.map(|left| left.checked_sub(passed));
-                    (left != Some(None)).then(|| ((address, left.flatten()), dropped))
-                })
-        };
-        Ok(parts.into_iter().flat_map(since).collect())
-    }
-
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
         let counts = self.counts;
+        let is_certain = self.is_certain && how == Put::New;
         self.change(|r, sets| {
             for group in elements.chunk_by(|a, b| a.set == b.set) {
                 let set = group[0].set;
@@ -265,6 +252,7 @@ impl Nft {
                 elements::put(r, group, how == Put::New);
             }
         })?;
+        self.is_certain = is_certain;
         self.seen.sets.extend(elements.iter().map(|e| e.set));
         Ok(())
     }
@@ -295,31 +283,30 @@ impl Firewall for Nft {
         if !std::mem::take(&mut self.just_seen) {
             self.put_in_place().map_err(explain)?;
         }
-        self.changed_by_others = false;
+        (self.changed_by_others, self.is_certain) = (false, true);
         Ok(self.written_state())
     }
 
     fn state_after(&mut self) -> io::Result<Option<String>> {
-        // A transaction without effect does not count as one: the kernel is asked.
-        let ours = seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
+        // A transaction without effect does not count as one: then the kernel is asked.
+        let ours = self.is_certain
+            || seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
         let ours = ours && !self.changed_by_others;
         Ok(self.written_state().filter(|_| ours))
     }
 
-    fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.counted(Some(targets))?.map(without_counters))
+    fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>> {
+        let all = match about {
+            About::All => self.list(|_| true),
+            About::Targets(targets) => self.counted_targets(targets),
+            About::Addresses(addresses) => self.counted_addresses(addresses),
+        };
+        all.map(Some).map_err(explain)
     }
 
-    fn counted(&mut self, targets: Option<&[Target]>) -> io::Result<Option<Vec<Counted>>> {
-        let Some(targets) = targets else {
-            return self.list_counted().map(Some);
-        };
-        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        let mut held = Vec::new();
-        for asked in elements.chunks(ASKED) {
-            held.extend(self.get(asked).map_err(explain)?);
-        }
-        Ok(Some(held))
+    fn count(&mut self) -> io::Result<Option<usize>> {
+        let seen = again(|| Ruleset::read(&mut self.socket)).map_err(explain)?;
+        Ok(seen.elements)
     }
 
     fn asked_at_once(&self) -> usize {
@@ -366,10 +353,6 @@ impl Firewall for Nft {
         Ok(())
     }
 
-    fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
-        self.list_counted().map(|all| Some(without_counters(all)))
-    }
-
     fn verify(&mut self) -> io::Result<Vec<String>> {
         let mut found = Vec::new();
         again(|| {
@@ -380,6 +363,9 @@ impl Firewall for Nft {
             } else if !seen.chain {
                 found.push("the table inet pipeban has no chain at the hook prerouting".into());
             }
+            let kind =
+                |part| format!("{part} in the table inet pipeban is of another kind than ours");
+            found.extend(seen.foreign.iter().map(kind));
             let ruleless: BTreeSet<Set> = seen.missing_rules().iter().map(|r| r.0).collect();
             let no_rule = |set| format!("no rule drops what is in the set {set}");
             found.extend(ruleless.into_iter().map(no_rule));
@@ -401,10 +387,6 @@ impl Firewall for Nft {
     fn expires(&self, _: Duration) -> bool {
         true
     }
-}
-
-fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
-    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Whether the time left is the one that the element is given.
@@ -435,6 +417,11 @@ fn explain(errno: Errno) -> io::Error {
         Errno::EPERM => io::Error::new(
             ErrorKind::PermissionDenied,
             "not permitted: needs root or CAP_NET_ADMIN",
+        ),
+        FOREIGN => io::Error::new(
+            ErrorKind::InvalidData,
+            "a set or chain in the table inet pipeban is of another kind than ours: another program \
+             has made it",
         ),
         _ => io::Error::new(error.kind(), format!("nf_tables: {}", errno.desc())),
     }

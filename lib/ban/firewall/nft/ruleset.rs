@@ -62,12 +62,7 @@ pub(super) fn delete_mark(r: &mut Request, mark: &str) {
 
 /// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
 pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
-    // Numbers of the program nft (ipv4_addr, ipv6_addr), which tell it how to print a key.
-    let (mut kind, mut len) = if set.ipv4 { (7, 4) } else { (8, 16) };
-    if set.ports {
-        // A concatenation with inet_service; its number has two bytes, and fills four.
-        (kind, len) = (kind << 6 | 13, len + 4);
-    }
+    let (kind, len) = set.key();
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
         r.put_text(NFTA_SET_NAME, &set.to_string());
@@ -245,11 +240,13 @@ pub(super) fn is_awake(table: Attributes) -> bool {
     table.u32(NFTA_TABLE_FLAGS) == Some(0)
 }
 
-pub(super) fn is_hooked(chain: Attributes) -> bool {
+/// Whether this is the chain that drops; the answer is whether it is of the kind that we make.
+pub(super) fn hooked(chain: Attributes) -> Option<bool> {
     let hook = chain.nested(NFTA_CHAIN_HOOK);
-    chain.text(NFTA_CHAIN_NAME) == Some(CHAIN)
-        && hook.u32(NFTA_HOOK_HOOKNUM) == Some(NF_INET_PRE_ROUTING)
-        && hook.u32(NFTA_HOOK_PRIORITY) == Some(NF_IP_PRI_RAW as u32)
+    (chain.text(NFTA_CHAIN_NAME) == Some(CHAIN)).then(|| {
+        hook.u32(NFTA_HOOK_HOOKNUM) == Some(NF_INET_PRE_ROUTING)
+            && hook.u32(NFTA_HOOK_PRIORITY) == Some(NF_IP_PRI_RAW as u32)
+    })
 }
 
 /// The handle of a table: another table of the same name has another one.
@@ -266,10 +263,38 @@ pub(super) fn marked(chain: Attributes, mark: &str) -> Option<Option<u64>> {
     })
 }
 
-/// A set of ours, and whether its elements have counters.
-pub(super) fn set(a: Attributes) -> Option<(Set, bool)> {
-    let counted = a.get(NFTA_SET_EXPR).is_some();
-    Some((Set::named(a.text(NFTA_SET_NAME)?)?, counted))
+/// Asks for one set.
+pub(super) fn get_set(set: Set) -> Request {
+    let mut r = Request::default();
+    r.message(NFT_MSG_GETSET, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_TABLE, TABLE);
+        r.put_text(NFTA_SET_NAME, &set.to_string());
+    });
+    r
+}
+
+/// The set of this name, if it is one of ours.
+pub(super) fn set(a: Attributes) -> Option<Set> {
+    Set::named(a.text(NFTA_SET_NAME)?)
+}
+
+/// Whether a set is of the kind that we make: one with timeouts, without intervals, of such keys.
+pub(super) fn is_of_our_kind(a: Attributes, set: Set) -> bool {
+    let others = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP;
+    let flags = a.u32(NFTA_SET_FLAGS).unwrap_or(0);
+    flags & (others | NFT_SET_TIMEOUT) == NFT_SET_TIMEOUT
+        && a.u32(NFTA_SET_KEY_LEN) == Some(set.key().1)
+}
+
+/// Whether the elements of a set have counters.
+pub(super) fn counts(set: Attributes) -> bool {
+    set.get(NFTA_SET_EXPR).is_some()
+}
+
+/// The number of a set's elements, also of those that have ended and are not yet removed; kernels
+/// from 6.17 on tell it.
+pub(super) fn count(set: Attributes) -> Option<usize> {
+    set.u32(NFTA_SET_COUNT)?.try_into().ok()
 }
 
 /// The set whose addresses a rule drops, all of them and whatever the packet, and the protocol that

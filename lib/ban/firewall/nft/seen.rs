@@ -23,6 +23,10 @@ pub(super) struct Ruleset {
     pub sets: BTreeSet<Set>,
     /// The sets whose elements have no counters: an older version made them.
     pub uncounted: BTreeSet<Set>,
+    /// The number of all elements, if each set tells its own.
+    pub elements: Option<usize>,
+    /// Sets and chains of our names that another program has made: they are of another kind.
+    pub foreign: Vec<String>,
     /// The rules, each by its set and the protocol that it looks for.
     pub rules: BTreeSet<(Set, u8)>,
 }
@@ -32,6 +36,7 @@ impl Ruleset {
     pub(super) fn read(socket: &mut Socket) -> Result<Self, Errno> {
         let mut seen = Ruleset {
             generation: generation(socket)?,
+            elements: Some(0),
             ..Ruleset::default()
         };
         let mut each = |kind, _, a: Attributes| match kind {
@@ -40,14 +45,23 @@ impl Ruleset {
                 seen.handle = ruleset::handle(a);
             }
             header::NFT_MSG_NEWCHAIN => {
-                seen.chain |= ruleset::is_hooked(a);
+                let hooked = ruleset::hooked(a);
+                seen.chain |= hooked == Some(true);
+                if hooked == Some(false) {
+                    seen.foreign.push(format!("chain {}", header::CHAIN));
+                }
                 seen.restored = ruleset::marked(a, header::RESTORED).or(seen.restored);
                 seen.unentered = ruleset::marked(a, header::UNENTERED).or(seen.unentered);
             }
             header::NFT_MSG_NEWSET => {
-                if let Some((set, counted)) = ruleset::set(a) {
+                let Some(set) = ruleset::set(a) else { return };
+                if ruleset::is_of_our_kind(a, set) {
                     seen.sets.insert(set);
-                    seen.uncounted.extend((!counted).then_some(set));
+                    seen.uncounted.extend((!ruleset::counts(a)).then_some(set));
+                    let count = seen.elements.zip(ruleset::count(a));
+                    seen.elements = count.map(|(sum, count)| sum + count);
+                } else {
+                    seen.foreign.push(format!("set {set}"));
                 }
             }
             header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),

@@ -7,7 +7,7 @@ use crate::firewall::netlink::Request;
 use crate::target::Target;
 
 /// A set: there is one for each family and prefix length in use, and another one for single ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Set {
     pub ipv4: bool,
     pub len: u8,
@@ -43,6 +43,17 @@ impl Set {
 }
 
 impl Set {
+    /// The type and the length of its keys. The types are numbers of the program nft (ipv4_addr,
+    /// ipv6_addr), which tell it how to print a key.
+    pub(super) fn key(&self) -> (u32, u32) {
+        let (kind, len) = if self.ipv4 { (7, 4) } else { (8, 16) };
+        match self.ports {
+            // A concatenation with inet_service; its number has two bytes, and fills four.
+            true => (kind << 6 | 13, len + 4),
+            false => (kind, len),
+        }
+    }
+
     /// The protocols that its rules look for, one in each rule: 0 is all.
     pub(super) fn protocols(&self) -> &'static [u8] {
         match self.ports {

@@ -5,16 +5,19 @@ mod names; // host names on a list
 mod ssh_peer; // the peer of the SSH session
 mod watch; // new versions of files
 
-mod lists; // the lists of --never
+mod later;
+mod lists; // the lists of --never // the same for a tool that seldom needs it
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::netset::NetSet;
 
-use crate::arguments::Arguments;
+pub use later::NeverLater;
 use lists::Lists;
+use ssh_peer::Peers;
 
 /// Loopback, unspecified ("this network"), link-local and multicast: RFC 6890, RFC 5771, RFC 4291.
 const SPECIAL: [&str; 8] = [
@@ -34,6 +37,19 @@ const FRESH: Duration = Duration::from_secs(10);
 /// And after this multiple of the time that it took: a router may have a million routes.
 const COST: u32 = 100;
 
+/// The addresses that are protected by request.
+#[derive(Clone, Copy, Default)]
+pub struct Protected<'a> {
+    /// Addresses, networks, host names and files; the usual list is always one of them.
+    pub lists: &'a [String],
+    /// The state file, with the last answers for host names.
+    pub state_file: Option<&'a Path>,
+    /// Answers are kept there.
+    pub keep: bool,
+    /// The built-in lists are left out.
+    pub even_me: bool,
+}
+
 /// Addresses that are never banned, each with the reason.
 pub struct Never {
     lists: Lists,
@@ -49,21 +65,35 @@ pub struct Never {
 }
 
 impl Never {
-    /// The values of `--never` and, without `--even-me`, the built-in lists.
-    pub fn new(arguments: &Arguments) -> Result<Self, Fault> {
-        let state_file = arguments.state_file.as_deref();
+    /// The values of `--never` and, without `--even-me`, the built-in lists. Networks wider than
+    /// the `widest` of IPv4 and of IPv6 are refused too.
+    pub fn new(protected: Protected, widest: (u8, u8)) -> Result<Self, Fault> {
+        let peers = (!protected.even_me).then(ssh_peer::peers);
+        Self::with_peers(protected, peers, widest)
+    }
+
+    fn with_peers(
+        protected: Protected,
+        peers: Option<Peers>,
+        widest: (u8, u8),
+    ) -> Result<Self, Fault> {
+        let Protected {
+            lists,
+            state_file,
+            keep,
+            ..
+        } = protected;
         let mut never = Never {
-            lists: Lists::open(&arguments.never, state_file, !arguments.dry_run)?,
+            lists: Lists::open(lists, state_file, keep)?,
             fixed: vec![],
             host: vec![],
             stale: Instant::now(),
             waited: false,
-            widest: (arguments.max_prefix4, arguments.max_prefix6),
+            widest,
         };
-        if !arguments.even_me {
+        if let Some(peers) = peers {
             let special = SPECIAL.iter();
             let special = special.filter_map(|net| Address::parse(net.as_bytes()));
-            let peers = ssh_peer::peers();
             if peers.unknown {
                 let what = "can't be found out, and may be banned; --never ADDRESS protects it";
                 complain::note("the peer of this SSH session", what);

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
+use crate::firewall::gateways;
 use nix::ifaddrs::getifaddrs;
 use pipeban::address::Address;
 use pipeban::complain::{self, describe};
 use pipeban::netset::NetSet;
-use pipeban_ban::firewall::gateways;
 
 /// The host's addresses, each list with the reason not to ban it; one that can't be found out is
 /// reported.
-pub fn find() -> Vec<(&'static str, NetSet)> {
+pub(super) fn find() -> Vec<(&'static str, NetSet)> {
     let own = getifaddrs().map(|interfaces| {
         let addresses = interfaces.filter_map(|interface| {
             let address = interface.address?;

@@ -20,7 +20,7 @@ const TRIES: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The values of `--never`, with their present contents.
-pub struct Lists {
+pub(super) struct Lists {
     lists: Vec<List>,
     /// The lists that are files, by their place in `lists`.
     files: Vec<usize>,
@@ -40,7 +40,11 @@ struct List {
 impl Lists {
     /// Reads the lists; fails if one can't be understood whole. With `keep` the answers for host
     /// names are kept in the state.
-    pub fn open(values: &[String], state_file: Option<&Path>, keep: bool) -> Result<Self, Fault> {
+    pub(super) fn open(
+        values: &[String],
+        state_file: Option<&Path>,
+        keep: bool,
+    ) -> Result<Self, Fault> {
         let mut values = values.to_vec();
         match env::var("PIPEBAN_NEVER") {
             Ok(list) if !list.is_empty() => values.push(list),
@@ -99,12 +103,12 @@ impl Lists {
     }
 
     /// The networks of all lists and names.
-    pub fn set(&self) -> &NetSet {
+    pub(super) fn set(&self) -> &NetSet {
         &self.set
     }
 
     /// Reads the lists that have changed, and takes newer answers for names.
-    pub fn look_again(&mut self) {
+    pub(super) fn look_again(&mut self) {
         let mut news = false;
         while let Some(watch) = &mut self.watch {
             let changed = watch.changed();

@@ -11,7 +11,8 @@ use pipeban::address::Address;
 const VARIABLES: [&str; 2] = ["SSH_CONNECTION", "SSH_CLIENT"];
 
 /// The clients of the SSH sessions that this process runs in.
-pub struct Peers {
+#[derive(Clone)]
+pub(super) struct Peers {
     /// The addresses that could be found.
     pub found: Vec<Address>,
     /// There is a session, and no address of its client.
@@ -21,7 +22,7 @@ pub struct Peers {
 /// Looks at the environment of this process; at that of each ancestor, as far as that is permitted,
 /// because sudo removes these variables, but not from the shell that ran it; and at logind's
 /// session, which has the client's address whoever runs this.
-pub fn peers() -> Peers {
+pub(super) fn peers() -> Peers {
     // Not by /proc: of a program with file capabilities that is root's alone.
     let own = VARIABLES.iter().filter_map(env::var_os);
     let mut found: Vec<Address> = own.filter_map(|v| client(v.as_bytes())).collect();

@@ -33,10 +33,10 @@ const QUESTION: Bounds = Bounds {
 };
 
 /// The last answer for each name.
-pub type Answers = BTreeMap<String, Vec<Address>>;
+pub(super) type Answers = BTreeMap<String, Vec<Address>>;
 
 /// The thread that asks.
-pub struct Names {
+pub(super) struct Names {
     ask: Sender<BTreeSet<String>>,
     answered: Receiver<Answers>,
 }
@@ -44,7 +44,7 @@ pub struct Names {
 impl Names {
     /// Asks for these names, and waits for the answers. For a name without one the last answer in
     /// the state counts; with `keep` the answers are kept there.
-    pub fn start(
+    pub(super) fn start(
         names: BTreeSet<String>,
         state_file: Option<&Path>,
         keep: bool,
@@ -65,13 +65,13 @@ impl Names {
     }
 
     /// From here on asks for these names.
-    pub fn ask(&self, names: BTreeSet<String>) {
+    pub(super) fn ask(&self, names: BTreeSet<String>) {
         // The thread lives as long as this.
         let _ = self.ask.send(names);
     }
 
     /// The answers, if there are newer ones.
-    pub fn news(&self) -> Option<Answers> {
+    pub(super) fn news(&self) -> Option<Answers> {
         self.answered.try_iter().last()
     }
 }

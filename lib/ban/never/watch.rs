@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 /// Watches the directories of files: so the events of all files of one name come in their order.
-pub struct Watch {
+pub(super) struct Watch {
     inotify: Inotify,
     directories: HashMap<WatchDescriptor, PathBuf>,
     files: Vec<Watched>,
@@ -31,7 +31,7 @@ struct Watched {
 
 impl Watch {
     /// Watches these files, which need not exist; their directories have to.
-    pub fn new(paths: &[PathBuf]) -> io::Result<Self> {
+    pub(super) fn new(paths: &[PathBuf]) -> io::Result<Self> {
         let mut watch = Watch {
             inotify: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?,
             directories: HashMap::new(),
@@ -77,7 +77,7 @@ impl Watch {
 
     /// The files, by their place, of which there is a new version that nobody is writing. Each is
     /// answered once.
-    pub fn changed(&mut self) -> Vec<usize> {
+    pub(super) fn changed(&mut self) -> Vec<usize> {
         self.look();
         let mut changed = Vec::new();
         for (i, file) in self.files.iter_mut().enumerate() {
@@ -90,7 +90,7 @@ impl Watch {
     }
 
     /// Whether a file is still the version that was answered last.
-    pub fn is_same(&mut self, file: usize) -> bool {
+    pub(super) fn is_same(&mut self, file: usize) -> bool {
         self.look();
         let file = &self.files[file];
         !file.due && !file.writing
@@ -98,7 +98,7 @@ impl Watch {
 
     /// Takes the present version of a file for the one that was answered last, unless somebody
     /// writes it.
-    pub fn forget(&mut self, file: usize) {
+    pub(super) fn forget(&mut self, file: usize) {
         self.files[file].due = false;
     }
 

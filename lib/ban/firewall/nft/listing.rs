@@ -1,0 +1,130 @@
+//! The elements that there are: those asked for by key, and those of whole sets.
+//!
+//! The kernel lists a set by walks through its hash table. It misses some elements and gives others
+//! twice while the table grows, and a list of a million takes a minute: so sets are read again if
+//! there are more elements than were found, or if anybody has changed the ruleset meanwhile.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::elements::{self, Element};
+use super::ruleset;
+use super::seen::Ruleset;
+use super::set::Set;
+use super::{ASKED, Nft, again};
+use crate::firewall::interface::{Counted, Dropped};
+use crate::target::Target;
+use pipeban::address::Address;
+
+/// The greatest number of readings of one set: others may change the ruleset again and again.
+const READINGS: usize = 2;
+
+/// The kernel removes elements that have ended each second.
+const REMOVED: Duration = Duration::from_secs(2);
+
+/// An element as it was read: the moment, the time left then, and its counter.
+type Read = (Instant, Option<Duration>, Option<Dropped>);
+
+impl Nft {
+    /// Those of these targets that are there.
+    pub(super) fn counted_targets(&mut self, targets: &[Target]) -> Result<Vec<Counted>, Errno> {
+        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
+        let mut held = Vec::new();
+        for asked in elements.chunks(ASKED) {
+            held.extend(self.get(asked)?);
+        }
+        Ok(held)
+    }
+
+    /// All elements of these addresses. Only a list tells which ports there are.
+    pub(super) fn counted_addresses(
+        &mut self,
+        addresses: &[Address],
+    ) -> Result<Vec<Counted>, Errno> {
+        let targets: Vec<Target> = addresses.iter().map(|a| (*a).into()).collect();
+        let mut held = self.counted_targets(&targets)?;
+        let any_port = |target: &Target| Set::of(Target { port: 1, ..*target });
+        let wanted: HashSet<Set> = targets.iter().map(any_port).collect();
+        let of_ports = self.list(|set| wanted.contains(set))?;
+        let asked: HashSet<&Address> = addresses.iter().collect();
+        let of_ports = of_ports.into_iter();
+        held.extend(of_ports.filter(|((target, _), _)| asked.contains(&target.address)));
+        Ok(held)
+    }
+
+    /// All elements of the sets that are wanted; the times left are those of the end of the list.
+    pub(super) fn list(&mut self, wanted: impl Fn(&Set) -> bool) -> Result<Vec<Counted>, Errno> {
+        let sets = again(|| Ruleset::read(&mut self.socket))?.sets;
+        let mut found = HashMap::new();
+        for set in sets.into_iter().filter(wanted) {
+            found.extend(self.list_set(set)?);
+        }
+        let still = |(target, (read, left, dropped)): (Target, Read)| {
+            let left = left_since(read, left)?;
+            Some(((target, left), dropped))
+        };
+        Ok(found.into_iter().filter_map(still).collect())
+    }
+
+    fn list_set(&mut self, set: Set) -> Result<HashMap<Target, Read>, Errno> {
+        let mut found: HashMap<Target, Read> = HashMap::new();
+        let mut begin = Instant::now();
+        for reading in 1..=READINGS {
+            begin = Instant::now();
+            let answer = self.socket.ask(&elements::get_all(set), |_, _, a| {
+                let now = Instant::now();
+                let part = elements::read(a, set);
+                found.extend(part.map(|((target, left), dropped)| (target, (now, left, dropped))));
+            });
+            match answer {
+                Ok(()) | Err(Errno::EINTR) => (),
+                // The set is gone.
+                Err(Errno::ENOENT) => return Ok(HashMap::new()),
+                Err(errno) => return Err(errno),
+            }
+            let ended = |(read, left, _): &Read| left_since(*read, *left).is_none();
+            // The count has those that have ended just now.
+            found.retain(|_, (read, left, _)| !left.is_some_and(|l| read.elapsed() > l + REMOVED));
+            let all = match self.count_of(set)? {
+                Some(count) => found.len() >= count,
+                None => answer.is_ok() || reading > 1,
+            };
+            found.retain(|_, read| !ended(read));
+            if all {
+                break;
+            }
+        }
+        // Those that only an earlier reading has found may have been lifted since.
+        let earlier = found.iter().filter(|(_, (read, ..))| *read < begin);
+        let earlier: Vec<Target> = earlier.map(|(target, _)| *target).collect();
+        for target in &earlier {
+            found.remove(target);
+        }
+        let now = Instant::now();
+        let there = self.counted_targets(&earlier)?.into_iter();
+        found.extend(there.map(|((target, left), dropped)| (target, (now, left, dropped))));
+        Ok(found)
+    }
+
+    /// The number of a set's elements, if the kernel tells it.
+    fn count_of(&mut self, set: Set) -> Result<Option<usize>, Errno> {
+        let mut count = None;
+        let answer = self.socket.ask(&ruleset::get_set(set), |_, _, a| {
+            count = ruleset::count(a);
+        });
+        match answer {
+            Ok(()) | Err(Errno::ENOENT) => Ok(count),
+            failed => failed.map(|()| count),
+        }
+    }
+}
+
+/// The time left now; `None` if it has passed.
+fn left_since(read: Instant, left: Option<Duration>) -> Option<Option<Duration>> {
+    match left {
+        None => Some(None),
+        Some(left) => left.checked_sub(read.elapsed()).map(Some),
+    }
+}

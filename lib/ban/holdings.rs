@@ -1,0 +1,141 @@
+//! The bans that a firewall holds, looked at beside those of the ledger.
+//!
+//! The targets of the ledger are asked for by key, as far as a firewall can be asked so: that is
+//! exact and takes seconds for a million. A list of all is needed only where there are more.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::firewall::{About, Counted, Dropped, Firewall};
+use crate::target::Target;
+
+/// A firewall removes a ban that has ended within this time.
+const REMOVED: Duration = Duration::from_secs(2);
+
+/// The time left of a ban in a firewall, and the packets that it has dropped.
+pub type Held = (Option<Duration>, Option<Dropped>);
+
+/// The bans of a firewall. Times left are those of the end of each answer, but for the slack.
+pub struct Holdings {
+    /// The firewall can tell which bans it holds.
+    pub can_tell: bool,
+    /// Times left are less by this at most: a list takes its time.
+    pub slack: Duration,
+    /// All bans and when they were asked for, where each question takes a list.
+    listed: Option<(Instant, HashMap<Target, Held>)>,
+    empty: bool,
+    /// When each ban ends that was found by key.
+    known: HashMap<Target, Option<Instant>>,
+}
+
+impl Holdings {
+    /// Looks at a firewall.
+    pub fn look(firewall: &mut dyn Firewall) -> io::Result<Self> {
+        let mut holdings = Holdings {
+            can_tell: true,
+            slack: Duration::ZERO,
+            listed: None,
+            empty: false,
+            known: HashMap::new(),
+        };
+        if firewall.asked_at_once() == usize::MAX {
+            let begin = Instant::now();
+            let all = firewall.counted(About::All)?;
+            holdings.slack = begin.elapsed();
+            holdings.can_tell = all.is_some();
+            let all = all.into_iter().flatten();
+            let all = all.map(|((target, left), dropped)| (target, (left, dropped)));
+            holdings.listed = Some((begin, all.collect()));
+        } else {
+            holdings.empty = firewall.count()? == Some(0);
+        }
+        Ok(holdings)
+    }
+
+    /// Those of these targets that the firewall holds. Each target is to be asked for once.
+    pub fn ask(
+        &mut self,
+        firewall: &mut dyn Firewall,
+        targets: &[Target],
+    ) -> io::Result<HashMap<Target, Held>> {
+        let mut read: Vec<(Instant, Target, Held)> = Vec::with_capacity(targets.len());
+        if let Some((when, all)) = &mut self.listed {
+            let held = |target| all.remove(target).map(|held| (*when, *target, held));
+            read.extend(targets.iter().filter_map(held));
+        } else if !self.empty {
+            for asked in targets.chunks(firewall.asked_at_once()) {
+                let now = Instant::now();
+                let held = firewall.counted(About::Targets(asked))?;
+                let held = held.into_iter().flatten();
+                read.extend(held.map(|((target, left), dropped)| (now, target, (left, dropped))));
+            }
+            self.add(
+                read.iter()
+                    .map(|(when, target, (left, _))| (*target, end(*when, *left))),
+            );
+        }
+        let still = |(when, target, (left, dropped)): (Instant, Target, Held)| match left {
+            None => Some((target, (None, dropped))),
+            Some(left) => {
+                let left = left.checked_sub(when.elapsed())?;
+                Some((target, (Some(left), dropped)))
+            }
+        };
+        Ok(read.into_iter().filter_map(still).collect())
+    }
+
+    /// Takes bans for known that were put into the firewall since.
+    pub fn put(&mut self, bans: impl Iterator<Item = (Target, Option<Duration>)>) {
+        let now = Instant::now();
+        self.add(bans.map(|(target, left)| (target, end(now, left))));
+    }
+
+    fn add(&mut self, found: impl Iterator<Item = (Target, Option<Instant>)>) {
+        self.known.extend(found);
+    }
+
+    /// Whether the firewall holds bans that were neither found nor put; `None` if only a list
+    /// tells.
+    pub fn has_others(&mut self, firewall: &mut dyn Firewall) -> io::Result<Option<bool>> {
+        if let Some((_, rest)) = &self.listed {
+            return Ok(Some(!rest.is_empty()));
+        }
+        let count = firewall.count()?;
+        let now = Instant::now();
+        self.known
+            .retain(|_, end| end.is_none_or(|end| end + REMOVED > now));
+        Ok(count.map(|count| count > self.known.len()))
+    }
+
+    /// The bans of the firewall that were neither found nor put, without those that end now.
+    pub fn others(&mut self, firewall: &mut dyn Firewall) -> io::Result<Vec<Counted>> {
+        if let Some((when, rest)) = self.listed.take() {
+            let passed = when.elapsed();
+            let still = |(target, (left, dropped)): (Target, Held)| {
+                let left = left.map(|left| left.saturating_sub(passed));
+                ((target, left), dropped)
+            };
+            let mut rest: Vec<Counted> = rest.into_iter().map(still).collect();
+            rest.retain(|((_, left), _)| !ends_now(*left));
+            return Ok(rest);
+        }
+        if self.has_others(firewall)? == Some(false) {
+            return Ok(vec![]);
+        }
+        let mut all = firewall.counted(About::All)?.unwrap_or_default();
+        all.retain(|((target, left), _)| !self.known.contains_key(target) && !ends_now(*left));
+        Ok(all)
+    }
+}
+
+/// Whether a ban ends by itself in a moment: the ledger may say that it has. One that has no time
+/// left, and is there, is half a ban for a port.
+pub(crate) fn ends_now(left: Option<Duration>) -> bool {
+    left.is_some_and(|left| left > Duration::ZERO && left <= REMOVED)
+}
+
+/// When a ban ends that was read then; `None` is never, or not in our time.
+fn end(when: Instant, left: Option<Duration>) -> Option<Instant> {
+    left.and_then(|left| when.checked_add(left))
+}
