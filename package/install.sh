@@ -17,11 +17,12 @@ prefix=${DESTDIR:-}$where
 # Lines of mode, file of the archive, and place.
 files() {
     echo "755 sbin/pipeban-setup sbin/pipeban-setup"
+    echo "755 sbin/pipeban-status sbin/pipeban-status"
     for file in examples/pipeban/*; do
         echo "644 $file lib/pipeban/${file##*/}"
     done
     for file in openrc sysv runit/run; do
-        echo "644 examples/init/$file lib/pipeban/init/$file"
+        echo "755 examples/init/$file lib/pipeban/init/$file"
     done
     for tool in bin/*; do
         name=${tool##*/}

@@ -19,7 +19,7 @@ for tool in $(sed -n '/^\[\[bin\]\]/{n;s/^name = "\(.*\)"/\1/p}' Cargo.toml); do
     cp "$built/$tool" "$out/bin"
 done
 cp -r man examples package/completions package/install.sh package/never README.md LICENSE-* "$out"
-cp package/pipeban-setup "$out/sbin"
+cp package/pipeban-setup package/pipeban-status "$out/sbin"
 # The same files give the same archive.
 date=$(git log -1 --format=%cd --date=unix 2>/dev/null || echo 0)
 tar -C target/package --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime="@$date" \

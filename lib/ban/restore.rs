@@ -132,11 +132,11 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
     Ok(refused)
 }
 
+/// Bans with their numbers, and targets that are refused.
+type Parted = (Vec<Numbered>, Vec<Target>);
+
 /// The bans that are not refused, and the targets of the others, which are reported.
-fn without_refused(
-    bans: Vec<Numbered>,
-    refuses: Refuses,
-) -> Result<(Vec<Numbered>, Vec<Target>), Failure> {
+fn without_refused(bans: Vec<Numbered>, refuses: Refuses) -> Result<Parted, Failure> {
     let (mut kept, mut refused) = (Vec::with_capacity(bans.len()), Vec::new());
     for (id, ban) in bans {
         let why = refuses(&ban.target.address);

@@ -1,8 +1,9 @@
 //! The `main` of every tool: arguments in, a run, an exit status out.
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Parser, ValueHint};
 use clap_complete::CompleteEnv;
 
@@ -34,11 +35,7 @@ pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
     let parsed = parsed.and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
     let arguments = match parsed.map_err(|e| e.format(&mut command)) {
         Ok(arguments) => arguments,
-        Err(e) if !e.use_stderr() => {
-            // Help or version; if nobody reads it, nobody misses it.
-            let _ = e.print();
-            return ExitCode::SUCCESS;
-        }
+        Err(e) if !e.use_stderr() => return print_help(&e),
         Err(e) => {
             complain::error("usage", usage_error(&e));
             return ExitCode::from(2);
@@ -66,7 +63,18 @@ fn completed<A: Parser>() -> Command {
     })
 }
 
-/// clap's message in one line: its first paragraph, which names the flag.
+/// Prints help or version. If nobody reads it, nobody misses it.
+fn print_help(help: &clap::Error) -> ExitCode {
+    match help.print().and_then(|()| std::io::stdout().flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain::error("standard output", complain::describe(&e));
+            complain::exit_status(false)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// clap's message in one line: its first paragraph, which names the flag, and its guess.
 fn usage_error(e: &clap::Error) -> String {
     if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "arguments are missing (see --help)".into();
@@ -74,5 +82,21 @@ fn usage_error(e: &clap::Error) -> String {
     let text = e.to_string();
     let first = text.strip_prefix("error: ").unwrap_or(&text);
     let lines = first.lines().map(str::trim).take_while(|l| !l.is_empty());
-    lines.collect::<Vec<_>>().join(" ") + " (see --help)"
+    lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)"
+}
+
+/// The flag that clap guesses to be meant, or the advice of a flag that is none. The values of a
+/// flag are in the message anyhow.
+fn guess(e: &clap::Error) -> String {
+    match (
+        e.get(ContextKind::Suggested),
+        e.get(ContextKind::SuggestedArg),
+    ) {
+        (Some(ContextValue::StyledStrs(advice)), _) => {
+            let advice = advice.iter().map(|advice| format!("; {advice}"));
+            advice.collect()
+        }
+        (_, Some(ContextValue::String(guess))) => format!("; did you mean {guess}?"),
+        _ => String::new(),
+    }
 }

@@ -1,8 +1,8 @@
 //! The figures of a running tool. On SIGUSR1 it prints them on standard error, as dd(1) does.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use memchr::memchr_iter;
@@ -15,6 +15,10 @@ use crate::time::Time;
 
 static SINCE: OnceLock<Time> = OnceLock::new();
 static PRINTED: AtomicU64 = AtomicU64::new(0);
+/// The time of the last line, in microseconds since 1970; 0 if there was none.
+static LAST: AtomicI64 = AtomicI64::new(0);
+/// Figures of one tool alone.
+static OWN: Mutex<Vec<(&str, u64)>> = Mutex::new(Vec::new());
 static ASKED: OnceLock<Option<SignalFd>> = OnceLock::new();
 
 /// Blocks SIGUSR1, so that it waits until the tool itself waits. To be called first in a process.
@@ -26,7 +30,26 @@ pub fn begin() {
 
 /// Counts the lines among these bytes, which were written to standard output.
 pub fn count(written: &[u8]) {
-    PRINTED.fetch_add(memchr_iter(b'\n', written).count() as u64, Relaxed);
+    let lines = memchr_iter(b'\n', written).count() as u64;
+    if lines > 0 {
+        PRINTED.fetch_add(lines, Relaxed);
+        LAST.store(Time::now().micros(), Relaxed);
+    }
+}
+
+/// The number of lines so far, and the time of the last one.
+pub fn printed() -> (u64, Option<Time>) {
+    let last = Some(LAST.load(Relaxed)).filter(|last| *last != 0);
+    (PRINTED.load(Relaxed), last.map(Time))
+}
+
+/// Sets a figure of this tool alone, told behind the others as `name=value`.
+pub fn tell_too(name: &'static str, value: u64) {
+    let Ok(mut own) = OWN.lock() else { return };
+    match own.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => *known = value,
+        None => own.push((name, value)),
+    }
 }
 
 /// A descriptor that can be read when somebody asked for the figures; then call [`tell`]. `None`
@@ -46,9 +69,17 @@ fn signal() -> Option<&'static SignalFd> {
 /// Prints the figures if somebody asked for them.
 pub fn tell() {
     if let Some(Ok(Some(_))) = signal().map(SignalFd::read_signal) {
-        let since = SINCE.get().copied().unwrap_or_else(Time::now);
-        let printed = PRINTED.load(Relaxed);
-        complain::note("status", format_args!("printed={printed} since={since}"));
+        let now = Time::now();
+        let since = SINCE.get().copied().unwrap_or(now);
+        let (printed, last) = printed();
+        let idle = now.since(last.unwrap_or(since)).as_secs();
+        let mut text = format!("printed={printed} since={since} idle={idle}");
+        last.iter()
+            .for_each(|last| text += &format!(" last={last}"));
+        let own = OWN.lock().map(|own| own.clone()).unwrap_or_default();
+        own.iter()
+            .for_each(|(name, value)| text += &format!(" {name}={value}"));
+        complain::note("status", text);
     }
 }
 

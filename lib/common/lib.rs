@@ -2,13 +2,13 @@
 //!
 //! Each module uses only modules that stand above it.
 
-pub mod terminal; // text for a terminal
-
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub mod complain; // the one way to complain: `tool: where: what`
+#[doc(inline)]
+pub use pipeban_terminal::{complain, hints, table, terminal}; // messages and tables for people
+
 #[doc(inline)]
 pub use pipeban_time as time; // moments, durations, time zones, the times of at(1)
 

@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
+use pipeban_terminal::verdicts::Verdicts;
 
 use crate::complain::Fault;
 use crate::figures;
@@ -42,6 +43,8 @@ pub struct Output {
     reader_gone: bool,
     /// Whether a flush does nothing.
     collects: bool,
+    /// A table for a person, in place of records.
+    table: Option<Box<Verdicts>>,
 }
 
 impl Output {
@@ -56,6 +59,7 @@ impl Output {
             endures: false,
             reader_gone: false,
             collects: false,
+            table: None,
         }
     }
 
@@ -96,6 +100,24 @@ impl Output {
     /// remote party wrote, or pass it through [`terminal::escape`].
     pub fn allow_escapes(&mut self) {
         self.escapes = false;
+    }
+
+    /// Shows records as a table where a person reads them: on a terminal, unless JSON is wanted.
+    pub fn show_table(&mut self) {
+        if io::stdout().is_terminal() && !self.json {
+            self.table = Some(Box::default());
+        }
+    }
+
+    /// Flushes; a [table](Self::show_table) ends with the totals of its records, or with `nothing`
+    /// where there were none.
+    pub fn end_table(&mut self, nothing: &str) -> Result<(), Fault> {
+        self.flush()?;
+        if let Some(table) = self.table.take() {
+            let last = table.totals().unwrap_or_else(|| nothing.into());
+            self.line(last.as_bytes())?;
+        }
+        self.flush()
     }
 
     /// Whether records are printed as JSON objects.
@@ -151,7 +173,15 @@ impl Output {
             let buffer = std::mem::take(&mut self.buffer);
             return to.send(buffer).map_err(|_| Fault::ReaderGone);
         }
-        if self.escapes {
+        if let Some(table) = &mut self.table {
+            let raw = std::mem::take(&mut self.buffer);
+            let lines = raw.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+            lines.for_each(|line| table.add(line));
+            for line in table.lines() {
+                self.buffer.extend_from_slice(line.as_bytes());
+                self.buffer.push(b'\n');
+            }
+        } else if self.escapes {
             let raw = std::mem::take(&mut self.buffer);
             terminal::escape(&raw, &mut self.buffer);
         }

@@ -1,11 +1,13 @@
 //! Records in: from the lines of an input, or from addresses given as operands.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::address::Address;
 use crate::complain::{self, Fault};
+use crate::hints::no_address;
 use crate::input::{Event, Input};
 use crate::lists::{self, Line};
 use crate::output::Output;
@@ -88,7 +90,7 @@ impl Records {
                             self.rest = networks.into_iter();
                             continue;
                         }
-                        None => no_address(operand.as_encoded_bytes()),
+                        None => no_operand(&operand),
                     }
                 }
                 Source::Lines(input) => match input.next(deadline)? {
@@ -162,9 +164,14 @@ impl Records {
     }
 }
 
-fn no_address(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&text[..text.len().min(200)]);
-    format!("not an address: \"{text}\"")
+/// The complaint about an operand that is no address.
+fn no_operand(operand: &OsStr) -> String {
+    let complaint = no_address(operand.as_encoded_bytes());
+    let hint = match Path::new(operand).is_file() {
+        true => "; records in a file are standard input: <FILE",
+        false => "",
+    };
+    complaint + hint
 }
 
 #[cfg(test)]

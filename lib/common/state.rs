@@ -117,7 +117,16 @@ impl State {
         if state.version()? < VERSION {
             state.write(|db| Ok(upgrade(db)?))?;
         }
-        state.run(|db| db.execute_batch(schema))?;
+        // Where all tables are there, they are looked at under one lock of the file.
+        let looked = state.run(|db| {
+            let db = db.unchecked_transaction()?;
+            db.execute_batch(schema)?;
+            db.commit()
+        });
+        if looked.is_err() {
+            // Another process may make them just now.
+            state.write(|db| Ok(db.execute_batch(schema)?))?;
+        }
         Ok(state)
     }
 
@@ -153,6 +162,8 @@ impl State {
             let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
             let mut db = Connection::open_with_flags(&real, flags)?;
             db.busy_handler(Some(wait))?;
+            // More than any tool has: one that is not kept is read and planned again each time.
+            db.set_prepared_statement_cache_capacity(64);
             // NORMAL never damages the file; a power cut may lose the last transactions, and the
             // kernel's bans too. All that a killed process committed stays.
             // A checkpoint at each close would cost more than the rest of a process that swatch

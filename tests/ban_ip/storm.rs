@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::common::{Outcome, Shell, run, unshared, wait_until};
+use crate::common::{Outcome, Shell, left_out, run, unshared, wait_until};
 use pipeban_ban::firewall::{Backend, Firewall};
 
 /// The seconds that a storm lasts, with the clock set; else it is a short one.
@@ -175,6 +175,20 @@ impl Storm {
     }
 }
 
+/// The library of faketime(1).
+fn faketime() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let library = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    let found = library.filter(|library| library.exists()).last();
+    if found.is_none() {
+        left_out("the clock is not set: there is no library of faketime");
+    }
+    Some(found?.display().to_string())
+}
+
 fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
     unshared("-rnm", test, || {
         if flush.iter().any(|f| run("sh", &["-c", f]).is_none())
@@ -189,13 +203,12 @@ fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
             &["-t", "tmpfs", "-o", "size=8m", "none", &directory],
         );
         let seconds: Option<u64> = std::env::var(SECONDS).ok().map(|s| s.parse().unwrap());
-        let library =
-            seconds.and_then(|_| run("faketime", &["-f", "+0", "printenv", "LD_PRELOAD"]));
+        let library = seconds.and_then(|_| faketime());
         let mut storm = Storm {
             shell,
             backend,
             flush,
-            clock: library.map(|library| (library.trim().into(), CLOCKS[0])),
+            clock: library.map(|library| (library, CLOCKS[0])),
             is_long: seconds.is_some(),
         };
         let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));

@@ -104,7 +104,7 @@ case $stage in
     dpkg -r pipeban
     refute pgrep -x follow-log
     refute systemctl is-active pipeban@sshd
-    [ -z "$(find /etc/systemd/system -name 'pipeban*')" ]
+    [ -z "$(find /etc/systemd/system -type l -name 'pipeban*')" ]
     echo "== purge"
     dpkg -P pipeban
     refute nft list table inet pipeban

@@ -284,7 +284,8 @@ fn columns_for_a_person() {
     let input = "192.0.2.1\\n192.0.2.1\\n192.0.2.1\\n192.0.2.10\\n";
     let on_terminal = |environment: &str| {
         let program = env!("CARGO_BIN_EXE_count-ip");
-        let command = format!("printf '{input}' | env {environment} {program}");
+        let command =
+            format!("printf '{input}' | env LC_ALL=C.UTF-8 TERM=xterm {environment} {program}");
         let output = Command::new("script")
             .args(["-qec", &command, "/dev/null"])
             .stdin(Stdio::null())
@@ -295,11 +296,20 @@ fn columns_for_a_person() {
         return left_out("script is not installed");
     };
     let expected = format!(
-        "192.0.2.1   3  {}\r\n192.0.2.10  1  {}▎\r\n",
+        "address     count\r\n192.0.2.1       3  {}\r\n192.0.2.10      1  {}▎\r\n",
         "█".repeat(40),
         "█".repeat(13)
     );
     assert_eq!(plain, expected);
+    for simple in ["TERM=dumb", "LC_ALL=C NO_COLOR=1"] {
+        let text = on_terminal(simple).unwrap();
+        let expected = format!(
+            "address     count\r\n192.0.2.1       3  {}\r\n192.0.2.10      1  {}\r\n",
+            "#".repeat(40),
+            "#".repeat(14)
+        );
+        assert_eq!(text, expected, "{simple}");
+    }
     let coloured = on_terminal("NO_COLOR=").unwrap();
     assert!(
         coloured.contains("\u{1b}[36m█") && coloured.contains("█\u{1b}[0m\r\n"),

@@ -99,7 +99,9 @@ fn bars_over_time() {
         .into_iter()
         .map(record)
         .collect();
-    let command = format!("printf '{input}' | env TZ=UTC NO_COLOR=1 {program} --per 1h");
+    let command = format!(
+        "printf '{input}' | env TZ=UTC LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 {program} --per 1h"
+    );
     let output = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .stdin(Stdio::null())
@@ -108,8 +110,9 @@ fn bars_over_time() {
         return left_out("script is not installed");
     };
     let expected = format!(
-        "2026-03-30 00:00:00  4  1 address    {}\r\n2026-03-30 01:00:00  0\r\n\
-         2026-03-30 02:00:00  2  1 address    {}\r\n2026-03-30 03:00:00  1  1 address    {}\r\n",
+        "from                 count  addresses\r\n\
+         2026-03-30 00:00:00      4          1  {}\r\n2026-03-30 01:00:00      0\r\n\
+         2026-03-30 02:00:00      2          1  {}\r\n2026-03-30 03:00:00      1          1  {}\r\n",
         "█".repeat(40),
         "█".repeat(20),
         "█".repeat(10)

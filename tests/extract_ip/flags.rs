@@ -167,6 +167,11 @@ standard input:1: user bob from 203.0.113.9 to 10.0.0.1
 standard input:2: x
     matches no pattern
     has no address
+in all:
+    2 lines
+    1 matched by user .* from <IP>
+    1 matched by no pattern
+    1 of them of unknown form: no time stamp, no program
 ";
     assert_eq!(found.out, expected);
     // The line shown does what is said of it.
@@ -203,7 +208,7 @@ fn explain_ends() {
         let found = shell.feed(&format!("extract-ip --explain -e '{pattern}'"), b"");
         assert_eq!(
             found.out.lines().count(),
-            2 + usize::from(pattern == "a{99999}"),
+            6 + usize::from(pattern == "a{99999}"),
             "{}",
             found.out
         );
@@ -214,10 +219,13 @@ fn explain_ends() {
 fn wrong_usage() {
     let shell = Shell::new();
     for (flags, message) in [
-        ("-e '('", "extract-ip: --regex: (: unclosed group\n"),
+        (
+            "-e '('",
+            "extract-ip: --regex: (: unclosed group, at column 1\n",
+        ),
         (
             "-v '['",
-            "extract-ip: --exclude: [: unclosed character class\n",
+            "extract-ip: --exclude: [: unclosed character class, at column 1\n",
         ),
         (
             "-f 3 -e 'from <IP>'",

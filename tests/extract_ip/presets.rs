@@ -127,7 +127,7 @@ fn hostile_lines_of_filters() {
     assert!(parts[0].starts_with("own/1: ^login of <F-USER>"), "{told}");
     assert!(parts[0].contains("WARNING"), "{told}");
     assert!(
-        parts[0].contains(">>x from 192.0.2.1<< from 203.0.113.9"),
+        parts[0].contains(">> from 192.0.2.1<< from 203.0.113.9"),
         "{told}"
     );
     for part in &parts[1..] {

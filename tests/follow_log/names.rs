@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::common::wait_until;
-use crate::{Follower, once, shell};
+use crate::{Follower, follow_log, once, shell};
 
 /// A follower that is not root, in a directory that it may read; its state is in one of its own.
 fn as_nobody(home: &Path, working: &Path, arguments: &[&str]) -> Command {
@@ -203,4 +203,23 @@ fn rotated_files_are_proved_between_runs() {
             );
         }
     }
+}
+
+/// The line that `systemctl status` shows.
+#[test]
+fn a_service_manager_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    std::fs::write(home.path().join("log"), "a\nb\n").unwrap();
+    let mut command = follow_log(home.path(), &["--from", "start", "log"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let _follower = Follower::spawn(command);
+    let mut buffer = [0; 200];
+    let length = socket.recv(&mut buffer).unwrap();
+    let told = std::str::from_utf8(&buffer[..length]).unwrap();
+    assert!(
+        told.starts_with("STATUS=2 lines read, the last at 2"),
+        "{told}"
+    );
 }

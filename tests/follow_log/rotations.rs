@@ -176,7 +176,10 @@ fn where_to_begin() {
         "printf 'a\\nb\\nhalf' > log; echo old > log.1; touch -d yesterday log.1",
     );
     let out = |text: &str| (text.into(), String::new(), Some(i32::from(text.is_empty())));
-    assert_eq!(run(&["log"]), out(""));
+    let (nothing, told, status) = run(&["log"]);
+    assert_eq!((nothing.as_str(), status), ("", Some(1)));
+    let begins = "follow-log: --once: it begins at the end, so nothing is read: ";
+    assert!(told.starts_with(begins), "{told}");
     assert_eq!(run(&["--from", "end", "log"]), out(""));
     assert_eq!(run(&["--from", "resume", "log"]), out(""));
     assert_eq!(run(&["--from", "start", "log"]), out("a\nb\n"));
@@ -187,7 +190,7 @@ fn where_to_begin() {
     // A follower with a state of its own has not read anything yet.
     let own = ["--from", "resume", "--state-file", "own.db", "log"];
     assert_eq!(run(&own), out("a\nb\nhalf whole\n"));
-    let missing = "follow-log: missing: no such file\n";
+    let missing = "follow-log: missing: No such file or directory\n";
     assert_eq!(run(&["missing"]), (String::new(), missing.into(), Some(2)));
 }
 

@@ -56,7 +56,7 @@ fn a_terminal_gets_no_control_character() {
     let shown = "\\u{1b}]0;owned\\u{7} \\u{1b}[2J \\u{9b}2J \\u{202e}txt";
     for script in [
         format!("extract-ip --line {log}"),
-        format!("extract-ip --explain {log}"),
+        format!("NO_COLOR=1 extract-ip --explain {log}"),
         format!("extract-ip --line --json {log}"),
         "ban-ip --why 203.0.113.7".into(),
         format!("follow-log --once --from start {log}"),

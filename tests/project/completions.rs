@@ -7,9 +7,10 @@ use crate::common::{Shell, run};
 use crate::help::TOOLS;
 
 /// A command line up to the cursor, and the candidates.
-const ROWS: [(&str, &[&str]); 9] = [
+const ROWS: [(&str, &[&str]); 10] = [
     ("extract-ip --preset ss", &["sshd", "sshd-preauth"]),
     ("extract-ip --preset sshd,lis", &[]),
+    ("extract-ip --preset sshd/f", &["sshd/failed"]),
     ("extract-ip --preset sshd,dove", &["sshd,dovecot"]),
     ("ban-ip --max-p", &["--max-prefix4", "--max-prefix6"]),
     ("ban-ip --backend i", &["ipset", "iptables"]),

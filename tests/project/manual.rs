@@ -78,7 +78,7 @@ fn pages_refer_to_pages_that_are_there() {
         .iter()
         .map(|p| p.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert_eq!(ours.len(), crate::help::TOOLS.len() + 4);
+    assert_eq!(ours.len(), crate::help::TOOLS.len() + 5);
     for page in pages() {
         let text = std::fs::read_to_string(&page).unwrap();
         let named = text

@@ -28,7 +28,7 @@ fn files(directory: &Path) -> BTreeSet<String> {
 /// The archive as package/tarball.sh fills it, with the tools of this build.
 fn unpack(shell: &Shell) {
     let outcome = shell.run(&format!(
-        "set -e; cd {0}; mkdir {1}/sbin; cp package/pipeban-setup {1}/sbin
+        "set -e; cd {0}; mkdir {1}/sbin; cp package/pipeban-setup package/pipeban-status {1}/sbin
          cp -r man examples package/completions package/install.sh package/never README.md {1}",
         env!("CARGO_MANIFEST_DIR"),
         shell.directory.path().display()

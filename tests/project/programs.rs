@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::house::rust_files;
 
 /// Programs of Debian's essential packages.
-const ESSENTIAL: [&str; 10] = [
-    "chmod", "grep", "gzip", "kill", "mkfifo", "mount", "rm", "setpriv", "sh", "unshare",
+const ESSENTIAL: [&str; 11] = [
+    "chmod", "grep", "gzip", "kill", "mkfifo", "mount", "rm", "setpriv", "setsid", "sh", "unshare",
 ];
 
 #[test]

@@ -35,6 +35,7 @@ fn every_dependency_has_its_reason() {
     let manifests = [
         "",
         "lib/time/",
+        "lib/terminal/",
         "lib/journal/",
         "lib/common/",
         "lib/log/",

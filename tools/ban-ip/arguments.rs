@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, UnknownArgumentValueParser};
 use pipeban::address::Address;
 use pipeban::complain::{Fault, describe};
 use pipeban::time::parse_duration;
@@ -122,6 +122,11 @@ pub struct Arguments {
     #[arg(long, group = "mode", conflicts_with_all = BANS[1..].iter().chain(&PROTECTS))]
     #[arg(conflicts_with_all = ["dry_run", "json"])]
     pub verify: bool,
+
+    /// No flag of ban-ip
+    #[arg(long, hide = true, value_name = "ADDRESS", aliases = ["lift", "delete", "remove"])]
+    #[arg(value_parser = UnknownArgumentValueParser::suggest("unban-at now ADDRESS lifts a ban"))]
+    unban: Option<String>,
 
     /// Print records as JSON objects
     #[arg(long)]

@@ -82,6 +82,7 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut records = Records::of_addresses(arguments.addresses.clone());
     let mut output = Output::enduring(arguments.json);
+    output.show_table();
     let ports = arguments.ports();
     let speaker = Speaker::new(arguments.origin.as_deref());
     let mut done = false;

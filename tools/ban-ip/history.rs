@@ -83,10 +83,10 @@ pub fn run(
             .for_each(|dropped| count(dropped, &mut record));
         output.record(&record)?;
     }
-    output.flush()?;
     if !found {
         whose::tell(state_file);
     }
+    output.end_table(&format!("{address} was never banned"))?;
     Ok(found)
 }
 

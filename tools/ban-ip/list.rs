@@ -40,10 +40,10 @@ pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Res
             print(backend, ledger.as_ref(), snapshot, output)?
         }
     };
-    output.flush()?;
     if !found {
         whose::tell(arguments.state_file.as_deref());
     }
+    output.end_table("nothing is banned")?;
     Ok(found)
 }
 

@@ -35,6 +35,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(arguments.json);
     let state_file = arguments.state_file.as_deref();
     if let Some(address) = &arguments.why {
+        output.show_table();
         return history::run(address, state_file, &mut output);
     }
     let named = arguments.named_backend()?;
@@ -47,6 +48,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         whose::tell(state_file);
         follow::run(&arguments, &backend, &mut output)
     } else if arguments.list {
+        output.show_table();
         list::run(&arguments, &backend, &mut output)
     } else if arguments.verify {
         verify::run(&arguments, &backend, &mut output)

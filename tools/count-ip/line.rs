@@ -6,6 +6,7 @@ use std::sync::Once;
 use memchr::{memchr, memmem};
 use pipeban::address::{Address, fast};
 use pipeban::complain;
+use pipeban::hints::no_address;
 use pipeban::input::Input;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -70,10 +71,7 @@ impl Line {
     }
 
     fn read_slowly(line: &[u8], merge: bool) -> Result<Option<Self>, String> {
-        let record = Record::parse(line).map_err(|text| {
-            let text = &text[..text.len().min(200)];
-            format!("not an address: \"{}\"", String::from_utf8_lossy(text))
-        })?;
+        let record = Record::parse(line).map_err(no_address)?;
         let Some(record) = record else {
             return Ok(None);
         };

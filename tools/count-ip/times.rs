@@ -1,6 +1,7 @@
 //! The time of each event, and the events that have none that counts.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use pipeban::complain;
@@ -18,6 +19,8 @@ pub struct Times {
     live: bool,
     /// Records without a time are refused amid timed ones.
     strict: bool,
+    /// Only events close together count.
+    windows: bool,
     /// Whether a record with a time was seen.
     timed: bool,
     /// The number of records without a time before that.
@@ -34,6 +37,7 @@ impl Times {
         Times {
             live,
             strict: windows && !live,
+            windows,
             timed: false,
             untimed: 0,
             refused: 0,
@@ -97,6 +101,12 @@ impl Times {
     pub fn report(&self) {
         if self.late > self.told.map_or(0, |(_, number)| number) {
             self.tell_late();
+        }
+        // Nobody else is told: in a live run that is as it should be.
+        if self.windows && !self.timed && self.untimed > 1 && io::stderr().is_terminal() {
+            let what = "no record has a time (at=), so each counts as of its arrival; \
+                        extract-ip --time gives them their own";
+            complain::note("--within", what);
         }
         if self.refused > 0 {
             complain::error(

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use clap_complete::engine::{CompletionCandidate, PathCompleter, ValueCompleter};
 use pipeban_log::{filter, presets};
 
-/// The services that begin with the last name of a list such as `sshd,dove`.
+/// The services, or rules of one, that begin with the last name of a list such as `sshd,dove`.
 pub(crate) fn preset(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
     let (before, name) = current.split_at(current.rfind(',').map_or(0, |comma| comma + 1));
@@ -13,12 +13,23 @@ pub(crate) fn preset(current: &OsStr) -> Vec<CompletionCandidate> {
     if !before.is_empty() {
         all.clear();
     }
-    all.extend(presets::list().iter().map(|s| (s.name, s.title)));
+    let services = presets::list();
+    all.extend(services.iter().map(|s| (s.name, s.title)));
     all.retain(|(service, _)| service.starts_with(name));
     let candidate = |(service, title): (&str, &'static str)| {
         CompletionCandidate::new(format!("{before}{service}")).help(Some(title.into()))
     };
-    all.into_iter().map(candidate).collect()
+    let mut candidates: Vec<_> = all.into_iter().map(candidate).collect();
+    // The rules of a service: sshd/.
+    for service in services {
+        let rules = service
+            .rules
+            .iter()
+            .map(|r| format!("{}/{r}", service.name));
+        let rules = rules.filter(|rule| name.contains('/') && rule.starts_with(name));
+        candidates.extend(rules.map(|r| CompletionCandidate::new(format!("{before}{r}"))));
+    }
+    candidates
 }
 
 /// The filters that fail2ban has, and files.

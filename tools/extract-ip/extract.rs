@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use pipeban::complain::Fault;
+use pipeban::figures;
 use pipeban::input::Origin;
 use pipeban::output::Output;
 use pipeban::record::Record;
@@ -82,6 +83,9 @@ impl Extractor {
         let silence = chooser
             .presets()
             .map(|presets| Silence::new(presets.programs(), times::is_live(&arguments.files)));
+        if silence.is_some() {
+            figures::tell_too("known", 0);
+        }
         Ok(Extractor {
             silence,
             unbelieved: None,
@@ -167,6 +171,7 @@ impl Extractor {
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
                 self.silence = None;
+                figures::tell_too("known", 1);
             }
             output.flush_if_full()?;
         }

@@ -39,6 +39,8 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return check::run(&arguments);
     }
     let keep = Arc::new(Keep::new(&arguments)?);
+    matcher::tell_tags("--regex", &arguments.regex);
+    matcher::tell_tags("--exclude", &arguments.exclude);
     if arguments.explain {
         return explain::run(selection::Chooser::new(&arguments, keep)?, arguments);
     }

@@ -258,8 +258,10 @@ impl Chooser {
 
 fn patterns(flag: &str, texts: &[String]) -> Result<Vec<Pattern>, Fault> {
     let compiled = texts.iter().map(|text| Pattern::new(text));
-    let compiled = compiled.collect::<Result<Vec<_>, _>>();
-    compiled.map_err(|e| Fault::new(flag, e))
+    compiled.collect::<Result<Vec<_>, _>>().map_err(|wrong| {
+        wrong.show();
+        Fault::new(flag, wrong)
+    })
 }
 
 /// Bytes that a carrier may write otherwise: JSON escapes them, or some writers of it do.

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use pipeban::address::Address;
 use pipeban::complain;
 use pipeban_log::line::Line;
 
@@ -90,8 +91,13 @@ impl Silence {
             }
             (None, _) => {
                 let first = &self.first;
+                let hint = match is_record(first) {
+                    true => " (records? count-ip and ban-ip read those)",
+                    false => "",
+                };
                 format!(
-                    "{lines} of a form that the preset knows; the first begins with \"{first}\""
+                    "{lines} of a form that the preset knows; the first begins with \
+                     \"{first}\"{hint}"
                 )
             }
         };
@@ -114,6 +120,12 @@ pub(crate) fn tell_unbelieved(count: u64, service: &str) {
          lines; read it apart, by --preset {service}, or with --prefix before each line"
     );
     complain::note("--preset", what);
+}
+
+/// Whether a line is an address alone, or with the fields of a record behind it.
+fn is_record(line: &str) -> bool {
+    let address = line.split('\t').next().unwrap_or_default();
+    Address::parse(address.as_bytes()).is_some()
 }
 
 /// `a`, `a or b`, `a, b or c`.

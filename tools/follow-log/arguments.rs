@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::time::parse_duration;
+
+use crate::glob::is_pattern;
 
 /// Print the lines of growing logs as they come.
 ///
@@ -30,10 +32,10 @@ pub struct Arguments {
     /// The journal in this directory, of any machine
     #[arg(short = 'D', long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// Where to begin; `resume`: where it last stopped, also in the rotated file, or else at the
-    /// beginning
-    #[arg(long, value_enum, default_value_t = From::End, value_name = "WHERE")]
-    pub from: From,
+    /// Where to begin [default: end]; `resume`: where it last stopped, also in the rotated file, or
+    /// else at the beginning
+    #[arg(long = "from", value_enum, value_name = "WHERE")]
+    pub begin: Option<From>,
     /// With `--from resume`, begin this much earlier, by the lines' own time stamps, so that
     /// windows are whole again; without a position, this long ago
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -56,13 +58,29 @@ impl Arguments {
         !journal && self.files.iter().all(|file| file == Path::new("-"))
     }
 
+    /// Where to begin.
+    pub fn from(&self) -> From {
+        self.begin.unwrap_or(From::End)
+    }
+
+    /// Tells that a run which stops at the end also begins there, if nobody has asked for that.
+    pub fn tell_end(&self) {
+        let ends = |file: &PathBuf| is_pattern(file.as_os_str()) || file.is_file();
+        let reads = self.files.is_empty() || self.files.iter().any(ends);
+        if self.once && self.begin.is_none() && reads {
+            let what = "it begins at the end, so nothing is read: --from start reads all, \
+                        --from resume the lines that are new since the last run";
+            complain::note("--once", what);
+        }
+    }
+
     /// Refuses flags and operands that do not go together.
     pub fn check(&self) -> Result<(), Fault> {
         if self.files.iter().any(|file| file == Path::new("-")) {
             let what = "standard input can't be followed beside files";
             return Err(Fault::new("usage", what));
         }
-        if self.replay.is_some() && self.from != From::Resume {
+        if self.replay.is_some() && self.from() != From::Resume {
             return Err(Fault::new("usage", "--replay goes with --from resume"));
         }
         Ok(())

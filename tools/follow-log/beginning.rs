@@ -110,6 +110,10 @@ impl Beginner {
             if is_packed_file(file).map_err(fault)? || is_packed(&found.shown) && empty {
                 return Ok(None);
             }
+        } else if self.starting && is_packed_file(file).map_err(fault)? {
+            let what = "compressed, so nobody appends to it (extract-ip reads it as it is)";
+            complain::error(found.shown.display(), what);
+            return Ok(None);
         }
         let history = is_history(found, &new.beside);
         let undecided = !self.starting && !new.beside.is_empty();

@@ -4,12 +4,14 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use pipeban::complain::{self, Fault, describe};
+use pipeban::figures;
 use pipeban::output::Output;
 
 use crate::arguments::Arguments;
 use crate::copies;
 use crate::journal::Journal;
 use crate::names::Names;
+use crate::notify::Notifier;
 use crate::pipes::Pipes;
 use crate::queue::{Job, Key, Queue};
 use crate::rewriting;
@@ -30,6 +32,7 @@ pub struct Follower {
     journal: Option<Journal>,
     saver: Saver,
     stop: Stop,
+    notifier: Notifier,
     buffer: Box<[u8]>,
     output: Output,
     /// Whether a line was printed.
@@ -39,7 +42,7 @@ pub struct Follower {
 impl Follower {
     /// Nothing is looked up yet.
     pub fn new(arguments: Arguments, stop: Stop) -> Result<Self, Fault> {
-        let saver = Saver::open(arguments.from, arguments.state_file.as_deref())?;
+        let saver = Saver::open(arguments.from(), arguments.state_file.as_deref())?;
         let mut files = arguments.files.clone();
         let journal = Journal::open(&arguments, &mut files)?;
         Ok(Follower {
@@ -50,6 +53,7 @@ impl Follower {
             names: Names::new(files, &arguments)?,
             saver,
             stop,
+            notifier: Notifier::new(),
             buffer: source::buffer(),
             output: Output::new(false),
             done: false,
@@ -224,11 +228,20 @@ impl Follower {
         let poll = self.queue.poll(now);
         self.flush()?;
         let save = self.save_in_time(now);
+        let logs = self.logs();
+        figures::tell_too("logs", logs as u64);
+        let notice = self.notifier.tell(logs, now);
         let journal = self.journal.as_ref().and_then(Journal::retry_at);
         let later = later.into_iter().map(|(_, when)| when);
         let retry = self.names.retry_at(&self.queue);
-        let others = [save, waiting, halves, poll, retry, journal];
+        let others = [save, waiting, halves, poll, retry, journal, notice];
         Ok(later.chain(others.into_iter().flatten()).min())
+    }
+
+    /// The number of logs that are read.
+    fn logs(&mut self) -> usize {
+        let journal = self.journal.as_ref().map_or(0, Journal::files);
+        self.queue.sources().count() + self.pipes.fds().count() + journal
     }
 
     /// Ends a run that does not wait: rotated files are at their end.

@@ -2,10 +2,21 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
 
 /// Whether a name holds a wildcard: `*`, `?` or `[`.
 pub fn is_pattern(name: &OsStr) -> bool {
     name.as_bytes().iter().any(|b| b"*?[".contains(b))
+}
+
+/// Whether each name in a path matches that of a pattern of paths.
+pub fn matches_path(pattern: &Path, path: &Path) -> bool {
+    let (pattern, path) = (pattern.components(), path.components());
+    let bytes = |part: Component| part.as_os_str().as_bytes().to_vec();
+    let (pattern, path): (Vec<_>, Vec<_>) =
+        (pattern.map(bytes).collect(), path.map(bytes).collect());
+    let mut pairs = pattern.iter().zip(&path);
+    pattern.len() == path.len() && pairs.all(|(pattern, name)| matches(pattern, name))
 }
 
 /// Whether a name matches a pattern: `*`, `?`, `[a-z]`, `[!a-z]`, `\` before a plain character.

@@ -16,6 +16,7 @@ use pipeban_journal::{Entry, JournalFile, is_journal};
 
 use crate::arguments::{Arguments, From};
 use crate::inotify::EventQueue;
+use crate::known_units::{tell_unknown, with_aliases};
 use crate::open::open;
 use crate::position::Id;
 use crate::positions::{JournalPosition, Positions};
@@ -77,6 +78,10 @@ impl Journal {
         });
         let mut directories = Vec::new();
         let mut machine = None;
+        let of_this_system = arguments.directory.is_none() && files.is_empty();
+        if of_this_system {
+            tell_unknown(&arguments.units);
+        }
         if let Some(directory) = &arguments.directory {
             directories.push(directory.clone());
         } else if arguments.journal || !arguments.units.is_empty() && files.is_empty() {
@@ -91,7 +96,7 @@ impl Journal {
             operands: files,
             machine: machine.map(|id| id.trim().into()),
             units: arguments.units.clone(),
-            from: arguments.from,
+            from: arguments.from(),
             replay: arguments.replay,
             prefix: arguments.prefix,
             events: EventQueue::new()?,
@@ -176,6 +181,11 @@ impl Journal {
         };
         self.pending.push((head, open));
         self.pending.sort_by_key(|(head, _)| *head);
+    }
+
+    /// The number of its files that were met.
+    pub fn files(&self) -> usize {
+        self.met.len()
     }
 
     /// Takes notice of new files and entries. Every file is asked: journald(8) writes through a
@@ -276,7 +286,7 @@ impl Journal {
         if self.met.contains(&id) {
             return Ok(None);
         }
-        let file = JournalFile::open(file, chooser(&self.units))?;
+        let file = JournalFile::open(file, chooser(with_aliases(&self.units)))?;
         self.met.insert(id);
         Ok(Some(file))
     }

@@ -15,6 +15,7 @@ mod rewriting; // logs rewritten in place
 mod succession; // rotation while the log is followed
 mod truncation; // truncated files, whose content was copied away
 
+mod notify; // the line of `systemctl status`
 mod pipes; // operands that are pipes
 mod polling; // files without events
 mod queue; // the files that are followed, in the order in which they are read
@@ -37,9 +38,10 @@ mod file_events; // which files were written to
 mod filesystem; // whether a file system tells events
 mod glob; // patterns of names
 mod inotify; // a queue of the kernel's events
+mod known_units; // the units that this system has
 mod lookup; // from an operand to files
-mod name_events;
-mod units; // the units whose entries are wanted // whether a name may lead elsewhere now
+mod name_events; // whether a name may lead elsewhere now
+mod units; // the units whose entries are wanted
 
 use std::process::ExitCode;
 
@@ -58,6 +60,7 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return stdin::copy(arguments.prefix);
     }
     arguments.check()?;
+    arguments.tell_end();
     open::allow_many();
     // First `stop`, before any thread is started: all of them leave the signals to it.
     Follower::new(arguments, Stop::new()?)?.run()

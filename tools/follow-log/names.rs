@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use pipeban::complain::{self, Fault, describe};
 
 use crate::arguments::{Arguments, From};
 use crate::beginning::{self, Beginner};
-use crate::glob::is_pattern;
+use crate::glob::{is_pattern, matches_path};
 use crate::lookup::Found;
 use crate::name_events::NameEvents;
 use crate::open::open;
@@ -51,7 +52,7 @@ impl Names {
         Ok(Names {
             operands,
             once: arguments.once,
-            beginner: Beginner::new(arguments.from, arguments.replay),
+            beginner: Beginner::new(arguments.from(), arguments.replay),
             events: NameEvents::new()?,
             current: HashMap::new(),
             known: HashSet::new(),
@@ -240,11 +241,18 @@ impl Names {
     /// Tells which operands name no file.
     fn tell_missing(&self) {
         for operand in self.operands.iter().filter(|o| !self.known.contains(*o)) {
-            if self.refused.contains_key(operand) || is_pattern(operand.as_os_str()) {
+            if self.refused.contains_key(operand) {
                 continue;
             }
-            if self.once {
-                complain::error(operand.display(), "no such file");
+            if is_pattern(operand.as_os_str()) {
+                let is_found = self.known.iter().any(|name| matches_path(operand, name));
+                match self.once {
+                    _ if is_found => {}
+                    true => complain::note(operand.display(), "no file matches"),
+                    false => complain::note(operand.display(), "no file matches yet; waiting"),
+                }
+            } else if self.once {
+                complain::error(operand.display(), Errno::ENOENT.desc());
             } else {
                 complain::note(operand.display(), "not there yet; waiting for it");
             }

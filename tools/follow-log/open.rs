@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -24,7 +25,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     let file = options.read(true).custom_flags(flags.bits()).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(Errno::EISDIR.into());
     }
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));

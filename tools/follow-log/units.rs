@@ -32,12 +32,11 @@ pub fn names(units: &[String]) -> Vec<String> {
     units.iter().map(name).collect()
 }
 
-/// Tells whether a unit is one of these; all are, if there are none.
-pub fn chooser(units: &[String]) -> Option<Chooser> {
+/// Tells whether a unit is one of these, whose names are whole; all are, if there are none.
+pub fn chooser(units: Vec<String>) -> Option<Chooser> {
     if units.is_empty() {
         return None;
     }
-    let units = names(units);
     Some(Box::new(move |unit| {
         units.iter().any(|name| matches(name.as_bytes(), unit))
     }))
@@ -50,7 +49,7 @@ mod tests {
     #[test]
     fn unit_names() {
         let wants = |unit: &str, name: &str| {
-            let chosen = chooser(&[unit.into()]).expect("a choice");
+            let chosen = chooser(names(&[unit.into()])).expect("a choice");
             chosen(name.as_bytes())
         };
         for (unit, name, expected) in [
@@ -64,6 +63,6 @@ mod tests {
         ] {
             assert_eq!(wants(unit, name), expected, "{unit} {name}");
         }
-        assert!(chooser(&[]).is_none());
+        assert!(chooser(vec![]).is_none());
     }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use memchr::memchr;
 use pipeban::address::{Address, fast, mask4};
 use pipeban::complain::{self, Fault};
+use pipeban::hints::no_address;
 use pipeban::input::{Event, Input};
 use pipeban::lists::{self, Line};
 use pipeban::privilege::keep_none;
@@ -126,10 +127,7 @@ impl Set {
                     None => Ok(()),
                 }
             }
-            Err(text) => {
-                let text = String::from_utf8_lossy(&text[..text.len().min(200)]);
-                Err(format!("not an address: \"{text}\""))
-            }
+            Err(text) => Err(no_address(text)),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use memchr::memchr;
 use pipeban::address::{Address, fast};
 use pipeban::complain::{self, Fault};
+use pipeban::hints::no_address;
 use pipeban::input::{Event, Input};
 use pipeban::lists::{self, Line};
 use pipeban::output::Output;
@@ -143,10 +144,7 @@ fn read(line: &[u8]) -> (Vec<Record>, Option<String>) {
             let doubt = doubt.map(|doubt| format!("{doubt} Only the first address is taken"));
             (form.banned.into_iter().map(Record::new).collect(), doubt)
         }
-        Err(text) => {
-            let text = String::from_utf8_lossy(&text[..text.len().min(200)]);
-            (vec![], Some(format!("not an address: \"{text}\"")))
-        }
+        Err(text) => (vec![], Some(no_address(text))),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::arguments::Arguments;
 
 /// Prints the bans that have an end, the first one to end first.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
+    output.show_table();
     let state_file = arguments.state_file.as_deref();
     let current = match Ledger::look(state_file)? {
         Some(ledger) => ledger.current(Time::now(), None)?,
@@ -27,9 +28,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<bool, Fault> {
         ban.describe(&mut record);
         output.record(&record)?;
     }
-    output.flush()?;
     if bans.is_empty() {
         whose::tell(state_file);
     }
+    output.end_table("no ban has an end")?;
     Ok(!bans.is_empty())
 }

@@ -1,8 +1,10 @@
 //! Reads records and sets the ends of their bans in batches.
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use pipeban::complain::Fault;
+use pipeban::lists;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::records::Records;
@@ -20,7 +22,8 @@ const IDLE: Duration = Duration::from_millis(100);
 /// Sets the ends of the bans of all records; answers whether there was any.
 pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     // Read before anything is done, and again for each batch: "now + 1 hour" moves with the clock.
-    parse_at(time, Time::now()).map_err(|e| Fault::new("TIME", e))?;
+    parse_at(time, Time::now()).map_err(|e| Fault::new("TIME", e + &no_time(time)))?;
+    check_words(time, &arguments.addresses)?;
     let mut ends = Ends::open(
         arguments.state_file.as_deref(),
         arguments.origin.as_deref(),
@@ -29,6 +32,7 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut output = Output::enduring(arguments.json);
+    output.show_table();
     let mut done = false;
     if let (Some(origin), []) = (&arguments.origin, &arguments.addresses[..]) {
         let now = Time::now();
@@ -71,6 +75,39 @@ pub fn run(arguments: &Arguments, time: &str) -> Result<bool, Fault> {
     ends.forget_printed()?;
     ends.finish();
     Ok(done)
+}
+
+/// A hint where an address stands in the place of TIME.
+fn no_time(time: &str) -> String {
+    match lists::networks(time.as_bytes()) {
+        Some(_) => format!("; the time comes first: unban-at now {time}"),
+        None => String::new(),
+    }
+}
+
+/// Refuses a time of several words that was not quoted: its first word may mean another time, and
+/// `now` would lift at once.
+fn check_words(time: &str, operands: &[OsString]) -> Result<(), Fault> {
+    let is_word = |operand: &&OsString| lists::networks(operand.as_encoded_bytes()).is_none();
+    let words: Vec<_> = operands.iter().take_while(is_word).collect();
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let mut whole = time.to_string();
+    let mut quoted = None;
+    for word in &words {
+        whole = format!("{whole} {word}");
+        if parse_at(&whole, Time::now()).is_ok() {
+            quoted = Some(whole.clone());
+        }
+    }
+    let begins = words
+        .first()
+        .is_some_and(|word| word.starts_with(['+', '-']) && *word != "-");
+    if quoted.is_some() || begins {
+        let whole = quoted.unwrap_or(whole);
+        let what = format!("a time of several words is quoted: unban-at '{whole}' ADDRESS");
+        return Err(Fault::new("TIME", what));
+    }
+    Ok(())
 }
 
 /// These records, and one for each banned address or network inside their networks.

@@ -2,20 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use pipeban::complain::Fault;
+use pipeban::hints::did_you_mean;
+
 /// The folder in which a bare name is looked up.
 const FOLDER: &str = "/etc/fail2ban/filter.d";
 
-/// The file that an argument names.
-pub(super) fn find(file: &str) -> PathBuf {
+/// The file that an argument names. The error guesses at a filter of fail2ban's that is meant.
+pub(super) fn find(file: &str) -> Result<PathBuf, Fault> {
     let path = PathBuf::from(file);
     if path.exists() || file.contains('/') {
-        return path;
+        return Ok(path);
     }
-    let named = Path::new(FOLDER).join(file);
-    match named.extension() {
-        Some(_) => named,
-        None => named.with_extension("conf"),
+    let mut named = Path::new(FOLDER).join(file);
+    if named.extension().is_none() {
+        named.set_extension("conf");
     }
+    if !named.exists() {
+        let names = names();
+        let guess = did_you_mean(file, names.iter().map(String::as_str));
+        let what = format!("no file of that name, here or in {FOLDER}{guess}");
+        return Err(Fault::new(file, what));
+    }
+    Ok(named)
 }
 
 /// The names of the filters in fail2ban's own folder, in order; none where it is not installed.

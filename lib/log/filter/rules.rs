@@ -64,7 +64,7 @@ impl Filter {
     /// The same; with `only`, an IPv4 address, the patterns take no other for an address.
     pub fn load_for(argument: &str, only: Option<&str>) -> Result<Filter, Fault> {
         let (file, options) = options(argument).map_err(|e| Fault::new(argument, e))?;
-        let path = find(&file);
+        let path = find(&file)?;
         let ini = Ini::read(&path)?;
         let wrong = |e: String| Fault::new(path.display(), e);
         let values = Values::resolve(&ini, &options).map_err(wrong)?;

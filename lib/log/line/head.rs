@@ -8,8 +8,8 @@
 //! - stamp: as [`StampReader`] reads it, in brackets or not, with up to two blanks or the mark of a
 //!   Cisco clock (`*`, `.`) before it; `[ 1234.567890]` is since the start of the system, and no
 //!   time. Without a stamp there is no head
-//! - level: `<auth.info>` or `<4.6>` (FreeBSD), `auth.info`, `auth|security:info` (AIX), before or
-//!   behind the host; `auth.info: ` also before the stamp (socklog)
+//! - level: `<auth.info>` or `<4.6>` (FreeBSD), `auth.info`, `auth|security:info` (AIX), `In(38)`
+//!   (ESXi), before or behind the host; `auth.info: ` also before the stamp (socklog)
 //! - host: a word of letters, digits, `.`, `-`, `_`, `/`, `@`, or an IPv6 address. A second one
 //!   only if it is the same or the first is an address (relays)
 //! - device: UniFi's `name,7483c2773b4f,model-version`, with a colon, in brackets, or neither

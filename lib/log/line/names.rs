@@ -85,8 +85,11 @@ pub(super) fn is_level(name: &[u8]) -> bool {
     levels.iter().any(|level| name.eq_ignore_ascii_case(level))
 }
 
-/// `auth.info`, `<auth.info>` or `<4.6>`.
+/// `auth.info`, `<auth.info>` or `<4.6>`; `In(38)` of ESXi 8.
 pub(super) fn is_facility(word: &[u8]) -> bool {
+    if let [b'A'..=b'Z', b'a'..=b'z', b'(', number @ .., b')'] = word {
+        return matches!(number.len(), 1..=3) && number.iter().all(u8::is_ascii_digit);
+    }
     let (word, marked) = match word {
         [b'<', inside @ .., b'>'] => (inside, true),
         _ => (word, false),
@@ -131,7 +134,11 @@ pub(super) fn is_device(word: &[u8]) -> bool {
     mac.len() == 12 && mac.iter().all(u8::is_ascii_hexdigit)
 }
 
+/// A host's name or address; `(none)` is that of a Linux to which none was given.
 pub(super) fn is_host(word: &[u8]) -> bool {
+    if word == b"(none)" {
+        return true;
+    }
     let name = |b: &u8| b.is_ascii_alphanumeric() || b".-_/@".contains(b);
     word.len() <= LONGEST && (word.iter().all(name) || is_ipv6(word))
 }

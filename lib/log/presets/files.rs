@@ -1,6 +1,6 @@
 //! The files of presets, and what each is about.
 
-use super::{own, read};
+use super::read;
 
 macro_rules! files {
     ($($name:literal)*) => {
@@ -36,29 +36,24 @@ pub struct Service {
     pub rules: Vec<&'static str>,
 }
 
+/// The names of the rules in a file, in its order.
+pub(super) fn rule_names(text: &'static str) -> Vec<&'static str> {
+    let mut rules: Vec<_> = read::read(text).rules.iter().map(|r| r.name).collect();
+    rules.retain(|name| !name.is_empty());
+    rules.dedup();
+    rules
+}
+
 /// All services, by name.
 pub fn list() -> Vec<Service> {
     let service = |(name, text): &(&'static str, &'static str)| {
         let preset = read::read(text);
-        let mut rules: Vec<_> = preset.rules.iter().map(|r| r.name).collect();
-        rules.retain(|name| !name.is_empty());
-        rules.dedup();
         Service {
             name,
             title: preset.title,
             forged: Some(preset.forged).filter(|text| !text.is_empty()),
-            rules,
+            rules: rule_names(text),
         }
     };
     FILES.iter().map(service).collect()
-}
-
-/// The way in which a remote party can make a preset name somebody else, and the condition under
-/// which it cannot; `None` if it never can, or there is no preset of this name.
-pub fn forged(name: &str) -> Option<&'static str> {
-    let text = match own::is_file(name) {
-        true => own::read(name).ok()?.1,
-        false => FILES.iter().find(|(n, _)| *n == name)?.1,
-    };
-    Some(read::read(text).forged).filter(|text| !text.is_empty())
 }

@@ -2,48 +2,46 @@
 
 use pipeban::complain::Fault;
 
+use super::choice::{Choice, choose};
 use super::faults::faults;
 use super::files::FILES;
-use super::own;
 use super::programs::Programs;
 use super::read::{self, Kind};
 use super::rule::{Rule, note_connections};
 use crate::sieve;
 
-/// The rules of services, and the programs that they are about; `all` is every service that no
-/// remote party can turn against others; a name with a slash is a file of the user's own. The error
-/// names an unknown name, or the line of a file.
+/// The rules of services, and the programs that they are about; see [`choose`] for the names. The
+/// error names an unknown name, or the line of a file.
 pub(super) fn load<'a>(
     names: impl IntoIterator<Item = &'a str>,
 ) -> Result<(Vec<Rule>, Programs), Fault> {
     let mut files = FILES.to_vec();
     let (mut chosen, mut named) = (vec![false; files.len()], vec![false; files.len()]);
+    // Single rules of services that are not chosen as a whole.
+    let mut single: Vec<(usize, &str)> = Vec::new();
     for name in names {
-        if name == "all" {
-            for (chosen, (_, text)) in chosen.iter_mut().zip(FILES) {
-                *chosen |= read::read(text).forged.is_empty();
+        match choose(name)? {
+            Choice::All => {
+                for (chosen, (_, text)) in chosen.iter_mut().zip(FILES) {
+                    *chosen |= read::read(text).forged.is_empty();
+                }
             }
-            continue;
-        }
-        if own::is_file(name) {
-            let file = own::read(name)?;
-            if let Some((line, what)) = faults(&read::read(file.1)).into_iter().next() {
-                return Err(Fault::new(format!("{name}:{line}"), what));
+            Choice::Service(number, None) => (chosen[number], named[number]) = (true, true),
+            Choice::Service(number, Some(rule)) => {
+                named[number] = true;
+                single.push((number, rule));
             }
-            files.push(file);
-            chosen.push(true);
-            named.push(true);
-            continue;
+            Choice::File(file) => {
+                if let Some((line, what)) = faults(&read::read(file.1)).into_iter().next() {
+                    return Err(Fault::new(format!("{name}:{line}"), what));
+                }
+                files.push(file);
+                chosen.push(true);
+                named.push(true);
+            }
         }
-        let number = FILES.iter().position(|(n, _)| *n == name);
-        let number = number.ok_or_else(|| {
-            let what =
-                format!("no preset of that name: \"{name}\" (--preset list; a file has a /)");
-            Fault::new("--preset", what)
-        })?;
-        (chosen[number], named[number]) = (true, true);
     }
-    if !chosen.contains(&true) {
+    if !chosen.contains(&true) && single.is_empty() {
         let what = "the name of a preset is missing (--preset list)";
         return Err(Fault::new("--preset", what));
     }
@@ -57,7 +55,10 @@ pub(super) fn load<'a>(
             match rule.kind {
                 Kind::Stops if named[service] => continue,
                 Kind::Stops => {}
-                _ if !chosen[service] => continue,
+                _ if chosen[service] => {}
+                // The lines that only tell about connections may be needed.
+                kind if kind.is_failure() && !single.contains(&(service, rule.name)) => continue,
+                _ if !single.iter().any(|(number, _)| *number == service) => continue,
                 _ => {}
             }
             let wrong = |e: String| Fault::new(name, format!("{}: {e}", rule.name));

@@ -4,6 +4,7 @@
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
 pub mod check;
+mod choice;
 mod connections;
 mod faults;
 mod files;
@@ -24,7 +25,8 @@ use std::ops::Range;
 
 use memchr::memrchr;
 
-pub use self::files::{Service, forged, list};
+pub use self::choice::forged;
+pub use self::files::{Service, list};
 use self::groups::{Groups, Writer};
 use self::load::load;
 use self::matched::Match;
@@ -107,9 +109,9 @@ pub struct Presets {
 }
 
 impl Presets {
-    /// Loads services by name; `all` is every one that no remote party can turn against others, a
-    /// name with a slash is a file of the user's own. The error names an unknown name, or the line
-    /// of a file.
+    /// Loads services by name; `all` is every one that no remote party can turn against others,
+    /// `sshd/failed` one rule of a service, another name with a slash a file of the user's own. The
+    /// error names an unknown name, or the line of a file.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
         let (rules, programs) = load(names)?;
         let literals = rules.iter().map(|rule| groups::literals(rule, &programs));

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use pipeban::complain::{Fault, describe};
 
+use super::files::FILES;
+
 /// The bytes of a file, at most.
 const MAX_SIZE: u64 = 1 << 20;
 /// The lines of a file, at most.
@@ -18,9 +20,10 @@ static READ: Mutex<Vec<(String, Named)>> = Mutex::new(Vec::new());
 /// The name and the text of a preset.
 pub(super) type Named = (&'static str, &'static str);
 
-/// Whether this is a file, and no name of a preset.
+/// Whether this is a file, and neither the name of a preset nor a rule of one, `sshd/failed`.
 pub(super) fn is_file(name: &str) -> bool {
-    name.contains('/')
+    let before = name.split_once('/').map(|(before, _)| before);
+    before.is_some_and(|before| !FILES.iter().any(|(service, _)| *service == before))
 }
 
 /// The preset of a file; its name is the file's, without the ending.

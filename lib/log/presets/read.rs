@@ -66,6 +66,13 @@ pub(super) enum Kind {
     Stops,
 }
 
+impl Kind {
+    /// Whether its line reports a failure; other lines only tell about connections.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(self, Kind::Rule | Kind::Closes | Kind::Later)
+    }
+}
+
 /// A rule as it is written.
 #[derive(Clone, Debug)]
 pub(super) struct RuleText {

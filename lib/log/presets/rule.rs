@@ -82,7 +82,7 @@ impl Rule {
 
     /// Whether its line reports a failure; other lines only tell about connections.
     pub(super) fn is_failure(&self) -> bool {
-        matches!(self.kind, Kind::Rule | Kind::Closes | Kind::Later)
+        self.kind.is_failure()
     }
 
     /// The match in a text; `None` also if the text in the address's place is none.

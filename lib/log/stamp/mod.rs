@@ -51,7 +51,12 @@ const LATE: i64 = 300;
 pub struct StampReader {
     zone: Zone,
     order: Order,
+    /// The hour of the last stamp.
     hour: Hour,
+    /// Hours by the day of the month and the hour.
+    hours: [Hour; HOURS],
+    /// The day on which they were looked up, since 1970.
+    day: i64,
     recent: Recent,
     /// The zone named last, and its seconds east of UTC.
     named: Option<(Named, i32)>,
@@ -70,6 +75,9 @@ struct Hour {
     offset: Option<i32>,
 }
 
+/// Hours that are remembered: the stamps of some logs are in no order.
+const HOURS: usize = 32;
+
 /// No stamp is of hour 24.
 const NO_HOUR: Hour = Hour {
     key: (None, 0, 0, 24),
@@ -84,6 +92,8 @@ impl StampReader {
             zone,
             order: Order::default(),
             hour: NO_HOUR,
+            hours: [NO_HOUR; HOURS],
+            day: 0,
             recent: Recent::default(),
             named: None,
             last: None,
@@ -170,7 +180,11 @@ impl StampReader {
     fn seconds(&mut self, fields: &Fields) -> Option<i64> {
         let key = (fields.year, fields.month, fields.day, fields.hour);
         if key != self.hour.key {
-            self.hour = self.look_up(key)?;
+            let place = (fields.day * 24 + fields.hour) as usize % HOURS;
+            if key != self.hours[place].key {
+                self.hours[place] = self.look_up(key)?;
+            }
+            self.hour = self.hours[place];
         }
         let clock = self.hour.start + i64::from(fields.minute * 60 + fields.second);
         let offset = match fields.offset {
@@ -196,7 +210,7 @@ impl StampReader {
         }
     }
 
-    fn look_up(&self, key: (Option<i32>, u32, u32, u32)) -> Option<Hour> {
+    fn look_up(&mut self, key: (Option<i32>, u32, u32, u32)) -> Option<Hour> {
         let (year, month, day, hour) = key;
         let start = |year| {
             let date = match month {
@@ -210,6 +224,10 @@ impl StampReader {
             None => {
                 let now = self.order.now.unwrap_or_else(Time::now);
                 let latest = now.0 / 1_000_000 + DAY;
+                // Some day a stamp without a year is of another year.
+                if latest / DAY != self.day {
+                    (self.day, self.hours) = (latest / DAY, [NO_HOUR; HOURS]);
+                }
                 let clock = latest + i64::from(self.zone.offset_at(latest));
                 let this = DateTime::from_timestamp(clock, 0)?.year();
                 // Leap days are up to eight years apart.

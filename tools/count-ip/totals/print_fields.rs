@@ -7,6 +7,7 @@ use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::escape;
+use pipeban::table::{Column, Table};
 use serde_json::{Map, Value};
 
 use super::by_field::{FieldTotal, FieldTotals};
@@ -23,7 +24,7 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     let mut output = Output::new(arguments.json);
     let terminal = Output::is_terminal() && !arguments.json && !arguments.plain;
     if terminal {
-        columns(&ranked, &mut output)?;
+        columns(key, &ranked, &mut output)?;
     }
     for value in ranked.iter().filter(|_| !terminal) {
         let sum = &value.sum;
@@ -71,42 +72,22 @@ const WIDEST: usize = 40;
 const BAR: usize = 30;
 
 /// Prints the value, the count, the number of addresses and a bar in proportion to the count.
-fn columns(ranked: &[FieldTotal], output: &mut Output) -> Result<(), Fault> {
-    let shown = |value: &FieldTotal| -> String {
-        let text = String::from_utf8_lossy(&value.text);
-        // A terminal must not obey a value, which a remote party chose.
-        let mut shown: Vec<char> = Vec::new();
-        for c in text.chars() {
-            match c.is_control() {
-                true => shown.extend(c.escape_default()),
-                false => shown.push(c),
-            }
-        }
-        if shown.len() > WIDEST {
-            shown.truncate(WIDEST - 1);
-            shown.push('…');
-        }
-        shown.into_iter().collect()
-    };
+fn columns(key: &str, ranked: &[FieldTotal], output: &mut Output) -> Result<(), Fault> {
     let most = ranked.first().map_or(1, |value| value.sum.count.max(1));
-    let values: Vec<_> = ranked.iter().map(shown).collect();
-    let width = values.iter().map(|value| value.chars().count()).max();
-    let width = width.unwrap_or(0);
-    let digits = most.to_string().len();
-    let addresses = ranked.iter().map(|value| value.addresses.len()).max();
-    let address_digits = addresses.unwrap_or(0).to_string().len();
-    for (value, total) in values.iter().zip(ranked) {
-        let sum = &total.sum;
+    let columns = [key, "count", "addresses", ""].map(|heading| Column(heading, 0));
+    let mut table = Table::new(&columns);
+    for value in ranked {
+        let sum = &value.sum;
         check_saturation(sum.count);
-        let bar = bar(sum.count, most, BAR);
-        let (count, addresses) = (sum.count, total.addresses.len());
-        let plural = if addresses == 1 {
-            "address  "
-        } else {
-            "addresses"
-        };
-        let line =
-            format!("{value:width$}  {count:digits$}  {addresses:address_digits$} {plural}  {bar}");
+        let text = String::from_utf8_lossy(&value.text);
+        table.row(vec![
+            table.shortened(&text, WIDEST),
+            sum.count.to_string(),
+            value.addresses.len().to_string(),
+            bar(sum.count, most, BAR),
+        ]);
+    }
+    for line in table.lines() {
         output.line(line.as_bytes())?;
     }
     Ok(())

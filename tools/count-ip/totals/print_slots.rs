@@ -6,6 +6,7 @@ use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
+use pipeban::terminal;
 
 use super::columns::{bar, clock, colours};
 use super::per_slot::{Slot, SlotTotals, Slots};
@@ -14,6 +15,9 @@ use crate::output::check_saturation;
 
 /// The widest bar, in characters.
 const BAR: usize = 40;
+
+/// The width of a time, in characters.
+const TIME: usize = 19;
 
 /// A longer row of empty slots is one line of a picture.
 const EMPTY: usize = 24;
@@ -72,6 +76,17 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
     let address_digits = addresses.unwrap_or(0).to_string().len();
     output.allow_escapes();
     let (on, off) = colours();
+    let (digits, address_digits) = (
+        digits.max("count".len()),
+        address_digits.max("addresses".len()),
+    );
+    let taken = TIME + 2 + digits + 2 + address_digits + 2;
+    let width = terminal::columns().saturating_sub(taken).min(BAR);
+    let heading = format!(
+        "{:TIME$}  {:>digits$}  {:>address_digits$}",
+        "from", "count", "addresses"
+    );
+    output.line(heading.as_bytes())?;
     let mut expected = None;
     for ((start, totals), sum) in all.iter().zip(sums) {
         let mut empty = Vec::new();
@@ -80,7 +95,8 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
             expected = Some(slots.next(time));
         }
         if empty.len() > EMPTY {
-            output.line("⋮".as_bytes())?;
+            let mark = if terminal::has_blocks() { "⋮" } else { ":" };
+            output.line(mark.as_bytes())?;
         } else {
             for time in empty {
                 let line = format!("{}  {:digits$}", clock(time), 0);
@@ -89,19 +105,15 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
         }
         check_saturation(sum);
         let addresses = totals.len();
-        let plural = if addresses == 1 {
-            "address  "
-        } else {
-            "addresses"
-        };
         let bar = match sum {
+            _ if width == 0 => String::new(),
             0 => String::new(),
-            sum => bar(sum, most, BAR),
+            sum => bar(sum, most, width),
         };
         let buffer = output.buffer();
         write!(
             buffer,
-            "{}  {sum:digits$}  {addresses:address_digits$} {plural}  {on}{bar}{off}",
+            "{}  {sum:digits$}  {addresses:address_digits$}  {on}{bar}{off}",
             clock(*start)
         )
         .expect("a Vec takes every write");

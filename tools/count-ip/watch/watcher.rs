@@ -56,6 +56,8 @@ impl Watcher {
         if let Some(stored) = stored.as_mut().filter(|_| policy.keys().is_some()) {
             policy.use_key(stored.value_key()?);
         }
+        let mut output = Output::new(arguments.json);
+        output.show_table();
         Ok(Watcher {
             memory: Memory::new(most, &policy, arguments.is_remembered()),
             most,
@@ -64,7 +66,7 @@ impl Watcher {
             without: 0,
             forgives: arguments.forgive.is_some(),
             told_successes: false,
-            output: Output::new(arguments.json),
+            output,
             times: Times::new(live, arguments.within.is_some()),
             merge: arguments.merge,
             policy,

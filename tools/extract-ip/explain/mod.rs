@@ -4,18 +4,22 @@ mod hostile;
 mod object;
 mod reason;
 mod say;
+mod totals;
+
+use std::ops::Range;
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
+use pipeban::terminal;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
 
 use self::hostile::{Attempt, Hostile};
-use self::object::Totals;
 use self::reason::Reason;
-use self::say::{readable, say};
+use self::say::{readable, say, say_line};
+use self::totals::Totals;
 use crate::arguments::Arguments;
 use crate::matcher::{self, Matcher};
 use crate::selection::{Chooser, Judgement};
@@ -24,6 +28,10 @@ use crate::times;
 /// Reads all lines; answers whether any address was taken.
 pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fault> {
     let mut output = Output::new(false);
+    let coloured = Output::is_terminal() && terminal::has_colours();
+    if coloured {
+        output.allow_escapes();
+    }
     if let Some(field) = arguments.field {
         warn_of_field(output.buffer(), field.get());
     }
@@ -54,9 +62,14 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             warn(output.buffer(), &pattern, attempt);
         }
     }
+    let patterns = chooser.judge.matchers.iter();
+    let mut totals = Totals::new(patterns.filter_map(|matcher| match matcher {
+        Matcher::Pattern(pattern) => Some(pattern.text()),
+        _ => None,
+    }));
     let mut reader = times::reader(&arguments)?;
     let mut input = Input::new(arguments.files.clone());
-    let mut totals = Totals::default();
+    let mut of_objects = object::Totals::default();
     let (mut done, mut operand) = (false, 0);
     loop {
         let line = match input.next(None)? {
@@ -72,27 +85,55 @@ pub(crate) fn run(mut chooser: Chooser, arguments: Arguments) -> Result<bool, Fa
             reader.begin_file();
             chooser.judge.begin_file();
         }
-        let (raw, line) = (&line, reader.read(&line));
+        let (raw, line, place) = (&line, reader.read(&line), input.place());
         let out = output.buffer();
-        say(
-            out,
-            0,
-            format_args!("{}: {}", input.place(), readable(line.text)),
-        );
-        let at_key = match &mut chooser.objects {
-            Some(objects) => object::judge(objects, &arguments, raw, &line, &mut totals, out),
-            None => Ok(None),
-        };
-        let taken = at_key.is_ok_and(|all| explain(&mut chooser, &arguments, &line, all, out));
-        totals.count(taken);
-        done |= taken;
+        if chooser.objects.is_some() {
+            say_line(out, &place, line.text, &[]);
+            let taken = of_object(&mut chooser, &arguments, raw, &line, &mut of_objects, out);
+            of_objects.count(taken);
+            done |= taken;
+        } else {
+            let explained = Explained::new(&mut chooser, &line);
+            totals.add(&line, &explained.reason);
+            let parts = if coloured { explained.taken() } else { vec![] };
+            say_line(out, &place, line.text, &parts);
+            done |= explained.say(&chooser, &line, out);
+        }
         output.flush_if_full()?;
     }
-    if chooser.objects.is_some() {
-        totals.say(output.buffer());
+    match chooser.objects {
+        Some(_) => of_objects.say(output.buffer()),
+        None => totals.say(output.buffer()),
     }
     output.flush()?;
     Ok(done)
+}
+
+/// Explains a line that is an object; answers whether an address was taken.
+fn of_object(
+    chooser: &mut Chooser,
+    arguments: &Arguments,
+    raw: &[u8],
+    line: &Line,
+    totals: &mut object::Totals,
+    out: &mut Vec<u8>,
+) -> bool {
+    let Some(objects) = &mut chooser.objects else {
+        return false;
+    };
+    let Ok(at_key) = object::judge(objects, arguments, raw, line, totals, out) else {
+        return false;
+    };
+    let explained = Explained::new(chooser, line);
+    let counts = !matches!(explained.reason, Reason::NoMatch | Reason::Excluded { .. });
+    match at_key.filter(|_| counts) {
+        Some(at_key) => {
+            explained.reason.say(out, line.text);
+            let key = arguments.key.as_deref().unwrap_or_default();
+            object::say_addresses(&chooser.picker, key, line.text, &at_key, out)
+        }
+        None => explained.say(chooser, line, out),
+    }
 }
 
 /// Says the price of a field's number.
@@ -154,71 +195,93 @@ fn warn(out: &mut Vec<u8>, pattern: &str, attempt: Attempt) {
     say(out, 1, what);
 }
 
-/// Explains one line, with the addresses at its key; answers whether an address was taken.
-fn explain(
-    chooser: &mut Chooser,
-    arguments: &Arguments,
-    line: &Line,
-    at_key: Option<Vec<Address>>,
-    out: &mut Vec<u8>,
-) -> bool {
-    let judgement = chooser.judge.judge(line, true);
-    let line = line.text;
-    let mut all = Vec::new();
-    finder::find_all(line, |found| all.push(found));
-    let (mut named, mut count) = (None, 1);
-    if let Judgement::Counts(Some((_, verdict))) = &judgement {
-        (named, count) = (verdict.found.clone(), verdict.count);
-    }
-    let counts = matches!(judgement, Judgement::Counts(_));
-    let matched = match judgement {
-        Judgement::NoMatch => None,
-        Judgement::Excluded(i) => Some((i, None)),
-        Judgement::Counts(None) => None,
-        Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
-    };
-    let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
-    if let (true, Some(at_key)) = (counts, &at_key) {
-        reason.say(out, line);
-        let key = arguments.key.as_deref().unwrap_or_default();
-        return object::say_addresses(&chooser.picker, key, line, at_key, out);
-    }
-    let mut taken = Vec::new();
-    let mut elsewhere = None;
-    if counts {
-        chooser.picker.pick(line, named.as_ref(), |choice| {
-            taken.push(choice.offset + choice.found.range.start);
-            if choice.found.range.is_empty() {
-                elsewhere = Some(choice.found.address);
-            }
+/// The judgement of a line, and the addresses in it.
+struct Explained {
+    reason: Reason,
+    /// All addresses of the line, and whether each is taken.
+    all: Vec<(Found, bool)>,
+    /// An address of another line, which is taken.
+    elsewhere: Option<Address>,
+    /// The number of events.
+    count: u32,
+}
+
+impl Explained {
+    /// Judges a line.
+    fn new(chooser: &mut Chooser, line: &Line) -> Self {
+        let judgement = chooser.judge.judge(line, true);
+        let line = line.text;
+        let (mut named, mut count) = (None, 1);
+        if let Judgement::Counts(Some((_, verdict))) = &judgement {
+            (named, count) = (verdict.found.clone(), verdict.count);
+        }
+        let counts = matches!(judgement, Judgement::Counts(_));
+        let matched = match judgement {
+            Judgement::NoMatch => None,
+            Judgement::Excluded(i) => Some((i, None)),
+            Judgement::Counts(None) => None,
+            Judgement::Counts(Some((i, verdict))) => Some((i, verdict.rule.map(String::from))),
+        };
+        let reason = Reason::of(chooser, line, counts, matched, named.as_mut());
+        let mut taken = Vec::new();
+        let mut elsewhere = None;
+        if counts {
+            chooser.picker.pick(line, named.as_ref(), |choice| {
+                taken.push(choice.offset + choice.found.range.start);
+                if choice.found.range.is_empty() {
+                    elsewhere = Some(choice.found.address);
+                }
+            });
+        }
+        let mut all = Vec::new();
+        finder::find_all(line, |found| {
+            let is_taken = taken.contains(&found.range.start);
+            all.push((found, is_taken));
         });
-    }
-    reason.say(out, line);
-    let picker = &chooser.picker;
-    for Found { address, range, .. } in &all {
-        let column = range.start + 1;
-        if taken.contains(&range.start) {
-            let why = reason.taken(picker);
-            let what = format_args!("takes {address}, at column {column}: {why}");
-            say(out, 1, what);
-        } else {
-            let why = if picker.keep.keeps(address) {
-                reason.left(picker)
-            } else {
-                "-4, -6, --global, --not or --only".into()
-            };
-            let what = format_args!("leaves {address}, at column {column}: {why}");
-            say(out, 1, what);
+        Explained {
+            reason,
+            all,
+            elsewhere,
+            count,
         }
     }
-    if let Some(address) = elsewhere {
-        let what = format!("takes {address}, which an earlier line of the session told");
-        say(out, 1, what);
-    } else if all.is_empty() {
-        say(out, 1, "has no address");
+
+    /// The places of the addresses that are taken.
+    fn taken(&self) -> Vec<Range<usize>> {
+        let taken = self.all.iter().filter(|(_, is_taken)| *is_taken);
+        taken.map(|(found, _)| found.range.clone()).collect()
     }
-    if count > 1 {
-        say(out, 1, format_args!("counts as {count} events"));
+
+    /// Explains it; answers whether an address was taken.
+    fn say(&self, chooser: &Chooser, line: &Line, out: &mut Vec<u8>) -> bool {
+        let line = line.text;
+        self.reason.say(out, line);
+        let picker = &chooser.picker;
+        for (Found { address, range, .. }, is_taken) in &self.all {
+            let column = range.start + 1;
+            if *is_taken {
+                let why = self.reason.taken(picker);
+                let what = format_args!("takes {address}, at column {column}: {why}");
+                say(out, 1, what);
+            } else {
+                let why = if picker.keep.keeps(address) {
+                    self.reason.left(picker)
+                } else {
+                    "-4, -6, --global, --not or --only".into()
+                };
+                let what = format_args!("leaves {address}, at column {column}: {why}");
+                say(out, 1, what);
+            }
+        }
+        if let Some(address) = self.elsewhere {
+            let what = format!("takes {address}, which an earlier line of the session told");
+            say(out, 1, what);
+        } else if self.all.is_empty() {
+            say(out, 1, "has no address");
+        }
+        if self.count > 1 {
+            say(out, 1, format_args!("counts as {} events", self.count));
+        }
+        self.elsewhere.is_some() || self.all.iter().any(|(_, is_taken)| *is_taken)
     }
-    !taken.is_empty()
 }

@@ -10,7 +10,7 @@ use pipeban_log::filter::Filter;
 use pipeban_log::line::Line;
 use pipeban_log::presets::Presets;
 
-pub(crate) use self::pattern::{Pattern, is_mark};
+pub(crate) use self::pattern::{Pattern, is_mark, tell_tags};
 pub(crate) use self::ready::{list_presets, marked_presets, tell_marks};
 pub(crate) use self::verdict::Verdict;
 

@@ -61,6 +61,8 @@ pub(super) struct Nft {
     changed_by_others: bool,
     /// Nothing was asked or told since [`ensure`](Firewall::ensure).
     just_seen: bool,
+    /// All transactions since [`state`](Firewall::state) had an effect.
+    is_certain: bool,
 }
 
 /// How an element is put into its set.
@@ -92,6 +94,7 @@ impl Nft {
             counts: seen::counts_elements(),
             changed_by_others: false,
             just_seen: false,
+            is_certain: false,
         };
         seen::generation(&mut nft.socket).map_err(unsupported)?;
         Ok(nft)
@@ -134,6 +137,7 @@ impl Nft {
         // The kernel refuses a transaction of another generation: it need not be asked before.
         let mut ask_first = self.seen.generation == 0;
         self.just_seen = false;
+        self.is_certain = false;
         again(|| {
             if ask_first {
                 self.put_in_place()?;
@@ -232,6 +236,7 @@ impl Nft {
 
     fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
         let counts = self.counts;
+        let is_certain = self.is_certain && how == Put::New;
         self.change(|r, sets| {
             for group in elements.chunk_by(|a, b| a.set == b.set) {
                 let set = group[0].set;
@@ -247,6 +252,7 @@ impl Nft {
                 elements::put(r, group, how == Put::New);
             }
         })?;
+        self.is_certain = is_certain;
         self.seen.sets.extend(elements.iter().map(|e| e.set));
         Ok(())
     }
@@ -277,13 +283,14 @@ impl Firewall for Nft {
         if !std::mem::take(&mut self.just_seen) {
             self.put_in_place().map_err(explain)?;
         }
-        self.changed_by_others = false;
+        (self.changed_by_others, self.is_certain) = (false, true);
         Ok(self.written_state())
     }
 
     fn state_after(&mut self) -> io::Result<Option<String>> {
-        // A transaction without effect does not count as one: the kernel is asked.
-        let ours = seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
+        // A transaction without effect does not count as one: then the kernel is asked.
+        let ours = self.is_certain
+            || seen::generation(&mut self.socket).map_err(explain)? == self.seen.generation;
         let ours = ours && !self.changed_by_others;
         Ok(self.written_state().filter(|_| ours))
     }

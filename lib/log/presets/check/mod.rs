@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use pipeban::complain::Fault;
 
+use super::choice::{Choice, choose};
 use super::faults::faults;
 use super::files::FILES;
-use super::{Presets, own, read};
+use super::{Presets, read};
 
 /// A check takes at most this long.
 const MAX_TIME: Duration = Duration::from_secs(20);
@@ -32,14 +33,10 @@ pub struct Report {
 
 /// Checks a preset by its name, or a file of the user's own. The error says why it can't be read.
 pub fn check(name: &str) -> Result<Report, Fault> {
-    let known = FILES.iter().find(|(n, _)| *n == name);
-    let (_, text) = match known {
-        _ if own::is_file(name) => own::read(name)?,
-        Some(known) => *known,
-        None => {
-            let what = format!("no preset of that name: \"{name}\" (--preset list)");
-            return Err(Fault::new("--preset", what));
-        }
+    let (name, text) = match choose(name)? {
+        Choice::Service(number, _) => FILES[number],
+        Choice::File((_, text)) => (name, text),
+        Choice::All => return Err(Fault::new("--check", "of one preset after the other")),
     };
     let preset = read::read(text);
     let mut report = Report {

@@ -127,8 +127,11 @@ fn files_have_no_fault() {
 fn names() {
     assert!(Presets::new(["sshd", "dovecot"]).is_ok());
     let error = Presets::new(["sshx"]).expect_err("no such preset");
-    let wrong = "no preset of that name: \"sshx\" (--preset list; a file has a /)";
+    let wrong = "no preset of that name: \"sshx\"; did you mean \"sshd\"? \
+                 (--preset list; a file has a /)";
     assert!(matches!(error, Fault::Error { what, .. } if what == wrong));
+    assert!(Presets::new(["sshd/failed", "dovecot"]).is_ok());
+    assert!(Presets::new(["sshd/none"]).is_err());
     assert_eq!(list().len(), FILES.len());
     assert!(FILES.is_sorted());
 }

@@ -12,11 +12,13 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::memchr;
+use pipeban::complain;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::search::Search;
 use regex_syntax::hir::Hir;
 
 use self::compile::{GUESSED, MARK, MARKED, OTHER, collect_tags, compile, longest_literal};
+use self::compile::{Wrong, mistaken_tag};
 pub(crate) use self::compile::{is_mark, needs_tag};
 use super::verdict::Verdict;
 
@@ -48,9 +50,9 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles a pattern; the error is a sentence.
-    pub(crate) fn new(text: &str) -> Result<Self, String> {
-        let (search, hir) = compile(text, MARKED).map_err(|e| format!("{text}: {e}"))?;
+    /// Compiles a pattern.
+    pub(crate) fn new(text: &str) -> Result<Self, Wrong> {
+        let (search, hir) = compile(text, MARKED)?;
         let mut tags = Vec::new();
         collect_tags(&hir, &mut tags);
         Ok(Pattern {
@@ -278,6 +280,14 @@ impl Pattern {
         let group = |n: &usize| self.search.group(*n).filter(|_| found);
         let range = |n| group(n).map(|(start, end)| back(start)..back(end));
         numbers.iter().map(range).collect()
+    }
+}
+
+/// Tells of words in these patterns that look like `<IP>`, and are text.
+pub(crate) fn tell_tags(flag: &str, texts: &[String]) {
+    for tag in texts.iter().filter_map(|text| mistaken_tag(text)) {
+        let what = "is text here: <IP>, so written, stands for an address";
+        complain::note(flag, format_args!("{tag} {what}"));
     }
 }
 

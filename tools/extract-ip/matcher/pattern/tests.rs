@@ -77,7 +77,35 @@ fn bytes_and_letters() {
         let mut compiled = Pattern::new(pattern).expect("a row of this test");
         assert_eq!(compiled.judge(line).is_some(), expected, "{pattern}");
     }
-    assert!(Pattern::new("(").is_err_and(|e| e == "(: unclosed group"));
+}
+
+#[test]
+fn faults_have_a_place() {
+    for (pattern, expected) in [
+        ("(", "(: unclosed group, at column 1"),
+        (
+            "from <IP> [a",
+            "from <IP> [a: unclosed character class, at column 11",
+        ),
+        ("für (", "für (: unclosed group, at column 5"),
+    ] {
+        let wrong = Pattern::new(pattern).map(|_| ()).expect_err(pattern);
+        assert_eq!(wrong.to_string(), expected);
+    }
+}
+
+#[test]
+fn tags_that_are_text() {
+    for (pattern, expected) in [
+        ("from <ip> port", Some("<ip>")),
+        ("from <Host>", Some("<Host>")),
+        ("<F-USER> from <CIDR>", Some("<CIDR>")),
+        ("from <IP> <info>", None),
+        ("(?P<ip>x) (?<host>y) <ADDR>", None),
+        ("a < b", None),
+    ] {
+        assert_eq!(super::mistaken_tag(pattern), expected, "{pattern}");
+    }
 }
 
 #[test]

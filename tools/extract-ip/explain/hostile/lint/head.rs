@@ -57,6 +57,19 @@ impl Parts {
         tagged.or(stamp).unwrap_or_default()
     }
 
+    /// The length of the prefix in fail2ban's `common.conf`: optional parts, of which one is known.
+    pub(super) fn common_prefix(&self) -> usize {
+        let is_optional = |item: &&Hir| match item.kind() {
+            HirKind::Look(Look::Start | Look::StartLF) => true,
+            HirKind::Repetition(repetition) => repetition.min == 0 && !self.has_address(item),
+            _ => false,
+        };
+        let length = self.items.iter().take_while(is_optional).count();
+        let is_known = |item: &Hir| sample(item).starts_with(b"@vserver_");
+        let known = self.items[..length].iter().any(is_known);
+        if known { length } else { 0 }
+    }
+
     /// The ends of parts that may be the head.
     fn ends(&self) -> Vec<usize> {
         let ends = (1..=self.items.len()).take_while(|end| {

@@ -20,7 +20,7 @@ impl Parts {
     pub(in super::super) fn new(hir: &Hir, is_address: fn(&Hir) -> bool) -> Parts {
         let mut parts = Parts::none(is_address);
         parts.take_apart(hir, None);
-        parts.head = parts.head_length();
+        parts.head = parts.head_length().max(parts.common_prefix());
         parts
     }
 

@@ -1,6 +1,37 @@
 //! Text for a terminal: a remote party that wrote some of it can't move the cursor, set the title,
 //! or reorder the words.
 
+use std::env;
+
+/// The width of standard output's terminal, in columns; 80 where it is not known.
+pub fn columns() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into())
+}
+
+/// Whether colours are wanted: not where NO_COLOR is set (no-color.org), and not by a terminal that
+/// knows none.
+pub fn has_colours() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && !is_dumb()
+}
+
+/// Whether characters beyond ASCII are drawn, such as those of bars: in a locale of UTF-8, by a
+/// terminal that is more than a teletype (locale(7), term(7)).
+pub fn has_blocks() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| {
+        let value = env::var(name).ok()?;
+        (!value.is_empty()).then_some(value)
+    });
+    let is_utf8 = locale.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.ends_with("utf-8") || locale.ends_with("utf8") || locale.contains("utf-8@")
+    });
+    is_utf8 && !is_dumb()
+}
+
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// Whether a terminal may obey this character instead of showing it: a control character, or one of
 /// those that change the direction of text (UAX #9, 2).
 pub fn is_control(c: char) -> bool {

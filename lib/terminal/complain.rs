@@ -3,7 +3,7 @@
 //! The process remembers that it complained; this decides its exit status.
 
 use std::fmt::{self, Display, Write as _};
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -70,10 +70,38 @@ pub fn note(place: impl Display, what: impl Display) {
     show_bar(None);
     // A remote party may have written some of the text; a terminal must not obey it.
     let _ = write!(Escaped(&mut message), "{tool}: {place}: {what}");
+    drop_numbers(&mut message);
     message.push('\n');
     if SYSTEM_LOG.load(Relaxed) || std::io::stderr().write_all(message.as_bytes()).is_err() {
         // Standard error is closed or broken. Nobody is left to tell when this fails too.
         let _ = to_system_log(&message);
+    }
+}
+
+/// Shows lines below a message, to a person at a terminal only. They are escaped too.
+pub fn show(lines: &[&str]) {
+    if std::io::stderr().is_terminal() {
+        for line in lines {
+            let mut shown = String::new();
+            let _ = write!(Escaped(&mut shown), "{line}");
+            let _ = writeln!(std::io::stderr(), "{shown}");
+        }
+    }
+}
+
+/// Takes out the numbers that Rust writes behind the system's words: `(os error 2)`.
+fn drop_numbers(message: &mut String) {
+    const BEFORE: &str = " (os error ";
+    let mut from = 0;
+    while let Some(found) = message[from..].find(BEFORE) {
+        let start = from + found;
+        let number = &message[start + BEFORE.len()..];
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        from = start + BEFORE.len();
+        if digits > 0 && number[digits..].starts_with(')') {
+            message.replace_range(start..=start + BEFORE.len() + digits, "");
+            from = start;
+        }
     }
 }
 
@@ -187,6 +215,20 @@ pub fn describe(e: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_systems_words() {
+        for (text, expected) in [
+            ("x: No such file (os error 2)", "x: No such file"),
+            ("a (os error 2): b (os error 11)\n", "a: b\n"),
+            ("a (os error ) (os error 2", "a (os error ) (os error 2"),
+            ("", ""),
+        ] {
+            let mut message = text.to_string();
+            drop_numbers(&mut message);
+            assert_eq!(message, expected);
+        }
+    }
 
     #[test]
     fn bad_lines_by_the_hour() {

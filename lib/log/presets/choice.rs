@@ -1,0 +1,58 @@
+//! The names of presets, of single rules of theirs, and of files of the user's own.
+
+use pipeban::complain::Fault;
+use pipeban::hints::did_you_mean;
+
+use super::files::{FILES, rule_names};
+use super::own::{self, Named};
+use super::read;
+
+/// The meaning of a name.
+pub(super) enum Choice<'a> {
+    /// Every service that no remote party can turn against others: `all`.
+    All,
+    /// The service of this number, and of its failures one alone: `sshd`, `sshd/failed`.
+    Service(usize, Option<&'a str>),
+    /// A file: `./FILE`.
+    File(Named),
+}
+
+/// Reads a name. The error guesses at the one that is meant.
+pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
+    if name == "all" {
+        return Ok(Choice::All);
+    }
+    let (service, rule) = match name.split_once('/') {
+        Some((service, rule)) => (service, Some(rule)),
+        None => (name, None),
+    };
+    let Some(number) = FILES.iter().position(|(n, _)| *n == service) else {
+        if own::is_file(name) {
+            return own::read(name).map(Choice::File);
+        }
+        let guess = did_you_mean(name, FILES.iter().map(|(name, _)| *name));
+        let what =
+            format!("no preset of that name: \"{name}\"{guess} (--preset list; a file has a /)");
+        return Err(Fault::new("--preset", what));
+    };
+    // A rule is seldom named, and to read a file takes time.
+    let rules = rule.map_or(vec![], |_| rule_names(FILES[number].1));
+    if let Some(rule) = rule.filter(|rule| !rules.contains(rule)) {
+        let guess = did_you_mean(rule, rules.iter().copied());
+        let all = rules.join(" ");
+        let what = format!("{service} has no rule \"{rule}\"{guess} (its rules: {all})");
+        return Err(Fault::new("--preset", what));
+    }
+    Ok(Choice::Service(number, rule))
+}
+
+/// The way in which a remote party can make a preset name somebody else, and the condition under
+/// which it cannot; `None` if it never can, or there is no preset of this name.
+pub fn forged(name: &str) -> Option<&'static str> {
+    let text = match choose(name).ok()? {
+        Choice::All => return None,
+        Choice::Service(number, _) => FILES[number].1,
+        Choice::File((_, text)) => text,
+    };
+    Some(read::read(text).forged).filter(|text| !text.is_empty())
+}
