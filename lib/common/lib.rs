@@ -5,8 +5,6 @@
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-#[cfg(all(target_arch = "x86_64", any(test, target_env = "musl")))]
-mod copy; // C's memcpy for the static programs
 
 #[doc(inline)]
 pub use pipeban_terminal::{complain, hints, table, terminal}; // messages and tables for people

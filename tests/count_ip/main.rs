@@ -5,6 +5,7 @@ mod common;
 mod fields;
 mod groups;
 mod merge;
+mod month;
 mod per;
 mod slow;
 mod state;
