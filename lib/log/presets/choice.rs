@@ -17,6 +17,20 @@ pub(super) enum Choice<'a> {
     File(Named),
 }
 
+/// The service whose title has this for a name, being a word with a capital letter: `gitea` for
+/// `forgejo`.
+fn titled(name: &str) -> Option<&'static str> {
+    let has = |(_, text): &&(&'static str, &'static str)| {
+        let names = read::read(text).title.split(['(', ':', ';']).next();
+        let mut words = names.unwrap_or("").split([' ', ',']);
+        words.any(|word| {
+            let is_name = word != "The" && word.contains(|c: char| c.is_ascii_uppercase());
+            is_name && word.eq_ignore_ascii_case(name)
+        })
+    };
+    FILES.iter().find(has).map(|(name, _)| *name)
+}
+
 /// Reads a name. The error guesses at the one that is meant.
 pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
     if name == "all" {
@@ -30,7 +44,10 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
         if own::is_file(name) {
             return own::read(name).map(Choice::File);
         }
-        let guess = did_you_mean(name, FILES.iter().map(|(name, _)| *name));
+        let guess = match titled(name) {
+            Some(titled) => format!("; did you mean \"{titled}\"?"),
+            None => did_you_mean(name, FILES.iter().map(|(name, _)| *name)),
+        };
         let what =
             format!("no preset of that name: \"{name}\"{guess} (--preset list; a file has a /)");
         return Err(Fault::new("--preset", what));

@@ -126,10 +126,18 @@ fn files_have_no_fault() {
 #[test]
 fn names() {
     assert!(Presets::new(["sshd", "dovecot"]).is_ok());
-    let error = Presets::new(["sshx"]).expect_err("no such preset");
-    let wrong = "no preset of that name: \"sshx\"; did you mean \"sshd\"? \
-                 (--preset list; a file has a /)";
-    assert!(matches!(error, Fault::Error { what, .. } if what == wrong));
+    for (wrong, meant) in [
+        ("sshx", "sshd"),
+        ("forgejo", "gitea"),
+        ("mariadb", "mysqld"),
+    ] {
+        let error = Presets::new([wrong]).expect_err("no such preset");
+        let text = format!(
+            "no preset of that name: \"{wrong}\"; did you mean \"{meant}\"? \
+             (--preset list; a file has a /)"
+        );
+        assert!(matches!(error, Fault::Error { what, .. } if what == text));
+    }
     assert!(Presets::new(["sshd/failed", "dovecot"]).is_ok());
     assert!(Presets::new(["sshd/none"]).is_err());
     assert_eq!(list().len(), FILES.len());
