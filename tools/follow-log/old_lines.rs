@@ -9,7 +9,8 @@ use memchr::{memchr, memchr_iter};
 
 use crate::position::{Fingerprint, Position, bytes_at};
 
-/// A writer that has not closed the file by then is taken for one that goes on with a new log.
+/// A writer that has not closed the file by then, counted from the first bytes that it wrote, is
+/// taken for one that goes on with a new log.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The least length of a single line that tells a place, in bytes: a line with a time stamp is
@@ -26,8 +27,9 @@ const PIECE: usize = 1 << 20;
 pub struct Search {
     /// The lines.
     pub lines: Wanted,
-    /// When the file is read although its writer has not closed it.
-    pub until: Instant,
+    /// When the file is read although its writer has not closed it; `None` while it is empty: a
+    /// writer may be held up before its first byte.
+    pub until: Option<Instant>,
     /// Its writer has closed it.
     pub closed: bool,
     /// It was searched for the first time.
@@ -44,11 +46,20 @@ pub enum Wanted {
 }
 
 impl Search {
+    /// To be called when the file is seen; whether its writer has had time enough.
+    pub fn is_over(&mut self, file: &File) -> io::Result<bool> {
+        let now = Instant::now();
+        if self.until.is_none() && file.metadata()?.len() > 0 {
+            self.until = Some(now + PATIENCE);
+        }
+        Ok(self.until.is_some_and(|until| until <= now))
+    }
+
     /// A search that has not begun.
     pub fn new(lines: Wanted) -> Self {
         Search {
             lines,
-            until: Instant::now() + PATIENCE,
+            until: None,
             closed: false,
             begun: false,
         }
@@ -56,13 +67,13 @@ impl Search {
 }
 
 /// The offset behind the last place where these whole lines stand in a file, or else one of them
-/// alone.
-pub fn find(file: &File, lines: &[u8]) -> io::Result<Option<u64>> {
+/// alone, if the file is `complete`: in a part of it the last one may be missing.
+pub fn find(file: &File, lines: &[u8], complete: bool) -> io::Result<Option<u64>> {
     if lines.is_empty() {
         return Ok(None);
     }
     let single = lines.split_inclusive(|b| *b == b'\n').rev().take(LINES);
-    let single = single.filter(|line| line.len() >= LEAST);
+    let single = single.filter(|line| complete && line.len() >= LEAST);
     for wanted in [lines].into_iter().chain(single) {
         if let Some(place) = find_last(file, wanted)? {
             return Ok(Some(place));
@@ -141,7 +152,7 @@ mod tests {
         let end = |n: usize| ((n + 1) * line(0).len()) as u64;
         let several = |n: usize| (n - 20..=n).map(line).collect::<String>();
         for n in [20, 25_574, 25_575, 30_000, 51_150, 59_999] {
-            let found = find(&file, several(n).as_bytes()).expect("read");
+            let found = find(&file, several(n).as_bytes(), true).expect("read");
             assert_eq!(found, Some(end(n)), "{n}");
             let position = Position {
                 offset: 1,
@@ -153,7 +164,9 @@ mod tests {
         }
         // The last line was edited, or is not there.
         let edited = several(30_000) + "2026-03-30T02:16:17+09:00 line xxxx\n";
-        let found = find(&file, edited.as_bytes()).expect("read");
+        let part = find(&file, edited.as_bytes(), false).expect("read");
+        assert_eq!(part, None);
+        let found = find(&file, edited.as_bytes(), true).expect("read");
         assert_eq!(found, Some(end(30_000)));
         for none in [
             "",
@@ -161,7 +174,11 @@ mod tests {
             "short\n",
             "elsewhere, and long enough to tell\n",
         ] {
-            assert_eq!(find(&file, none.as_bytes()).expect("read"), None, "{none}");
+            assert_eq!(
+                find(&file, none.as_bytes(), true).expect("read"),
+                None,
+                "{none}"
+            );
         }
     }
 }

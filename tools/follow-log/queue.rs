@@ -245,7 +245,7 @@ impl Queue {
     /// next will have.
     pub fn wait_for_writers(&mut self, now: Instant) -> Option<Instant> {
         let waiting = self.sources.iter();
-        let waiting = waiting.filter_map(|(key, s)| Some((*key, s.search.as_ref()?.until)));
+        let waiting = waiting.filter_map(|(key, s)| Some((*key, s.search.as_ref()?.until?)));
         let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|(_, until)| *until <= now);
         due.into_iter().for_each(|(key, _)| self.queue(key));
         later.into_iter().map(|(_, until)| until).min()

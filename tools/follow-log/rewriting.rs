@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Instant;
 
 use crate::old_lines::{Search, Wanted, find};
 use crate::queue::{Key, Queue};
@@ -32,7 +31,11 @@ pub fn is_ready(queue: &mut Queue, key: Key, patient: bool) -> io::Result<bool> 
     let Some(search) = &mut source.search else {
         return Ok(true);
     };
-    let last = search.closed || retired || !patient || Instant::now() >= search.until;
+    let over = search.is_over(&source.file)?;
+    let last = over || search.closed || retired || !patient;
+    if search.until.is_none() && !last {
+        return Ok(false);
+    }
     // A large file is not searched again for each piece that is written.
     if std::mem::replace(&mut search.begun, true) && !last {
         return Ok(false);
@@ -44,7 +47,7 @@ pub fn is_ready(queue: &mut Queue, key: Key, patient: bool) -> io::Result<bool> 
     let Some(source) = queue.get(key) else {
         return Ok(false);
     };
-    let place = find(&source.file, &lines)?;
+    let place = find(&source.file, &lines, last)?;
     if let Some(offset) = place {
         source.start_at(offset)?;
     }
