@@ -1,9 +1,7 @@
 //! Lines in the usual form, read in one pass: an address, then fields as our tools print them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use pipeban::address::list::Bits;
-use pipeban::address::{Address, fast};
+use pipeban::address::fast::quad;
+use pipeban::address::list::{Bits, long};
 use pipeban::masks;
 
 use crate::value::{Value, Values};
@@ -46,14 +44,6 @@ impl Usual<'_> {
         let (start, end) = self.values[0];
         (start > 0).then(|| values.part(self.text, start, end))
     }
-
-    /// Its address.
-    pub fn address(&self) -> Address {
-        match self.bits {
-            Bits::V4(bits) => IpAddr::from(Ipv4Addr::from_bits(bits)).into(),
-            Bits::V6(bits) => IpAddr::from(Ipv6Addr::from_bits(bits)).into(),
-        }
-    }
 }
 
 impl Searched {
@@ -90,7 +80,7 @@ impl Searched {
     /// return, and 64 bytes of text behind the last place that it looks at.
     #[inline(always)]
     pub fn read<'a>(&self, text: &'a [u8]) -> Option<Usual<'a>> {
-        let (bits, tab) = match fast::quad(text) {
+        let (bits, tab) = match quad(text) {
             Some((quad, end)) => (Bits::V4(quad), end),
             None => long(text)?,
         };
@@ -171,18 +161,12 @@ const fn number(text: &[u8]) -> (u64, u64) {
     (u64::from_le_bytes(bytes), u64::from_le_bytes(mask))
 }
 
-/// The IPv6 address that `text` begins with, not one that stands for an IPv4 address.
-#[inline(never)]
-fn long(text: &[u8]) -> Option<(Bits, usize)> {
-    let (number, end) = fast::sextets(text)?;
-    (number >> 32 != 0xffff).then_some((Bits::V6(number), end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::line::{Line, field};
     use memchr::memchr;
+    use pipeban::address::Address;
 
     /// Whether the text is short of what [`Searched::read`] may need of a line.
     fn is_last(text: &[u8]) -> bool {
@@ -244,7 +228,7 @@ mod tests {
                 .ok()
                 .flatten()
                 .expect("a line");
-            assert_eq!(line.address(), general.address);
+            assert_eq!(Address::from(line.bits), general.address);
             assert_eq!(line.at, field(&text[..end], "at"));
             for key in ["user", "longer-than-eight"] {
                 let value = searched.get(&line, key);

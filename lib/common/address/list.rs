@@ -2,6 +2,9 @@
 //! forty instructions: one shuffle, chosen by the places of the dots, brings the digits to their
 //! places, and two multiplications sum them.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Address;
 use super::fast::{quad, sextets};
 
 /// An address as a number.
@@ -11,6 +14,16 @@ pub enum Bits {
     V4(u32),
     /// IPv6, not one that stands for an IPv4 address.
     V6(u128),
+}
+
+impl From<Bits> for Address {
+    #[inline(always)]
+    fn from(bits: Bits) -> Self {
+        match bits {
+            Bits::V4(number) => IpAddr::from(Ipv4Addr::from_bits(number)).into(),
+            Bits::V6(number) => IpAddr::from(Ipv6Addr::from_bits(number)).into(),
+        }
+    }
 }
 
 /// Receives the addresses. It is no closure, as compilers do not always inline one into the loop.
@@ -53,7 +66,7 @@ fn one_by_one(text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
 
 /// The IPv6 address that `text` begins with; not one that stands for an IPv4 address.
 #[inline(always)]
-fn long(text: &[u8]) -> Option<(Bits, usize)> {
+pub fn long(text: &[u8]) -> Option<(Bits, usize)> {
     let (number, end) = sextets(text)?;
     (number >> 32 != 0xffff).then_some((Bits::V6(number), end))
 }

@@ -13,6 +13,8 @@ pub mod bound; // which addresses are evicted when memory is full
 pub mod open; // open addressing, one cache line at a time
 
 pub mod counts; // counts of bare addresses
+pub mod hosts;
 pub mod map; // any other value that is kept of an address
-pub mod rows; // rows of numbers by address
+pub mod rows; // rows of numbers by address // slots of single IPv4 addresses
+
 pub mod set; // a set of addresses

@@ -1,120 +1,70 @@
-//! A set of addresses: four bytes for a slot of a single IPv4 address, which most are.
+//! A set of addresses: four bytes for a slot of a single IPv4 address.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use pipeban::address::Address;
 
-use super::key::{Key, Seed};
-use super::memory::prefetch;
-
-/// The number of slots of a set with a single address.
-const FEWEST: usize = 4;
+use super::hosts::{HostSlot, Hosts, single};
 
 /// A set of addresses and networks.
+#[derive(Default)]
 pub struct AddressSet {
-    /// Single IPv4 addresses, by their hash; 0 where a slot is free. The number of slots is a power
-    /// of two, or none.
-    slots: Vec<u32>,
-    used: usize,
-    seed: Seed,
+    hosts: Hosts<Host>,
     /// All others, 0.0.0.0 among them.
     others: HashSet<Address>,
 }
 
-impl Default for AddressSet {
-    fn default() -> Self {
-        AddressSet {
-            slots: Vec::new(),
-            used: 0,
-            seed: Seed::random(),
-            others: HashSet::new(),
-        }
+/// The number of an address; 0 where the slot is free.
+#[derive(Clone, Copy)]
+struct Host(u32);
+
+impl HostSlot for Host {
+    const FREE: Self = Host(0);
+
+    #[inline(always)]
+    fn ip(&self) -> Option<u32> {
+        Some(self.0).filter(|ip| *ip != 0)
     }
 }
 
 impl AddressSet {
     /// The number of addresses.
     pub fn len(&self) -> usize {
-        self.used + self.others.len()
+        self.hosts.len() + self.others.len()
     }
 
     /// Loads the slot of an address that is to be added soon.
     #[inline(always)]
     pub fn prefetch(&self, address: &Address) {
-        if let Some(slot) = self.slots.get(self.home(single(address))) {
-            prefetch(slot);
+        if let Some(ip) = single(address) {
+            self.hosts.prefetch(ip);
         }
     }
 
     /// Adds an address, if it is not there.
     #[inline]
     pub fn insert(&mut self, address: Address) {
-        let ip = single(&address);
-        if ip == 0 {
-            self.others.insert(address);
-            return;
+        match single(&address).filter(|ip| *ip != 0) {
+            Some(ip) => self.hosts.put(ip, Host(ip)),
+            None => _ = self.others.insert(address),
         }
-        if let Some(&slot) = self.slots.get(self.find(ip))
-            && slot == ip
-        {
-            return;
-        }
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
-            let slots = vec![0; (self.slots.len() * 2).max(FEWEST)];
-            for ip in std::mem::replace(&mut self.slots, slots) {
-                if ip != 0 {
-                    let place = self.find(ip);
-                    self.slots[place] = ip;
-                }
-            }
-        }
-        let place = self.find(ip);
-        self.slots[place] = ip;
-        self.used += 1;
     }
 
     /// The addresses, in no order.
-    pub fn into_iter(self) -> impl Iterator<Item = Address> {
-        let used = self.slots.into_iter().filter(|ip| *ip != 0);
-        let ipv4 = used.map(|ip| IpAddr::from(Ipv4Addr::from_bits(ip)).into());
-        ipv4.chain(self.others)
+    pub fn iter(&self) -> impl Iterator<Item = Address> {
+        let hosts = self
+            .hosts
+            .iter()
+            .map(|host| IpAddr::from(Ipv4Addr::from_bits(host.0)).into());
+        hosts.chain(self.others.iter().copied())
     }
 
     /// The memory that it points to, in bytes.
     pub fn weight(&self) -> usize {
         // A map has an eighth more places than it fills, and a byte of its own for each.
         let others = self.others.capacity() * 8 / 7;
-        self.slots.capacity() * size_of::<u32>() + others * (size_of::<Address>() + 1)
-    }
-
-    /// The place of an address, or the free one where it belongs; there is none without slots.
-    #[inline(always)]
-    fn find(&self, ip: u32) -> usize {
-        let mut place = self.home(ip);
-        // A quarter of the slots is free.
-        while let Some(&slot) = self.slots.get(place)
-            && slot != 0
-            && slot != ip
-        {
-            place = (place + 1) & (self.slots.len() - 1);
-        }
-        place
-    }
-
-    #[inline(always)]
-    fn home(&self, ip: u32) -> usize {
-        // Without slots any place is outside.
-        ip.hash(self.seed) as usize & self.slots.len().wrapping_sub(1)
-    }
-}
-
-/// The number of a single IPv4 address; 0 for all others.
-#[inline(always)]
-fn single(address: &Address) -> u32 {
-    match address.ip() {
-        IpAddr::V4(ip) if address.is_host() => ip.to_bits(),
-        _ => 0,
+        self.hosts.weight() + others * (size_of::<Address>() + 1)
     }
 }
 
@@ -140,6 +90,6 @@ mod tests {
             assert_eq!(set.len(), expected.len());
         }
         assert!(set.weight() > 20 * 256 * 4);
-        assert_eq!(set.into_iter().collect::<HashSet<_>>(), expected);
+        assert_eq!(set.iter().collect::<HashSet<_>>(), expected);
     }
 }

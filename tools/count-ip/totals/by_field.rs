@@ -121,7 +121,7 @@ impl FieldTotals {
             Some(text) => Some(Time::parse(text)?),
             None => None,
         };
-        let address = line.address();
+        let address: Address = line.bits.into();
         let fields = self
             .keys
             .of_usual(&self.searched, &line, &address, self.values);

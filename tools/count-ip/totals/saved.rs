@@ -43,7 +43,8 @@ impl Saved {
     pub fn add_fields(&mut self, totals: FieldTotals) -> Result<(), Fault> {
         let named = |of: FieldTotal| {
             let (value, mut sum) = (characters(&of.text), of.sum);
-            of.addresses.into_iter().map(move |address| {
+            let addresses: Vec<_> = of.addresses.iter().collect();
+            addresses.into_iter().map(move |address| {
                 let total = sum;
                 sum.count = 0;
                 (format!("{address} {value}"), total)

@@ -106,11 +106,7 @@ impl Memory {
                 Bits::V6(number) => Target::Ipv6((number & self.masks.1).into(), 0),
             };
         }
-        let ip: IpAddr = match bits {
-            Bits::V4(number) => Ipv4Addr::from_bits(number).into(),
-            Bits::V6(number) => Ipv6Addr::from_bits(number).into(),
-        };
-        self.target(ip.into())
+        self.target(bits.into())
     }
 
     /// Loads the slots in the indexes of a target, the first of two accesses to memory.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use memchr::memchr;
+use pipeban::address::Address;
 use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
@@ -143,7 +144,7 @@ impl Watcher {
             };
             value = own;
         } else if self.policy.keys().is_some() {
-            let address = line.address();
+            let address: Address = line.bits.into();
             let Some((own, key)) = self.policy.fields_of(&line, &address) else {
                 self.without += 1;
                 return Some(line.length);

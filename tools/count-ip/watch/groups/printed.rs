@@ -1,7 +1,6 @@
 //! The addresses of a group that were printed, each with the time of its last event.
 //!
-//! A flood prints tens of thousands of a group, and each further event asks for its address here:
-//! a single IPv4 address has a slot of 16 bytes, which can be loaded ahead.
+//! A flood prints tens of thousands of a group, and each further event asks for its address here.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,90 +8,65 @@ use std::net::{IpAddr, Ipv4Addr};
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-use crate::table::key::{Key, Seed};
-use crate::table::memory::prefetch;
+use crate::table::hosts::{HostSlot, Hosts, single};
 use crate::table::rows::NONE;
 
-/// The number of slots of a table with a single address.
-const FEWEST: usize = 8;
-
 /// Addresses with the time of their last event.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Printed {
-    /// Single IPv4 addresses, by their hash; the number of slots is a power of two, or none.
-    slots: Vec<Slot>,
-    used: usize,
-    seed: Seed,
+    hosts: Hosts<Host>,
     others: HashMap<Address, Time>,
 }
 
 #[derive(Clone, Copy)]
-struct Slot {
+struct Host {
     ip: u32,
     /// Microseconds since 1970; [`NONE`] where the slot is free.
     last: i64,
 }
 
-const FREE: Slot = Slot { ip: 0, last: NONE };
+impl HostSlot for Host {
+    const FREE: Self = Host { ip: 0, last: NONE };
 
-impl Default for Printed {
-    fn default() -> Self {
-        Printed {
-            slots: Vec::new(),
-            used: 0,
-            seed: Seed::random(),
-            others: HashMap::new(),
-        }
+    #[inline(always)]
+    fn ip(&self) -> Option<u32> {
+        (self.last != NONE).then_some(self.ip)
     }
 }
 
 impl Printed {
     /// The number of addresses.
     pub fn len(&self) -> usize {
-        self.used + self.others.len()
+        self.hosts.len() + self.others.len()
     }
 
     /// Loads the slot of an address that is to be asked for soon.
     #[inline(always)]
     pub fn prefetch(&self, address: &Address) {
-        if let Some(ip) = single(address)
-            && let Some(slot) = self.slots.get(self.home(ip))
-        {
-            prefetch(slot);
+        if let Some(ip) = single(address) {
+            self.hosts.prefetch(ip);
         }
     }
 
     /// The time of an address's last event.
     #[inline]
     pub fn get(&self, address: &Address) -> Option<Time> {
-        let Some(ip) = single(address) else {
-            return self.others.get(address).copied();
-        };
-        let slot = self.slots.get(self.find(ip))?;
-        (slot.last != NONE).then_some(Time(slot.last))
+        match single(address) {
+            Some(ip) => Some(Time(self.hosts.get(ip)?.last)),
+            None => self.others.get(address).copied(),
+        }
     }
 
     /// Sets the time of an address's last event.
     #[inline]
     pub fn set(&mut self, address: &Address, last: Time) {
-        let Some(ip) = single(address) else {
-            self.others.insert(*address, last);
-            return;
-        };
-        let last = last.0.max(NONE + 1);
-        let place = self.find(ip);
-        if let Some(slot) = self.slots.get_mut(place)
-            && slot.last != NONE
-        {
-            slot.last = last;
-            return;
+        match single(address) {
+            Some(ip) => {
+                let last = last.0.max(NONE + 1);
+                self.hosts.put(ip, Host { ip, last });
+            }
+            None => _ = self.others.insert(*address, last),
         }
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
-            self.rebuild((self.slots.len() * 2).max(FEWEST), |_| true);
-        }
-        let place = self.find(ip);
-        self.slots[place] = Slot { ip, last };
-        self.used += 1;
     }
 
     /// Removes the addresses whose last event was before `from`, and more, the oldest first, until
@@ -107,7 +81,7 @@ impl Printed {
             first = Time(last.0.saturating_add(1));
         }
         self.others.retain(|_, last| *last >= first);
-        self.rebuild(self.slots.len(), |slot| slot.last >= first.0);
+        self.hosts.retain(|host| host.last >= first.0);
     }
 
     /// Makes times after `now` the same as it.
@@ -115,60 +89,26 @@ impl Printed {
         for last in self.others.values_mut() {
             *last = now.min(*last);
         }
-        for slot in &mut self.slots {
-            slot.last = slot.last.min(now.0);
+        for host in self.hosts.iter_mut() {
+            host.last = host.last.min(now.0);
         }
     }
 
     /// The addresses with their times, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (Address, Time)> {
-        let used = self.slots.iter().filter(|slot| slot.last != NONE);
-        let ipv4 = used.map(|slot| {
-            let ip = IpAddr::from(Ipv4Addr::from_bits(slot.ip));
-            (ip.into(), Time(slot.last))
+        let hosts = self.hosts.iter().map(|host| {
+            let ip = IpAddr::from(Ipv4Addr::from_bits(host.ip));
+            (ip.into(), Time(host.last))
         });
         let others = self.others.iter().map(|(address, last)| (*address, *last));
-        ipv4.chain(others)
+        hosts.chain(others)
     }
 
     /// The memory that it points to, in bytes.
     pub fn weight(&self) -> usize {
         // A map has an eighth more places than it fills, and a byte of its own for each.
         let others = self.others.capacity() * 8 / 7;
-        self.slots.capacity() * size_of::<Slot>() + others * (size_of::<(Address, Time)>() + 1)
-    }
-
-    /// The place of an address, or the free one where it belongs; there is none without slots.
-    #[inline(always)]
-    fn find(&self, ip: u32) -> usize {
-        let mut place = self.home(ip);
-        // A quarter of the slots is free.
-        while let Some(slot) = self.slots.get(place)
-            && slot.last != NONE
-            && slot.ip != ip
-        {
-            place = (place + 1) & (self.slots.len() - 1);
-        }
-        place
-    }
-
-    #[inline(always)]
-    fn home(&self, ip: u32) -> usize {
-        // Without slots any place is outside.
-        ip.hash(self.seed) as usize & self.slots.len().wrapping_sub(1)
-    }
-
-    fn rebuild(&mut self, slots: usize, stays: impl Fn(&Slot) -> bool) {
-        let old = std::mem::replace(&mut self.slots, vec![FREE; slots]);
-        self.used = 0;
-        for slot in old
-            .into_iter()
-            .filter(|slot| slot.last != NONE && stays(slot))
-        {
-            let place = self.find(slot.ip);
-            self.slots[place] = slot;
-            self.used += 1;
-        }
+        self.hosts.weight() + others * (size_of::<(Address, Time)>() + 1)
     }
 }
 
@@ -192,15 +132,6 @@ impl PartialEq for Printed {
 impl std::fmt::Debug for Printed {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.debug_map().entries(self.iter()).finish()
-    }
-}
-
-/// The number of a single IPv4 address.
-#[inline(always)]
-fn single(address: &Address) -> Option<u32> {
-    match address.ip() {
-        IpAddr::V4(ip) if address.is_host() => Some(ip.to_bits()),
-        _ => None,
     }
 }
 
