@@ -19,13 +19,21 @@ if [ "${1-}" != inside ]; then
     trap 'rm -rf "$directory"' EXIT
     unshare -n sh examples/picture.sh inside "$directory" >&2
     awk -v columns=$COLUMNS_SHOWN '
-        { gsub(/\r/, ""); gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;"); line[NR] = $0 }
+        {
+            gsub(/\r/, ""); gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;")
+            line[NR] = $0
+        }
         END {
             size = 13; step = 18; width = columns * 7.83 + 40; height = NR * step + 60
-            printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n", width, height, width, height
+            printf "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" ",
+                width, height
+            printf "width=\"%d\" height=\"%d\">\n", width, height
             print "<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#1d2129\"/>"
-            print "<g fill=\"#5b6270\"><circle cx=\"20\" cy=\"18\" r=\"5\"/><circle cx=\"38\" cy=\"18\" r=\"5\"/><circle cx=\"56\" cy=\"18\" r=\"5\"/></g>"
-            printf "<g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"%d\" xml:space=\"preserve\">\n", size
+            printf "<g fill=\"#5b6270\">"
+            for (x = 20; x <= 56; x += 18) printf "<circle cx=\"%d\" cy=\"18\" r=\"5\"/>", x
+            print "</g>"
+            printf "<g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" "
+            printf "font-size=\"%d\" xml:space=\"preserve\">\n", size
             for (i = 1; i <= NR; i++) {
                 colour = "#c9d1d9"
                 if (line[i] ~ /^# /) colour = "#8b949e"
@@ -33,7 +41,8 @@ if [ "${1-}" != inside ]; then
                 gsub(/\033\[36m/, "<tspan fill=\"#79c0ff\">", line[i])
                 gsub(/\033\[0m/, "</tspan>", line[i])
                 if (line[i] != "")
-                    printf "<text x=\"20\" y=\"%d\" fill=\"%s\">%s</text>\n", 40 + i * step, colour, line[i]
+                    printf "<text x=\"20\" y=\"%d\" fill=\"%s\">%s</text>\n",
+                        40 + i * step, colour, line[i]
             }
             print "</g>\n</svg>"
         }' "$directory/screen"
@@ -80,7 +89,8 @@ chmod 755 "$work/ask"
 guess() {
     there env SSH_ASKPASS="$work/ask" SSH_ASKPASS_REQUIRE=force ssh -b "$1" \
         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=2 \
-        -T -o PubkeyAuthentication=no -o LogLevel=ERROR -o NumberOfPasswordPrompts="${3:-3}" "$2@198.51.100.1" 2>&1 |
+        -T -o PubkeyAuthentication=no -o LogLevel=ERROR \
+        -o NumberOfPasswordPrompts="${3:-3}" "$2@198.51.100.1" 2>&1 |
         tr -d '\r'
 }
 for user in root admin oracle; do

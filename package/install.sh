@@ -59,7 +59,8 @@ files | while read -r mode file place; do
     mv "$place.new" "$place"
 done
 if [ $action = uninstall ]; then
-    find "$prefix/share/doc/pipeban" "$prefix/lib/pipeban" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    find "$prefix/share/doc/pipeban" "$prefix/lib/pipeban" -depth -type d -exec rmdir {} + \
+        2>/dev/null || true
     echo "removed from $prefix"
     exit
 fi

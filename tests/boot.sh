@@ -1,7 +1,8 @@
 #!/bin/sh
-# Boots a fresh Debian with the package under real systemd, and attacks its sshd: install, start, ban, reboot, upgrade,
-# remove, purge. Run by tests/long.sh, as root: boot.sh [SUITE] [PACKAGE.deb] [LOGGER]. LOGGER is rsyslog, or "none":
-# then the journal is all there is. Ends with status 77 where systemd-nspawn can't boot.
+# Boots a fresh Debian with the package under real systemd, and attacks its sshd: install, start,
+# ban, reboot, upgrade, remove, purge. Run by tests/long.sh, as root: boot.sh [SUITE]
+# [PACKAGE.deb] [LOGGER]. LOGGER is rsyslog, or "none": then the journal is all there is. Ends
+# with status 77 where systemd-nspawn can't boot.
 set -eu
 cd "$(dirname "$0")/.."
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}

@@ -1,7 +1,8 @@
 #!/bin/sh
-# The pipeline for sshd under real runit, OpenRC and the SysV script, in a Debian without systemd, as pipeban-setup
-# starts it: an attack in the log is banned, a part that is killed comes back, stop leaves no process, and a start with
-# something missing fails and says so. Run by tests/long.sh, as root: inits.sh [SUITE].
+# The pipeline for sshd under real runit, OpenRC and the SysV script, in a Debian without systemd,
+# as pipeban-setup starts it: an attack in the log is banned, a part that is killed comes back,
+# stop leaves no process, and a start with something missing fails and says so. Run by
+# tests/long.sh, as root: inits.sh [SUITE].
 set -eu
 cd "$(dirname "$0")/.."
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
@@ -105,7 +106,8 @@ setup() {
     pipeban-setup sshd >/setup.out 2>&1 &
     # The lines that it waits for.
     while kill -s 0 $! 2>/dev/null; do
-        echo "$(date '+%b %e %H:%M:%S') host sshd[9]: Connection closed by 127.0.0.1 port 1" >>/var/log/auth.log
+        echo "$(date '+%b %e %H:%M:%S') host sshd[9]: Connection closed by 127.0.0.1 port 1" \
+            >>/var/log/auth.log
         sleep 1
     done
     cat /setup.out

@@ -1,13 +1,15 @@
 #!/bin/sh
-# The archive of static programs in a system that has busybox and nothing else, as Alpine's: installs, finds, counts,
-# bans in a network namespace of its own, and is uninstalled without a trace. Run by tests/long.sh, as root:
-# static.sh [ARCHIVE]. Ends with status 77 where programs for musl can't be built.
+# The archive of static programs in a system that has busybox and nothing else, as Alpine's:
+# installs, finds, counts, bans in a network namespace of its own, and is uninstalled without a
+# trace. Run by tests/long.sh, as root: static.sh [ARCHIVE]. Ends with status 77 where programs
+# for musl can't be built.
 set -eu
 cd "$(dirname "$0")/.."
 archive=${1:-}
 if [ -z "$archive" ]; then
     machine=$(uname -m)
-    rustup target list --installed 2>/dev/null | grep -qx "$machine-unknown-linux-musl" && command -v musl-gcc >/dev/null || {
+    rustup target list --installed 2>/dev/null | grep -qx "$machine-unknown-linux-musl" &&
+        command -v musl-gcc >/dev/null || {
         echo "no target $machine-unknown-linux-musl (rustup target add), or no musl-gcc" >&2
         exit 77
     }
@@ -43,7 +45,9 @@ extract-ip --preset dovecot --time examples/dovecot.log |
 ban-ip --verify 2>/tmp/verify || cat /tmp/verify
 # A log that grows, in the form of busybox's syslogd, read by the installed pipeline.
 for i in 1 2 3 4 5; do
-    echo "$(date '+%b %e %H:%M:%S') host auth.info sshd[$i]: Failed password for root from 203.0.113.77 port 4022$i ssh2"
+    stamp=$(date '+%b %e %H:%M:%S')
+    failed="Failed password for root from 203.0.113.77 port 4022$i ssh2"
+    echo "$stamp host auth.info sshd[$i]: $failed"
 done >/var/log/messages
 grep '^\. /usr/local/lib/pipeban/parts' /usr/local/lib/pipeban/sshd.sh
 follow-log --once --from resume --replay 11m --state-file /tmp/position /var/log/messages |

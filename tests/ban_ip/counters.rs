@@ -184,7 +184,9 @@ fn older_sets_are_taken_over_without_a_gap() {
         let older = "ipset save | grep -E ' pipeban[46] ' | sed -e 's/ counters / /' \
              -e 's/ packets [0-9]* bytes [0-9]*//' -e 's/ \\(pipeban[46]\\) / \\1-old /' >saved
              ipset restore <saved
-             for n in 4 6; do ipset swap pipeban$n-old pipeban$n; ipset destroy pipeban$n-old; done";
+             for n in 4 6; do
+                 ipset swap pipeban$n-old pipeban$n; ipset destroy pipeban$n-old
+             done";
         let saved = shell.path("saved").display().to_string();
         assert_eq!(shell.run(&older.replace("saved", &saved)).err, "");
         let has_counters = |set: &str| run("ipset", &["save", set]).unwrap().contains("packets");

@@ -7,9 +7,9 @@
 #     sh tests/bench/count.sh JOB… [-m MILLIONS] [-r ROUNDS]     default 100 and 3
 #
 # Jobs: totals, of 1 million distinct addresses, and mixed, of 10 million, a fifth IPv6; peers and
-# peers-mixed, the same beside other programs; window; distinct, values of a field; bound, memory under distinct IPv6 addresses
-# without end. Without a job: all. With OLD=FILE, another count-ip runs beside this one.
-# Input is kept in $BENCH, if that is set, for the next job.
+# peers-mixed, the same beside other programs; window; distinct, values of a field; bound, memory
+# under distinct IPv6 addresses without end. Without a job: all. With OLD=FILE, another count-ip
+# runs beside this one. Input is kept in $BENCH, if that is set, for the next job.
 set -eu
 cd "$(dirname "$0")/../.."
 jobs=

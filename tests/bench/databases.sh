@@ -1,12 +1,13 @@
 #!/bin/sh
-# Finding and counting beside databases that use all processors: DuckDB, ClickHouse (chdb) and Polars, from
-# Python's package index into an environment of its own. The answers are compared; then all run in turns, start-up
-# included, and the least seconds by the clock and of the CPU are printed with the ratio to ours.
+# Finding and counting beside databases that use all processors: DuckDB, ClickHouse (chdb) and
+# Polars, from Python's package index into an environment of its own. The answers are compared;
+# then all run in turns, start-up included, and the least seconds by the clock and of the CPU are
+# printed with the ratio to ours.
 #
 #     sh tests/bench/databases.sh [-m MEGABYTES] [-n MILLIONS] [-r ROUNDS]     default 500, 20 and 3
 #
-# Jobs: find, the first address of each line of a log and how often each occurs; count, the same of records.
-# Left out is what can't be installed. $VENV is an environment to use and keep.
+# Jobs: find, the first address of each line of a log and how often each occurs; count, the same
+# of records. Left out is what can't be installed. $VENV is an environment to use and keep.
 set -eu
 cd "$(dirname "$0")/../.."
 megabytes=500

@@ -1,14 +1,16 @@
 #!/bin/sh
-# extract-ip beside its peers, on one CPU, over generated logs in the page cache: an auth log with an address on most
-# lines, an access log with IPv6 and browser versions that look like addresses, and one with few addresses.
-# First all are asked for the same, and their answers are compared; then they run in turn, and the medians and the
-# ratios to extract-ip are printed. Ours without AVX2, and without any vectors, are builds of their own. Left out is what is not installed
-# (rg: ripgrep; justips: cargo install justips; mawk; grepcidr).
+# extract-ip beside its peers, on one CPU, over generated logs in the page cache: an auth log with
+# an address on most lines, an access log with IPv6 and browser versions that look like addresses,
+# and one with few addresses. First all are asked for the same, and their answers are compared;
+# then they run in turn, and the medians and the ratios to extract-ip are printed. Ours without
+# AVX2, and without any vectors, are builds of their own. Left out is what is not installed (rg:
+# ripgrep; justips: cargo install justips; mawk; grepcidr).
 #
 #     sh tests/bench/extract.sh [MEGABYTES [ROUNDS [JOB]...]]
 #
-# The jobs are dense, access, sparse, regex, field, only and json (the lines with an address in one of 20,000
-# networks), pipe (on all CPUs) and stream (the memory for 10 GB); all, if none is named.
+# The jobs are dense, access, sparse, regex, field, only and json (the lines with an address in
+# one of 20,000 networks), pipe (on all CPUs) and stream (the memory for 10 GB); all, if none is
+# named.
 set -eu
 cd "$(dirname "$0")/../.."
 size=${1:-500}

@@ -150,7 +150,8 @@ fn lay_out(shell: &Shell) {
     auth += &failures("192.0.2.44", "30", &["04:00:00", "05:00:00"]);
     auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro from 198.51.100.23 port 50045 ssh2\n";
     auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted publickey for taro from 192.0.2.10 port 50045 ssh2: RSA x\n";
-    auth += "Mar 30 06:00:01 trippyboy sshd[4290]: Received disconnect from 192.0.2.44 port 9:11: Accepted password for root from 203.0.113.7 port 1 ssh2\n";
+    auth += "Mar 30 06:00:01 trippyboy sshd[4290]: Received disconnect from 192.0.2.44 \
+             port 9:11: Accepted password for root from 203.0.113.7 port 1 ssh2\n";
     let yesterday = failures("198.51.100.23", "29", &close);
     let before = failures("203.0.113.7", " 1", &["01:00:00", "02:00:00", "03:00:00"]);
     let access = "203.0.113.200 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 404 0\n192.0.2.10 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 200 9\n";
@@ -306,10 +307,12 @@ fn check_live(shell: &Shell, script: &str) {
             )
         }
         "/var/log/secure" => format!(
-            "{local} trippyboy dovecot-auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.99\n"
+            "{local} trippyboy dovecot-auth: pam_unix(dovecot:auth): authentication failure; \
+             logname= uid=0 euid=0 tty=dovecot ruser= rhost=::ffff:203.0.113.99\n"
         ),
         _ => format!(
-            "{local} trippyboy sshd[4287]: Failed password for root from 203.0.113.99 port 50045 ssh2\n"
+            "{local} trippyboy sshd[4287]: Failed password for root from 203.0.113.99 \
+             port 50045 ssh2\n"
         ),
     };
     let threshold = script.split_once("--threshold ").unwrap().1;

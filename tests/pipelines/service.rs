@@ -103,7 +103,8 @@ const HOST: &str = r#"
     done
     mkdir $HOME/lib
     for file in examples/pipeban/*; do
-        sed "s|/usr/lib/pipeban|$HOME/lib|; s|/var/log/auth.log|$HOME/log|" $file > $HOME/lib/${file##*/}
+        sed "s|/usr/lib/pipeban|$HOME/lib|; s|/var/log/auth.log|$HOME/log|" \
+            $file > $HOME/lib/${file##*/}
     done
     cp $HOME/lib/sshd.sh $HOME
     for i in 1 2 3 4 5; do

@@ -25,7 +25,8 @@ const UTF8: &str = "LC_ALL=C.UTF-8 TERM=xterm TZ=UTC";
 fn shell_with_bans() -> Shell {
     let shell = Shell::new();
     let bans = "\
-203.0.113.7\tcount=5\trule=sshd/failed\tfirst=2026-03-30T02:16:17Z\tlast=2026-03-30T02:16:18Z\tline=a\\tb
+203.0.113.7\tcount=5\trule=sshd/failed\tfirst=2026-03-30T02:16:17Z\t\
+last=2026-03-30T02:16:18Z\tline=a\\tb
 2001:db8:0:1::/64\tcount=12\trule=sshd/failed
 198.51.100.9\trule=dovecot/auth\tline=\x1b[31mred 利用者利用者利用者利用者利用者利用者利用者利用者利用者利用者
 ";
@@ -78,7 +79,8 @@ fn the_list() {
     let records: Vec<_> = piped.out.lines().map(cut).collect();
     let expected = [
         "198.51.100.9\trule=dovecot/auth",
-        "203.0.113.7\tcount=5\tfirst=2026-03-30T02:16:17Z\tlast=2026-03-30T02:16:18Z\trule=sshd/failed",
+        "203.0.113.7\tcount=5\tfirst=2026-03-30T02:16:17Z\tlast=2026-03-30T02:16:18Z\t\
+         rule=sshd/failed",
         "2001:db8:0:1::/64\tcount=12\trule=sshd/failed",
     ];
     assert_eq!(records, expected);

@@ -136,7 +136,8 @@ fn split_reexports(text: &str) -> (String, String) {
 }
 
 impl Source {
-    /// The module that a path in `module` leads to, and the names that are left: an item in it.
+    /// The module that a path in `module` leads to, and the names that are left: an item in it, or
+    /// none where the path means the module.
     fn resolve<'a>(&self, module: &Module, path: &'a [&'a str]) -> Option<(Module, &'a [&'a str])> {
         let (mut from, mut names) = match path {
             ["crate", after @ ..] => (Module::new(), after),
@@ -156,7 +157,10 @@ impl Source {
             from.push((*name).to_owned());
             names = after;
         }
-        (!names.is_empty()).then_some((from, names))
+        if names == ["self"] {
+            names = &[];
+        }
+        Some((from, names))
     }
 
     /// The module in which an item stands, wherever it is named.
@@ -164,7 +168,7 @@ impl Source {
         let (reexports, _) = split_reexports(&self.modules[&module]);
         let paths = paths(&reexports);
         let mut found = paths.iter().filter_map(|path| self.resolve(&module, path));
-        match found.find(|(_, item)| item == &&names[..1]) {
+        match found.find(|(_, item)| !item.is_empty() && *item == &names[..1]) {
             Some(there) => self.home(there),
             None => module,
         }
@@ -173,6 +177,8 @@ impl Source {
     /// The modules that one uses; to name others' items is no use of them.
     fn used_by(&self, module: &Module) -> BTreeSet<&Module> {
         let (reexports, rest) = split_reexports(&self.modules[module]);
+        // To be seen from above is no use of what is there.
+        let rest = rest.replace("pub(in super::super)", "pub");
         let mut paths_used = paths(&rest);
         let items: BTreeSet<&str> = paths_used
             .iter()
@@ -184,8 +190,15 @@ impl Source {
             .filter(|p| items.contains(p.last().unwrap()));
         paths_used.extend(own);
         let mut used = BTreeSet::new();
-        for path in paths_used {
-            let home = self.resolve(module, &path).map(|there| self.home(there));
+        for (i, path) in paths_used.iter().enumerate() {
+            let goes_on = paths_used
+                .get(i + 1)
+                .is_some_and(|next| next.starts_with(path));
+            let home = match self.resolve(module, path) {
+                // A module as a whole, whose items are named by it.
+                Some((whole, [])) => Some(whole).filter(|_| !goes_on && path.len() > 1),
+                there => there.map(|there| self.home(there)),
+            };
             used.extend(home.and_then(|home| Some(self.modules.get_key_value(&home)?.0)));
         }
         used.remove(module);

@@ -18,7 +18,7 @@ use pipeban_ban::privilege::keep_network_only;
 use pipeban_ban::target::Target;
 
 use crate::arguments::Arguments;
-use crate::verify::add;
+use crate::findings::add;
 
 /// The bans that hold for an address, and the lines about it.
 struct Case {

@@ -5,6 +5,7 @@ mod arguments; // flags and their values
 mod ban; // records read and banned in batches
 mod candidate; // a record that may be banned, and the length of its ban
 mod dry_run; // what would be banned
+mod findings; // findings of `--verify`
 mod follow; // `--list --follow`: waits for changes
 mod follower; // the bans as printed last, compared with the ledger
 mod history; // `--why`: the history of an address

@@ -12,9 +12,7 @@ use pipeban_ban::ledger::{Ledger, seconds};
 
 use crate::against_log;
 use crate::arguments::Arguments;
-
-/// Of each kind of difference this number is printed, then a total.
-const IN_FULL: usize = 10;
+use crate::findings::add;
 
 /// Prints a line for each finding; answers whether there was none. With addresses it looks at
 /// their bans alone.
@@ -81,13 +79,4 @@ fn differences(backend: &Backend, state_file: Option<&Path>) -> Result<Vec<Strin
 
 fn end(seen: Seen) -> String {
     seen.until.map_or("never".into(), seconds)
-}
-
-/// Adds the first of these findings, and the number of the others.
-pub fn add(to: &mut Vec<String>, mut findings: impl Iterator<Item = String>, more: &str) {
-    to.extend(findings.by_ref().take(IN_FULL));
-    match findings.count() {
-        0 => (),
-        rest => to.push(format!("{rest} {more}")),
-    }
 }

@@ -2,9 +2,9 @@
 //!
 //! A ban is entered before the firewall is told, and the ledger notes which bans the firewall was
 //! told: so a process that is killed in between leaves work that the next one finishes. It notes
-//! also which changes have still to be printed. The state
-//! file is locked only while it is read or written; a lock of its own for each firewall
-//! ([`Ledger::lock`]) keeps two processes from telling one firewall at once.
+//! also which changes have still to be printed. The state file is locked only while it is read or
+//! written; a lock of its own for each firewall ([`Ledger::lock`]) keeps two processes from telling
+//! one firewall at once.
 
 mod ban; // a ban and its form in records
 mod changes; // all bans at once, and the changes since
@@ -13,8 +13,8 @@ mod forget; // ended bans are forgotten in time
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
 mod rows; // rows of the tables
-mod store;
-mod unprinted; // changes that a killed process did not print // the open ledger, and questions to it
+mod store; // the open ledger, and questions to it
+mod unprinted; // changes that a killed process did not print
 
 mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told

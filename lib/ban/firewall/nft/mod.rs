@@ -420,8 +420,8 @@ fn explain(errno: Errno) -> io::Error {
         ),
         FOREIGN => io::Error::new(
             ErrorKind::InvalidData,
-            "a set or chain in the table inet pipeban is of another kind than ours: another program \
-             has made it",
+            "a set or chain in the table inet pipeban is of another kind than ours: another \
+             program has made it",
         ),
         _ => io::Error::new(error.kind(), format!("nf_tables: {}", errno.desc())),
     }
