@@ -51,7 +51,8 @@ refute() {
 }
 gone() { ! pgrep -r D,R,S -x 'follow-log|extract-ip|count-ip|ban-ip'; }
 banned() { ban-ip --list | grep -q "^203.0.113.$1	"; }
-parts() { pgrep -x extract-ip; }
+# Not those that have ended, and that nobody has waited for yet.
+parts() { pgrep -r D,R,S -x extract-ip; }
 attack() {
     for i in 1 2 3 4 5; do
         echo "$(date '+%b %e %H:%M:%S') host sshd[$1$i]: Failed password for root from 203.0.113.$1 port 4022$i ssh2"
@@ -87,7 +88,7 @@ try() {
     tell
     before=$(parts)
     kill -9 "$before"
-    another() { pgrep -x extract-ip | grep -vx "$before"; }
+    another() { parts | grep -vx "$before"; }
     until_true another
     attack "${4}1"
     until_true banned "${4}1"
