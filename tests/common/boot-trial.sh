@@ -39,6 +39,9 @@ case $stage in
     echo "== install"
     typed dpkg -i /pipeban.deb
     [ -f /etc/pipeban/never ]
+    # There are no manual pages in a small Debian.
+    systemd-analyze verify --man=no pipeban@sshd.service pipeban-sync.service \
+        pipeban-clock.service pipeban-sync.timer 2>&1 | grep pipeban && exit 1
     if [ "$(cat /logger)" = none ]; then
         [ ! -e /var/log/auth.log ]
     else

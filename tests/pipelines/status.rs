@@ -2,7 +2,7 @@
 
 use std::process::{Child, Stdio};
 
-use crate::common::{Outcome, Shell, wait_until};
+use crate::common::{Outcome, Shell, unshared, wait_until};
 
 /// A pipeline as the init script runs it, in a directory of its own.
 struct Pipeline(Child);
@@ -135,4 +135,24 @@ fn what_pipelines_do() {
         row(&told, "good").ends_with(&["BLIND:", "no", "line", "for", "0", "h"].map(String::from))
     });
     assert_eq!(status(&shell, "--wrong").status, Some(2));
+}
+
+#[test]
+fn another_user_is_told() {
+    let is_root = nix::unistd::geteuid().is_root();
+    let flags = if is_root { "-n" } else { "--map-auto -rn" };
+    unshared(flags, "another_user_is_told", || {
+        let shell = Shell::new();
+        let home = shell.directory.path().display();
+        let told = shell.run(&format!(
+            "cp package/pipeban-status {home}; cd {home}; chmod 755 .; mkdir etc run
+            export PIPELINES={home}/etc RUN={home}/run
+            touch etc/sshd.sh run/sshd.err; sleep 600 & echo $! > run/sshd.run
+            setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all \\
+                sh pipeban-status
+            status=$?; kill $!; exit $status"
+        ));
+        let expected = "pipeban-status: the pipeline sshd is another user's: needs root\n";
+        assert_eq!((told.err.as_str(), told.status), (expected, Some(2)));
+    });
 }
