@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn events_of_the_window() {
         let recent = Recent::new(Duration::from_secs(600));
-        let at = |seconds| Time::from_secs(1_800_000_000 + seconds);
+        let at = |seconds: i64| Time::from_secs(1_800_000_000 + seconds);
         let add = |seconds, events| recent.add([(at(seconds), events)]);
         // Out of order, and one from far before the window.
         for (seconds, events) in [(0, 1), (590, 2), (300, 4), (-5_000, 8), (600, 16)] {
