@@ -127,8 +127,7 @@ fn the_bans_of_one_host_or_the_longest_of_each_address() {
             });
             assert_eq!(value(&own.0[0], "origin"), "-");
             assert_eq!(value(&web1.0[0], "origin"), "web1");
-            let counted = all.0[0].replace("\tpackets=0\tbytes=0", "");
-            assert_eq!(counted, web1.0[0], "{:?}", all.0);
+            assert!(all.0[0].starts_with(&web1.0[0]), "{:?}", all.0);
             let (own, web1, all) = (own.1, web1.1, all.1);
             // Beside a longer one it is no change of the address's ban.
             shell.run("ban-ip --for 90m 203.0.113.7");

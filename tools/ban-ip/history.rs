@@ -71,13 +71,13 @@ pub fn run(
     for ((target, backend), (left, dropped)) in unknown {
         let mut record = Record::new(target.address);
         set_port(&target, &mut record);
-        dropped
-            .iter()
-            .for_each(|dropped| count(dropped, &mut record));
         let until = left.map_or("never".into(), |left| seconds(now + left));
         record.set("until", until.as_bytes());
         record.set("backend", backend.as_bytes());
         record.set("only", b"firewall");
+        dropped
+            .iter()
+            .for_each(|dropped| count(dropped, &mut record));
         output.record(&record)?;
     }
     if !found {
@@ -111,9 +111,6 @@ fn record(details: &BanDetails, dropped: Option<Dropped>) -> Record {
         record.set("origin", details.origin.as_bytes());
     }
     set_port(&details.ban.target, &mut record);
-    dropped
-        .iter()
-        .for_each(|dropped| count(dropped, &mut record));
     record.set("since", seconds(details.ban.since).as_bytes());
     let until = |until: Option<Time>| until.map_or("never".into(), seconds);
     record.set("until", until(details.planned_end).as_bytes());
@@ -121,5 +118,8 @@ fn record(details: &BanDetails, dropped: Option<Dropped>) -> Record {
         record.set("lifted", until(details.ban.until).as_bytes());
     }
     record.set("backend", name_in(&details.backend).as_bytes());
+    dropped
+        .iter()
+        .for_each(|dropped| count(dropped, &mut record));
     record
 }

@@ -7,7 +7,7 @@ use pipeban_ban::firewall::Dropped;
 use pipeban_ban::ports;
 use pipeban_ban::target::Target;
 
-/// A record in two parts, between which its ports and counters stand.
+/// A record in two parts, between which its ports stand; its counters stand behind both.
 pub type Parts = (Record, Record);
 
 /// Prints records in the order of their addresses. Those of one address that differ in their ports
@@ -69,10 +69,10 @@ impl<'a> Listing<'a> {
             if !of_ports.is_empty() {
                 record.set("port", ports::text(&of_ports).as_bytes());
             }
+            record.append(&times);
             dropped
                 .iter()
                 .for_each(|dropped| count(dropped, &mut record));
-            record.append(&times);
             self.output.record(&record)?;
             self.found = true;
         }

@@ -91,8 +91,8 @@ impl Backend {
         matches!(self, Backend::Nft | Backend::Ipset)
     }
 
-    /// Whether bans for `single_ports`, or else for all packets, can be told it at all; the error is
-    /// a phrase.
+    /// Whether it can have bans for `single_ports`, or else for all packets; the error is a
+    /// phrase.
     pub fn takes(&self, single_ports: bool) -> Result<(), &'static str> {
         let Backend::Exec { ban, lift } = self else {
             return Ok(());
