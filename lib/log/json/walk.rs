@@ -1,5 +1,7 @@
 //! The walk through an object, which notes the places of the values that are asked for.
 
+use std::ops::Range;
+
 use super::path::Path;
 use super::scan::Walk;
 use super::shape::Shapes;
@@ -130,6 +132,15 @@ impl<'a> Values<'a> {
             Some(found[number]?.of((*text)?))
         };
         self.found.iter().zip(&self.texts).find_map(of)
+    }
+
+    /// Where in the text, not in the outer object, the string of the path of this number stands;
+    /// `None` also of a string with escapes, and of other values.
+    #[inline]
+    pub fn string(&self, number: usize) -> Option<Range<usize>> {
+        let [outer, found] = self.found;
+        let place = found[number].filter(|place| place.kind == Kind::Text)?;
+        outer[number].is_none().then_some(place.start..place.end)
     }
 }
 
