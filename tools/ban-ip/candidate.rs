@@ -56,14 +56,15 @@ impl Candidate {
     ) -> Result<Self, String> {
         let origin = speaker.origin(&mut record)?;
         let mut ports = ports.to_vec();
-        if !ports.is_empty() {
-            record.set("port", ports::text(&ports).as_bytes());
-        } else if let Some(text) = record.get("port") {
+        if let Some(text) = record.get("port").filter(|_| ports.is_empty()) {
             let text = String::from_utf8_lossy(&text);
             ports = ports::parse(&text).map_err(|e| format!("not banned: {e}"))?;
         }
         if let Some(name) = pipeline() {
             record.set(PIPELINE, name.as_bytes());
+        }
+        if !ports.is_empty() {
+            record.set("port", ports::text(&ports).as_bytes());
         }
         let lifted = time(&record, "lifted")?;
         if lifted.is_some() && (origin.is_empty() || matches!(speaker, Speaker::AsSaid)) {
@@ -165,8 +166,7 @@ impl Policy {
         earlier: u32,
     ) -> NewBan {
         // An end that the record names decides alone.
-        let names_end = self.duration.is_none() && candidate.until.is_some();
-        let event = candidate.at.filter(|_| !names_end);
+        let event = candidate.at.filter(|_| self.named_end(candidate).is_none());
         let others = candidate.since.filter(|_| !candidate.origin.is_empty());
         NewBan {
             ban: Ban {
@@ -179,6 +179,12 @@ impl Policy {
             said: candidate.since.or(candidate.at),
             origin: candidate.origin.clone(),
         }
+    }
+
+    /// The end that a record names, if that counts.
+    pub fn named_end(&self, candidate: &Candidate) -> Option<Time> {
+        let named = candidate.until.filter(|_| self.duration.is_none())?;
+        Some(named.unwrap_or(Time::MAX))
     }
 
     /// The end of a ban whose length counts from `begin`, after this number of earlier ones.
