@@ -13,7 +13,7 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::firewall::{About, Backend, Counted, Entry};
+use pipeban_ban::firewall::{About, Backend, Entry};
 use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::never::NeverLater;
@@ -221,13 +221,13 @@ impl Ends {
             });
             known || backend == usual
         };
-        let found = self.firewalls.ask(used, |firewall| {
-            firewall.counted(About::Addresses(addresses))
-        });
+        let found = self
+            .firewalls
+            .ask(used, |firewall| firewall.found(About::Addresses(addresses)));
         let is_asked = |target: &Target| self.ports.is_empty() || self.ports.contains(&target.port);
-        let entries = |held: Vec<Counted>| {
-            let entries = held.into_iter().map(|(entry, _)| entry);
-            entries.filter(|(target, _)| is_asked(target)).collect()
+        let entries = |held: Vec<Entry>| {
+            let held = held.into_iter();
+            held.filter(|(target, _)| is_asked(target)).collect()
         };
         let found = found.into_iter();
         found
