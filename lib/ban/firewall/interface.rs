@@ -46,6 +46,8 @@ pub enum About<'a> {
     Targets(&'a [Target]),
     /// Those of exactly these addresses and networks, of all packets and for single ports.
     Addresses(&'a [Address]),
+    /// The same, for single ports alone.
+    Ports(&'a [Address]),
 }
 
 impl About<'_> {
@@ -61,6 +63,10 @@ impl About<'_> {
             About::Addresses(addresses) => {
                 let asked: HashSet<&Address> = addresses.iter().collect();
                 all.retain(|((target, _), _)| asked.contains(&target.address));
+            }
+            About::Ports(addresses) => {
+                all = About::Addresses(addresses).among(all);
+                all.retain(|((target, _), _)| target.port != 0);
             }
         }
         all
@@ -85,6 +91,12 @@ pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result
 /// An error of kind `PermissionDenied` or `Unsupported` says that nothing will ever work here; one
 /// of kind `TimedOut` says that nothing works just now.
 pub trait Firewall {
+    /// Whether it holds no ban for certain, by a sign that costs next to nothing; `false` if there
+    /// is no such sign.
+    fn is_unused(&mut self) -> bool {
+        false
+    }
+
     /// Makes sure that the tables and rules are in the kernel, and puts back what is missing; cheap
     /// if nobody changed them.
     ///

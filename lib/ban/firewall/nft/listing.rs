@@ -33,7 +33,13 @@ impl Nft {
         match about {
             About::All => self.list(|_| true),
             About::Targets(targets) => self.find_targets(targets),
-            About::Addresses(addresses) => self.find_addresses(addresses),
+            About::Ports(addresses) => self.find_ports(addresses),
+            About::Addresses(addresses) => {
+                let targets: Vec<Target> = addresses.iter().map(|a| (*a).into()).collect();
+                let mut found = self.find_targets(&targets)?;
+                found.extend(self.find_ports(addresses)?);
+                Ok(found)
+            }
         }
     }
 
@@ -47,16 +53,20 @@ impl Nft {
         Ok(found)
     }
 
-    /// All elements of these addresses. Only a list tells which ports there are.
-    fn find_addresses(&mut self, addresses: &[Address]) -> Result<Vec<Found>, Errno> {
-        let targets: Vec<Target> = addresses.iter().map(|a| (*a).into()).collect();
-        let mut found = self.find_targets(&targets)?;
-        let any_port = |target: &Target| Set::of(Target { port: 1, ..*target });
-        let wanted: HashSet<Set> = targets.iter().map(any_port).collect();
-        let of_ports = self.list(|set| wanted.contains(set))?;
-        let asked: HashSet<&Address> = addresses.iter().collect();
-        let of_ports = of_ports.into_iter();
-        found.extend(of_ports.filter(|found| asked.contains(&found.target.address)));
+    /// The elements for single ports of these addresses: only a list tells which ports there are.
+    fn find_ports(&mut self, addresses: &[Address]) -> Result<Vec<Found>, Errno> {
+        let any_port = |address: &Address| {
+            Set::of(Target {
+                address: *address,
+                port: 1,
+            })
+        };
+        let wanted: HashSet<Set> = addresses.iter().map(any_port).collect();
+        let mut found = self.list(|set| wanted.contains(set))?;
+        if !found.is_empty() {
+            let asked: HashSet<&Address> = addresses.iter().collect();
+            found.retain(|found| asked.contains(&found.target.address));
+        }
         Ok(found)
     }
 
