@@ -27,6 +27,8 @@ pub struct Holdings {
     empty: bool,
     /// When each ban ends that was found by key or put.
     known: Vec<(Target, Option<Instant>)>,
+    /// Some of them may be there twice: targets that were changed are asked for again.
+    repeated: bool,
 }
 
 impl Holdings {
@@ -38,6 +40,7 @@ impl Holdings {
             listed: None,
             empty: false,
             known: vec![],
+            repeated: false,
         };
         if firewall.asked_at_once() == usize::MAX {
             let begin = Instant::now();
@@ -53,7 +56,8 @@ impl Holdings {
         Ok(holdings)
     }
 
-    /// Which of these targets the firewall holds. Each target is to be asked for once.
+    /// Which of these targets the firewall holds. Each is to be asked for once, until it is known
+    /// that the firewall [has others](Self::has_others).
     pub fn ask(
         &mut self,
         firewall: &mut dyn Firewall,
@@ -113,8 +117,10 @@ impl Holdings {
         let now = Instant::now();
         self.known
             .retain(|(_, end)| end.is_none_or(|end| end + REMOVED > now));
-        self.known.sort_unstable();
-        self.known.dedup_by_key(|(target, _)| *target);
+        if std::mem::replace(&mut self.repeated, true) {
+            self.known.sort_unstable();
+            self.known.dedup_by_key(|(target, _)| *target);
+        }
         Ok(count.map(|count| count > self.known.len()))
     }
 

@@ -30,7 +30,6 @@ use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
 use elements::{Element, Found};
-use put::FEW;
 use seen::Ruleset;
 use set::Set;
 
@@ -39,6 +38,8 @@ use set::Set;
 const STEP: usize = 1_200;
 /// Elements that are asked for together: the answers must fit a socket's receive buffer.
 const ASKED: usize = 64;
+/// Up to this number, elements are looked up one by one before they are put in.
+const FEW: usize = 8;
 /// The counters of bans that have ended are removed before many are put in, but not twice in this
 /// time; and by a process that bans few at a time, after this time.
 const FORGET_MANY: Duration = Duration::from_secs(10);

@@ -9,12 +9,10 @@ use nix::errno::Errno;
 use super::elements::{self, Element, Found};
 use super::seen::Ruleset;
 use super::set::{Role, Set};
-use super::{ASKED, FOREIGN, Nft, hits, rules, ruleset};
+use super::{ASKED, FEW, FOREIGN, Nft, hits, rules, ruleset};
 use crate::firewall::netlink::Request;
 use crate::target::Target;
 
-/// Up to this number, elements are looked up one by one before they are put in.
-pub(super) const FEW: usize = 8;
 /// Two times left are the same if they differ by less: the kernel counts in ticks.
 const TICKS: Duration = Duration::from_millis(100);
 
