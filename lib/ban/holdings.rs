@@ -27,7 +27,9 @@ pub struct Holdings {
     empty: bool,
     /// When each ban ends that was found by key or put.
     known: Vec<(Target, Option<Instant>)>,
-    /// Some of them may be there twice: targets that were changed are asked for again.
+    /// Some were found.
+    any_found: bool,
+    /// Some of the known may be there twice: found, and then put or asked for again.
     repeated: bool,
 }
 
@@ -40,6 +42,7 @@ impl Holdings {
             listed: None,
             empty: false,
             known: vec![],
+            any_found: false,
             repeated: false,
         };
         if firewall.asked_at_once() == usize::MAX {
@@ -81,6 +84,7 @@ impl Holdings {
                     held.iter()
                         .map(|(target, left)| (*target, end(when, *left))),
                 );
+                self.any_found |= !held.is_empty();
                 let mut held = held.into_iter().peekable();
                 answers.extend(asked.iter().map(|target| {
                     let (_, left) = held.next_if(|(found, _)| found == target)?;
@@ -101,9 +105,11 @@ impl Holdings {
         let now = Instant::now();
         match &mut self.listed {
             Some((_, all)) => bans.for_each(|(target, _)| _ = all.remove(&target)),
-            None => self
-                .known
-                .extend(bans.map(|(target, left)| (target, end(now, left)))),
+            None => {
+                self.repeated |= self.any_found;
+                let bans = bans.map(|(target, left)| (target, end(now, left)));
+                self.known.extend(bans);
+            }
         }
     }
 
