@@ -71,6 +71,15 @@ impl Hits {
         })
     }
 
+    /// Opens the file anew if it was deleted or replaced; answers whether it was.
+    pub fn open_if_replaced(&mut self) -> Result<bool, Fault> {
+        let is_replaced = self.state.is_replaced();
+        if is_replaced {
+            self.state = State::open(Some(self.state.path()), SCHEMA)?;
+        }
+        Ok(is_replaced)
+    }
+
     /// Does all of `work` in one transaction, as the only writer, or none of it.
     pub fn write<T>(
         &mut self,

@@ -126,6 +126,18 @@ pub trait Firewall {
         Ok(())
     }
 
+    /// Keeps lifts that no ledger knows of, until bans are [`restored`](Self::restored); answers
+    /// whether it can. To be called after [`mark_unentered`](Self::mark_unentered).
+    fn keep_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The lifts that are kept. They count only if bans [were changed](Self::has_unentered): a
+    /// saved ruleset may have old ones.
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        Ok(vec![])
+    }
+
     /// Whether bans were changed without a ledger since they were [`restored`](Self::restored).
     fn has_unentered(&mut self) -> io::Result<bool> {
         Ok(false)

@@ -134,6 +134,9 @@ impl Stored {
         let Some(newest) = queue.iter().map(limited).max() else {
             return Ok((vec![], 0));
         };
+        if self.hits.open_if_replaced()? {
+            self.cache = Tallies::default();
+        }
         let most = self.most;
         let mut known = Tallies::default();
         let (version, reached, late) = self.hits.write(|table| {

@@ -2,6 +2,7 @@
 //! drops packets from the addresses in the set. For bans of single ports there are two sets more,
 //! made when the first such ban is.
 
+mod lifts;
 mod set;
 mod upgrade;
 
@@ -151,7 +152,7 @@ impl Firewall for Ipset {
             return Ok(false);
         }
         let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.unentered()));
-        restore(&lines.concat())?;
+        restore(&(lines.concat() + &lifts::forget()))?;
         Ok(true)
     }
 
@@ -193,6 +194,14 @@ impl Firewall for Ipset {
         let marked = self.put(&lines);
         self.complete = false;
         marked
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        lifts::keep(targets).map(|()| true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        lifts::kept()
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

@@ -8,6 +8,7 @@
 
 mod elements;
 mod header;
+mod lifts;
 mod listing;
 mod marks;
 mod ruleset;
@@ -327,6 +328,15 @@ impl Firewall for Nft {
 
     fn mark_unentered(&mut self) -> io::Result<()> {
         self.mark_changed().map_err(explain)
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        Nft::keep_lifts(self, targets).map_err(explain)?;
+        Ok(true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        Nft::kept_lifts(self).map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
