@@ -156,6 +156,11 @@ impl Stored {
                     format_args!("{most} addresses are held; those silent for longest were let go"),
                 );
             }
+            let silent = table.evict_details(known.len())?;
+            if silent > 0 {
+                let what = format_args!("{silent} addresses silent for longest were let go");
+                complain::note("evidence", what);
+            }
             if let Some(silence) = policy.silence() {
                 table.evict_before(newest - silence)?;
             }
