@@ -101,9 +101,6 @@ fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
 
 /// The lifts that were made without the ledger, but for those of targets that are banned again.
 pub fn unentered_lifts(firewall: &mut dyn Firewall) -> io::Result<HashSet<Target>> {
-    if !firewall.has_unentered()? {
-        return Ok(HashSet::new());
-    }
     let mut lifts = firewall.kept_lifts()?;
     for asked in lifts.clone().chunks(firewall.asked_at_once()) {
         let held = firewall.held(asked)?.into_iter().flatten();
@@ -321,7 +318,10 @@ pub(crate) fn agree_within(
     ours: Option<Duration>,
 ) -> bool {
     match (theirs, ours) {
-        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME + slack,
+        (Some(theirs), Some(ours)) => {
+            let late = firewall.late() * u32::from(theirs > ours);
+            theirs.abs_diff(ours) <= SAME + slack + late
+        }
         (None, Some(ours)) => !firewall.expires(ours),
         (theirs, None) => theirs.is_none(),
     }

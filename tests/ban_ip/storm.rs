@@ -154,13 +154,15 @@ impl Storm {
     }
 
     /// Sets the clock: a timer synchronises then. All times of the ledger are set the other way,
-    /// which is the same.
+    /// which is the same. Short bans are over: where the clock is behind, the ledger would have
+    /// them last for their length again and again.
     fn set_clock(&self, round: u64) {
         let seconds = CLOCKS[usize::try_from(round).unwrap() % CLOCKS.len()];
         let state = self.shell.path("state.db").display().to_string();
         let shift = format!("- {seconds} * 1000000");
         let rows = format!(
             "PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE;
+             DELETE FROM ban WHERE until - since < 5000000;
              UPDATE ban SET since = since {shift}, until = until {shift}, ends = ends {shift};
              UPDATE past SET since = since {shift}, until = until {shift}, ends = ends {shift};
              UPDATE lifted SET at = at {shift}; UPDATE later SET due = due {shift};

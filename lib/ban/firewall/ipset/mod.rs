@@ -9,7 +9,7 @@ mod upgrade;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::interface::{About, Counted, Entry, Firewall, run};
+use super::interface::{About, Counted, Entry, Firewall, PROGRAM, run};
 use super::iptables::accepted_before;
 use crate::target::Target;
 use set::{PLAIN, Set, is_there, restore};
@@ -201,7 +201,10 @@ impl Firewall for Ipset {
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        lifts::kept()
+        match self.has_unentered()? {
+            true => lifts::kept(),
+            false => Ok(vec![]),
+        }
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
@@ -248,6 +251,10 @@ impl Firewall for Ipset {
             }
         }
         Ok(found)
+    }
+
+    fn late(&self) -> Duration {
+        PROGRAM.time
     }
 
     fn expires(&self, time: Duration) -> bool {

@@ -336,7 +336,11 @@ impl Firewall for Nft {
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        Nft::kept_lifts(self).map_err(explain)
+        // A saved ruleset may have old ones, but no mark.
+        match self.has_unentered()? {
+            true => Nft::kept_lifts(self).map_err(explain),
+            false => Ok(vec![]),
+        }
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
