@@ -127,6 +127,11 @@ impl Backend {
         {
             text += &format!("; {e}");
         }
+        // iptables' own words for a raw socket that it may not open.
+        if text.contains("Can't open socket to ipset") {
+            let what = "a user other than root needs CAP_NET_RAW, too (examples/ipset/ipset.conf)";
+            text = format!("{}; {what}", text.trim_end_matches('.'));
+        }
         Fault::new(self.name(), text)
     }
 }
