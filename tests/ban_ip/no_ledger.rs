@@ -232,7 +232,7 @@ fn a_lift_without_the_ledger_stays_one() {
             );
             assert_eq!(lifted.out.lines().count(), 4, "{backend}: {lifted:?}");
             assert!(!lifted.err.contains("lifted here only"), "{lifted:?}");
-            // What was banned again since then is banned.
+            // One that was banned again since then is banned.
             shell.run(&format!("{ban} 203.0.113.3"));
             mount("rw");
             let dry_run = shell.run(&format!("ban-ip --backend {backend} --sync --dry-run"));

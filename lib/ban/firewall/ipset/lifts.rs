@@ -11,7 +11,8 @@ use pipeban::address::Address;
 
 /// The sets of IPv4 and of IPv6: of each its name and its family.
 const SETS: [(&str, &str); 2] = [("pipeban4-lifts", "inet"), ("pipeban6-lifts", "inet6")];
-/// Entries have an address, [`inverted`], a protocol and a port: this stands for all packets, TCP for single ports.
+/// Entries have an address, [`inverted`], a protocol and a port: this stands for all packets, TCP
+/// for single ports.
 const WHOLE: &str = "udp:1";
 
 /// Keeps these lifts.
