@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall};
-use crate::holdings::Holdings;
+use crate::holdings::{Held, Holdings};
 use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
 use crate::target::Target;
 use crate::tell::{Outcome, Teller};
@@ -155,10 +155,13 @@ fn enter(teller: &mut Teller, mut held: Vec<Entry>, begun: Time) -> Result<(), F
 pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Target>, Failure> {
     let now = Time::now();
     let (mut refused, mut last) = (Vec::new(), 0);
-    loop {
-        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+    // Those that were told just now were not refused.
+    let before = teller.told_before.unwrap_or(i64::MAX);
+    while last < before {
+        let mut chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
+        chunk.retain(|(id, _)| *id <= before);
         refused.extend(without_refused(chunk, refuses)?.1);
     }
     if !refused.is_empty() {
@@ -211,6 +214,7 @@ pub(crate) fn restore(
             }
             let again = teller.firewall.ensure();
             again.map_err(|e| teller.failure(&e))?;
+            teller.told_before = None;
         }
         let text = "its bans are removed again and again";
         Err(teller.failure(&std::io::Error::other(text)))
@@ -227,6 +231,10 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
+        let before = teller.told_before.unwrap_or(i64::MAX);
+        let just_told = |(id, _): &Numbered| *id > before && *id <= told;
+        let (new, chunk): (Vec<Numbered>, Vec<Numbered>) = chunk.into_iter().partition(just_told);
+        holdings.put(new.iter().map(|(_, ban)| (ban.target, ban.left(now))));
         let mut missing = missing(teller, &chunk, &mut holdings)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
@@ -287,15 +295,16 @@ fn missing(
     let held = holdings.ask(teller.firewall, &targets);
     let held = held.map_err(|e| teller.failure(&e))?;
     let now = Time::now();
-    let is_missing = |(_, ban): &&Numbered| {
-        let held = held.get(&ban.target);
+    let is_missing = |(ban, held): &(&Numbered, &Option<Held>)| {
+        let ban = &ban.1;
         let agrees = held.is_some_and(|(left, _)| {
-            agree_within(holdings.slack, teller.firewall, *left, ban.left(now))
+            agree_within(holdings.slack, teller.firewall, left, ban.left(now))
         });
         // It may have run out since the ledger was asked.
         !agrees && !ban.has_ended(now)
     };
-    Ok(chunk.iter().filter(is_missing).copied().collect())
+    let missing = chunk.iter().zip(&held).filter(is_missing);
+    Ok(missing.map(|(ban, _)| *ban).collect())
 }
 
 /// All other bans that the firewall holds.

@@ -227,7 +227,10 @@ impl Extractor {
                 None => return Ok(()),
             }
         }
-        let judgement = self.chooser.judge.judge(&line, self.follows);
+        let judgement = match self.chooser.judge.is_empty() {
+            true => Judgement::Counts(None),
+            false => self.chooser.judge.judge(&line, self.follows),
+        };
         // Presets need all lines until they know whether this input has heads of their programs.
         self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
         let Judgement::Counts(verdict) = judgement else {

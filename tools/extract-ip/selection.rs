@@ -40,6 +40,12 @@ impl Judge {
         self.matchers.iter_mut().for_each(Matcher::begin_file);
     }
 
+    /// Whether all lines count.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.matchers.is_empty() && self.exclude.is_empty()
+    }
+
     /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
     /// the last one.
     pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
@@ -262,7 +268,7 @@ impl Chooser {
 
     /// Whether every line counts.
     pub(crate) fn takes_every_line(&self) -> bool {
-        self.judge.matchers.is_empty() && self.judge.exclude.is_empty() && self.objects.is_none()
+        self.judge.is_empty() && self.objects.is_none()
     }
 }
 

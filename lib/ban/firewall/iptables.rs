@@ -14,6 +14,7 @@ use super::halves::{PROTOCOLS, Ports};
 use super::interface::{About, Counted, Dropped, Entry, Firewall, run};
 use super::inverted::inverted;
 use super::routes::has_ipv6;
+use super::signs::may_have_chain;
 use crate::target::Target;
 use pipeban::address::Address;
 
@@ -224,6 +225,10 @@ pub(super) fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>>
 }
 
 impl Firewall for Iptables {
+    fn is_unused(&mut self) -> bool {
+        !may_have_chain("raw", "PIPEBAN")
+    }
+
     fn ensure(&mut self) -> io::Result<bool> {
         let mut lost = false;
         for ipv4 in families() {

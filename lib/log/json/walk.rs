@@ -14,6 +14,8 @@ pub struct Paths {
     /// The outermost object is the first; each key on a path is one more.
     nodes: Vec<Node>,
     found: [Vec<Option<Place>>; 2],
+    /// Whether the last object that was read had an outer one.
+    had_outer: bool,
     /// The number of the object that is read.
     round: u64,
     shapes: Shapes,
@@ -77,19 +79,22 @@ impl Paths {
         outer: Option<&'a [u8]>,
         text: Option<&'a [u8]>,
     ) -> Result<Values<'a>, Refused> {
-        for (number, text) in [outer, text].into_iter().enumerate() {
-            self.found[number].fill(None);
-            if let Some(text) = text {
-                self.walk(number, text)?;
-            }
+        if outer.is_some() || self.had_outer {
+            self.had_outer = outer.is_some();
+            self.walk(0, outer)?;
         }
+        self.walk(1, text)?;
         Ok(Values {
             found: &self.found,
             texts: [outer, text],
         })
     }
 
-    fn walk(&mut self, number: usize, text: &[u8]) -> Result<(), Refused> {
+    fn walk(&mut self, number: usize, text: Option<&[u8]>) -> Result<(), Refused> {
+        self.found[number].fill(None);
+        let Some(text) = text else {
+            return Ok(());
+        };
         if self.shapes.read(text, &mut self.found[number]) {
             return Ok(());
         }

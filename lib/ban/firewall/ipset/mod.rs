@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::interface::{About, Counted, Entry, Firewall, PROGRAM, run};
 use super::iptables::accepted_before;
+use super::signs::may_have_set;
 use crate::target::Target;
 use set::{PLAIN, Set, is_there, restore};
 
@@ -130,6 +131,10 @@ fn put_rule(set: Set) -> io::Result<()> {
 }
 
 impl Firewall for Ipset {
+    fn is_unused(&mut self) -> bool {
+        !may_have_set(Set::all().map(Set::name))
+    }
+
     fn ensure(&mut self) -> io::Result<bool> {
         if !(self.is_fresh() && self.complete) {
             self.put_in_place()?;
