@@ -75,7 +75,7 @@ impl About<'_> {
 
 /// The bounds of a firewall's program: others wait while it runs. A list of a million entries has
 /// some 60 MB.
-const PROGRAM: Bounds = Bounds {
+pub(super) const PROGRAM: Bounds = Bounds {
     time: Duration::from_secs(30),
     output: 512 << 20,
 };
@@ -139,6 +139,18 @@ pub trait Firewall {
         Ok(())
     }
 
+    /// Keeps lifts that no ledger knows of, until bans are [`restored`](Self::restored); answers
+    /// whether it can. To be called after [`mark_unentered`](Self::mark_unentered). After it
+    /// [`ensure`](Self::ensure) answers that the bans have to be restored.
+    fn keep_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The lifts that are kept.
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        Ok(vec![])
+    }
+
     /// Whether bans were changed without a ledger since they were [`restored`](Self::restored).
     fn has_unentered(&mut self) -> io::Result<bool> {
         Ok(false)
@@ -195,6 +207,12 @@ pub trait Firewall {
     /// Reasons why a packet from a banned address may get through, in plain words; none if all is
     /// well.
     fn verify(&mut self) -> io::Result<Vec<String>>;
+
+    /// A ban may end later than asked for by this: the time counts from the moment at which a
+    /// program has told the kernel.
+    fn late(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether a ban of this length ends by itself; if not, somebody has to
     /// [`lift`](Self::lift) it in time.

@@ -6,6 +6,7 @@ mod backend; // the backends by name
 mod exec; // commands of the administrator's
 mod halves; // bans for single ports in two parts
 mod interface; // the trait
+mod inverted; // addresses that are not banned
 mod ipset; // sets of ipset(8)
 mod iptables; // rules of iptables(8)
 mod netlink; // messages to and from the kernel

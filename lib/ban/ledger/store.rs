@@ -141,6 +141,16 @@ impl Ledger {
         self.state.path()
     }
 
+    /// Whether the state file was deleted, or another one has its name; that is reported.
+    pub fn is_replaced(&self) -> bool {
+        let is_replaced = self.state.is_replaced();
+        if is_replaced {
+            let text = "it was deleted or replaced: it is opened anew";
+            complain::note(self.path().display(), text);
+        }
+        is_replaced
+    }
+
     /// From now on this process prints the changes that it enters, and says when it has:
     /// [`printed`](Self::printed). If it is killed before, a second run of the same kind prints
     /// them.

@@ -105,6 +105,12 @@ impl Ends {
         output: &mut Output,
     ) -> Result<bool, Fault> {
         let addresses: Vec<Address> = batch.iter().map(|record| record.address).collect();
+        if self.ledger.as_ref().is_some_and(Ledger::is_replaced) {
+            self.ledger = None;
+            if let Err(Failure::Ledger(fault)) = self.open_ledger() {
+                complain::fault(fault)?;
+            }
+        }
         if self.ledger.is_some() {
             match self.set_by_ledger(&addresses, until, now) {
                 Ok(ended) => return self.print(batch, &ended, until, now, output),
@@ -291,9 +297,12 @@ impl Ends {
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
             let marked = firewall.mark_unentered();
+            let mut is_kept = true;
             let set = if marked.is_err() {
                 marked
             } else if until <= now {
+                let kept = firewall.keep_lifts(&targets);
+                is_kept = kept.unwrap_or_default();
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
@@ -307,6 +316,11 @@ impl Ends {
                     complain::error(place, what);
                 }
                 continue;
+            }
+            if !is_kept {
+                let text = "lifted here only: the ledger bans again when bans are restored; \
+                            lift again once it can be used";
+                complain::error(backend.name(), text);
             }
             for target in targets {
                 let ban = NewBan::held(target, Some(left), now).ban;

@@ -9,6 +9,7 @@
 mod elements;
 mod header;
 mod hits;
+mod lifts;
 mod listing;
 mod marks;
 mod put;
@@ -262,6 +263,19 @@ impl Firewall for Nft {
 
     fn mark_unentered(&mut self) -> io::Result<()> {
         self.mark_changed().map_err(explain)
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        Nft::keep_lifts(self, targets).map_err(explain)?;
+        Ok(true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        // A saved ruleset may have old ones, but no mark.
+        match self.has_unentered()? {
+            true => Nft::kept_lifts(self).map_err(explain),
+            false => Ok(vec![]),
+        }
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
