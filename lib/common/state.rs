@@ -92,6 +92,8 @@ pub fn is_usual(option: Option<&Path>) -> bool {
 pub struct State {
     db: Connection,
     path: PathBuf,
+    /// The device and number of the file.
+    identity: Option<(u64, u64)>,
 }
 
 impl State {
@@ -176,7 +178,11 @@ impl State {
             Ok(db)
         };
         let state = match open() {
-            Ok(db) => State { db, path },
+            Ok(db) => State {
+                db,
+                identity: identity(&path),
+                path,
+            },
             Err(e) => return Err(Fault::new(path.display(), sqlite_words(&e))),
         };
         let version = state.version()?;
@@ -195,6 +201,11 @@ impl State {
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file was deleted, or another one has its name: what is written would be lost.
+    pub fn is_replaced(&self) -> bool {
+        identity(&self.path) != self.identity
     }
 
     /// Reads, or writes one statement; errors tell the file.
@@ -313,6 +324,10 @@ fn upgrade(db: &Transaction) -> rusqlite::Result<()> {
 fn wait(tried: i32) -> bool {
     sleep(Duration::from_micros(50 << tried.min(5)).min(Duration::from_millis(1)));
     tried < TRIES
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Makes the file with its mode before SQLite can make it with another.
