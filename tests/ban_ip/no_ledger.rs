@@ -163,7 +163,9 @@ fn bans_of_an_ended_process_are_entered_later() {
 fn a_ledger_that_may_not_be_written() {
     with_small_disk("a_ledger_that_may_not_be_written", |shell| {
         let directory = shell.directory.path().display().to_string();
-        let mount = |how: &str| run("mount", &["-o", &format!("remount,{how}"), &directory]);
+        // Of the place alone: the whole file system would be mounted with its options, among them
+        // ids that the namespace may not know.
+        let mount = |how: &str| run("mount", &["-o", &format!("remount,bind,{how}"), &directory]);
         shell.run("ban-ip --for 1h 203.0.113.1");
         mount("ro");
         let exec = "exec --ban-command 'true {address}' --unban-command 'true {address}'";

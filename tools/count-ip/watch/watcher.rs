@@ -10,8 +10,7 @@ use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::figures;
 use pipeban::output::Output;
-use pipeban::recent::Recent;
-use pipeban::time::Time;
+use pipeban::time::{Recent, Time};
 
 use super::batch::{Bare, EventBatch, Full, Pending};
 use super::in_memory::{Memory, Target};
