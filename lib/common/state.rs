@@ -204,8 +204,12 @@ impl State {
     }
 
     /// Whether the file was deleted, or another one has its name: what is written would be lost.
+    /// Root without capabilities may not look at another user's file; that counts as there.
     pub fn is_replaced(&self) -> bool {
-        identity(&self.path) != self.identity
+        match self.path.metadata() {
+            Ok(file) => Some((file.dev(), file.ino())) != self.identity,
+            Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+        }
     }
 
     /// Reads, or writes one statement; errors tell the file.
