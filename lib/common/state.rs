@@ -204,10 +204,10 @@ impl State {
     }
 
     /// Whether the file was deleted, or another one has its name: what is written would be lost.
+    /// Root without capabilities may not look at another user's file; that counts as there.
     pub fn is_replaced(&self) -> bool {
         match self.path.metadata() {
             Ok(file) => self.identity != Some((file.dev(), file.ino())),
-            // Root without its capabilities may not look into another user's folder.
             Err(e) => e.kind() == std::io::ErrorKind::NotFound,
         }
     }
