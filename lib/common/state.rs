@@ -180,7 +180,7 @@ impl State {
         let state = match open() {
             Ok(db) => State {
                 db,
-                identity: identity(&path),
+                identity: path.metadata().ok().map(|f| (f.dev(), f.ino())),
                 path,
             },
             Err(e) => return Err(Fault::new(path.display(), sqlite_words(&e))),
@@ -328,10 +328,6 @@ fn upgrade(db: &Transaction) -> rusqlite::Result<()> {
 fn wait(tried: i32) -> bool {
     sleep(Duration::from_micros(50 << tried.min(5)).min(Duration::from_millis(1)));
     tried < TRIES
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    path.metadata().ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Makes the file with its mode before SQLite can make it with another.
