@@ -1,7 +1,7 @@
 //! A ledger that can't be used: bans and lifts happen in the firewall all the same.
 
 use crate::both::held;
-use crate::common::{Shell, in_namespace, run, unshared};
+use crate::common::{Shell, in_namespace, left_out, run, unshared, wait_until};
 
 /// Runs `body` with the state in a small file system of its own.
 fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
@@ -254,6 +254,72 @@ fn a_lift_without_the_ledger_stays_one() {
             assert!(!held(backend).contains("lift"), "{backend}: entered once");
             let all = format!("ban-ip --backend {backend} --list | unban-at now");
             shell.run(&format!("{all}; rm $PIPEBAN_STATE*"));
+        }
+    });
+}
+
+/// A process without a ledger is stopped after each of its messages to the kernel, and another one
+/// restores bans meanwhile; then it is killed as soon as its ban is in the kernel.
+#[test]
+fn one_that_restores_meanwhile_hides_no_ban() {
+    in_namespace("one_that_restores_meanwhile_hides_no_ban", || {
+        if run("strace", &["-V"]).is_none() {
+            return;
+        }
+        let (shell, alone) = (Shell::new(), Shell::new());
+        std::fs::create_dir(alone.path("state.db")).unwrap();
+        let log = alone.path("calls");
+        let number_of_stops = || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            text.matches("stopped by SIGSTOP").count()
+        };
+        let mut killed = 0;
+        for when in 1..100 {
+            let address = format!("203.0.113.{when}");
+            shell.run("ban-ip --for 1h 198.51.100.1");
+            let mut process = alone
+                .command("strace")
+                .args(["-qq", "-o", &log.display().to_string(), "-e"])
+                .arg(format!("inject=sendto:signal=STOP:when={when}+"))
+                .args(["--", "ban-ip", "--for", "1h", &address])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let id = process.id().to_string();
+            let mut is_over = false;
+            let mut wait_for_stop = |number| {
+                wait_until("it stops or ends", || {
+                    is_over = process.try_wait().unwrap().is_some();
+                    is_over || number_of_stops() >= number
+                });
+                is_over
+            };
+            if wait_for_stop(1) {
+                break;
+            }
+            shell.run(&format!("ban-ip --for 1h 198.51.100.{}", when + 1));
+            for number in 2.. {
+                if held("nft").contains(&address) {
+                    killed += 1;
+                    run("pkill", &["-KILL", "-P", &id]);
+                    break;
+                }
+                run("pkill", &["-CONT", "-P", &id]);
+                if wait_for_stop(number) {
+                    break;
+                }
+            }
+            process.wait().unwrap();
+            std::fs::remove_file(&log).unwrap();
+            shell.run("ban-ip --for 1h 198.51.100.200");
+            let list = shell.run("ban-ip --list");
+            assert!(list.addresses().contains(&address.as_str()), "{list:?}");
+            assert!(!list.out.contains("only="), "stop {when}: {list:?}");
+            shell.run("nft flush ruleset");
+        }
+        if killed == 0 {
+            left_out("strace can't trace here");
         }
     });
 }

@@ -363,10 +363,8 @@ impl Live {
             })
             .collect();
         if !bans.is_empty() {
-            let marked = self.firewall.mark_unentered();
-            let banned = marked.and_then(|()| self.firewall.ban(&bans));
-            let marked = banned.and_then(|()| self.firewall.mark_unentered());
-            marked.map_err(|e| self.backend.fault(&e))?;
+            let banned = self.firewall.ban_unentered(&bans);
+            banned.map_err(|e| self.backend.fault(&e))?;
         }
         if self.unentered.len() > WAITING {
             let more = self.unentered.len() - WAITING;

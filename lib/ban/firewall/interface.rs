@@ -131,19 +131,19 @@ pub trait Firewall {
     /// takes the new time, longer or shorter, and no packet gets through meanwhile.
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;
 
-    /// Notes in the kernel that bans are changed that no ledger knows:
-    /// [`ensure`](Self::ensure) answers that the bans have to be restored, and then those are
-    /// entered that were made. To be called before the change, for a kill, and after it, for one
-    /// who restores bans just now.
-    fn mark_unentered(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Bans all of these, which no ledger knows: after this, and after each part of it that is done
+    /// before a kill, [`ensure`](Self::ensure) answers that the bans have to be restored, and then
+    /// these are entered. This holds also if another process has listed the bans just before, and
+    /// notes now that they are restored.
+    fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.ban(entries)
     }
 
-    /// Keeps lifts that no ledger knows of, until bans are [`restored`](Self::restored); answers
-    /// whether it can. To be called after [`mark_unentered`](Self::mark_unentered). After it
-    /// [`ensure`](Self::ensure) answers that the bans have to be restored.
-    fn keep_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
-        Ok(false)
+    /// Lifts all of these, and no ledger knows; in all else as
+    /// [`ban_unentered`](Self::ban_unentered). Answers whether the lifts are kept until bans are
+    /// [`restored`](Self::restored).
+    fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
+        self.lift(targets).map(|()| false)
     }
 
     /// The lifts that are kept.

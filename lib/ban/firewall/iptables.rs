@@ -286,7 +286,7 @@ impl Firewall for Iptables {
         Ok(())
     }
 
-    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+    fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
         for ipv4 in families() {
             let targets = targets.iter().filter(|target| target.is_ipv4() == ipv4);
             let mut seen = read(ipv4)?;
@@ -304,7 +304,7 @@ impl Firewall for Iptables {
                 )?;
             }
         }
-        Ok(true)
+        self.lift(targets).map(|()| true)
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {

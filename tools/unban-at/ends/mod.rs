@@ -296,27 +296,24 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
-            let marked = firewall.mark_unentered();
-            let mut is_kept = true;
-            let set = if marked.is_err() {
-                marked
-            } else if until <= now {
-                let kept = firewall.keep_lifts(&targets);
-                is_kept = kept.unwrap_or_default();
-                firewall.lift(&targets)
+            let set = if until <= now {
+                firewall.lift_unentered(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
-                firewall.ban(&entries)
+                firewall.ban_unentered(&entries).map(|()| true)
             } else {
                 let text = "nothing would lift its bans, without the ledger";
                 Err(std::io::Error::other(text))
             };
-            if let Err(e) = set.and_then(|()| firewall.mark_unentered()) {
-                if let Fault::Error { place, what } = backend.fault(&e) {
-                    complain::error(place, what);
+            let is_kept = match set {
+                Ok(is_kept) => is_kept,
+                Err(e) => {
+                    if let Fault::Error { place, what } = backend.fault(&e) {
+                        complain::error(place, what);
+                    }
+                    continue;
                 }
-                continue;
-            }
+            };
             if !is_kept {
                 let text = "lifted here only: the ledger bans again when bans are restored; \
                             lift again once it can be used";

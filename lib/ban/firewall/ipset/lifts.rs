@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::io;
 
-use super::set::restore;
 use crate::firewall::interface::run;
 use crate::firewall::inverted::inverted;
 use crate::target::Target;
@@ -15,8 +14,8 @@ const SETS: [(&str, &str); 2] = [("pipeban4-lifts", "inet"), ("pipeban6-lifts", 
 /// for single ports.
 const WHOLE: &str = "udp:1";
 
-/// Keeps these lifts.
-pub(super) fn keep(targets: &[Target]) -> io::Result<()> {
+/// The lines that keep these lifts.
+pub(super) fn keep(targets: &[Target]) -> String {
     let mut lines = create();
     for target in targets.iter().filter(|target| target.prefix_len() > 0) {
         let name = SETS[usize::from(!target.is_ipv4())].0;
@@ -27,7 +26,7 @@ pub(super) fn keep(targets: &[Target]) -> io::Result<()> {
         };
         written.expect("a String takes every write");
     }
-    restore(&lines)
+    lines
 }
 
 /// The lifts that are kept.

@@ -112,6 +112,59 @@ impl Ipset {
         self.put_in_place()?;
         restore(lines)
     }
+
+    /// The lines that ban these; makes the sets that they need.
+    fn ban_lines(&mut self, entries: &[Entry]) -> io::Result<String> {
+        let mut lines = String::new();
+        for (target, time) in entries {
+            if target.prefix_len() == 0 {
+                let text = format!("{target}: ipset has no networks that wide");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            let options = format!(" timeout {}", timeout(*time));
+            set::write(&mut lines, "add", target, &options);
+        }
+        for plain in PLAIN {
+            let ports = plain.with_ports();
+            if entries.iter().any(|(target, _)| Set::of(target) == ports) {
+                self.put_ports(plain)?;
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The lines that lift these.
+    fn lift_lines(&self, targets: &[Target]) -> String {
+        let mut lines = String::new();
+        let is_there = |target: &&Target| self.sets.contains(&Set::of(target));
+        for target in targets
+            .iter()
+            .filter(is_there)
+            .filter(|t| t.prefix_len() > 0)
+        {
+            set::write(&mut lines, "del", target, "");
+        }
+        lines
+    }
+
+    /// Runs `lines` of a change that no ledger knows, with the marks for that: the first ones in
+    /// case that this ends in between, the last ones for one who restores bans and has removed the
+    /// first. All are for one program, which goes on if this process is killed.
+    fn put_unentered(&mut self, lines: &str) -> io::Result<()> {
+        let mut marks = String::new();
+        // First these: one that restores bans just now begins again without them, or has looked
+        // for them already, and then does not delete the others.
+        for set in &self.sets {
+            let (name, complete, begun) = (set.name(), set.complete(), set.begun());
+            marks += &format!("del {name} {complete}\ndel {name} {begun}\n");
+        }
+        for set in PLAIN {
+            marks += &format!("add {} {}\n", set.name(), set.unentered());
+        }
+        let done = self.put(&format!("{marks}{lines}{marks}"));
+        self.complete = false;
+        done
+    }
 }
 
 /// Makes the rule of a set, in front of all others.
@@ -150,14 +203,26 @@ impl Firewall for Ipset {
     }
 
     fn restored(&mut self) -> io::Result<bool> {
-        let lines = self.sets.iter();
-        let lines = lines.map(|set| format!("add {} {}\n", set.name(), set.complete()));
-        restore(&lines.collect::<String>())?;
+        let mut lines = String::new();
+        let any_unentered = self.has_unentered()?;
+        if any_unentered {
+            // A mark that is made from now on stays.
+            for set in PLAIN {
+                let (name, old, new) = (set.name(), set.unentered(), set.entering());
+                lines += &format!("add {name} {new}\ndel {name} {old}\n");
+            }
+        }
+        for set in &self.sets {
+            lines += &format!("add {} {}\n", set.name(), set.complete());
+        }
+        restore(&lines)?;
         if self.lost_again()? {
             return Ok(false);
         }
-        let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.unentered()));
-        restore(&(lines.concat() + &lifts::forget()))?;
+        if any_unentered {
+            let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.entering()));
+            restore(&(lines.concat() + &lifts::forget()))?;
+        }
         Ok(true)
     }
 
@@ -167,42 +232,20 @@ impl Firewall for Ipset {
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
-        let mut lines = String::new();
-        for (target, time) in entries {
-            if target.prefix_len() == 0 {
-                let text = format!("{target}: ipset has no networks that wide");
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-            }
-            let options = format!(" timeout {}", timeout(*time));
-            set::write(&mut lines, "add", target, &options);
-        }
-        for plain in PLAIN {
-            let ports = plain.with_ports();
-            if entries.iter().any(|(target, _)| Set::of(target) == ports) {
-                self.put_ports(plain)?;
-            }
-        }
+        let lines = self.ban_lines(entries)?;
         self.put(&lines)
     }
 
-    fn mark_unentered(&mut self) -> io::Result<()> {
+    fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.put("")?;
-        // One that restores bans just now begins again without the first mark.
-        let mut lines = String::new();
-        for set in PLAIN {
-            lines += &format!("add {} {}\n", set.name(), set.unentered());
-        }
-        for set in &self.sets {
-            let (name, complete, begun) = (set.name(), set.complete(), set.begun());
-            lines += &format!("del {name} {complete}\ndel {name} {begun}\n");
-        }
-        let marked = self.put(&lines);
-        self.complete = false;
-        marked
+        let lines = self.ban_lines(entries)?;
+        self.put_unentered(&lines)
     }
 
-    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
-        lifts::keep(targets).map(|()| true)
+    fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
+        self.put("")?;
+        let lines = lifts::keep(targets) + &self.lift_lines(targets);
+        self.put_unentered(&lines).map(|()| true)
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
@@ -213,20 +256,12 @@ impl Firewall for Ipset {
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
-        PLAIN[0].has(&PLAIN[0].unentered())
+        Ok(PLAIN[0].has(&PLAIN[0].unentered())? || PLAIN[0].has(&PLAIN[0].entering())?)
     }
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         self.put("")?;
-        let mut lines = String::new();
-        let is_there = |target: &&Target| self.sets.contains(&Set::of(target));
-        for target in targets
-            .iter()
-            .filter(is_there)
-            .filter(|t| t.prefix_len() > 0)
-        {
-            set::write(&mut lines, "del", target, "");
-        }
+        let lines = self.lift_lines(targets);
         self.put(&lines)
     }
 

@@ -28,6 +28,8 @@ const BEGUN: Address4And6 = ("255.255.255.254", "ffff:ffff:ffff:ffff:ffff:ffff:f
 const COMPLETE: Address4And6 = ("255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
 /// In a set without ports: bans were changed, and no ledger knows.
 const UNENTERED: Address4And6 = ("255.255.255.253", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd");
+/// In its place while these changes are entered: a new one says that there are more.
+const ENTERING: Address4And6 = ("255.255.255.251", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffb");
 /// In a set without ports: there is one with ports.
 const WITH_PORTS: Address4And6 = ("255.255.255.252", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffc");
 
@@ -110,6 +112,10 @@ impl Set {
         self.mark(UNENTERED)
     }
 
+    pub(super) fn entering(self) -> String {
+        self.mark(ENTERING)
+    }
+
     pub(super) fn ports_mark(self) -> String {
         self.mark(WITH_PORTS)
     }
@@ -125,7 +131,7 @@ impl Set {
 }
 
 fn is_mark(address: &str) -> bool {
-    let marks = [BEGUN, COMPLETE, UNENTERED, WITH_PORTS];
+    let marks = [BEGUN, COMPLETE, UNENTERED, ENTERING, WITH_PORTS];
     marks
         .iter()
         .any(|(ipv4, ipv6)| [ipv4, ipv6].contains(&&address))

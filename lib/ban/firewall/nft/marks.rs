@@ -35,21 +35,19 @@ impl Nft {
         })
     }
 
-    /// Marks that bans are changed without a ledger, each time by another number.
-    pub(super) fn mark_changed(&mut self) -> Result<(), Errno> {
-        again(|| {
-            self.put_in_place()?;
-            let (old, number) = (
-                self.seen.unentered.is_some(),
-                RandomState::new().hash_one(0),
-            );
-            let request = ruleset::batch(self.seen.generation, |r| {
-                ruleset::put_mark(r, UNENTERED, old, number);
-            });
-            self.socket.ask(&request, |_, _, _| ())?;
-            self.seen.generation = ruleset::next(self.seen.generation);
-            self.seen.unentered = Some(Some(number));
-            Ok(())
-        })
+    /// Does `work`; each transaction of it marks that bans are changed without a ledger, each time
+    /// by another number. So one who restores bans, and has listed them before, does not
+    /// [mark](Self::mark_restored) that they are complete; and no kill comes between change and
+    /// mark.
+    pub(super) fn unentered<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.marks = true;
+        let done = work(self);
+        self.marks = false;
+        done
+    }
+
+    /// The number of the next mark that bans are changed without a ledger, if they are.
+    pub(super) fn next_mark(&self) -> Option<u64> {
+        self.marks.then(|| RandomState::new().hash_one(0))
     }
 }

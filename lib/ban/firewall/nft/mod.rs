@@ -71,6 +71,8 @@ pub(super) struct Nft {
     just_seen: bool,
     /// All transactions since [`state`](Firewall::state) had an effect.
     is_certain: bool,
+    /// Each transaction marks that bans are changed without a ledger.
+    marks: bool,
 }
 
 impl Nft {
@@ -93,6 +95,7 @@ impl Nft {
             changed_by_others: false,
             just_seen: false,
             is_certain: false,
+            marks: false,
         };
         seen::generation(&mut nft.socket).map_err(unsupported)?;
         Ok(nft)
@@ -138,8 +141,14 @@ impl Nft {
             if ask_first {
                 self.put_in_place()?;
             }
-            let seen = &self.seen;
-            let request = ruleset::batch(seen.generation, |r| body(r, seen));
+            let (seen, mark) = (&self.seen, self.next_mark());
+            let request = ruleset::batch(seen.generation, |r| {
+                body(r, seen);
+                if let Some(number) = mark {
+                    let old = seen.unentered.is_some();
+                    ruleset::put_mark(r, header::UNENTERED, old, number);
+                }
+            });
             if request.is_empty() {
                 // Others may have made sets meanwhile.
                 return match std::mem::replace(&mut ask_first, true) {
@@ -150,6 +159,9 @@ impl Nft {
             ask_first = true;
             self.socket.ask(&request, |_, _, _| ())?;
             self.seen.generation = ruleset::next(self.seen.generation);
+            if mark.is_some() {
+                self.seen.unentered = Some(mark);
+            }
             Ok(())
         })
     }
@@ -261,13 +273,15 @@ impl Firewall for Nft {
         Ok(())
     }
 
-    fn mark_unentered(&mut self) -> io::Result<()> {
-        self.mark_changed().map_err(explain)
+    fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.unentered(|nft| nft.ban(entries))
     }
 
-    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
-        Nft::keep_lifts(self, targets).map_err(explain)?;
-        Ok(true)
+    fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
+        self.unentered(|nft| {
+            nft.keep_lifts(targets).map_err(explain)?;
+            nft.lift(targets).map(|()| true)
+        })
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
