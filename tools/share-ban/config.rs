@@ -99,7 +99,14 @@ impl Config {
         let (mut config, password) = parse(&text)
             .map_err(|(line, what)| Fault::new(format_args!("{}:{line}", path.display()), what))?;
         config.check().map_err(wrong)?;
-        if let Some(file) = password {
+        // Names of files are those beside this one.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let (ca, certificate) = (&mut config.ca, &mut config.certificate);
+        let named = ca
+            .iter_mut()
+            .chain(certificate.iter_mut().flat_map(|(c, k)| [c, k]));
+        named.for_each(|file| *file = folder.join(&*file));
+        if let Some(file) = password.map(|file| folder.join(file)) {
             let (user, _) = config.login.take().unwrap_or_default();
             if user.is_empty() {
                 return Err(wrong("password-file without user"));
@@ -301,12 +308,19 @@ fn broker(text: &str) -> Option<Broker> {
     })
 }
 
-/// Reads a file that nobody but its owner may read or write.
+/// Reads a file that nobody but its owner may read or write. Those that systemd hands to a service
+/// are readable for its user by an access list, which looks like the right of a group
+/// (systemd.exec(5), LoadCredential=).
 pub fn read_private(path: &Path) -> Result<Vec<u8>, Fault> {
     let fault = |e: std::io::Error| Fault::new(path.display(), describe(&e));
     let file = File::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let forbidden = match credentials.is_some_and(|folder| path.starts_with(folder)) {
+        true => 0o037,
+        false => 0o077,
+    };
+    if mode & forbidden != 0 {
         let what = format!("others may use it (mode {mode:04o}): chmod 600");
         return Err(Fault::new(path.display(), what));
     }

@@ -38,12 +38,13 @@ mod fleet; // all that is known of the fleet
 mod session; // what the broker has, made right and heard
 
 mod run; // the filter
+mod verify; // a broker on trial
 
 use std::process::ExitCode;
 
 use pipeban::complain::Fault;
 use pipeban::output::Output;
-use pipeban::privilege::keep_none;
+use pipeban::privilege::renounce;
 
 use arguments::Arguments;
 use config::Config;
@@ -58,7 +59,10 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     let config = Config::read(&arguments.config)?;
     let brokers = Brokers::new(&config)?;
     // From here on remote parties write the input.
-    keep_none().map_err(|e| Fault::new("capabilities", e))?;
-    let fleet = Fleet::new(config)?;
-    run::run(fleet, brokers, Output::new(arguments.json))
+    renounce().map_err(|e| Fault::new("capabilities", e))?;
+    let output = Output::new(arguments.json);
+    if arguments.verify {
+        return verify::run(&config, brokers, output);
+    }
+    run::run(Fleet::new(config)?, brokers, output)
 }
