@@ -75,7 +75,11 @@ impl Fleet {
                 .map(String::as_str)
                 .filter(|n| n != name)
                 .collect();
-            fleet.configure(i, &format!("from {}\n", others.join(" ")));
+            let from = match others.is_empty() {
+                true => String::new(),
+                false => format!("from {}\n", others.join(" ")),
+            };
+            fleet.configure(i, &from);
         }
         fleet
     }
@@ -349,6 +353,10 @@ impl Drop for Fleet {
             }
         }
         self.kill_broker(false);
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.shell.path("mosquitto.log"));
+            println!("broker: {}", log.unwrap_or_default());
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What was lost on the way, or happened while somebody was away, is found again.
+//! Bans and lifts that were lost on the way, or made while somebody was away, are found again.
 
 use nix::sys::signal::{Signal, kill};
 
@@ -76,7 +76,7 @@ fn away_for_a_while() {
         fleet.share(1);
         let all = ["203.0.113.2", "203.0.113.5", "203.0.113.6"];
         (0..3).for_each(|host| fleet.wait_for_bans(host, &all));
-        // What was lifted while nobody was there, and the broker lost the lift.
+        // A lift while nobody is there, which the broker has never heard of.
         (0..3).for_each(|host| fleet.stop(host));
         fleet.on(0, "unban-at now 203.0.113.2");
         fleet.kill_broker(true);

@@ -74,7 +74,7 @@ fn lies() {
         let hello = format!("state=here\tat={}\t{hello}", time(-600));
         fleet.publish("c", "pipeban/host/c", &hello, "-r");
         expected.push(("clock".into(), 1));
-        // Whoever sends a kind of message that there is not.
+        // A host that is not listened to.
         fleet.publish("admin", "pipeban/ban/nobody/203.0.113.66", good, "");
         // This one is a ban, and no longer than allowed.
         fleet.publish("c", "pipeban/ban/c/203.0.113.67", far, "");
@@ -149,7 +149,7 @@ fn faster_than_the_rate() {
             }
             assert!(round < 29, "{}", fleet.figures(1));
         }
-        // What was refused for now is asked for later.
+        // A change that was refused for now is asked for later.
         fleet.on(0, "ban-ip --for 1h 203.0.113.2");
         fleet.wait_for_bans(1, &["203.0.113.2"]);
     });

@@ -1,5 +1,5 @@
-//! What is refused before anything is shared: files that others can read, and brokers that are not
-//! the right ones.
+//! Refusals before anything is shared: files that others can read, and brokers that are not the
+//! right ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -84,7 +84,7 @@ fn certificates() {
             assert!(fleet.figures(0).contains(" failures="));
         };
         let other = config.replace(&format!("ca {folder}/"), &format!("ca {folder}-other/"));
-        expect(fleet, &other, "invalid peer certificate: UnknownIssuer");
+        expect(fleet, &other, "invalid peer certificate: BadSignature");
         let other = config.replace(&format!("{folder}/a."), &format!("{folder}-other/a."));
         expect(fleet, &other, "received fatal alert");
         let old = config.replace(&format!("{folder}/a.pem"), &format!("{folder}/old-a.pem"));

@@ -14,7 +14,7 @@ use crate::stream::Stream;
 
 /// The most messages that wait for their acknowledgement, in both directions.
 pub const WINDOW: u16 = 100;
-/// A ping is answered within this time.
+/// The broker answers, or says something else, within this time.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// A connection that a broker has accepted.
@@ -34,8 +34,10 @@ pub struct Client {
     pause: Duration,
     /// When the last packet was sent.
     sent: Instant,
-    /// The time of a ping that has no answer yet.
-    pinged: Option<Instant>,
+    /// A ping has no answer yet.
+    is_pinged: bool,
+    /// The broker has been silent since then, and owes an answer.
+    silent: Option<Instant>,
 }
 
 /// A message that the broker has not taken.
@@ -68,14 +70,16 @@ impl Client {
             longest: mqtt::LONGEST,
             pause,
             sent: now,
-            pinged: None,
+            is_pinged: false,
+            silent: None,
         };
         mqtt::connect(connect, &mut client.outbox);
         let talk = |client: &mut Client| -> io::Result<()> {
             while client.inbox.is_empty() {
                 client.flush()?;
                 client.stream.wait(deadline)?;
-                if !client.stream.read(&mut client.inbox)? {
+                let is_open = client.stream.read(&mut client.inbox)?;
+                if !is_open && client.inbox.is_empty() {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
@@ -107,9 +111,16 @@ impl Client {
     /// The error is a phrase.
     pub fn receive(&mut self) -> Result<Vec<u8>, String> {
         let mut bytes = std::mem::take(&mut self.inbox);
+        let before = bytes.len();
         match self.stream.read(&mut bytes) {
-            Ok(true) => Ok(bytes),
-            Ok(false) => Err("the broker has closed the connection".into()),
+            // The reason may be in the bytes before the end.
+            Ok(false) if bytes.len() == before => {
+                Err("the broker has closed the connection".into())
+            }
+            Ok(_) => {
+                self.silent = self.silent.map(|_| Instant::now());
+                Ok(bytes)
+            }
             Err(e) => Err(describe(&e)),
         }
     }
@@ -122,7 +133,7 @@ impl Client {
     /// Notes an answer of the broker's; a message that it has not taken is told.
     pub fn answered(&mut self, packet: &Packet) -> Option<Refused> {
         match packet {
-            Packet::Pong => self.pinged = None,
+            Packet::Pong => self.is_pinged = false,
             Packet::SubAck(id, code) if self.subscriptions.remove(id) && *code >= mqtt::REFUSED => {
                 let topic = "subscription".into();
                 return Some(Refused { topic, code: *code });
@@ -198,21 +209,35 @@ impl Client {
         }
     }
 
+    /// Whether an answer of the broker's is to come.
+    fn owes(&self) -> bool {
+        self.is_pinged || !self.is_done()
+    }
+
     /// When [`tick`](Self::tick) is to be called.
     pub fn deadline(&self) -> Instant {
-        self.pinged.map_or(self.sent + self.pause, |at| at + ANSWER)
+        let ping = self.sent + self.pause;
+        match self.silent.filter(|_| self.owes()) {
+            Some(since) if self.is_pinged => since + ANSWER,
+            Some(since) => ping.min(since + ANSWER),
+            None => ping,
+        }
     }
 
     /// Pings the broker if it is time; answers whether it did. The error is a phrase.
     pub fn tick(&mut self, now: Instant) -> Result<bool, String> {
-        if now < self.deadline() {
+        match self.silent {
+            Some(_) if !self.owes() => self.silent = None,
+            Some(since) if now >= since + ANSWER => {
+                return Err("the broker does not answer".into());
+            }
+            _ => {}
+        }
+        if now < self.sent + self.pause || self.is_pinged {
             return Ok(false);
         }
-        if self.pinged.is_some() {
-            return Err("the broker does not answer".into());
-        }
         mqtt::ping(&mut self.outbox);
-        self.pinged = Some(now);
+        self.is_pinged = true;
         Ok(true)
     }
 
@@ -226,6 +251,9 @@ impl Client {
     pub fn flush(&mut self) -> io::Result<()> {
         if !self.outbox.is_empty() {
             self.sent = Instant::now();
+            if self.owes() {
+                self.silent.get_or_insert(self.sent);
+            }
             self.stream.write(&self.outbox)?;
             self.outbox.clear();
             // A burst does not hold its memory for ever.

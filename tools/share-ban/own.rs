@@ -310,7 +310,7 @@ mod tests {
         own.take(&record.expect("a record"), NOW).expect("good");
     }
 
-    /// What is sent: the name, the last field without its time, and the expiry.
+    /// The messages sent: the name, the last field without its time, and the expiry.
     fn sent(own: &mut Own) -> Vec<String> {
         let kept = std::iter::from_fn(|| own.next(NOW));
         kept.map(|kept| {

@@ -244,7 +244,7 @@ fn walks() {
     lifted.sort();
     assert_eq!(lifted, ["192.0.2.1 lifted=5", "192.0.2.3 lifted=5"]);
     assert_eq!(table.compare(&all), (Compared::Same, String::new()));
-    // What an earlier run has passed on and its host does not know is lifted without a walk.
+    // Bans of an earlier run that their host does not have are lifted without a walk.
     table
         .held
         .inherit(&ban("192.0.2.6", Some(60)), &table.bounds);

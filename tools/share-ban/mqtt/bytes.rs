@@ -1,5 +1,11 @@
 //! Numbers, texts and properties as they stand in packets (1.5, 2.2.2).
 
+/// A code of this value or above is a refusal (2.4).
+pub const REFUSED: u8 = 0x80;
+
+/// The longest packet that is read or written, in bytes.
+pub const LONGEST: usize = 16 << 10;
+
 /// A packet that breaks the rules of MQTT. The connection is then of no use.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed;

@@ -6,12 +6,6 @@ mod bytes; // numbers and texts in packets
 mod read; // packets from the broker
 mod write; // packets to the broker
 
-pub use bytes::Malformed;
+pub use bytes::{LONGEST, Malformed, REFUSED};
 pub use read::{Packet, Publish, read};
 pub use write::{Connect, Will, connect, disconnect, ping, publish, publish_ack, subscribe};
-
-/// A code of this value or above is a refusal (2.4).
-pub const REFUSED: u8 = 0x80;
-
-/// The longest packet that is read or written, in bytes.
-pub const LONGEST: usize = 16 << 10;

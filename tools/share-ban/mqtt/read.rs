@@ -1,7 +1,6 @@
 //! Packets from the broker, which may be hostile.
 
-use super::LONGEST;
-use super::bytes::{Bytes, Malformed};
+use super::bytes::{Bytes, LONGEST, Malformed};
 
 /// The answer to a connection (3.2).
 #[derive(Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Packets to the broker.
 
-use super::LONGEST;
-use super::bytes::{push_binary, push_variable};
+use super::bytes::{LONGEST, push_binary, push_variable};
 
 /// The message that the broker publishes when the connection is lost; it is retained.
 pub struct Will<'a> {
