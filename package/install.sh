@@ -43,6 +43,13 @@ files() {
     echo "644 README.md share/doc/pipeban/README.md"
 }
 
+# Pipelines that run on this system by what is installed here: restart, or remove.
+services() {
+    if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" = 0 ] && [ -e "$prefix/lib/pipeban/services" ]; then
+        sh "$prefix/lib/pipeban/services" "$1"
+    fi
+}
+[ $action = install ] || services remove
 files | while read -r mode file place; do
     place=$prefix/$place
     if [ $action = uninstall ]; then
@@ -64,6 +71,7 @@ if [ $action = uninstall ]; then
     echo "removed from $prefix"
     exit
 fi
+services restart
 etc=${DESTDIR:-}/etc/pipeban
 mkdir -p "$etc"
 if [ ! -e "$etc/never" ]; then

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The pipeline for sshd under real runit, OpenRC and the SysV script, in a Debian without systemd,
-# as pipeban-setup starts it: an attack in the log is banned, a part that is killed comes back,
-# stop leaves no process, and a start with something missing fails and says so. Run by
+# as pipeban-setup starts it: an attack in the log is banned, pipeban-status tells it, a part that
+# is killed comes back, stop leaves no process, a start with something missing fails and says so,
+# an upgrade begins it anew, and the removal of the package leaves nothing of it. Run by
 # tests/long.sh, as root: inits.sh [SUITE].
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,7 +24,8 @@ done
 mkdir -p "$root/etc/pipeban" "$root/usr/lib/pipeban"
 cp examples/pipeban/* "$root/usr/lib/pipeban"
 cp -r examples/init "$root/usr/lib/pipeban"
-cp package/pipeban-setup "$root/usr/sbin"
+cp package/pipeban-setup package/pipeban-status "$root/usr/sbin"
+cp package/debian/prerm "$root/prerm"
 
 cat >"$root/trial" <<'TRIAL'
 set -eu
@@ -49,11 +51,32 @@ refute() {
 }
 gone() { ! pgrep -r D,R,S -x 'follow-log|extract-ip|count-ip|ban-ip'; }
 banned() { ban-ip --list | grep -q "^203.0.113.$1	"; }
-parts() { pgrep -x extract-ip; }
+# Not those that have ended, and that nobody has waited for yet.
+parts() { pgrep -r D,R,S -x extract-ip; }
 attack() {
     for i in 1 2 3 4 5; do
         echo "$(date '+%b %e %H:%M:%S') host sshd[$1$i]: Failed password for root from 203.0.113.$1 port 4022$i ssh2"
     done >>/var/log/auth.log
+}
+# Its figures are read: five failures at least, one ban.
+tell() {
+    pipeban-status
+    pipeban-status | awk '$1 == "sshd" && $3 >= 5 && $5 == 1 && $NF == "sees" { seen = 1 } END { exit !seen }'
+}
+# The package is upgraded and removed.
+upgraded() {
+    until_true parts
+    before=$(parts)
+    sh /usr/lib/pipeban/services restart
+    until_true another
+}
+removed() {
+    sh /prerm remove
+    until_true gone
+    left=$(find /etc -name '*pipeban[.-]*' -o -path '/etc/init.d/pipeban' -o -name '[SK]??pipeban')
+    [ -z "$left" ] || { echo "left: $left"; exit 1; }
+    [ ! -e /run/pipeban ]
+    [ -e /etc/pipeban/sshd.sh ]
 }
 # With a start, a stop, and the number of an attacker.
 try() {
@@ -62,9 +85,10 @@ try() {
     until_true parts
     attack "$4"
     until_true banned "$4"
+    tell
     before=$(parts)
     kill -9 "$before"
-    another() { pgrep -x extract-ip | grep -vx "$before"; }
+    another() { parts | grep -vx "$before"; }
     until_true another
     attack "${4}1"
     until_true banned "${4}1"
@@ -114,7 +138,9 @@ setup() {
     grep -q 'lines arrive' /setup.out
 }
 try runit setup "sv down pipeban-sshd" 1
-rm /etc/service/pipeban-sshd
+sv up pipeban-sshd
+upgraded
+removed
 
 mkdir -p /run/openrc
 touch /run/openrc/softlevel
@@ -122,7 +148,10 @@ try OpenRC setup "rc-service --quiet pipeban.sshd stop" 2
 refute rc-service pipeban.sshd status
 refute rc-service pipeban start
 faults OpenRC "rc-service pipeban.sshd start" true
-rm -r /run/openrc /etc/init.d/pipeban*
+rc-service --quiet pipeban.sshd start
+upgraded
+removed
+rm -r /run/openrc
 
 mv /usr/bin/sv /usr/bin/sv.gone
 try SysV setup "/etc/init.d/pipeban stop" 3
@@ -132,6 +161,10 @@ refute /etc/init.d/pipeban start
 until_true sh -c '/etc/init.d/pipeban status | grep "sshd fails: pipeban: there is no user pipeban"'
 refute /etc/init.d/pipeban status
 /etc/init.d/pipeban stop
+useradd --system pipeban
+/etc/init.d/pipeban start
+upgraded
+removed
 echo "all is well"
 TRIAL
 unshare --mount --net --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" sh /trial

@@ -33,6 +33,7 @@ part() {
 
 part tests/package.sh
 part tests/static.sh
+part tests/aarch64.sh
 part tests/boot.sh bookworm
 part tests/boot.sh trixie '' none
 part tests/rotations.sh

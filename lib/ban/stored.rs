@@ -9,7 +9,7 @@ use nix::unistd::geteuid;
 use crate::firewall::Backend;
 use crate::ledger::Ledger;
 use pipeban::complain::Fault;
-use pipeban::state_file::is_callers_own;
+use pipeban::state_file::{folder, is_callers_own};
 
 /// The firewall that stands in a ledger as `key`.
 pub fn stored(ledger: &Ledger, key: &str) -> Result<Backend, Fault> {
@@ -18,7 +18,8 @@ pub fn stored(ledger: &Ledger, key: &str) -> Result<Backend, Fault> {
         && let Err(why) = is_callers_own(ledger.path())
     {
         let path = ledger.path();
-        let owner = fs::metadata(path).map(|file| file.uid()).ok();
+        let file = fs::metadata(path).or_else(|_| fs::metadata(folder(path)));
+        let owner = file.map(|file| file.uid()).ok();
         let way = match owner.filter(|owner| *owner != geteuid().as_raw()) {
             Some(owner) => format!("; run the same as user {owner}"),
             None => String::new(),

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use memchr::memchr_iter;
@@ -11,6 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::complain;
+use crate::recent::Recent;
 use crate::time::Time;
 
 static SINCE: OnceLock<Time> = OnceLock::new();
@@ -19,6 +20,8 @@ static PRINTED: AtomicU64 = AtomicU64::new(0);
 static LAST: AtomicI64 = AtomicI64::new(0);
 /// Figures of one tool alone.
 static OWN: Mutex<Vec<(&str, u64)>> = Mutex::new(Vec::new());
+/// A number that changes with time alone, and its name.
+static RECENT: OnceLock<(&str, Arc<Recent>)> = OnceLock::new();
 static ASKED: OnceLock<Option<SignalFd>> = OnceLock::new();
 
 /// Blocks SIGUSR1, so that it waits until the tool itself waits. To be called first in a process.
@@ -52,6 +55,12 @@ pub fn tell_too(name: &'static str, value: u64) {
     }
 }
 
+/// A number of recent events, told as of the moment of the question. To be called once.
+pub fn tell_recent(name: &'static str, recent: Arc<Recent>) {
+    // A second one is not told.
+    let _ = RECENT.set((name, recent));
+}
+
 /// A descriptor that can be read when somebody asked for the figures; then call [`tell`]. `None`
 /// where the kernel refuses one.
 pub fn asked() -> Option<BorrowedFd<'static>> {
@@ -79,6 +88,10 @@ pub fn tell() {
         let own = OWN.lock().map(|own| own.clone()).unwrap_or_default();
         own.iter()
             .for_each(|(name, value)| text += &format!(" {name}={value}"));
+        RECENT
+            .get()
+            .iter()
+            .for_each(|(name, recent)| text += &format!(" {name}={}", recent.count(now)));
         complain::note("status", text);
     }
 }

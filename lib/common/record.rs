@@ -125,6 +125,11 @@ impl Record {
         escape(value, &mut self.text);
     }
 
+    /// Adds all fields of another record at the end.
+    pub fn append(&mut self, other: &Record) {
+        self.text.extend_from_slice(&other.text);
+    }
+
     /// Replaces all fields of this name by one at the end.
     pub fn set(&mut self, key: &str, value: &[u8]) {
         self.remove(key);

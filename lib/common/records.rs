@@ -114,11 +114,12 @@ impl Records {
         }
     }
 
-    /// The next records, as many as are there without a wait, and at least one.
+    /// The next records, as many as are there without a wait, and at least one was read.
     ///
     /// `output` is flushed first, so the results of the last batch are out before the next begins.
     /// Each record goes through `accept`, while [`complain`](Self::complain) can still tell its
-    /// place: the error is reported, and the record is not in the batch.
+    /// place: the error is reported, and the record is not in the batch. If no other is there, the
+    /// batch is empty: what `accept` goes by may be another before the next one comes.
     ///
     /// `None` is the end: all is read; or the reader of an [enduring](Output::enduring) output has
     /// gone and no record is there just now. With a deadline, an empty batch comes when it passes.
@@ -135,17 +136,20 @@ impl Records {
             false => deadline,
         };
         let mut batch = Vec::new();
-        let mut bytes = 0;
-        while batch.len() < BATCH && bytes < BATCH_BYTES {
+        let (mut bytes, mut refused) = (0, 0);
+        while batch.len() + refused < BATCH && bytes < BATCH_BYTES {
             match self.next(deadline)? {
                 Item::Record(record) => {
                     bytes += record.fields_text().len();
                     match accept(record) {
                         Ok(accepted) => batch.push(accepted),
-                        Err(why) => self.complain(why),
+                        Err(why) => {
+                            refused += 1;
+                            self.complain(why);
+                        }
                     }
                 }
-                _ if !batch.is_empty() => break,
+                _ if !batch.is_empty() || refused > 0 => break,
                 Item::End => return Ok(None),
                 Item::Idle if output.reader_gone() => return Ok(None),
                 Item::Idle if deadline.is_some_and(|d| Instant::now() >= d) => break,
@@ -178,7 +182,8 @@ fn no_operand(operand: &OsStr) -> String {
 mod tests {
     use super::*;
 
-    /// A batch may be empty of accepted records only at a deadline; the end comes again and again.
+    /// A batch is empty at a deadline, or if all its records are refused; the end comes again and
+    /// again.
     #[test]
     fn batches() {
         let operands = ["203.0.113.7", "foo", "203.0.113.8", "203.0.113.9"];
@@ -193,6 +198,10 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(records.next_batch(&mut output, None, accept).unwrap(), None);
         }
+        let mut records = Records::of_addresses(vec!["203.0.113.8".into(); 3]);
+        let batch = records.next_batch(&mut output, None, accept).unwrap();
+        assert_eq!(batch.unwrap().len(), 0);
+        assert_eq!(records.next_batch(&mut output, None, accept).unwrap(), None);
     }
 
     #[test]

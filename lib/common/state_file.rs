@@ -94,40 +94,37 @@ pub fn real(path: &Path) -> io::Result<PathBuf> {
 pub fn is_callers_own(path: &Path) -> Result<(), String> {
     let path = real(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let me = geteuid().as_raw();
-    let check = |path: &Path, others: &[u32]| {
+    // In a folder with the sticky bit others may make files, but not replace those of the owner.
+    let check = |path: &Path, others: &[u32], sticky: u32| {
         let file = fs::metadata(path).map_err(|e| format!("{}: {e}", path.display()))?;
         let owner = file.uid();
         if owner != me && !others.contains(&owner) {
             return Err(format!("{} belongs to user {owner}", path.display()));
         }
-        if is_written_by_others(&file) {
+        if file.mode() & 0o022 != 0 && file.mode() & sticky == 0 {
             return Err(format!("{} can be written by others", path.display()));
         }
         Ok(())
     };
-    check(&path, &[])?;
+    // First the folder: another user's may hide what is in it.
+    let folder = folder(&path);
+    check(&folder, &[], 0)?;
+    check(&path, &[], 0)?;
     for suffix in ["-wal", "-shm"].map(|suffix| beside(&path, suffix)) {
         if suffix.exists() {
-            check(&suffix, &[])?;
+            check(&suffix, &[], 0)?;
         }
     }
-    let folder = folder(&path);
-    check(&folder, &[])?;
     // Root, and in a user namespace whoever has the root directory.
     let top = fs::metadata("/").map_or(0, |top| top.uid());
     for above in folder.ancestors().skip(1) {
-        check(above, &[0, top])?;
+        check(above, &[0, top], libc::S_ISVTX)?;
     }
     Ok(())
 }
 
-/// Others may make files in a folder with the sticky bit, but not replace those of the owner.
-fn is_written_by_others(file: &Metadata) -> bool {
-    let sticky = file.is_dir() && file.mode() & libc::S_ISVTX != 0;
-    file.mode() & 0o022 != 0 && !sticky
-}
-
-fn folder(path: &Path) -> PathBuf {
+/// The folder of a file.
+pub fn folder(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|d| !d.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use crate::common::{Shell, in_namespace, run, unshared};
+use crate::common::{Shell, in_namespace, run, unshared, wait_until};
 
 /// A running ban-ip.
 struct Running {
@@ -34,15 +34,18 @@ impl Running {
         }
     }
 
+    /// Feeds lines.
+    fn feed(&mut self, lines: &str) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(format!("{lines}\n").as_bytes()).unwrap();
+    }
+
     /// Feeds an address; answers whether it was banned.
     fn bans(&mut self, address: &str) -> bool {
         // Another one behind it, which is always banned.
         self.marks += 1;
         let mark = format!("192.0.2.{}", self.marks);
-        let input = self.input.as_mut().unwrap();
-        input
-            .write_all(format!("{address}\n{mark}\n").as_bytes())
-            .unwrap();
+        self.feed(&format!("{address}\n{mark}"));
         let mut banned = false;
         loop {
             let mut line = String::new();
@@ -98,6 +101,15 @@ fn a_list_is_read_again_when_it_is_complete() {
         fs::write(&list, "203.0.113.7\n").unwrap();
         assert!(!running.bans("203.0.113.7"));
         assert!(running.bans("203.0.113.4"));
+        // It is read again also if all that came since the last reading was refused.
+        running.feed("203.0.113.7");
+        wait_until("it is refused", || {
+            let errors = fs::read_to_string(shell.path("errors")).unwrap();
+            errors.matches(" 203.0.113.7 is on the list").count() == 2
+        });
+        fs::write(&list, "203.0.113.8\n").unwrap();
+        assert!(!running.bans("203.0.113.8"));
+        assert!(running.bans("203.0.113.7"));
         running.end();
         let errors = fs::read_to_string(shell.path("errors")).unwrap();
         let message = format!("ban-ip: {value}:2: not an address: \"foo/bar\"; ");

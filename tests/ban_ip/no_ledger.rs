@@ -90,6 +90,8 @@ fn bans_are_made_without_a_ledger() {
                 assert!(list.addresses().contains(&"203.0.113.1"), "{list:?}");
                 assert!(!list.out.contains("only="), "{list:?}");
             }
+            let why = shell.run(&format!("ban-ip --why {address}"));
+            assert_eq!(why.addresses(), [address.as_str()], "{fault}: {why:?}");
             let lift = shell.run(&format!("unban-at now {address}"));
             assert_eq!(lift.addresses(), [address.as_str()], "{fault}: {lift:?}");
             assert!(!held("nft").contains(&address), "{fault}");

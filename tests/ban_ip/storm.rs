@@ -9,15 +9,22 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::common::{Outcome, Shell, left_out, run, unshared, wait_until};
+use crate::common::{Outcome, Shell, run, unshared, wait_until};
 use pipeban_ban::firewall::{Backend, Firewall};
 
 /// The seconds that a storm lasts, with the clock set; else it is a short one.
 const SECONDS: &str = "PIPEBAN_TEST_STORM";
 /// The number of commands of each of the sixteen, between two looks at the result.
 const COMMANDS: u64 = 8;
-/// How far the clock is set, in the words of faketime(1), one for each round.
-const CLOCKS: [&str; 6] = ["+0", "+9h", "+0", "-9h", "+400d", "-3s"];
+/// How far the clock is set after each round, in seconds; in the end it is right again.
+const CLOCKS: [i64; 6] = [
+    9 * 3_600,
+    -9 * 3_600,
+    -9 * 3_600,
+    400 * 86_400,
+    -3,
+    3 + 9 * 3_600 - 400 * 86_400,
+];
 
 /// Addresses and networks that overlap, among few, so that processes meet.
 fn addresses(random: &mut Rng) -> String {
@@ -37,27 +44,10 @@ struct Storm {
     backend: &'static str,
     /// Commands that remove all bans.
     flush: &'static [&'static str],
-    /// The library of faketime(1), and how far the clock is set.
-    clock: Option<(String, &'static str)>,
     is_long: bool,
 }
 
 impl Storm {
-    /// A command with the clock of this round.
-    fn command(&self, script: &str) -> Command {
-        let mut command = self.shell.command("sh");
-        command.args(["-c", script]);
-        if let Some((library, clock)) = &self.clock {
-            command.env("LD_PRELOAD", library).env("FAKETIME", clock);
-            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        }
-        command
-    }
-
-    fn run(&self, script: &str) -> Outcome {
-        crate::common::feed(&mut self.command(script), b"")
-    }
-
     /// One command at random, which may be killed.
     fn one(&self, random: &mut Rng) {
         let Storm { backend, flush, .. } = self;
@@ -73,16 +63,17 @@ impl Storm {
             9 if self.is_long => format!("ban-ip --backend {backend} --for 1s"),
             10 if self.is_long && random.u8(..8) == 0 => {
                 let big = format!("{directory}/big");
-                self.run(&format!(
-                    "cat /dev/zero >{big} 2>/dev/null; sleep 1; rm -f {big}"
-                ));
+                let full = format!("cat /dev/zero >{big} 2>/dev/null; sleep 1; rm -f {big}");
+                self.shell.run(&full);
                 return;
             }
             n => format!("ban-ip --backend {backend} --for {n}h"),
         };
         // The killed one must be the tool, not a shell before it.
         let mut child = self
-            .command(&format!("exec {script}"))
+            .shell
+            .command("sh")
+            .args(["-c", &format!("exec {script}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -110,13 +101,15 @@ impl Storm {
         if self.is_long {
             // Short bans are over.
             std::thread::sleep(Duration::from_millis(1_500));
-            self.run("unban-at --due");
+            self.shell.run("unban-at --due");
         }
     }
 
     /// Ledger and firewall agree.
     fn agree(&self, when: &str) -> Outcome {
-        let list = self.run(&format!("ban-ip --list --backend {}", self.backend));
+        let list = self
+            .shell
+            .run(&format!("ban-ip --list --backend {}", self.backend));
         assert_eq!(list.err, "", "{when}");
         let differ = |l: &&str| l.contains("\tonly=") || l.contains("\tfirewall-until=");
         let differ: Vec<&str> = list.out.lines().filter(differ).collect();
@@ -128,7 +121,7 @@ impl Storm {
     fn check(&self, round: u64) -> Outcome {
         let Storm { backend, .. } = self;
         let (a, b) = (round / 250 % 250, round % 250);
-        let next = self.run(&format!(
+        let next = self.shell.run(&format!(
             "ban-ip --backend {backend} --for 1h 198.18.{a}.{b}"
         ));
         assert_eq!(
@@ -137,7 +130,9 @@ impl Storm {
             "round {round}"
         );
         self.agree(&format!("round {round}, after the next run"));
-        let sync = self.run(&format!("ban-ip --sync --backend {backend}"));
+        let sync = self
+            .shell
+            .run(&format!("ban-ip --sync --backend {backend}"));
         assert_eq!(sync.status, Some(0), "{sync:?}");
         let list = self.agree(&format!("round {round}, after a sync"));
 
@@ -158,35 +153,25 @@ impl Storm {
         list
     }
 
-    /// Sets the clock: a timer synchronises then.
-    fn set_clock(&mut self, round: u64) {
-        let Some((_, clock)) = &mut self.clock else {
-            return;
-        };
-        *clock = CLOCKS[usize::try_from(round).unwrap() % CLOCKS.len()];
-        // One that waits has the clock of its start; in earnest it sees the new one.
+    /// Sets the clock: a timer synchronises then. All times of the ledger are set the other way,
+    /// which is the same.
+    fn set_clock(&self, round: u64) {
+        let seconds = CLOCKS[usize::try_from(round).unwrap() % CLOCKS.len()];
         let state = self.shell.path("state.db").display().to_string();
-        let _ = Command::new("pkill")
-            .args(["-9", "-f", "--", &format!("--wait.*{state}")])
-            .status();
-        let sync = self.run(&format!("ban-ip --sync --backend {}", self.backend));
+        let shift = format!("- {seconds} * 1000000");
+        let rows = format!(
+            "PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE;
+             UPDATE ban SET since = since {shift}, until = until {shift}, ends = ends {shift};
+             UPDATE past SET since = since {shift}, until = until {shift}, ends = ends {shift};
+             UPDATE lifted SET at = at {shift}; UPDATE later SET due = due {shift};
+             UPDATE unprinted SET at = at {shift}; UPDATE state SET clock = clock {shift}; COMMIT"
+        );
+        run("sqlite3", &[&state, &rows]);
+        let sync = format!("ban-ip --sync --backend {}", self.backend);
+        let sync = self.shell.run(&sync);
         assert_eq!((sync.err.as_str(), sync.status), ("", Some(0)));
         self.agree(&format!("round {round}, when the clock was set"));
     }
-}
-
-/// The library of faketime(1).
-fn faketime() -> Option<String> {
-    let folders = std::fs::read_dir("/usr/lib")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let library = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
-    let found = library.filter(|library| library.exists()).last();
-    if found.is_none() {
-        left_out("the clock is not set: there is no library of faketime");
-    }
-    Some(found?.display().to_string())
 }
 
 fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
@@ -203,12 +188,10 @@ fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
             &["-t", "tmpfs", "-o", "size=8m", "none", &directory],
         );
         let seconds: Option<u64> = std::env::var(SECONDS).ok().map(|s| s.parse().unwrap());
-        let library = seconds.and_then(|_| faketime());
-        let mut storm = Storm {
+        let storm = Storm {
             shell,
             backend,
             flush,
-            clock: library.map(|library| (library, CLOCKS[0])),
             is_long: seconds.is_some(),
         };
         let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
@@ -220,13 +203,15 @@ fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
                 println!("{backend}: {} rounds", round + 1);
                 break;
             }
-            storm.set_clock(round + 1);
+            if storm.is_long {
+                storm.set_clock(round);
+            }
         }
         // Nobody is left waiting.
         let all = last
             .map(|list| list.addresses().join("\n"))
             .unwrap_or_default();
-        crate::common::feed(&mut storm.command("unban-at now"), all.as_bytes());
+        storm.shell.feed("unban-at now", all.as_bytes());
         let waiters = || {
             let state = storm.shell.path("state.db").display().to_string();
             let found = Command::new("pgrep")

@@ -139,8 +139,9 @@ fn a_ban_that_would_be_over_is_told() {
     let offset = chrono::FixedOffset::east_opt(9 * 3_600).unwrap();
     let told = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
     let told = told.with_timezone(&offset).to_rfc3339();
+    let moment = told;
     let told = format!(
-        "ban-ip: 4 bans would be over by now: last at={told}; a wrong zone? \
+        "ban-ip: 4 bans would be over by now: last at={moment}; a wrong zone? \
          `cut -f1` bans from now\n"
     );
     let all = ban("--for 1h", &old);
@@ -163,8 +164,15 @@ fn a_ban_that_would_be_over_is_told() {
     let cut = shell.feed("cut -f1 | ban-ip --backend none --for 1h", old.as_bytes());
     assert_eq!(cut.out.lines().count(), 4, "{cut:?}");
     // A past end that a record names is no sign of a wrong zone.
-    let ended = ban("", &format!("203.0.113.250\tat={latest}\tuntil={latest}\n"));
-    assert_eq!((ended.status, ended.err), (Some(1), String::new()));
+    let ended = format!(
+        "203.0.113.250\tat={latest}\tuntil={latest}\n203.0.113.251\tuntil={}\n",
+        time(-9_000)
+    );
+    let ended = ban("", &ended);
+    let told = format!(
+        "ban-ip: 2 bans would be over by now: last until={moment}; `cut -f1` bans from now\n"
+    );
+    assert_eq!((ended.status, ended.err), (Some(1), told));
 }
 
 #[test]
@@ -200,13 +208,18 @@ fn bans_that_would_be_over_are_told_while_the_input_goes_on() {
 fn longer_each_time() {
     in_namespace("times::longer_each_time", || {
         let shell = Shell::new();
-        let ban = "ban-ip --for 1h --escalate 3 --max 1d 203.0.113.7";
+        let ban = "ban-ip --for 1h --escalate 3 --max 1d --port 22,80 203.0.113.7";
         for hours in [1, 3, 9, 24, 24] {
             assert_eq!(lengths(&shell.run(ban)), [hours * 60]);
             // A ban in force is no earlier one; a moment later it may become a moment longer.
             let again = lengths(&shell.run(ban));
             assert!(again.iter().all(|l| *l == hours * 60), "{again:?}");
+            // One that was lifted by hand was a mistake.
             assert_eq!(shell.run("unban-at now 203.0.113.7").status, Some(0));
+            assert_eq!(lengths(&shell.run(ban)), [hours * 60]);
+            let ended = "sqlite3 $PIPEBAN_STATE \
+                 'UPDATE ban SET since = since - 864000000000, until = 1, ends = 1'";
+            assert_eq!(shell.run(ended).status, Some(0));
         }
         let other = shell.run("ban-ip --for 1h --escalate 3 203.0.113.8");
         assert_eq!(lengths(&other), [60]);

@@ -19,6 +19,15 @@ refute() {
         exit 1
     fi
 }
+# A command of the transcript, as an administrator types it.
+typed() {
+    echo "# $*"
+    "$@"
+}
+# What pipeban-status says of the pipeline: at least five failures in the window, and one ban.
+status_tells() {
+    pipeban-status | awk '$1 == "sshd" && $4 >= 5 && $6 == 1 && $NF == "sees" { seen = 1 } END { exit !seen }'
+}
 banned() { ban-ip --list | grep -q '^192\.0\.2\.66	'; }
 banned_in_kernel() { nft list table inet pipeban | grep -q '192\.0\.2\.66 '; }
 main_pid() { systemctl show --property MainPID --value pipeban@sshd; }
@@ -28,19 +37,20 @@ case $stage in
 1)
     ip link set lo up
     echo "== install"
-    dpkg -i /pipeban.deb
+    typed dpkg -i /pipeban.deb
     [ -f /etc/pipeban/never ]
+    # There are no manual pages in a small Debian.
+    systemd-analyze verify --man=no pipeban@sshd.service pipeban-sync.service \
+        pipeban-clock.service pipeban-sync.timer 2>&1 | grep pipeban && exit 1
     if [ "$(cat /logger)" = none ]; then
         [ ! -e /var/log/auth.log ]
     else
         touch /var/log/auth.log
     fi
     echo "== set up"
-    echo '# pipeban-setup --dry-run sshd'
-    pipeban-setup --dry-run sshd
+    typed pipeban-setup --dry-run sshd
     [ ! -e /etc/pipeban/sshd.sh ]
-    echo '# pipeban-setup sshd'
-    pipeban-setup sshd | tee /setup.out
+    typed pipeban-setup sshd | tee /setup.out
     grep -q 'lines arrive' /setup.out
     echo "== with mail, as examples/mail.md has it"
     mkdir -p /etc/systemd/system/pipeban@sshd.service.d
@@ -48,8 +58,7 @@ case $stage in
     sed -i 's/^    bans ban-ip .*/& |\n    mails mail-ban --to root --smtp 127.0.0.1:25 --whois none/' /etc/pipeban/sshd.sh
     tail -n 2 /etc/pipeban/sshd.sh
     perl /smtp.pl >/mail 2>&1 &
-    echo '# pipeban-setup sshd'
-    pipeban-setup sshd | tee /setup.out
+    typed pipeban-setup sshd | tee /setup.out
     grep -q 'is not as it was shipped' /setup.out
     until_true systemctl is-active pipeban@sshd
     systemctl is-active pipeban@sshd
@@ -77,18 +86,24 @@ case $stage in
     echo "== the mail"
     until_true grep -q 192.0.2.66 /mail
     grep -v '^$' /mail
-    ban-ip --list
+    typed ban-ip --list
     nft list table inet pipeban | grep 192.0.2.66
-    systemctl --no-pager --lines=0 status pipeban@sshd
+    typed pipeban-status
+    until_true status_tells
+    typed pipeban-status --prometheus
+    typed systemctl --no-pager --lines=0 status pipeban@sshd
     echo 2 >/stage
     echo "== reboot"
-    systemctl reboot
+    typed systemctl reboot
     ;;
 2)
     until_true banned
     nft list table inet pipeban | grep 192.0.2.66
     until_true systemctl is-active pipeban@sshd
     systemctl is-active pipeban-sync
+    # The window is counted anew, and the bans of before the reboot are its own.
+    until_true status_tells
+    typed pipeban-status
     echo "== the clock is set"
     nft flush set inet pipeban ipv4_32
     refute banned_in_kernel
@@ -96,17 +111,17 @@ case $stage in
     until_true banned_in_kernel
     echo "== upgrade"
     before=$(main_pid)
-    dpkg -i /pipeban.deb
+    typed dpkg -i /pipeban.deb
     until_true systemctl is-active pipeban@sshd
     [ "$(main_pid)" != "$before" ]
     banned
     echo "== remove"
-    dpkg -r pipeban
+    typed dpkg -r pipeban
     refute pgrep -x follow-log
     refute systemctl is-active pipeban@sshd
     [ -z "$(find /etc/systemd/system -type l -name 'pipeban*')" ]
     echo "== purge"
-    dpkg -P pipeban
+    typed dpkg -P pipeban
     refute nft list table inet pipeban
     [ ! -e /var/lib/pipeban ] && [ ! -e /var/lib/private/pipeban ]
     find /etc/pipeban

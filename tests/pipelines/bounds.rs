@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::{Shell, left_out};
+use crate::common::{Shell, left_out, unshared, wait_until};
 
 #[test]
 fn a_time_zone_is_a_file_of_its_kind() {
@@ -24,6 +24,58 @@ fn a_time_zone_is_a_file_of_its_kind() {
             "{zone}"
         );
     }
+}
+
+#[test]
+fn root_gives_up_its_rights_before_it_reads() {
+    unshared("-r", "root_gives_up_its_rights_before_it_reads", || {
+        // CAP_DAC_READ_SEARCH has the number 2 (linux/capability.h).
+        const READS: u64 = 1 << 2;
+        for (command, kept) in [
+            ("count-ip", 0),
+            ("count-ip --threshold 2 --state", 0),
+            ("count-ip --by user", 0),
+            ("merge-ip", 0),
+            (
+                "mail-ban --to admin@example.org --digest 1h --whois none",
+                0,
+            ),
+            ("extract-ip", READS),
+            ("extract-ip --time --preset sshd", READS),
+            ("follow-log -", READS),
+            ("follow-log log", READS),
+            ("follow-log --from resume log", READS),
+        ] {
+            let shell = Shell::new();
+            let mut words = command.split(' ');
+            let mut child = shell
+                .command(words.next().unwrap())
+                .args(words)
+                .current_dir(shell.directory.path())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let tasks = format!("/proc/{}/task", child.id());
+            wait_until(command, || {
+                let tasks = std::fs::read_dir(&tasks).unwrap().flatten();
+                let mut held = tasks.flat_map(|task| {
+                    let status = std::fs::read_to_string(task.path().join("status"));
+                    let status = status.unwrap_or_default();
+                    let sets = status.lines().filter_map(|line| {
+                        let set = line.strip_prefix("CapPrm:\t");
+                        let set = set.or(line.strip_prefix("CapEff:\t"))?;
+                        u64::from_str_radix(set, 16).ok()
+                    });
+                    sets.collect::<Vec<u64>>()
+                });
+                held.all(|set| set == kept)
+            });
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    });
 }
 
 /// A line that an attacker wrote, shown to a person.

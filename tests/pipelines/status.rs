@@ -2,7 +2,7 @@
 
 use std::process::{Child, Stdio};
 
-use crate::common::{Outcome, Shell, wait_until};
+use crate::common::{Outcome, Shell, unshared, wait_until};
 
 /// A pipeline as the init script runs it, in a directory of its own.
 struct Pipeline(Child);
@@ -13,7 +13,7 @@ impl Pipeline {
         let part = "part() { trap : USR1; \"$@\"; kill $$; }; trap : USR1";
         let text = format!(
             "{part}\npart follow-log --from start {home}/{log} | part extract-ip --preset sshd |
-             part count-ip --threshold 2 | part ban-ip --backend none --for 1h\n"
+             part count-ip --threshold 2 --within 10m | part ban-ip --backend none --for 1h\n"
         );
         std::fs::create_dir_all(shell.path("etc")).unwrap();
         std::fs::create_dir_all(shell.path("run")).unwrap();
@@ -21,10 +21,11 @@ impl Pipeline {
         std::fs::write(&script, text).unwrap();
         let beside = |ending: &str| shell.path("run").join(format!("{name}.{ending}"));
         let mut command = shell.command("setsid");
+        command.env("PIPEBAN_PIPELINE", name);
         command.arg("sh").arg(script).stdout(Stdio::null());
         command.stderr(std::fs::File::create(beside("err")).unwrap());
         let child = command.spawn().unwrap();
-        std::fs::write(beside("pid"), child.id().to_string()).unwrap();
+        std::fs::write(beside("run"), child.id().to_string()).unwrap();
         Pipeline(child)
     }
 }
@@ -74,13 +75,13 @@ fn what_pipelines_do() {
     std::fs::write(shell.path("etc").join("off.sh"), "").unwrap();
     wait_until("all have read their logs", || {
         let told = status(&shell, "");
-        row(&told, "good").get(4).is_some_and(|bans| bans == "1")
+        row(&told, "good").get(5).is_some_and(|bans| bans == "1")
             && row(&told, "other").get(1).is_some_and(|lines| lines == "1")
     });
     let told = status(&shell, "");
     assert_eq!(told.status, Some(1), "{told:?}");
     let good = row(&told, "good");
-    assert_eq!(good[1..5], ["3", "3", "1", "1"], "{told:?}");
+    assert_eq!(good[1..6], ["3", "3", "3", "1", "1"], "{told:?}");
     assert_eq!(good.last().map(String::as_str), Some("sees"), "{told:?}");
     for (name, reason) in [
         ("other", "BLIND: no line of its service"),
@@ -101,6 +102,10 @@ fn what_pipelines_do() {
         "pipeban_printed_total{pipeline=\"good\",tool=\"follow-log\"} 3",
         "pipeban_printed_total{pipeline=\"good\",tool=\"ban-ip\"} 1",
         "# TYPE pipeban_blind gauge",
+        "# TYPE pipeban_failed gauge",
+        "pipeban_failed{pipeline=\"good\"} 3",
+        "pipeban_bans{pipeline=\"good\"} 1",
+        "pipeban_bans{pipeline=\"other\"} 0",
         "pipeban_blind{pipeline=\"good\"} 0",
         "pipeban_blind{pipeline=\"other\"} 1",
         "pipeban_blind{pipeline=\"off\"} 1",
@@ -114,5 +119,40 @@ fn what_pipelines_do() {
         assert!(name.starts_with("pipeban_"), "{line}");
         value.parse::<f64>().unwrap();
     }
+    // Not only those that the pipeline has made since its start, and none of another host.
+    shell.run(
+        "for i in 1 2; do echo 203.0.113.$i; done |
+            PIPEBAN_PIPELINE=good ban-ip --backend none --for 1h
+        echo 203.0.113.9 | PIPEBAN_PIPELINE=good ban-ip --backend none --for 1h --origin web2",
+    );
+    assert_eq!(row(&status(&shell, ""), "good")[4..6], ["1", "3"]);
+    // A day without a line, made shorter.
+    wait_until("no line for a while", || {
+        let told = shell.run(&format!(
+            "export PIPELINES={0}/etc RUN={0}/run SILENCE=1; sh package/pipeban-status",
+            shell.directory.path().display()
+        ));
+        row(&told, "good").ends_with(&["BLIND:", "no", "line", "for", "0", "h"].map(String::from))
+    });
     assert_eq!(status(&shell, "--wrong").status, Some(2));
+}
+
+#[test]
+fn another_user_is_told() {
+    let is_root = nix::unistd::geteuid().is_root();
+    let flags = if is_root { "-n" } else { "--map-auto -rn" };
+    unshared(flags, "another_user_is_told", || {
+        let shell = Shell::new();
+        let home = shell.directory.path().display();
+        let told = shell.run(&format!(
+            "cp package/pipeban-status {home}; cd {home}; chmod 755 .; mkdir etc run
+            export PIPELINES={home}/etc RUN={home}/run
+            touch etc/sshd.sh run/sshd.err; sleep 600 & echo $! > run/sshd.run
+            setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all \\
+                sh pipeban-status
+            status=$?; kill $!; exit $status"
+        ));
+        let expected = "pipeban-status: the pipeline sshd is another user's: needs root\n";
+        assert_eq!((told.err.as_str(), told.status), (expected, Some(2)));
+    });
 }

@@ -44,7 +44,8 @@ pub struct Arguments {
     #[arg(long, value_name = "PORT[,PORT]...", value_parser = parse_ports)]
     pub port: Vec<Ports>,
 
-    /// Times FACTOR for each earlier ban of that address that the ledger remembers
+    /// Times FACTOR for each earlier ban of that address that the ledger remembers, without those
+    /// that were lifted before their end
     #[arg(long, value_name = "FACTOR", requires = "duration", value_parser = parse_factor)]
     pub escalate: Option<f64>,
 

@@ -77,7 +77,7 @@ impl Mode {
 /// Bans all records of the input; answers whether any ban is new or longer or was put back.
 pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     let mut never = Never::new(arguments.protected(), arguments.widest())?;
-    let mut mode = Mode::open(arguments, backend)?;
+    let mut mode = Mode::open(arguments, backend.clone())?;
     // From here on remote parties write the input.
     keep_network_only().map_err(|e| Fault::new("capabilities", e))?;
     let mut records = Records::of_addresses(arguments.addresses.clone());
@@ -90,10 +90,12 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
         never.wait();
         let accept = |record: Record| {
             let candidate = Candidate::read(record, &speaker, &ports, arguments.dry_run)?;
-            match candidate.lifted {
-                Some(_) => Ok(candidate),
-                None => never.allows(&candidate.record.address).map(|()| candidate),
+            if candidate.lifted.is_none() {
+                never.allows(&candidate.record.address)?;
+                let taken = backend.takes(!candidate.ports.is_empty());
+                taken.map_err(|why| format!("not banned: {why}"))?;
             }
+            Ok(candidate)
         };
         let batch = records.next_batch(&mut output, mode.deadline(), accept)?;
         let Some(batch) = batch else { break };

@@ -1,5 +1,6 @@
 //! A record that may be banned, and the length of its ban.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pipeban::record::Record;
@@ -16,6 +17,16 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// The bytes kept of a line of evidence, and of all facts: remote parties write them.
 const LINE_KEPT: usize = 500;
 const FACTS_KEPT: usize = 4_000;
+/// The field that says which pipeline made a ban. `$PIPEBAN_PIPELINE` names it.
+const PIPELINE: &str = "pipeline";
+
+/// The name of the pipeline that this run is a part of, if it is one.
+fn pipeline() -> Option<&'static str> {
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    let named = || std::env::var("PIPEBAN_PIPELINE").ok();
+    let name = NAME.get_or_init(|| named().filter(|name| !name.is_empty()));
+    name.as_deref()
+}
 
 /// A record that may be banned, or lifted by the host that asked for it.
 pub struct Candidate {
@@ -45,11 +56,15 @@ impl Candidate {
     ) -> Result<Self, String> {
         let origin = speaker.origin(&mut record)?;
         let mut ports = ports.to_vec();
-        if !ports.is_empty() {
-            record.set("port", ports::text(&ports).as_bytes());
-        } else if let Some(text) = record.get("port") {
+        if let Some(text) = record.get("port").filter(|_| ports.is_empty()) {
             let text = String::from_utf8_lossy(&text);
             ports = ports::parse(&text).map_err(|e| format!("not banned: {e}"))?;
+        }
+        if let Some(name) = pipeline() {
+            record.set(PIPELINE, name.as_bytes());
+        }
+        if !ports.is_empty() {
+            record.set("port", ports::text(&ports).as_bytes());
         }
         let lifted = time(&record, "lifted")?;
         if lifted.is_some() && (origin.is_empty() || matches!(speaker, Speaker::AsSaid)) {
@@ -100,7 +115,7 @@ impl Candidate {
     pub fn facts(&self) -> Vec<u8> {
         let mut kept = Record::new(self.record.address);
         for key in [
-            "count", "hosts", "first", "last", "at", "rule", "file", "line",
+            PIPELINE, "count", "hosts", "first", "last", "at", "rule", "file", "line",
         ] {
             for value in self.record.all(key) {
                 let value = &value[..value.len().min(LINE_KEPT)];
@@ -151,8 +166,7 @@ impl Policy {
         earlier: u32,
     ) -> NewBan {
         // An end that the record names decides alone.
-        let names_end = self.duration.is_none() && candidate.until.is_some();
-        let event = candidate.at.filter(|_| !names_end);
+        let event = candidate.at.filter(|_| self.named_end(candidate).is_none());
         let others = candidate.since.filter(|_| !candidate.origin.is_empty());
         NewBan {
             ban: Ban {
@@ -165,6 +179,12 @@ impl Policy {
             said: candidate.since.or(candidate.at),
             origin: candidate.origin.clone(),
         }
+    }
+
+    /// The end that a record names, if that counts.
+    pub fn named_end(&self, candidate: &Candidate) -> Option<Time> {
+        let named = candidate.until.filter(|_| self.duration.is_none())?;
+        Some(named.unwrap_or(Time::MAX))
     }
 
     /// The end of a ban whose length counts from `begin`, after this number of earlier ones.

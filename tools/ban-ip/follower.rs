@@ -171,9 +171,16 @@ impl Follower {
         if old.map(second) == Some(second(details.ban.until)) {
             return Ok(());
         }
-        let mut record = of_ban(details, &self.usual, &mut self.formatter);
-        set_port(&details.ban.target, &mut record);
+        let record = self.record(details);
         output.record(&record)
+    }
+
+    /// The record of a ban.
+    fn record(&mut self, details: &BanDetails) -> Record {
+        let (mut record, times) = of_ban(details, &self.usual, &mut self.formatter);
+        set_port(&details.ban.target, &mut record);
+        record.append(&times);
+        record
     }
 
     /// The same of the ban that the ledger has now. One that it has forgotten was lifted.
@@ -196,8 +203,7 @@ impl Follower {
 
     /// The record of a ban that has ended.
     fn lifted(&mut self, details: &BanDetails) -> Record {
-        let mut record = of_ban(details, &self.usual, &mut self.formatter);
-        set_port(&details.ban.target, &mut record);
+        let mut record = self.record(details);
         let text = |end: Option<Time>| end.map_or("never".into(), seconds);
         record.set("until", text(details.planned_end).as_bytes());
         record.set("lifted", text(details.ban.until).as_bytes());

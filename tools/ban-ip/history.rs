@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pipeban::address::Address;
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
@@ -35,15 +35,14 @@ pub fn run(
     let around: Vec<Address> = (0..=address.prefix_len())
         .map(|l| address.widen(l))
         .collect();
-    let mut history = Vec::new();
-    if let Some(ledger) = Ledger::look(state_file)? {
-        for network in &around {
-            history.extend(ledger.history(network)?);
+    let history = match remembered(address, &around, state_file) {
+        Ok(history) => history,
+        Err(fault) => {
+            // The firewalls still know of the bans in force.
+            complain::fault(fault)?;
+            vec![]
         }
-        if !address.is_host() {
-            history.extend(ledger.history_inside(address)?);
-        }
-    }
+    };
     // A firewall that is not used here, or that this user may not ask, is no fault.
     let about = match address.is_host() {
         true => About::Addresses(&around),
@@ -59,15 +58,13 @@ pub fn run(
     }
     let mut in_force = HashSet::new();
     for details in &history {
-        let mut record = record(details);
+        let mut dropped = None;
         if !details.ban.has_ended(now) {
             let key = (details.ban.target, details.backend.as_str());
-            if let Some((_, Some(dropped))) = unknown.get(&key) {
-                count(dropped, &mut record);
-            }
+            dropped = unknown.get(&key).and_then(|(_, dropped)| *dropped);
             in_force.insert(key);
         }
-        output.record(&record)?;
+        output.record(&record(details, dropped))?;
     }
     unknown.retain(|key, _| !in_force.contains(key));
     let found = !history.is_empty() || !unknown.is_empty();
@@ -90,12 +87,30 @@ pub fn run(
     Ok(found)
 }
 
-fn record(details: &BanDetails) -> Record {
+/// The bans of these networks around an address, and of those inside it, in the ledger.
+fn remembered(
+    address: &Address,
+    around: &[Address],
+    state_file: Option<&Path>,
+) -> Result<Vec<BanDetails>, Fault> {
+    let mut history = Vec::new();
+    if let Some(ledger) = Ledger::look(state_file)? {
+        for network in around {
+            history.extend(ledger.history(network)?);
+        }
+        if !address.is_host() {
+            history.extend(ledger.history_inside(address)?);
+        }
+    }
+    Ok(history)
+}
+
+fn record(details: &BanDetails, dropped: Option<Dropped>) -> Record {
     let mut record = Record::with_fields(details.ban.target.address, &details.facts);
-    set_port(&details.ban.target, &mut record);
     if !details.origin.is_empty() {
         record.set("origin", details.origin.as_bytes());
     }
+    set_port(&details.ban.target, &mut record);
     record.set("since", seconds(details.ban.since).as_bytes());
     let until = |until: Option<Time>| until.map_or("never".into(), seconds);
     record.set("until", until(details.planned_end).as_bytes());
@@ -103,5 +118,8 @@ fn record(details: &BanDetails) -> Record {
         record.set("lifted", until(details.ban.until).as_bytes());
     }
     record.set("backend", name_in(&details.backend).as_bytes());
+    dropped
+        .iter()
+        .for_each(|dropped| count(dropped, &mut record));
     record
 }

@@ -63,8 +63,8 @@ pub fn print_ledger(
     let (key, mut formatter) = (backend.to_string(), BanFormatter::default());
     let mut listing = Listing::new(output);
     for details in bans {
-        let record = of_ban(details, &key, &mut formatter);
-        listing.add(record, details.ban.target.port, None)?;
+        let parts = of_ban(details, &key, &mut formatter);
+        listing.add(parts, details.ban.target.port, None)?;
     }
     listing.finish()
 }
@@ -99,22 +99,23 @@ pub fn print(
     let mut listing = Listing::new(output);
     let mut formatter = BanFormatter::default();
     for (details, seen) in &comparison.bans {
-        let mut record = of_ban(details, &key, &mut formatter);
+        let (record, mut times) = of_ban(details, &key, &mut formatter);
         // Only this firewall was looked at.
         let looked = comparison.can_tell && details.backend == key;
         match seen {
-            Some(seen) if !seen.agrees => record.set("firewall-until", &end(seen)),
-            None if looked => record.set("only", b"ledger"),
+            Some(seen) if !seen.agrees => times.set("firewall-until", &end(seen)),
+            None if looked => times.set("only", b"ledger"),
             _ => (),
         }
         let dropped = seen.and_then(|seen| seen.dropped);
-        listing.add(record, details.ban.target.port, dropped)?;
+        listing.add((record, times), details.ban.target.port, dropped)?;
     }
     for (target, seen) in &comparison.others {
-        let mut record = Record::new(target.address);
-        record.set("until", &end(seen));
-        record.set("only", b"firewall");
-        listing.add(record, target.port, seen.dropped)?;
+        let record = Record::new(target.address);
+        let mut times = record.clone();
+        times.set("until", &end(seen));
+        times.set("only", b"firewall");
+        listing.add((record, times), target.port, seen.dropped)?;
     }
     listing.finish()
 }
@@ -124,17 +125,19 @@ fn end(seen: &Seen) -> Vec<u8> {
     seen.until.map_or("never".into(), seconds).into_bytes()
 }
 
-/// The record of a ban, without its evidence and ports; `backend=` names a firewall other than the
-/// `usual`.
-pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> Record {
-    let mut record = Record::with_fields(details.ban.target.address, &details.facts);
+/// The record of a ban in two parts, without its evidence and ports, which stand between them. The
+/// second has the times, and `backend=`, which names a firewall other than the `usual`.
+pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -> (Record, Record) {
+    let address = details.ban.target.address;
+    let mut record = Record::with_fields(address, &details.facts);
     record.remove("line");
     if !details.origin.is_empty() {
         record.set("origin", details.origin.as_bytes());
     }
-    formatter.describe(&details.ban, &mut record);
+    let mut times = Record::new(address);
+    formatter.describe(&details.ban, &mut times);
     if details.backend != usual {
-        record.set("backend", name_in(&details.backend).as_bytes());
+        times.set("backend", name_in(&details.backend).as_bytes());
     }
-    record
+    (record, times)
 }

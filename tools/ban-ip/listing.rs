@@ -7,12 +7,15 @@ use pipeban_ban::firewall::Dropped;
 use pipeban_ban::ports;
 use pipeban_ban::target::Target;
 
+/// A record in two parts, between which its ports stand; its counters stand behind both.
+pub type Parts = (Record, Record);
+
 /// Prints records in the order of their addresses. Those of one address that differ in their ports
 /// and counters alone become one.
 pub struct Listing<'a> {
     output: &'a mut Output,
     /// The records of one address, each with its ports and the packets dropped.
-    waiting: Vec<(Record, Vec<u16>, Option<Dropped>)>,
+    waiting: Vec<(Parts, Vec<u16>, Option<Dropped>)>,
     found: bool,
 }
 
@@ -27,16 +30,11 @@ impl<'a> Listing<'a> {
     }
 
     /// Prints a record for this port; 0 is all.
-    pub fn add(
-        &mut self,
-        record: Record,
-        port: u16,
-        dropped: Option<Dropped>,
-    ) -> Result<(), Fault> {
+    pub fn add(&mut self, parts: Parts, port: u16, dropped: Option<Dropped>) -> Result<(), Fault> {
         if self
             .waiting
             .first()
-            .is_some_and(|(w, ..)| w.address != record.address)
+            .is_some_and(|((waiting, _), ..)| waiting.address != parts.0.address)
         {
             self.print()?;
         }
@@ -44,10 +42,7 @@ impl<'a> Listing<'a> {
             .waiting
             .iter_mut()
             .filter(|(_, ports, _)| port != 0 && !ports.is_empty());
-        match of_ports
-            .into_iter()
-            .find(|(waiting, ..)| *waiting == record)
-        {
+        match of_ports.into_iter().find(|(waiting, ..)| *waiting == parts) {
             Some((_, ports, sum)) => {
                 ports.push(port);
                 if let (Some(sum), Some(dropped)) = (sum, dropped) {
@@ -57,7 +52,7 @@ impl<'a> Listing<'a> {
             }
             None => {
                 let ports = (port != 0).then_some(port).into_iter().collect();
-                self.waiting.push((record, ports, dropped));
+                self.waiting.push((parts, ports, dropped));
             }
         }
         Ok(())
@@ -70,10 +65,11 @@ impl<'a> Listing<'a> {
     }
 
     fn print(&mut self) -> Result<(), Fault> {
-        for (mut record, of_ports, dropped) in self.waiting.drain(..) {
+        for ((mut record, times), of_ports, dropped) in self.waiting.drain(..) {
             if !of_ports.is_empty() {
                 record.set("port", ports::text(&of_ports).as_bytes());
             }
+            record.append(&times);
             dropped
                 .iter()
                 .for_each(|dropped| count(dropped, &mut record));

@@ -264,7 +264,7 @@ impl Live {
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
         self.in_trouble = false;
-        count_over(&mut self.over, printer, &entered, &records);
+        count_over(&mut self.over, &self.policy, printer, &entered, &records);
         printer.expect(entered, records, std::mem::take(&mut self.untold));
         let known = printer.known();
         self.enforce(&known, never, &mut |bans| printer.made(bans))?;
@@ -318,7 +318,7 @@ impl Live {
             let mut new = self.policy.new_ban(candidate, target, now, 0);
             let old = held.get(&target);
             if new.ban.has_ended(now) {
-                entered.push(new.event.map_or(Entered::Nothing, |_| Entered::Over));
+                entered.push(Entered::Over);
                 continue;
             }
             let ban = new.ban.onto(old, now);
@@ -355,7 +355,7 @@ impl Live {
             let text = format!("{more} bans are in the firewall only");
             complain::error("ledger", text);
         }
-        count_over(&mut self.over, printer, &entered, &records);
+        count_over(&mut self.over, &self.policy, printer, &entered, &records);
         printer.expect(entered, records, vec![]);
         for ban in printer.expected() {
             printer.made(&[ban])?;
@@ -365,17 +365,27 @@ impl Live {
 }
 
 /// Counts the records whose bans would be over: one for several ports has several bans.
-fn count_over(over: &mut Over, printer: &Printer, entered: &[Entered], records: &[usize]) {
+fn count_over(
+    over: &mut Over,
+    policy: &Policy,
+    printer: &Printer,
+    entered: &[Entered],
+    records: &[usize],
+) {
     let mut last = None;
     for (_, place) in entered
         .iter()
         .zip(records)
         .filter(|(e, _)| **e == Entered::Over)
     {
-        if last.replace(place) != Some(place)
-            && let Some(event) = printer.batch[*place].at
-        {
-            over.add(event);
+        if last.replace(place) == Some(place) {
+            continue;
+        }
+        let candidate = &printer.batch[*place];
+        match (policy.named_end(candidate), candidate.at) {
+            (Some(end), _) => over.add_end(end),
+            (None, Some(event)) => over.add(event),
+            (None, None) => (),
         }
     }
 }

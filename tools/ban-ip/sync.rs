@@ -8,7 +8,7 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::firewall::Backend;
+use pipeban_ban::firewall::{Backend, name_in};
 use pipeban_ban::ledger::{Ban, BanFormatter, Ledger, Printing, seconds};
 use pipeban_ban::never::Never;
 use pipeban_ban::restore::{Changes, plan, sync};
@@ -97,7 +97,8 @@ fn unprinted(ledger: &mut Ledger, printed: &Changes) -> Result<Changes, Fault> {
     })
 }
 
-/// The firewalls to be synchronised, as the ledger writes them.
+/// The firewalls to be synchronised, as the ledger writes them; those that no program has to tell
+/// come first, since a program may hang.
 fn firewalls(only: Option<&Backend>, ledger: &Ledger) -> Result<Vec<String>, Fault> {
     if let Some(backend) = only {
         return Ok(vec![backend.to_string()]);
@@ -107,6 +108,8 @@ fn firewalls(only: Option<&Backend>, ledger: &Ledger) -> Result<Vec<String>, Fau
     if !named.contains(&usual) && (named.is_empty() || ledger.knows(&usual)?) {
         named.push(usual);
     }
+    let place = |key: &String| Backend::NAMES.iter().position(|name| *name == name_in(key));
+    named.sort_by_key(|key| place(key).unwrap_or(Backend::NAMES.len()));
     Ok(named)
 }
 

@@ -227,7 +227,10 @@ impl Extractor {
                 None => return Ok(()),
             }
         }
-        let judgement = self.chooser.judge.judge(&line, self.follows);
+        let judgement = match self.chooser.judge.is_empty() {
+            true => Judgement::Counts(None),
+            false => self.chooser.judge.judge(&line, self.follows),
+        };
         // Presets need all lines until they know whether this input has heads of their programs.
         self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
         let Judgement::Counts(verdict) = judgement else {
@@ -241,8 +244,20 @@ impl Extractor {
         }
         let verdict = verdict.as_ref().map(|(_, verdict)| verdict);
         let rule = verdict.and_then(|v| v.rule);
-        let count = verdict.map_or(1, |v| v.count);
         let named = verdict.and_then(|v| v.found.as_ref());
+        let picker = &self.chooser.picker;
+        let at_key = object.addresses.as_deref();
+        if self.bare && rule.is_none() && self.window.is_none() && self.whole.is_none() {
+            let out = output.buffer();
+            let before = out.len();
+            picker.pick_of(line.text, at_key, named, |choice| {
+                choice.found.write(choice.text, out);
+                out.push(b'\n');
+            });
+            self.done |= out.len() > before;
+            return Ok(());
+        }
+        let count = verdict.map_or(1, |v| v.count);
         let fields = &self.chooser.fields;
         let stamp = verdict.and_then(|v| v.stamp.as_ref());
         let format = verdict.and_then(|v| v.format);
@@ -258,11 +273,6 @@ impl Extractor {
             }
             is_taken = true;
             if self.whole.is_some() {
-                return;
-            }
-            if self.bare && rule.is_none() {
-                choice.found.write(choice.text, output.buffer());
-                output.buffer().push(b'\n');
                 return;
             }
             let record = &mut self.record;
@@ -294,12 +304,7 @@ impl Extractor {
                 }
             }
         };
-        let picker = &self.chooser.picker;
-        match &object.addresses {
-            // Where they stand in the line is not known: they may be unescaped.
-            Some(all) => picker.pick_from_key(line.text, all, give),
-            None => picker.pick(line.text, named, give),
-        }
+        picker.pick_of(line.text, at_key, named, give);
         if let Some(whole) = self.whole.as_mut().filter(|_| is_taken) {
             return whole.add(given.whole, output);
         }

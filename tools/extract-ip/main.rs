@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use pipeban::complain::Fault;
 use pipeban::output::Output;
+use pipeban::privilege::keep_reading;
 
 use address_filter::Keep;
 use arguments::Arguments;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<bool, Fault> {
+    // From here on remote parties write the input; logs are opened while it is read.
+    keep_reading().map_err(|e| Fault::new("capabilities", e))?;
     if arguments.check || arguments.preset.iter().any(|name| name == "list") {
         return check::run(&arguments);
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
+use pipeban_log::finder::Found;
 use pipeban_log::json::{Condition, Path, Paths, Refused, Value, Values};
 use pipeban_log::line::Line;
 
@@ -25,7 +26,7 @@ pub(crate) struct Objects {
 #[derive(Default)]
 pub(crate) struct Object {
     /// The addresses at the key; `None` without the option.
-    pub(crate) addresses: Option<Vec<Address>>,
+    pub(crate) addresses: Option<Vec<Found>>,
     /// Texts of fields, by their number among those that are asked for.
     pub(crate) fields: Vec<(usize, Vec<u8>)>,
 }
@@ -146,7 +147,11 @@ impl Objects {
         }
         if let (Some(key), Some(all)) = (self.key, &mut self.object.addresses) {
             all.clear();
-            read_addresses(values.get(key).ok_or(Passed::NoKey)?, room, all)?;
+            let quad = |range| Found::quad(line.text, range);
+            match values.string(key).and_then(quad) {
+                Some(found) => all.push(found),
+                None => read_addresses(values.get(key).ok_or(Passed::NoKey)?, room, all)?,
+            }
         }
         let field = |(number, path): &(usize, usize)| Some((*number, text_at(&values, *path)?));
         self.object.fields.clear();
@@ -168,13 +173,15 @@ fn text_at(values: &Values, path: usize) -> Option<Vec<u8>> {
 
 /// Adds the addresses that a value is: one, several with commas, or an array of such texts. All of
 /// them must be addresses.
-fn read_addresses(value: Value, room: &mut Vec<u8>, all: &mut Vec<Address>) -> Result<(), Passed> {
+fn read_addresses(value: Value, room: &mut Vec<u8>, all: &mut Vec<Found>) -> Result<(), Passed> {
     let mut wrong = None;
+    // Its place is not known: it may be unescaped.
+    let found = |address| Found::new(address, 0..0);
     value.any(|value| {
         let text = value.text(room).unwrap_or(b"an array or an object");
         // Most are one, as it stands.
         if let Some(address) = Address::parse(text) {
-            all.push(address);
+            all.push(found(address));
             return false;
         }
         if matches!(text, b"" | b"-" | b"null") {
@@ -182,7 +189,7 @@ fn read_addresses(value: Value, room: &mut Vec<u8>, all: &mut Vec<Address>) -> R
         }
         for one in text.split(|b| *b == b',') {
             match Address::parse(without_port(one.trim_ascii())) {
-                Some(address) => all.push(address),
+                Some(address) => all.push(found(address)),
                 None => {
                     let text = String::from_utf8_lossy(&text[..text.len().min(100)]);
                     wrong = Some(text.into_owned());

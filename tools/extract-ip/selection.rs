@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
-use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
@@ -39,6 +38,12 @@ impl Judge {
     /// Begins another input.
     pub(crate) fn begin_file(&mut self) {
         self.matchers.iter_mut().for_each(Matcher::begin_file);
+    }
+
+    /// Whether all lines count.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.matchers.is_empty() && self.exclude.is_empty()
     }
 
     /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
@@ -95,6 +100,21 @@ pub(crate) struct Choice<'a> {
 }
 
 impl Picker {
+    /// Calls `give` for each address of a line that is to be printed: of those at its key, of the
+    /// one that a pattern names, or of all.
+    pub(crate) fn pick_of(
+        &self,
+        line: &[u8],
+        at_key: Option<&[Found]>,
+        named: Option<&Found>,
+        give: impl FnMut(Choice),
+    ) {
+        match at_key {
+            Some(all) => self.pick_from_key(line, all, give),
+            None => self.pick(line, named, give),
+        }
+    }
+
     /// Calls `give` for each address of a line that is to be printed.
     pub(crate) fn pick(&self, line: &[u8], named: Option<&Found>, mut give: impl FnMut(Choice)) {
         if let Some(found) = named {
@@ -130,24 +150,20 @@ impl Picker {
         }
     }
 
-    /// Calls `give` for each of the addresses at a key that is to be printed; their places in the
-    /// line are not known.
-    pub(crate) fn pick_from_key(&self, line: &[u8], all: &[Address], mut give: impl FnMut(Choice)) {
-        let kept = all.iter().filter(|address| self.keep.keeps(address));
-        let number = kept.clone().count();
-        let (from, to) = match self.pick {
-            Pick::All => (0, number),
-            Pick::First => (0, 1),
-            Pick::Last => (number.saturating_sub(1), number),
-        };
-        for (_, address) in kept.enumerate().filter(|(i, _)| (from..to).contains(i)) {
-            let (text, offset) = (line, 0);
-            let found = &Found::new(*address, line.len()..line.len());
+    /// Calls `give` for each of the addresses at a key that is to be printed.
+    pub(crate) fn pick_from_key(&self, text: &[u8], all: &[Found], mut give: impl FnMut(Choice)) {
+        let kept = || all.iter().filter(|found| self.keep.keeps(&found.address));
+        let give = |found| {
             give(Choice {
                 text,
-                offset,
+                offset: 0,
                 found,
-            });
+            })
+        };
+        match self.pick {
+            Pick::All => kept().for_each(give),
+            Pick::First => kept().next().into_iter().for_each(give),
+            Pick::Last => kept().next_back().into_iter().for_each(give),
         }
     }
 
@@ -252,7 +268,7 @@ impl Chooser {
 
     /// Whether every line counts.
     pub(crate) fn takes_every_line(&self) -> bool {
-        self.judge.matchers.is_empty() && self.judge.exclude.is_empty() && self.objects.is_none()
+        self.judge.is_empty() && self.objects.is_none()
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::figures;
 use pipeban::output::Output;
+use pipeban::privilege::keep_reading;
 
 use crate::arguments::Arguments;
 use crate::copies;
@@ -43,6 +44,8 @@ impl Follower {
     /// Nothing is looked up yet.
     pub fn new(arguments: Arguments, stop: Stop) -> Result<Self, Fault> {
         let saver = Saver::open(arguments.from(), arguments.state_file.as_deref())?;
+        // Rotated logs are opened later on.
+        keep_reading().map_err(|e| Fault::new("capabilities", e))?;
         let mut files = arguments.files.clone();
         let journal = Journal::open(&arguments, &mut files)?;
         Ok(Follower {

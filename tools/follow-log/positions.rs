@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use pipeban::complain::describe;
 use pipeban::complain::{self, Fault};
+use pipeban::privilege::keep_reading;
 use pipeban::state::State;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
@@ -83,6 +84,8 @@ impl Positions {
     pub fn open(file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(file, SCHEMA)?;
         let own = State::open(file, SCHEMA)?;
+        // Before the thread, which would keep them.
+        keep_reading().map_err(|e| Fault::new("capabilities", e))?;
         let (sender, batches) = sync_channel(1);
         let writer = std::thread::Builder::new().name("positions".into());
         let writer = writer

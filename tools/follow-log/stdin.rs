@@ -5,11 +5,13 @@ use std::path::Path;
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
 use pipeban::output::Output;
+use pipeban::privilege::keep_reading;
 
 use crate::lines::Lines;
 
 /// Copies standard input to its end; true if it held anything.
 pub fn copy(prefix: bool) -> Result<bool, Fault> {
+    keep_reading().map_err(|e| Fault::new("capabilities", e))?;
     let mut input = Input::new(Vec::new());
     let mut output = Output::new(false);
     let mut lines = Lines::new(Path::new("-"), prefix);

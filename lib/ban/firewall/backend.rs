@@ -91,6 +91,19 @@ impl Backend {
         matches!(self, Backend::Nft | Backend::Ipset)
     }
 
+    /// Whether it can have bans for `single_ports`, or else for all packets; the error is a
+    /// phrase.
+    pub fn takes(&self, single_ports: bool) -> Result<(), &'static str> {
+        let Backend::Exec { ban, lift } = self else {
+            return Ok(());
+        };
+        let is_for = |command: &String| {
+            let words: Vec<String> = command.split(' ').map(String::from).collect();
+            exec::is_for(&words, single_ports)
+        };
+        is_for(ban).and_then(|()| is_for(lift))
+    }
+
     /// Makes the firewall ready to use.
     pub fn open(&self) -> Result<Box<dyn Firewall>, Fault> {
         let opened: io::Result<Box<dyn Firewall>> = match self {

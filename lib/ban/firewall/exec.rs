@@ -46,17 +46,23 @@ pub(super) fn split(command: &str) -> io::Result<Vec<String>> {
     Err(io::Error::new(ErrorKind::InvalidInput, text))
 }
 
+/// Whether a command is for bans of single ports, or else for those of all packets; the error is a
+/// phrase.
+pub(super) fn is_for(command: &[String], single_ports: bool) -> Result<(), &'static str> {
+    let takes_port = command.iter().skip(1).any(|word| word.contains("{port}"));
+    match (takes_port, single_ports) {
+        (true, false) => Err("a command with {port} is for bans of single ports"),
+        (false, true) => Err("a command with {port} in an argument is wanted for a single port"),
+        _ => Ok(()),
+    }
+}
+
 /// Runs a command for a target.
 fn run(command: &[String], target: &Target) -> io::Result<()> {
-    let takes_port = command.iter().skip(1).any(|word| word.contains("{port}"));
-    if takes_port != (target.port != 0) {
-        let text = match takes_port {
-            true => "a command with {port} is for bans of single ports",
-            false => "a command with {port} in an argument is wanted for a single port",
-        };
+    is_for(command, target.port != 0).map_err(|text| {
         let text = format!("{target}: {text}");
-        return Err(io::Error::new(ErrorKind::InvalidInput, text));
-    }
+        io::Error::new(ErrorKind::InvalidInput, text)
+    })?;
     let family = if target.is_ipv4() { "ipv4" } else { "ipv6" };
     let fill = |word: &String| {
         word.replace("{address}", &target.address.to_string())

@@ -59,7 +59,7 @@ pub enum Entered {
     Known(Ban),
     /// It is no news, and the address is not banned.
     Nothing,
-    /// It is news of an event so long ago that its ban has ended.
+    /// It would have ended by now: its event was long ago, or it names an end in the past.
     Over,
 }
 
@@ -106,6 +106,7 @@ impl Ledger {
                 let facts = Some(&new.facts).filter(|f| !f.is_empty());
                 let over = ban.has_ended(now);
                 if over && new.event.is_none() {
+                    entered[i] = Entered::Over;
                     continue;
                 }
                 let others = match shared {

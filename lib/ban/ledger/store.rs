@@ -226,14 +226,15 @@ impl Ledger {
     }
 
     /// The number of this host's own bans of exactly this address or network that had ended by
-    /// then.
+    /// then, without those that were lifted before their end. One for several ports is one.
     pub fn earlier(&self, address: &Address, at: Time) -> Result<u32, Fault> {
         self.state.run(|db| {
             let mut query = db.prepare_cached(
-                "SELECT (SELECT count(*) FROM past
-                         WHERE address = ?1 AND ends <= ?2 AND origin = '')
-                      + (SELECT count(*) FROM ban
-                         WHERE address = ?1 AND ends <= ?2 AND origin = '')",
+                "SELECT count(DISTINCT since) FROM
+                     (SELECT since FROM past
+                      WHERE address = ?1 AND ends <= ?2 AND ends = until AND origin = ''
+                      UNION ALL SELECT since FROM ban
+                      WHERE address = ?1 AND ends <= ?2 AND ends = until AND origin = '')",
             )?;
             query.query_row(params![address.to_string(), at.0], |row| row.get(0))
         })

@@ -108,16 +108,28 @@ fn mask(first: Address, word: &[u8], tail: &[u8]) -> Option<Form> {
     })
 }
 
-/// Other addresses in the line: all of them are protected, the first is banned.
+/// Other addresses in the line: all of them are protected, the first is banned. A mask among them
+/// makes a network of which nobody knows the length here.
 fn several(first: Address, text: &[u8]) -> Option<Form> {
     let words = text.split(|b| b" \t,\"[]".contains(b));
     let mut all = vec![first];
     all.extend(words.filter_map(Address::parse).filter(|a| *a != first));
-    (all.len() > 1).then(|| Form {
+    let second = *all.get(1)?;
+    let has_mask = first.is_host() && all[1..].iter().any(is_mask);
+    Some(Form {
         banned: vec![first],
-        doubt: Some(format!("{first} and {}?", all[1])),
-        protected: Some(all),
+        doubt: Some(format!("{first} and {second}?")),
+        protected: Some(all).filter(|_| !has_mask),
     })
+}
+
+/// Whether this is no address of a host, but a mask, or the inverse of one (RFC 1112, 4; RFC 791,
+/// 3.2).
+fn is_mask(address: &Address) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => address.is_host() && (ip.octets()[0] >= 240 || ip.octets()[0] == 0),
+        IpAddr::V6(_) => false,
+    }
 }
 
 /// Whether the line has ended, but for a comma and more columns.

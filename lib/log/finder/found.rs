@@ -1,8 +1,9 @@
 //! An address that was found in a text.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
-use pipeban::address::Address;
+use pipeban::address::{Address, fast};
 
 /// An address and its place in the text that was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,19 @@ impl Found {
             range,
             canonical: None,
         }
+    }
+
+    /// The IPv4 address that fills these bytes of a text; `None` also where fewer than 16 bytes
+    /// follow the place where it begins.
+    #[inline]
+    pub fn quad(text: &[u8], range: Range<usize>) -> Option<Self> {
+        let chunk = text.get(range.start..)?.first_chunk()?;
+        let quad = fast::whole_quad(chunk, range.len())?;
+        Some(Found {
+            address: IpAddr::from(Ipv4Addr::from_bits(quad)).into(),
+            canonical: Some(range.start),
+            range,
+        })
     }
 
     /// Appends the address, which was found in `text`, to `out` in canonical form.

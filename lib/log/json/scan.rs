@@ -19,6 +19,10 @@ fn hits<const N: usize>(chunk: &[u8; N]) -> u64 {
     Common::either(chunk, b'"', b'\\')
 }
 
+fn is_hit(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
+}
+
 impl<'a> Walk<'a> {
     pub(super) fn new(text: &'a [u8], at: usize) -> Self {
         Walk {
@@ -158,13 +162,25 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The 16 bytes from a place on; where the text ends before, zeros follow it.
+#[inline]
+fn sixteen_from(text: &[u8], at: usize) -> Option<[u8; 16]> {
+    let rest = text.get(at..)?;
+    if let Some(chunk) = rest.first_chunk() {
+        return Some(*chunk);
+    }
+    let last = u128::from_le_bytes(*text.last_chunk()?);
+    let missing = (16 - rest.len()) as u32;
+    Some(last.checked_shr(8 * missing).unwrap_or(0).to_le_bytes())
+}
+
 /// The end of a number, `true`, `false` or `null`.
 #[inline]
 pub(super) fn end_of_plain(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let sign = usize::from(rest.first() == Some(&b'-'));
     // Most numbers are short, with something behind them.
-    if let Some(near) = rest[sign..].first_chunk::<16>() {
+    if let Some(near) = &sixteen_from(text, at + sign) {
         let (_, others) = masks::sixteen(near);
         let ends = |length: u32| {
             near.get(length as usize)
@@ -183,41 +199,46 @@ pub(super) fn end_of_plain(text: &[u8], at: usize) -> Option<usize> {
             return Some(at + sign + fraction as usize);
         }
     }
+    end_of_long_plain(text, at)
+}
+
+/// The same of any length and form.
+#[cold]
+fn end_of_long_plain(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
     let inside = |b: &&u8| b.is_ascii_alphanumeric() || b"+-.".contains(b);
     let word = &rest[..rest.iter().take_while(inside).count()];
     let is_word = matches!(word, b"true" | b"false" | b"null");
     (is_word || is_number(word)).then_some(at + word.len())
 }
 
-/// The end of a string behind its last quote, from behind its first one.
+/// The end of a string behind its last quote, from behind its first one, and whether a backslash
+/// is in it.
 #[inline]
-pub(super) fn end_of_string(text: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn end_of_string(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut is_escaped = false;
     loop {
-        let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<32>()) else {
-            return end_of_short_string(text, at);
+        let rest = text.get(at..)?;
+        let hits = match rest.first_chunk::<32>() {
+            Some(chunk) => hits(chunk),
+            None => match text.last_chunk::<32>() {
+                Some(last) => hits(last) >> (32 - rest.len()),
+                None => rest
+                    .iter()
+                    .rev()
+                    .fold(0, |hits, b| hits << 1 | u64::from(is_hit(*b))),
+            },
         };
-        let hits = hits(chunk);
         if hits == 0 {
             at += 32;
             continue;
         }
         at += hits.trailing_zeros() as usize;
         if text.get(at) == Some(&b'"') {
-            return Some(at + 1);
+            return Some((at + 1, is_escaped));
         }
+        is_escaped = true;
         at += 2;
-    }
-}
-
-/// The same near the end of the text.
-#[cold]
-fn end_of_short_string(text: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
     }
 }
 

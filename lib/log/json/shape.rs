@@ -6,8 +6,6 @@
 //! same places as the one that was remembered. Any other line is read from its beginning, by the
 //! walk, and its shape is remembered in turn.
 
-use memchr::memchr;
-
 use super::scan::{Walk, end_of_plain, end_of_string};
 use super::value::{Kind, Place};
 
@@ -34,9 +32,7 @@ pub(super) struct Shapes {
 /// A text between two values, and the value behind it.
 #[derive(Clone, Debug)]
 struct Node {
-    text: [u64; WIDEST / 8],
-    /// The bits of the text that count.
-    mask: [u64; WIDEST / 8],
+    text: [u8; WIDEST],
     length: usize,
     slot: Slot,
     /// The number of the value's path, if it is asked for.
@@ -94,12 +90,12 @@ impl Shapes {
             let Some(node) = self.nodes.get(number as usize) else {
                 return false;
             };
-            let Some(end) = node.read(line, at) else {
+            let Some((end, kind)) = node.read(line, at) else {
                 number = node.other;
                 continue;
             };
             if let Some(path) = node.path {
-                found[path] = Some(node.place(line, at, end));
+                found[path] = Some(node.place(at, end, kind));
             }
             if node.slot == Slot::End {
                 return true;
@@ -193,12 +189,10 @@ impl Shapes {
 
 impl Node {
     fn new(text: &[u8], slot: Slot, path: Option<usize>) -> Node {
-        let (mut padded, mut mask) = ([0; WIDEST], [0; WIDEST]);
+        let mut padded = [0; WIDEST];
         padded[..text.len()].copy_from_slice(text);
-        mask[..text.len()].fill(0xff);
         Node {
-            text: words(&padded),
-            mask: words(&mask),
+            text: padded,
             length: text.len(),
             slot,
             path,
@@ -212,59 +206,51 @@ impl Node {
         is_text && self.slot == other.slot
     }
 
-    /// The end of the value behind this text at a place in a line, with its last quote; `None`
-    /// where another text or value stands.
+    /// The end of the value behind this text at a place in a line, with its last quote, and its
+    /// kind; `None` where another text or value stands.
     #[inline]
-    fn read(&self, line: &[u8], at: usize) -> Option<usize> {
-        let rest = line.get(at..)?;
-        let is_here = match rest.first_chunk::<WIDEST>() {
-            Some(chunk) => self.begins(chunk),
-            None => self.begins_short(rest),
-        };
-        if !is_here {
+    fn read(&self, line: &[u8], at: usize) -> Option<(usize, Kind)> {
+        let end = at + self.length;
+        if !is_equal(line.get(at..end)?, self.text.get(..self.length)?) {
             return None;
         }
-        let at = at + self.length;
+        let at = end;
         match self.slot {
-            Slot::Text => end_of_string(line, at),
-            Slot::Plain => end_of_plain(line, at),
-            Slot::Nothing => Some(at),
-            Slot::End => (at == line.len()).then_some(at),
+            Slot::Text => end_of_string(line, at).map(|(end, is_escaped)| match is_escaped {
+                true => (end, Kind::Escaped),
+                false => (end, Kind::Text),
+            }),
+            Slot::Plain => Some((end_of_plain(line, at)?, Kind::Plain)),
+            Slot::Nothing => Some((at, Kind::Plain)),
+            Slot::End => (at == line.len()).then_some((at, Kind::Plain)),
         }
     }
 
     /// The place of a value of this node, which was read at `at`.
-    fn place(&self, line: &[u8], at: usize, end: usize) -> Place {
+    fn place(&self, at: usize, end: usize, kind: Kind) -> Place {
         let start = at + self.length;
-        if self.slot == Slot::Plain {
-            let kind = Kind::Plain;
-            return Place { kind, start, end };
-        }
-        let end = end - 1;
-        let kind = match memchr(b'\\', &line[start..end]) {
-            Some(_) => Kind::Escaped,
-            None => Kind::Text,
-        };
+        let end = end - usize::from(kind != Kind::Plain);
         Place { kind, start, end }
-    }
-
-    #[cold]
-    fn begins_short(&self, rest: &[u8]) -> bool {
-        let mut short = [0; WIDEST];
-        short[..rest.len()].copy_from_slice(rest);
-        self.length <= rest.len() && self.begins(&short)
-    }
-
-    #[inline]
-    fn begins(&self, chunk: &[u8; WIDEST]) -> bool {
-        let words = words(chunk);
-        let differs = |i: usize| (words[i] ^ self.text[i]) & self.mask[i];
-        (differs(0) | differs(1)) | (differs(2) | differs(3)) == 0
     }
 }
 
+/// Whether two texts of one length are equal. Those of 4 to 32 bytes are compared by their first
+/// and their last bytes, which may overlap.
 #[inline]
-fn words(bytes: &[u8; WIDEST]) -> [u64; WIDEST / 8] {
-    let (words, _) = bytes.as_chunks::<8>();
-    [0, 1, 2, 3].map(|i: usize| u64::from_le_bytes(words[i]))
+fn is_equal(one: &[u8], other: &[u8]) -> bool {
+    fn differ<const N: usize>(one: Option<&[u8; N]>, other: Option<&[u8; N]>) -> bool {
+        one != other
+    }
+    fn by_ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+        let first = differ::<N>(one.first_chunk(), other.first_chunk());
+        let last = differ::<N>(one.last_chunk(), other.last_chunk());
+        !(first | last)
+    }
+    match one.len() {
+        1 => one[0] == other[0],
+        4..=7 => by_ends::<4>(one, other),
+        8..=15 => by_ends::<8>(one, other),
+        16..=32 => by_ends::<16>(one, other),
+        _ => one == other,
+    }
 }

@@ -1,5 +1,7 @@
 //! The walk through an object, which notes the places of the values that are asked for.
 
+use std::ops::Range;
+
 use super::path::Path;
 use super::scan::Walk;
 use super::shape::Shapes;
@@ -12,6 +14,8 @@ pub struct Paths {
     /// The outermost object is the first; each key on a path is one more.
     nodes: Vec<Node>,
     found: [Vec<Option<Place>>; 2],
+    /// Whether the last object that was read had an outer one.
+    had_outer: bool,
     /// The number of the object that is read.
     round: u64,
     shapes: Shapes,
@@ -75,19 +79,22 @@ impl Paths {
         outer: Option<&'a [u8]>,
         text: Option<&'a [u8]>,
     ) -> Result<Values<'a>, Refused> {
-        for (number, text) in [outer, text].into_iter().enumerate() {
-            self.found[number].fill(None);
-            if let Some(text) = text {
-                self.walk(number, text)?;
-            }
+        if outer.is_some() || self.had_outer {
+            self.had_outer = outer.is_some();
+            self.walk(0, outer)?;
         }
+        self.walk(1, text)?;
         Ok(Values {
             found: &self.found,
             texts: [outer, text],
         })
     }
 
-    fn walk(&mut self, number: usize, text: &[u8]) -> Result<(), Refused> {
+    fn walk(&mut self, number: usize, text: Option<&[u8]>) -> Result<(), Refused> {
+        self.found[number].fill(None);
+        let Some(text) = text else {
+            return Ok(());
+        };
         if self.shapes.read(text, &mut self.found[number]) {
             return Ok(());
         }
@@ -130,6 +137,15 @@ impl<'a> Values<'a> {
             Some(found[number]?.of((*text)?))
         };
         self.found.iter().zip(&self.texts).find_map(of)
+    }
+
+    /// Where in the text, not in the outer object, the string of the path of this number stands;
+    /// `None` also of a string with escapes, and of other values.
+    #[inline]
+    pub fn string(&self, number: usize) -> Option<Range<usize>> {
+        let [outer, found] = self.found;
+        let place = found[number].filter(|place| place.kind == Kind::Text)?;
+        outer[number].is_none().then_some(place.start..place.end)
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input};
+use pipeban::privilege::{keep_none, keep_reading};
 
 use crate::arguments::Arguments;
 use crate::line::{BadLines, report_bad};
@@ -133,13 +134,17 @@ impl Counter for SlotTotals {
 /// Counts all of the input and prints the totals; true if there were any.
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     if arguments.by.is_some() {
-        count_all::<FieldTotals>(&arguments)
+        return count_all::<FieldTotals>(&arguments);
     } else if arguments.per.is_some() {
-        count_all::<SlotTotals>(&arguments)
-    } else if let Some(counted) = shards::count(&arguments) {
-        print_shards(counted, &arguments)
-    } else {
-        count_all::<Totals>(&arguments)
+        return count_all::<SlotTotals>(&arguments);
+    } else if arguments.is_remembered() {
+        return count_all::<Totals>(&arguments);
+    }
+    // Threads open the parts of files that they read.
+    keep_reading().map_err(|e| Fault::new("capabilities", e))?;
+    match shards::count(&arguments) {
+        Some(counted) => print_shards(counted, &arguments),
+        None => count_all::<Totals>(&arguments),
     }
 }
 
@@ -159,6 +164,8 @@ fn count_all<C: Counter>(arguments: &Arguments) -> Result<bool, Fault> {
         false => None,
     };
     let mut input = Input::new(arguments.files.clone());
+    input.open_all();
+    keep_none().map_err(|e| Fault::new("capabilities", e))?;
     let mut deadline = None;
     loop {
         match input.next_block(deadline)? {

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use pipeban::address::list::{Bits, Take};
+use pipeban::recent::Recent;
 use pipeban::time::Time;
 
 use super::in_memory::{Memory, Target};
@@ -75,6 +76,14 @@ impl EventBatch {
         self.events.clear();
         self.lines.clear();
         self.fields.clear();
+    }
+
+    /// Counts the events as recent ones; those without a time came now.
+    pub fn count_times(&self, recent: &Recent, now: Time) {
+        let bare = (self.events.len() - self.lines.len()) as u64;
+        let failures = self.lines.iter().filter(|line| !line.success);
+        let timed = failures.map(|line| (line.at.unwrap_or(now).min(now), line.count));
+        recent.add(timed.chain([(now, bare)]));
     }
 
     /// Keeps the fields of a line that is added next.

@@ -26,6 +26,7 @@ use std::time::Instant;
 
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input};
+use pipeban::privilege::keep_none;
 
 use crate::arguments::Arguments;
 use crate::line::report_bad;
@@ -36,6 +37,8 @@ use watcher::Watcher;
 pub fn run(arguments: Arguments) -> Result<bool, Fault> {
     let mut watcher = Watcher::new(&arguments, is_live(&arguments.files))?;
     let mut input = Input::new(arguments.files);
+    input.open_all();
+    keep_none().map_err(|e| Fault::new("capabilities", e))?;
     loop {
         match input.next_block(watcher.deadline())? {
             Event::Data(block) => {

@@ -1,13 +1,16 @@
 //! Lines of the stream, counted in batches, and the records that they lead to.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 use memchr::memchr;
 use pipeban::address::Address;
 use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
+use pipeban::figures;
 use pipeban::output::Output;
+use pipeban::recent::Recent;
 use pipeban::time::Time;
 
 use super::batch::{Bare, EventBatch, Full, Pending};
@@ -34,6 +37,8 @@ pub struct Watcher {
     stored: Option<Stored>,
     output: Output,
     times: Times,
+    /// The events of the last window, where there is one: a figure for `pipeban-status`.
+    recent: Option<Arc<Recent>>,
     /// The number of records without a field that the rule needs.
     without: u64,
     /// Whether successes forgive failures.
@@ -59,6 +64,10 @@ impl Watcher {
         }
         let mut output = Output::new(arguments.json);
         output.show_table();
+        let recent = arguments.within.map(|window| Arc::new(Recent::new(window)));
+        if let Some(recent) = &recent {
+            figures::tell_recent("recent", recent.clone());
+        }
         Ok(Watcher {
             memory: Memory::new(most, &policy, arguments.is_remembered()),
             most,
@@ -68,6 +77,7 @@ impl Watcher {
             forgives: arguments.forgive.is_some(),
             told_successes: false,
             output,
+            recent,
             times: Times::new(live, arguments.within.is_some()),
             merge: arguments.merge,
             policy,
@@ -218,6 +228,9 @@ impl Watcher {
     /// before the first is used.
     fn count_batch(&mut self, block: &[u8], now: Time) -> Result<(), Fault> {
         let mut batch = std::mem::take(&mut self.batch);
+        if let Some(recent) = &self.recent {
+            batch.count_times(recent, now);
+        }
         for pending in &mut batch.events {
             self.memory.prefetch_events(&mut pending.target);
         }

@@ -1,7 +1,6 @@
 //! Lines that are JSON objects, explained.
 
-use pipeban::address::Address;
-use pipeban_log::finder;
+use pipeban_log::finder::{self, Found};
 use pipeban_log::line::Line;
 
 use super::say::{readable, say};
@@ -72,7 +71,7 @@ pub(super) fn judge(
     line: &Line,
     totals: &mut Totals,
     out: &mut Vec<u8>,
-) -> Result<Option<Vec<Address>>, ()> {
+) -> Result<Option<Vec<Found>>, ()> {
     let passed = match objects.judge(raw, line) {
         Ok(object) => return Ok(object.addresses.clone()),
         Err(passed) => passed,
@@ -107,13 +106,14 @@ pub(super) fn say_addresses(
     picker: &Picker,
     key: &str,
     line: &[u8],
-    all: &[Address],
+    all: &[Found],
     out: &mut Vec<u8>,
 ) -> bool {
     let key = readable(key.as_bytes());
     let mut taken = Vec::new();
     picker.pick_from_key(line, all, |choice| taken.push(choice.found.address));
-    for address in all {
+    let all: Vec<_> = all.iter().map(|found| found.address).collect();
+    for address in &all {
         let why = match taken.contains(address) {
             true => {
                 say(out, 1, format_args!("takes {address}: it stands at {key}"));

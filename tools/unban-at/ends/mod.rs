@@ -328,7 +328,6 @@ impl Ends {
             match (bans.first(), around.get(&address)) {
                 (Some((backend, _)), _) if backend.is_empty() => continue,
                 (Some((_, ban)), around) => {
-                    ban.describe(&mut record);
                     let ports = bans.iter().map(|(_, ban)| ban.target.port);
                     let mut ports: Vec<u16> = ports.collect();
                     ports.sort_unstable();
@@ -337,6 +336,7 @@ impl Ends {
                         true => record.remove("port"),
                         false => record.set("port", ports::text(&ports).as_bytes()),
                     }
+                    ban.describe(&mut record);
                     output.record(&record)?;
                     done = true;
                     if self.is_held(&address, now)? {

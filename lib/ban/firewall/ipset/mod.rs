@@ -47,6 +47,9 @@ impl Ipset {
     fn put_in_place(&mut self) -> io::Result<()> {
         let create = PLAIN.map(|set| set.create(set.name())).concat();
         if let Err(e) = restore(&create) {
+            if e.kind() == io::ErrorKind::TimedOut {
+                return Err(e);
+            }
             match upgrade::count_all()? {
                 true => restore(&create)?,
                 false => return Err(e),
