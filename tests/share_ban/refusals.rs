@@ -68,10 +68,11 @@ fn certificates() {
         let config = fs::read_to_string(fleet.config(0)).unwrap();
         let made = fleet.shell.run(&format!(
             "sh examples/share/certificates.sh {folder}-other {BROKER} a
-             cd {folder}
+             cd {folder}; echo 'subjectAltName=IP:{BROKER}' >old.ext
              for name in broker a; do
                  openssl req -new -key $name.key -subj /CN=$name |
-                     openssl x509 -req -CA ca.pem -CAkey ca.key -days -1 -out old-$name.pem
+                     openssl x509 -req -CA ca.pem -CAkey ca.key -days -1 -extfile old.ext \
+                         -out old-$name.pem
              done"
         ));
         assert_eq!(made.status, Some(0), "{made:?}");
