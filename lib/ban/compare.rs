@@ -69,12 +69,24 @@ pub fn compare(
         let held = holdings.ask(firewall, &targets).map_err(failure)?;
         let now = Time::now();
         let (firewall, slack) = (&*firewall, holdings.slack);
+        let mut held = held.into_iter();
         comparison.bans.extend(chunk.into_iter().map(|details| {
-            let held = held.get(&details.ban.target);
-            let held = held.filter(|_| details.backend == key);
-            let seen = held.map(|held| seen(firewall, held, details.ban.left(now), now, slack));
+            let held = match details.backend == key {
+                true => held.next().flatten(),
+                false => None,
+            };
+            let seen = held.map(|held| seen(firewall, &held, details.ban.left(now), now, slack));
             (details, seen)
         }));
+    }
+    if holdings.lacks_figures() {
+        let bans = comparison.bans.iter_mut();
+        let held = bans.filter_map(|(details, seen)| Some((details.ban.target, seen.as_mut()?)));
+        let (targets, seen): (Vec<Target>, Vec<&mut Seen>) = held.unzip();
+        let dropped = firewall.dropped(&targets).map_err(failure)?;
+        for (seen, dropped) in seen.into_iter().zip(dropped) {
+            seen.dropped = dropped;
+        }
     }
     // Bans that were entered meanwhile are no reason to list all.
     for _ in 0..CHANGES {

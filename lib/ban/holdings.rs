@@ -3,7 +3,7 @@
 //! The targets of the ledger are asked for by key, as far as a firewall can be asked so: that is
 //! exact and takes seconds for a million. A list of all is needed only where there are more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,12 @@ pub struct Holdings {
     /// All bans and when they were asked for, where each question takes a list.
     listed: Option<(Instant, HashMap<Target, Held>)>,
     empty: bool,
-    /// When each ban ends that was found by key.
-    known: HashMap<Target, Option<Instant>>,
+    /// When each ban ends that was found by key or put.
+    known: Vec<(Target, Option<Instant>)>,
+    /// Some were found.
+    any_found: bool,
+    /// Some of the known may be there twice: found, and then put or asked for again.
+    repeated: bool,
 }
 
 impl Holdings {
@@ -37,7 +41,9 @@ impl Holdings {
             slack: Duration::ZERO,
             listed: None,
             empty: false,
-            known: HashMap::new(),
+            known: vec![],
+            any_found: false,
+            repeated: false,
         };
         if firewall.asked_at_once() == usize::MAX {
             let begin = Instant::now();
@@ -53,46 +59,58 @@ impl Holdings {
         Ok(holdings)
     }
 
-    /// Those of these targets that the firewall holds. Each target is to be asked for once.
+    /// Which of these targets the firewall holds. Each is to be asked for once, until it is known
+    /// that the firewall [has others](Self::has_others).
     pub fn ask(
         &mut self,
         firewall: &mut dyn Firewall,
         targets: &[Target],
-    ) -> io::Result<HashMap<Target, Held>> {
-        let mut read: Vec<(Instant, Target, Held)> = Vec::with_capacity(targets.len());
-        if let Some((when, all)) = &mut self.listed {
-            let held = |target| all.remove(target).map(|held| (*when, *target, held));
-            read.extend(targets.iter().filter_map(held));
-        } else if !self.empty {
-            for asked in targets.chunks(firewall.asked_at_once()) {
-                let now = Instant::now();
-                let held = firewall.counted(About::Targets(asked))?;
-                let held = held.into_iter().flatten();
-                read.extend(held.map(|((target, left), dropped)| (now, target, (left, dropped))));
-            }
-            self.add(
-                read.iter()
-                    .map(|(when, target, (left, _))| (*target, end(*when, *left))),
-            );
-        }
-        let still = |(when, target, (left, dropped)): (Instant, Target, Held)| match left {
-            None => Some((target, (None, dropped))),
-            Some(left) => {
-                let left = left.checked_sub(when.elapsed())?;
-                Some((target, (Some(left), dropped)))
-            }
+    ) -> io::Result<Vec<Option<Held>>> {
+        let still = |when: Instant, (left, dropped): Held| match left {
+            None => Some((None, dropped)),
+            Some(left) => Some((Some(left.checked_sub(when.elapsed())?), dropped)),
         };
-        Ok(read.into_iter().filter_map(still).collect())
+        let mut answers = Vec::with_capacity(targets.len());
+        if let Some((when, all)) = &mut self.listed {
+            let held = |target| all.remove(target).and_then(|held| still(*when, held));
+            answers.extend(targets.iter().map(held));
+        } else if self.empty {
+            answers.resize(targets.len(), None);
+        } else {
+            for asked in targets.chunks(firewall.asked_at_once()) {
+                let when = Instant::now();
+                let held = firewall.held(asked)?.unwrap_or_default();
+                self.known.extend(
+                    held.iter()
+                        .map(|(target, left)| (*target, end(when, *left))),
+                );
+                self.any_found |= !held.is_empty();
+                let mut held = held.into_iter().peekable();
+                answers.extend(asked.iter().map(|target| {
+                    let (_, left) = held.next_if(|(found, _)| found == target)?;
+                    still(when, (left, None))
+                }));
+            }
+        }
+        Ok(answers)
     }
 
-    /// Takes bans for known that were put into the firewall since.
+    /// Whether the packets that were dropped have still to be asked for.
+    pub fn lacks_figures(&self) -> bool {
+        self.listed.is_none()
+    }
+
+    /// Takes bans for known that were put into the firewall just now.
     pub fn put(&mut self, bans: impl Iterator<Item = (Target, Option<Duration>)>) {
         let now = Instant::now();
-        self.add(bans.map(|(target, left)| (target, end(now, left))));
-    }
-
-    fn add(&mut self, found: impl Iterator<Item = (Target, Option<Instant>)>) {
-        self.known.extend(found);
+        match &mut self.listed {
+            Some((_, all)) => bans.for_each(|(target, _)| _ = all.remove(&target)),
+            None => {
+                self.repeated |= self.any_found;
+                let bans = bans.map(|(target, left)| (target, end(now, left)));
+                self.known.extend(bans);
+            }
+        }
     }
 
     /// Whether the firewall holds bans that were neither found nor put; `None` if only a list
@@ -104,7 +122,11 @@ impl Holdings {
         let count = firewall.count()?;
         let now = Instant::now();
         self.known
-            .retain(|_, end| end.is_none_or(|end| end + REMOVED > now));
+            .retain(|(_, end)| end.is_none_or(|end| end + REMOVED > now));
+        if std::mem::replace(&mut self.repeated, true) {
+            self.known.sort_unstable();
+            self.known.dedup_by_key(|(target, _)| *target);
+        }
         Ok(count.map(|count| count > self.known.len()))
     }
 
@@ -124,7 +146,8 @@ impl Holdings {
             return Ok(vec![]);
         }
         let mut all = firewall.counted(About::All)?.unwrap_or_default();
-        all.retain(|((target, left), _)| !self.known.contains_key(target) && !ends_now(*left));
+        let known: HashSet<Target> = self.known.iter().map(|(target, _)| *target).collect();
+        all.retain(|((target, left), _)| !known.contains(target) && !ends_now(*left));
         Ok(all)
     }
 }

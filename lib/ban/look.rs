@@ -32,12 +32,15 @@ impl Firewalls {
     pub fn ask<T>(
         &mut self,
         used: impl Fn(&Backend) -> bool,
-        mut ask: impl FnMut(&mut dyn Firewall) -> std::io::Result<Option<Vec<T>>>,
+        mut ask: impl FnMut(&Backend, &mut dyn Firewall) -> std::io::Result<Option<Vec<T>>>,
     ) -> Vec<(Backend, Vec<T>)> {
         let mut found = Vec::new();
         for backend in Self::ASKED {
             let opened = self.open(&backend);
-            let held = opened.and_then(|f| ask(f).map_err(|e| backend.fault(&e)));
+            let held = opened.and_then(|firewall| match firewall.is_unused() {
+                true => Ok(None),
+                false => ask(&backend, firewall).map_err(|e| backend.fault(&e)),
+            });
             match held {
                 Ok(held) => found.push((backend, held.unwrap_or_default())),
                 Err(Fault::Error { place, what }) if used(&backend) => {

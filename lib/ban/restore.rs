@@ -1,11 +1,12 @@
 //! Makes the firewall hold exactly the bans of the ledger.
 
 use std::collections::HashSet;
+use std::io;
 use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall};
-use crate::holdings::Holdings;
+use crate::holdings::{Held, Holdings};
 use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
 use crate::target::Target;
 use crate::tell::{Outcome, Teller};
@@ -49,6 +50,7 @@ pub fn sync(
     adopt(ledger, backend, firewall)?;
     let mut changes = Changes::default();
     let mut teller = Teller::new(ledger, backend, firewall);
+    teller.locked(enter_lifts)?;
     changes.let_go = leave_out(&mut teller, refuses)?;
     teller.tell_untold(None, &mut changes.outcome, &mut |_| Ok(()))?;
     restore(&mut teller, Some(&mut changes))?;
@@ -70,6 +72,7 @@ pub fn plan(
     }
     let mut teller = Teller::new(ledger, backend, firewall);
     let now = Time::now();
+    let lifts = unentered_lifts(teller.firewall).map_err(|e| teller.failure(&e))?;
     let mut holdings = look(&mut teller)?;
     let mut last = 0;
     loop {
@@ -77,7 +80,8 @@ pub fn plan(
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
         let chunk = without_refused(chunk, refuses)?.0;
-        let missing = missing(&mut teller, &chunk, &mut holdings)?;
+        let mut missing = missing(&mut teller, &chunk, &mut holdings)?;
+        missing.retain(|(_, ban)| !lifts.contains(&ban.target));
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
     let mut others = others(&mut teller, &mut holdings)?;
@@ -93,6 +97,38 @@ pub fn plan(
 fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
     let any = teller.firewall.has_unentered();
     any.map_err(|e| teller.failure(&e))
+}
+
+/// The lifts that were made without the ledger, but for those of targets that are banned again.
+pub fn unentered_lifts(firewall: &mut dyn Firewall) -> io::Result<HashSet<Target>> {
+    let mut lifts = firewall.kept_lifts()?;
+    for asked in lifts.clone().chunks(firewall.asked_at_once()) {
+        let held = firewall.held(asked)?.into_iter().flatten();
+        let held: HashSet<Target> = held.map(|(target, _)| target).collect();
+        lifts.retain(|target| !held.contains(target));
+    }
+    Ok(lifts.into_iter().collect())
+}
+
+/// Enters the lifts that were made without the ledger.
+fn enter_lifts(teller: &mut Teller) -> Result<(), Failure> {
+    let lifts = unentered_lifts(teller.firewall).map_err(|e| teller.failure(&e))?;
+    if lifts.is_empty() {
+        return Ok(());
+    }
+    let now = Time::now();
+    let (whole, single): (Vec<Target>, Vec<Target>) =
+        lifts.into_iter().partition(|target| target.port == 0);
+    let addresses: Vec<Address> = whole.iter().map(|target| target.address).collect();
+    teller.ledger.end(&addresses, Whose::default(), now, now)?;
+    for target in single {
+        let whose = Whose {
+            ports: &[target.port],
+            ..Whose::default()
+        };
+        teller.ledger.end(&[target.address], whose, now, now)?;
+    }
+    Ok(())
 }
 
 /// Enters bans that were made without the ledger, by a process that has ended: those of `held`,
@@ -119,10 +155,13 @@ fn enter(teller: &mut Teller, mut held: Vec<Entry>, begun: Time) -> Result<(), F
 pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Target>, Failure> {
     let now = Time::now();
     let (mut refused, mut last) = (Vec::new(), 0);
-    loop {
-        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+    // Those that were told just now were not refused.
+    let before = teller.told_before.unwrap_or(i64::MAX);
+    while last < before {
+        let mut chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
+        chunk.retain(|(id, _)| *id <= before);
         refused.extend(without_refused(chunk, refuses)?.1);
     }
     if !refused.is_empty() {
@@ -163,6 +202,7 @@ pub(crate) fn restore(
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
+            enter_lifts(teller)?;
             teller.is_complete()?;
             restore_once(teller, printed.as_deref_mut())?;
             let restored = teller.firewall.restored();
@@ -174,6 +214,7 @@ pub(crate) fn restore(
             }
             let again = teller.firewall.ensure();
             again.map_err(|e| teller.failure(&e))?;
+            teller.told_before = None;
         }
         let text = "its bans are removed again and again";
         Err(teller.failure(&std::io::Error::other(text)))
@@ -190,6 +231,10 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
         let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
+        let before = teller.told_before.unwrap_or(i64::MAX);
+        let just_told = |(id, _): &Numbered| *id > before && *id <= told;
+        let (new, chunk): (Vec<Numbered>, Vec<Numbered>) = chunk.into_iter().partition(just_told);
+        holdings.put(new.iter().map(|(_, ban)| (ban.target, ban.left(now))));
         let mut missing = missing(teller, &chunk, &mut holdings)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
@@ -250,15 +295,16 @@ fn missing(
     let held = holdings.ask(teller.firewall, &targets);
     let held = held.map_err(|e| teller.failure(&e))?;
     let now = Time::now();
-    let is_missing = |(_, ban): &&Numbered| {
-        let held = held.get(&ban.target);
+    let is_missing = |(ban, held): &(&Numbered, &Option<Held>)| {
+        let ban = &ban.1;
         let agrees = held.is_some_and(|(left, _)| {
-            agree_within(holdings.slack, teller.firewall, *left, ban.left(now))
+            agree_within(holdings.slack, teller.firewall, left, ban.left(now))
         });
         // It may have run out since the ledger was asked.
         !agrees && !ban.has_ended(now)
     };
-    Ok(chunk.iter().filter(is_missing).copied().collect())
+    let missing = chunk.iter().zip(&held).filter(is_missing);
+    Ok(missing.map(|(ban, _)| *ban).collect())
 }
 
 /// All other bans that the firewall holds.
@@ -281,7 +327,10 @@ pub(crate) fn agree_within(
     ours: Option<Duration>,
 ) -> bool {
     match (theirs, ours) {
-        (Some(theirs), Some(ours)) => theirs.abs_diff(ours) <= SAME + slack,
+        (Some(theirs), Some(ours)) => {
+            let late = firewall.late() * u32::from(theirs > ours);
+            theirs.abs_diff(ours) <= SAME + slack + late
+        }
         (None, Some(ours)) => !firewall.expires(ours),
         (theirs, None) => theirs.is_none(),
     }

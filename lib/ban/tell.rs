@@ -38,6 +38,9 @@ pub(crate) struct Teller<'a> {
     /// The backend as the ledger writes it.
     pub(crate) key: String,
     pub(crate) firewall: &'a mut dyn Firewall,
+    /// Bans with greater numbers were told since the firewall was last found to have lost bans: it
+    /// holds them, unless it loses some again.
+    pub(crate) told_before: Option<i64>,
     /// Some ban or lift worked.
     worked: bool,
     /// The bans that failed before any worked, with their numbers.
@@ -55,6 +58,7 @@ impl<'a> Teller<'a> {
             backend,
             key: backend.to_string(),
             firewall,
+            told_before: None,
             worked: false,
             failed: vec![],
         }
@@ -111,6 +115,9 @@ impl<'a> Teller<'a> {
             let (bans, more) = self.locked(|teller| {
                 if lost.is_none() {
                     lost = Some(teller.firewall.ensure().map_err(|e| teller.failure(&e))?);
+                    let before = lost.filter(|lost| *lost);
+                    let before = before.map(|_| teller.ledger.told(&teller.key));
+                    teller.told_before = before.transpose()?;
                 }
                 let mut pending = teller.ledger.pending(&teller.key, after, last, limit)?;
                 outcome.later = pending.later;

@@ -11,8 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::complain;
-use crate::recent::Recent;
-use crate::time::Time;
+use crate::time::{Recent, Time};
 
 static SINCE: OnceLock<Time> = OnceLock::new();
 static PRINTED: AtomicU64 = AtomicU64::new(0);

@@ -18,8 +18,6 @@ pub use pipeban_masks as masks; // many bytes compared at once
 pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`
 
-pub mod recent; // the number of events in the last while
-
 pub mod figures; // the figures of a running tool, told on SIGUSR1
 pub mod journal; // files of systemd's journal, read as lines
 pub mod unpack; // compressed files, unpacked

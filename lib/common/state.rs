@@ -92,6 +92,8 @@ pub fn is_usual(option: Option<&Path>) -> bool {
 pub struct State {
     db: Connection,
     path: PathBuf,
+    /// The device and number of the file.
+    identity: Option<(u64, u64)>,
 }
 
 impl State {
@@ -176,7 +178,11 @@ impl State {
             Ok(db)
         };
         let state = match open() {
-            Ok(db) => State { db, path },
+            Ok(db) => State {
+                db,
+                identity: path.metadata().ok().map(|f| (f.dev(), f.ino())),
+                path,
+            },
             Err(e) => return Err(Fault::new(path.display(), sqlite_words(&e))),
         };
         let version = state.version()?;
@@ -195,6 +201,15 @@ impl State {
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file was deleted, or another one has its name: what is written would be lost.
+    /// Root without capabilities may not look at another user's file; that counts as there.
+    pub fn is_replaced(&self) -> bool {
+        match self.path.metadata() {
+            Ok(file) => self.identity != Some((file.dev(), file.ino())),
+            Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+        }
     }
 
     /// Reads, or writes one statement; errors tell the file.

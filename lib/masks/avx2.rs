@@ -49,6 +49,19 @@ pub fn blanks(chunk: &[u8; 64]) -> (u64, u64) {
     (bits(blanks), equal(halves, b'\n'))
 }
 
+/// The bytes that are equal to one of two.
+///
+/// # Safety
+/// The processor must have AVX2; see [`has_avx2`](super::has_avx2).
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn either(chunk: &[u8; 32], one: u8, other: u8) -> u32 {
+    // SAFETY: 32 bytes are there.
+    let bytes = unsafe { _mm256_loadu_si256(chunk.as_ptr().cast()) };
+    let equal = |byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
+    _mm256_movemask_epi8(_mm256_or_si256(equal(one), equal(other))) as u32
+}
+
 #[target_feature(enable = "avx2")]
 #[inline]
 fn halves(chunk: &[u8; 64]) -> [__m256i; 2] {

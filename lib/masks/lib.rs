@@ -95,6 +95,9 @@ mod tests {
             unsafe {
                 assert_eq!(avx2::masks(chunk), Portable::masks(chunk));
                 assert_eq!(avx2::chains(chunk), Portable::chains(chunk));
+                let half = chunk.first_chunk::<32>().expect("32 of 64 bytes");
+                let expected = Portable::either(half, b'"', b'\\');
+                assert_eq!(u64::from(avx2::either(half, b'"', b'\\')), expected);
             }
         }
         let (white, newlines) = Portable::blanks(chunk);

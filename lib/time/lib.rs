@@ -8,9 +8,12 @@ mod write; // RFC 3339 written
 
 mod moment; // a moment, in microseconds
 
+mod recent; // the number of events in the last while
+
 mod at; // TIME as at(1) reads it
 
 pub use at::{parse_at, parse_at_in, parse_past, parse_past_in};
 pub use duration::{format_duration, parse_duration};
 pub use moment::Time;
+pub use recent::Recent;
 pub use zone::Zone;

@@ -121,44 +121,181 @@ fn lines_of_a_log_are_held_against_packets() {
     });
 }
 
-/// A table as the versions before elements had counters made it is made anew, and no packet gets
-/// through meanwhile.
+/// Datagrams from this one, all of which are dropped: the first to a port of its own.
+fn send(from: &Place, ipv6: bool, port: u16, number: usize) {
+    let (sent, all_sent) = mpsc::channel();
+    let job = move || {
+        let (own, host) = match ipv6 {
+            true => ("[2001:db8:1::2]:0", "[2001:db8:1::1]"),
+            false => ("192.0.2.18:0", "192.0.2.17"),
+        };
+        let socket = UdpSocket::bind(own).unwrap();
+        let to = format!("{host}:{port}");
+        (0..number).for_each(|_| _ = socket.send_to(b"let me in", &to));
+        sent.send(()).unwrap();
+    };
+    from.jobs.send(Box::new(job)).unwrap();
+    all_sent.recv().unwrap();
+}
+
+/// Each kind of ban counts its own packets; after a lift, and after its end, it begins anew; beside
+/// a full set of hits it drops all the same.
+#[test]
+fn figures_are_those_of_each_ban() {
+    in_namespace("figures_are_those_of_each_ban", || {
+        let Some([bad, _good]) = network() else {
+            return;
+        };
+        if run("nft", &["--version"]).is_none() {
+            return;
+        }
+        wait_until("all is connected", || {
+            HOST.iter().all(|to| bad.open(to, SILENCE).is_some())
+        });
+        let shell = Shell::new();
+        let figures = || field(&shell.run("ban-ip --list"), "packets").join(" ");
+        let at_least = |least: &[u64]| {
+            let told = figures();
+            let told: Vec<u64> = told.split(' ').map(|n| n.parse().unwrap()).collect();
+            let pairs = told.iter().zip(least);
+            // Neighbours may say a word of their own.
+            let fit = |(told, least): (&u64, &u64)| told >= least && *told < least + 20;
+            assert!(
+                told.len() == least.len() && pairs.clone().all(fit),
+                "{told:?}"
+            );
+        };
+        let ban = "ban-ip --even-me --for 1h";
+        shell.run(&format!("{ban} 192.0.2.18 198.51.100.7 2001:db8:1::2"));
+        send(&bad, false, 9999, 30);
+        send(&bad, true, 9999, 60);
+        at_least(&[30, 0, 60]);
+        // A longer ban goes on; a new one begins anew, also among many.
+        shell.run("ban-ip --even-me --for 2h 192.0.2.18");
+        at_least(&[30, 0, 60]);
+        shell.run("unban-at now 192.0.2.18 2001:db8:1::2");
+        let many: String = (0..2_500)
+            .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
+            .collect();
+        shell.feed(ban, format!("{many}192.0.2.18\n").as_bytes());
+        shell.run(&format!("{ban} 2001:db8:1::2"));
+        let of_two = || {
+            let list = shell.run("ban-ip --list");
+            let lines = list.out.lines();
+            let ours = lines.filter(|l| l.starts_with("192.") || l.starts_with("2001:"));
+            let ours: Vec<u64> = ours
+                .map(|l| l.split("packets=").nth(1).unwrap())
+                .map(|l| l.split('\t').next().unwrap().parse().unwrap())
+                .collect();
+            ours
+        };
+        let anew = of_two();
+        assert!(anew.iter().all(|n| *n < 20), "{anew:?}");
+        send(&bad, false, 9999, 40);
+        let more = of_two();
+        assert!((40..60).contains(&more[0]), "{more:?}");
+        // A ban that ends by itself leaves no figures either.
+        shell.run("unban-at now 192.0.2.18; ban-ip --even-me --for 1s 192.0.2.18");
+        send(&bad, false, 9999, 30);
+        wait_until("it ends", || bad.open(HOST[0], SILENCE).is_some());
+        shell.run(&format!("{ban} 192.0.2.18"));
+        assert!(of_two()[0] < 20);
+        shell.run("ban-ip --list | unban-at now");
+
+        shell.run(&format!("{ban} 192.0.2.16/28 2001:db8:1::/64"));
+        shell.run(&format!("{ban} --port 53,9999 192.0.2.19 2001:db8:2::2"));
+        send(&bad, false, 9999, 30);
+        send(&bad, true, 9999, 60);
+        at_least(&[30, 0, 60, 0]);
+        shell.run("ban-ip --list | unban-at now");
+        shell.run(&format!("{ban} --port 53,9999 192.0.2.18 2001:db8:1::2"));
+        send(&bad, false, 53, 30);
+        send(&bad, true, 9999, 60);
+        send(&bad, true, 9998, 60);
+        at_least(&[30, 60]);
+        shell.run("ban-ip --list | unban-at now; nft flush ruleset");
+
+        // There is room for one.
+        shell.run(&format!("{ban} 198.51.100.7"));
+        let saved = shell.path("saved").display().to_string();
+        let small = "(echo 'flush ruleset'; nft list ruleset) >saved
+            sed -i '/ipv4_32_hits {/,/}/s/timeout 7d/&; elements = { 198.51.100.7 }/' saved
+            sed -i 's/size 65535/size 1/' saved; nft -f saved";
+        assert_eq!(shell.run(&small.replace("saved", &saved)).err, "");
+        shell.run(&format!("{ban} 192.0.2.18"));
+        send(&bad, false, 9999, 30);
+        assert!(bad.open(HOST[0], SILENCE).is_none());
+        assert_eq!(figures(), "- -", "nobody knows");
+        shell.run("unban-at now 198.51.100.7");
+        shell.feed(ban, many.as_bytes());
+        send(&bad, false, 9999, 30);
+        assert!(of_two()[0] >= 30, "there is room again");
+        assert_eq!(shell.run("ban-ip --verify").status, Some(0));
+    });
+}
+
+/// A table as older versions made it is taken over, and no packet gets through meanwhile: one
+/// without counters, and one with a counter in each element.
 #[test]
 fn an_older_table_is_taken_over_without_a_gap() {
     in_namespace("an_older_table_is_taken_over_without_a_gap", || {
         let Some([bad, _good]) = network() else {
             return;
         };
-        let shell = Shell::new();
-        let many: String = (0..2_500)
-            .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
-            .collect();
-        shell.feed("ban-ip --for 1h", many.as_bytes());
-        shell.run("ban-ip --even-me --for 1h 192.0.2.18 2001:db8:1::/64");
-        let older = "nft list ruleset >saved; sed -i -e '/^\\t\\tcounter$/d' \
-            -e 's/ counter packets [0-9]* bytes [0-9]* timeout/ timeout/g' saved
-            (echo 'flush ruleset'; cat saved) | nft -f -";
-        let saved = shell.path("saved").display().to_string();
-        assert_eq!(shell.run(&older.replace("saved", &saved)).err, "");
-        let counters = || run("nft", &["list", "set", "inet", "pipeban", "ipv4_32"]).unwrap();
-        assert!(!counters().contains("counter"));
+        if run("nft", &["--version"]).is_none() {
+            return;
+        }
+        let counters = r"-e 's/^\t\tflags timeout$/&; counter/' \
+             -e 's/ timeout [0-9]/ counter packets 7000000 bytes 350000000&/g'";
+        for (name, figures) in [("without", ""), ("with", counters)] {
+            let shell = Shell::new();
+            let many: String = (0..2_500)
+                .map(|n| format!("198.18.{}.{}\n", n / 250, n % 250))
+                .collect();
+            shell.feed("ban-ip --for 1h", many.as_bytes());
+            shell.run("ban-ip --even-me --for 1h 192.0.2.18 2001:db8:1::/64");
+            shell.run("ban-ip --for 1h --port 22,25 203.0.113.8");
+            let older = r"(echo 'flush ruleset'; nft list ruleset) >saved
+                sed -i -e '/^\tset .*_hits {$/,/^\t}$/d' -e '/^\tchain ipv.*{$/,/^\t}$/d' \
+                    -e 's/ goto ipv.*/ drop/' FIGURES saved
+                nft -f saved";
+            let saved = shell.path("saved").display().to_string();
+            let older = older.replace("FIGURES", figures).replace("saved", &saved);
+            assert_eq!(shell.run(&older).err, "", "{name}");
+            let rules = || run("nft", &["list", "ruleset"]).unwrap();
+            let is_new = |rules: &str| rules.contains("_hits {") && rules.contains(" goto ipv4_32");
+            assert!(!is_new(&rules()), "{name}");
+            assert_eq!(
+                rules().contains("counter packets 7000000"),
+                !figures.is_empty()
+            );
+            let before = shell.run("ban-ip --list");
+            assert_eq!(before.out.contains("packets=7000000"), !figures.is_empty());
 
-        let flood = Flood::begin(&bad);
-        let banned = shell.run("ban-ip --even-me --for 1h 203.0.113.7");
-        assert_eq!(banned.addresses(), ["203.0.113.7"]);
-        flood.end();
+            let flood = Flood::begin(&bad);
+            let banned = shell.run("ban-ip --even-me --for 1h 203.0.113.7");
+            assert_eq!(banned.addresses(), ["203.0.113.7"], "{name}");
+            flood.end();
 
-        let list = shell.run("ban-ip --list");
-        assert_eq!(list.addresses().len(), 2_503);
-        assert!(!list.out.contains("only=") && !list.out.contains("firewall-until="));
-        assert!(
-            field(&list, "packets")
-                .iter()
-                .all(|packets| *packets != "-")
-        );
-        let sets = run("nft", &["list", "sets"]).unwrap();
-        assert!(!sets.contains("moving"), "{sets}");
-        assert_eq!(shell.run("ban-ip --verify").status, Some(0));
+            assert!(is_new(&rules()), "{name}: {}", rules());
+            assert!(!rules().contains("moving"), "{name}");
+            let element = "nft list set inet pipeban ipv4_32 | grep -c counter";
+            assert_eq!(shell.run(element).out, "0\n", "{name}: slow elements");
+            let list = shell.run("ban-ip --list");
+            assert_eq!(list.addresses().len(), 2_504, "{name}");
+            assert!(!list.out.contains("only=") && !list.out.contains("firewall-until="));
+            let packets = field(&list, "packets");
+            let packets: Vec<u64> = packets.iter().map(|n| n.parse().unwrap()).collect();
+            let old = if figures.is_empty() { 0 } else { 7_000_000 };
+            let kept = packets.iter().filter(|n| **n == old).count();
+            // One has sent more, and one is new.
+            assert!(kept >= 2_502 - usize::from(old > 0), "{name}: {kept}");
+            assert_eq!(shell.run("ban-ip --verify").status, Some(0), "{name}");
+            send(&bad, false, 9999, 30);
+            let more = shell.run("ban-ip --list");
+            assert_ne!(field(&more, "packets"), field(&list, "packets"), "{name}");
+            run("nft", &["flush", "ruleset"]);
+        }
     });
 }
 

@@ -137,7 +137,9 @@ fn what_would_let_a_banned_address_through() {
         let early = "add table ip x; \
                      add chain ip x c { type filter hook prerouting priority -400; }; \
                      add rule ip x c ct state established accept; \
-                     add rule inet pipeban prerouting accept";
+                     add rule inet pipeban prerouting accept; \
+                     insert rule inet pipeban ipv4_32 limit rate 1/second counter; \
+                     add rule inet pipeban ipv4_32 accept";
         assert_eq!(verify(early), well, "each base chain is asked");
         for (harm, words, mend) in [
             (
@@ -155,6 +157,32 @@ fn what_would_let_a_banned_address_through() {
             (
                 "flush chain inet pipeban prerouting; add rule inet pipeban prerouting \
                  ip saddr & 255.255.255.255 @ipv4_32 tcp dport 22 drop",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "flush chain inet pipeban prerouting; add rule inet pipeban prerouting \
+                 ip saddr & 255.255.255.255 != @ipv4_32 goto ipv4_32",
+                "no rule drops what is in the set ipv4_32",
+                "flush chain inet pipeban prerouting",
+            ),
+            (
+                "flush chain inet pipeban ipv4_32",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "insert rule inet pipeban ipv4_32 tcp dport 22 accept",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "insert rule inet pipeban ipv4_32 return",
+                "no rule drops what is in the set ipv4_32",
+                "list tables",
+            ),
+            (
+                "flush chain inet pipeban ipv4_32; add rule inet pipeban ipv4_32 tcp dport 22 drop",
                 "no rule drops what is in the set ipv4_32",
                 "list tables",
             ),

@@ -1,6 +1,9 @@
 //! The facts of a ban that the ledger keeps.
 
-use crate::common::{Shell, field, in_namespace, lengths};
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::common::{Shell, field, in_namespace, lengths, wait_until};
 
 #[test]
 fn the_ledger_tells_the_story() {
@@ -64,5 +67,52 @@ fn evidence_does_not_fill_the_disk() {
         assert!(size < 1 << 20, "{size}");
         let why = shell.run("ban-ip --why 203.0.113.9");
         assert!(why.out.contains("\tline=xxxx") && why.out.contains("\tline=y\t"));
+    });
+}
+
+#[test]
+fn a_ledger_that_is_deleted_is_made_anew() {
+    in_namespace("a_ledger_that_is_deleted_is_made_anew", || {
+        for (tool, delete) in [
+            ("ban-ip", "rm -f $PIPEBAN_STATE*"),
+            ("ban-ip", "rm -r $(dirname $PIPEBAN_STATE)"),
+            (
+                "ban-ip",
+                "mv $PIPEBAN_STATE $PIPEBAN_STATE.old; rm -f $PIPEBAN_STATE-*",
+            ),
+            ("unban-at now+2hours", "rm -f $PIPEBAN_STATE*"),
+        ] {
+            let shell = Shell::new();
+            std::fs::create_dir(shell.path("state")).unwrap();
+            let script = |script: &str| {
+                format!("export PIPEBAN_STATE=$(dirname $PIPEBAN_STATE)/state/state.db; {script}")
+            };
+            shell.run(&script("ban-ip --for 1h 203.0.113.7 203.0.113.8"));
+            let mut child = shell
+                .command("sh")
+                .args(["-c", &script(&format!("exec {tool}"))])
+                .stdin(Stdio::piped())
+                .stdout(std::fs::File::create(shell.path("out")).unwrap())
+                .spawn()
+                .unwrap();
+            let mut input = child.stdin.take().unwrap();
+            let printed = |address: &str| {
+                wait_until(address, || {
+                    let out = std::fs::read_to_string(shell.path("out")).unwrap();
+                    out.contains(address)
+                });
+            };
+            writeln!(input, "203.0.113.7").unwrap();
+            printed("203.0.113.7\t");
+            assert_eq!(shell.run(&script(delete)).status, Some(0));
+            writeln!(input, "203.0.113.8").unwrap();
+            printed("203.0.113.8\t");
+            drop(input);
+            assert_eq!(child.wait().unwrap().code(), Some(0), "{delete}");
+            let list = shell.run(&script("ban-ip --list"));
+            assert_eq!(list.addresses(), ["203.0.113.7", "203.0.113.8"], "{delete}");
+            assert!(!list.out.contains("only="), "{delete}: {list:?}");
+            shell.run("nft flush ruleset");
+        }
     });
 }

@@ -103,7 +103,8 @@ fn an_ordinary_user_is_told_whose_ledger_it_is() {
             ("ban-ip --list --follow --origin . | head -n 1", 0),
         ] {
             let user = "setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all";
-            let command = format!("{user} env -u PIPEBAN_STATE HOME={here} {command}");
+            // That user may not enter the checkout, and setpriv(1) may.
+            let command = format!("env -u PIPEBAN_STATE HOME={here} {user} {command}");
             let outcome = shell.run(&command);
             assert_eq!(outcome.status, Some(status), "{command}: {outcome:?}");
             let whose = outcome.err.contains(&format!("{ledger}{told}"));

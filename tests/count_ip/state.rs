@@ -310,3 +310,44 @@ fn the_state_is_bounded() {
     let (output, _, _) = count_ip(&arguments, b"192.0.2.1");
     assert!(output.starts_with("192.0.2.1\tcount=3\t"), "{output}");
 }
+
+#[test]
+fn lines_of_evidence_have_a_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("state.db");
+    let count = |arguments: &[&str], input: &str| {
+        let path = file.to_str().unwrap();
+        let arguments = [arguments, &["--evidence", "--state-file", path]].concat();
+        count_ip(&arguments, input.as_bytes())
+    };
+    // Of one address.
+    let long = "x".repeat(8 << 10);
+    let event = |n: usize| format!("203.0.113.7\tline={n} {long}\n");
+    let input: String = (0..100).map(event).collect();
+    let (output, _, _) = count(&["--threshold", "100"], &input);
+    assert!(
+        (32 << 10..66 << 10).contains(&output.len()),
+        "{}",
+        output.len()
+    );
+    assert!(output.contains("line=99 x") && !output.contains("line=9 x"));
+    // Of all together: as many addresses as were counted before by others.
+    let one = "203.0.113.7\tline=a\n";
+    count(&["--threshold", "50"], one);
+    let db = Connection::open(&file).unwrap();
+    let fill = "INSERT INTO hit SELECT scope, 'address ' || value, 1, 1, 1, zeroblob(65536)
+                FROM hit, json_each('[' || substr(replace(hex(zeroblob(4200)), '00', ',1'), 2) || ']')
+                WHERE address = '203.0.113.7'";
+    let fill = fill.replace("' || value", "' || key");
+    assert_eq!(db.execute(&fill, []).unwrap(), 4_200);
+    let many: String = (0..300)
+        .map(|n| format!("2001:db8::{n:x}\tline=a\n"))
+        .collect();
+    let (_, err, _) = count(&["--threshold", "50"], &many);
+    assert!(err.contains("silent for longest were let go"), "{err}");
+    let sum = "SELECT sum(length(detail)), count(*) FILTER (WHERE address LIKE '2001:%') FROM hit";
+    let (bytes, news): (i64, i64) = db
+        .query_row(sum, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert!(bytes <= 256 << 20 && news == 300, "{bytes} {news}");
+}

@@ -29,7 +29,7 @@ fn a_name_that_can_not_be_opened_is_tried_again() {
     let home = home.path();
     shell(
         home,
-        "mkdir d; printf 'old\\nolder\\n' > d/log; chmod 0 d/log",
+        "mkdir d; printf 'old\\nolder\\n' > d/log; chmod 200 d/log",
     );
     let error = home.join("error");
     let log = home.join("d/log").display().to_string();

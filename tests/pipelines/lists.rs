@@ -1,6 +1,6 @@
 //! Lists of networks, published or written by hand: each tool reads a line as the same networks.
 
-use crate::common::Shell;
+use crate::common::{Shell, in_namespace};
 
 const LIST: &str = "\u{feff}# a list\n\
     203.0.113.0\t203.0.113.255\t24\t9\tNAME=X\tJP\tabuse@example.org\n\
@@ -29,17 +29,17 @@ const BAN: &str = "ban-ip --backend none --for 1h --even-me";
 
 #[test]
 fn banned_as_the_networks_that_it_means() {
-    let shell = Shell::new();
-    let banned = shell.feed(BAN, LIST.as_bytes());
-    assert_eq!(
-        (banned.addresses(), banned.err.as_str()),
-        (NETWORKS.to_vec(), "")
-    );
-    let lifted = shell.feed("unban-at now", LIST.as_bytes());
-    assert_eq!(
-        (lifted.addresses(), lifted.err.as_str()),
-        (NETWORKS.to_vec(), "")
-    );
+    in_namespace("banned_as_the_networks_that_it_means", || {
+        let shell = Shell::new();
+        for command in [BAN, "unban-at now"] {
+            let outcome = shell.feed(command, LIST.as_bytes());
+            assert_eq!(
+                (outcome.addresses(), outcome.err.as_str()),
+                (NETWORKS.to_vec(), ""),
+                "{command}"
+            );
+        }
+    });
 }
 
 #[test]

@@ -52,7 +52,11 @@ fn bans_are_adjusted_when_the_clock_is_set() {
 /// A drop-in opens the network for names, and for mail; systemd still says "OK".
 #[test]
 fn drop_ins_open_what_they_say() {
-    for (drop_in, level) in [("names/names.conf", 2.0), ("mail/mail.conf", 2.0)] {
+    for (drop_in, level) in [
+        ("names/names.conf", 2.0),
+        ("mail/mail.conf", 2.0),
+        ("ipset/ipset.conf", 2.5),
+    ] {
         let shell = Shell::new();
         let text = std::fs::read_to_string("examples/systemd/pipeban@.service").unwrap();
         std::fs::write(shell.path("pipeban@.service"), text).unwrap();

@@ -48,7 +48,7 @@ pub fn run(
         true => About::Addresses(&around),
         false => About::All,
     };
-    let held = Firewalls::default().ask(|_| false, |firewall| firewall.counted(about));
+    let held = Firewalls::default().ask(|_| false, |_, firewall| firewall.counted(about));
     let mut unknown: BTreeMap<(Target, &str), Held> = BTreeMap::new();
     for (backend, held) in &held {
         let about = held

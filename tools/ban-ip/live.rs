@@ -14,7 +14,7 @@ use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
 use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing};
 use pipeban_ban::never::Never;
-use pipeban_ban::restore::adopt;
+use pipeban_ban::restore::{adopt, unentered_lifts};
 use pipeban_ban::target::Target;
 use pipeban_ban::waiter;
 
@@ -86,6 +86,19 @@ impl Live {
         Ok(())
     }
 
+    /// Opens the ledger anew if its file was deleted or replaced. A new one begins with the bans of
+    /// the firewall.
+    fn open_if_replaced(&mut self) -> Result<(), Fault> {
+        if !self.ledger.as_ref().is_some_and(Ledger::is_replaced) {
+            return Ok(());
+        }
+        match self.open_ledger() {
+            Ok(()) => Ok(()),
+            Err(fault) if self.backend.does_alone() => self.do_without(fault),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Goes on without the ledger, and reports why, once for as long as that lasts. A damaged one
     /// is replaced.
     fn do_without(&mut self, fault: Fault) -> Result<(), Fault> {
@@ -135,6 +148,10 @@ impl Live {
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unentered.is_empty()) else {
             return Ok(());
         };
+        // Some may have been lifted by hand meanwhile. If that can't be told, they are entered.
+        let lifts = unentered_lifts(self.firewall.as_mut()).unwrap_or_default();
+        self.unentered
+            .retain(|new| !lifts.contains(&new.ban.target));
         match ledger.ban(&self.key, &self.unentered, Time::now()) {
             Ok(_) => {
                 self.unentered.clear();
@@ -159,6 +176,7 @@ impl Live {
         output: &mut Output,
     ) -> Result<bool, Fault> {
         let mut printer = Printer::new(batch, output);
+        self.open_if_replaced()?;
         if self.ledger.is_some() {
             match self.ban_by_ledger(&mut printer, never) {
                 Ok(()) => {
@@ -207,6 +225,7 @@ impl Live {
             at: c.lifted.unwrap_or(Time::MIN),
         };
         let lifts: Vec<HostLift> = batch.iter().map(lift).collect();
+        self.open_if_replaced()?;
         let Some(ledger) = &mut self.ledger else {
             let text = "the ledger can't be used: nobody can say whose ban it is";
             complain::error("lifted=", text);

@@ -1,6 +1,7 @@
 //! Prints the records of a batch as their bans are made.
 
 use std::collections::HashMap;
+use std::iter::successors;
 
 use pipeban::complain::Fault;
 use pipeban::output::Output;
@@ -17,8 +18,9 @@ pub struct Printer<'a> {
     bans: Vec<Option<(Ban, bool)>>,
     /// The place in the batch of each ban's record: one for several ports has several.
     records: Vec<usize>,
-    /// The places in `bans` of each target.
-    places: HashMap<Target, Vec<usize>>,
+    /// The first place in `bans` of each target, and behind each place the next one of the same.
+    first: HashMap<Target, usize>,
+    next: Vec<Option<usize>>,
     output: &'a mut Output,
     formatter: BanFormatter,
     done: bool,
@@ -33,7 +35,8 @@ impl<'a> Printer<'a> {
             batch,
             bans: vec![],
             records: vec![],
-            places: HashMap::new(),
+            first: HashMap::new(),
+            next: vec![],
             output,
             formatter: BanFormatter::default(),
             done: false,
@@ -64,27 +67,35 @@ impl<'a> Printer<'a> {
             self.bans
                 .extend(bans.into_iter().map(|ban| Some((ban, false))));
         }
-        self.places.clear();
-        for (i, ban) in self.bans.iter().enumerate() {
+        self.first = HashMap::with_capacity(self.bans.len());
+        self.next = vec![None; self.bans.len()];
+        for (i, ban) in self.bans.iter().enumerate().rev() {
             if let Some((ban, _)) = ban {
-                self.places.entry(ban.target).or_default().push(i);
+                self.next[i] = self.first.insert(ban.target, i);
             }
         }
-        for places in self.places.values() {
+        let several: Vec<usize> = self.first.values().copied().collect();
+        for first in several.into_iter().filter(|i| self.next[*i].is_some()) {
+            let places: Vec<usize> = self.places(Some(first)).collect();
             let is_new = |i: &usize| self.bans[*i].is_some_and(|(_, known)| !known);
             if places.iter().any(is_new) {
                 // The others are no news beside it.
                 for i in places {
-                    self.bans[*i] = self.bans[*i].filter(|(_, known)| !known);
+                    self.bans[i] = self.bans[i].filter(|(_, known)| !known);
                 }
             }
         }
     }
 
+    /// This place in `bans` and those behind it of the same target.
+    fn places(&self, first: Option<usize>) -> impl Iterator<Item = usize> {
+        successors(first, |i| self.next[*i])
+    }
+
     /// The bans that were in force before, each once.
     pub fn known(&self) -> Vec<Ban> {
-        let known = self.places.values().filter_map(|places| {
-            let first = self.bans[places[0]].filter(|(_, known)| *known);
+        let known = self.first.values().filter_map(|first| {
+            let first = self.bans[*first].filter(|(_, known)| *known);
             first.map(|(ban, _)| ban)
         });
         known.collect()
@@ -98,8 +109,8 @@ impl<'a> Printer<'a> {
 
     /// Prints the records of these addresses.
     pub fn made(&mut self, bans: &[Ban]) -> Result<(), Fault> {
-        let places = bans.iter().filter_map(|ban| self.places.get(&ban.target));
-        let mut places: Vec<usize> = places.flatten().copied().collect();
+        let first = bans.iter().map(|ban| self.first.get(&ban.target).copied());
+        let mut places: Vec<usize> = first.flat_map(|first| self.places(first)).collect();
         places.sort_unstable();
         for i in places {
             let Some((ban, known)) = self.bans[i].take() else {
@@ -107,8 +118,9 @@ impl<'a> Printer<'a> {
             };
             if known {
                 // Of several records about a ban that was put back, the first is enough.
-                for other in &self.places[&ban.target] {
-                    self.bans[*other] = None;
+                let mut other = self.next[i];
+                while let Some(i) = other {
+                    (self.bans[i], other) = (None, self.next[i]);
                 }
             }
             let place = self.records[i];

@@ -83,6 +83,9 @@ pub fn run(
 /// The changes that killed processes have not printed, without those that were `printed` just now.
 fn unprinted(ledger: &mut Ledger, printed: &Changes) -> Result<Changes, Fault> {
     let (bans, mut targets) = ledger.take_unprinted()?;
+    if bans.is_empty() && targets.is_empty() {
+        return Ok(Changes::default());
+    }
     let (ended, mut bans): (Vec<Ban>, Vec<Ban>) =
         bans.iter().partition(|ban| ban.has_ended(Time::now()));
     targets.extend(ended.iter().map(|ban| ban.target));

@@ -71,6 +71,15 @@ impl Hits {
         })
     }
 
+    /// Opens the file anew if it was deleted or replaced; answers whether it was.
+    pub fn open_if_replaced(&mut self) -> Result<bool, Fault> {
+        let is_replaced = self.state.is_replaced();
+        if is_replaced {
+            self.state = State::open(Some(self.state.path()), SCHEMA)?;
+        }
+        Ok(is_replaced)
+    }
+
     /// Does all of `work` in one transaction, as the only writer, or none of it.
     pub fn write<T>(
         &mut self,
@@ -117,6 +126,9 @@ impl Hits {
         })
     }
 }
+
+/// The bytes of all details of a rule: lines that are evidence fill a disk.
+const DETAILS: i64 = 256 << 20;
 
 /// The hits of one rule, inside a transaction or to be read only.
 pub struct Table<'a> {
@@ -170,6 +182,35 @@ impl Table<'_> {
         let mut delete = self.db.prepare_cached(sql)?;
         delete.execute(params![self.scope, time.0])?;
         Ok(())
+    }
+
+    /// Removes the addresses that have been silent for longest, where the details of all have more
+    /// bytes than [`DETAILS`]; returns their number.
+    ///
+    /// This reads all of them, so it is done at random, as in
+    /// [`evict_beyond`](Self::evict_beyond), and only if the whole file is as large.
+    pub fn evict_details(&self, put: usize) -> rusqlite::Result<usize> {
+        const CHANCE: usize = 256;
+        if Time::now().0.unsigned_abs() as usize % CHANCE >= put {
+            return Ok(0);
+        }
+        let pragma = |name: &str| {
+            let mut pragma = self.db.prepare_cached(&format!("PRAGMA {name}"))?;
+            pragma.query_row([], |row| row.get::<_, i64>(0))
+        };
+        let pages = pragma("page_count")? - pragma("freelist_count")?;
+        if pages * pragma("page_size")? <= DETAILS {
+            return Ok(0);
+        }
+        // Half of it, so that this is not soon done again.
+        let sql = "DELETE FROM hit WHERE scope = ?1
+            AND (SELECT sum(length(detail)) FROM hit WHERE scope = ?1) > ?2
+            AND address IN (SELECT address FROM
+                (SELECT address, sum(length(detail)) OVER (ORDER BY last DESC, address) AS bytes
+                 FROM hit WHERE scope = ?1)
+                WHERE bytes > ?2 / 2)";
+        let mut delete = self.db.prepare_cached(sql)?;
+        delete.execute(params![self.scope, DETAILS])
     }
 
     /// Removes the addresses that have been silent for longest, where there are more than `most`;

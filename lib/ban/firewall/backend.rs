@@ -118,9 +118,21 @@ impl Backend {
         opened.map_err(|e| self.fault(&e))
     }
 
-    /// An error of this firewall's.
+    /// An error of this firewall's. That of one that stands in for nf_tables says so.
     pub fn fault(&self, e: &io::Error) -> Fault {
-        Fault::new(self.name(), describe(e))
+        let mut text = describe(e).to_string();
+        if let Backend::Ipset | Backend::Iptables = self
+            && let Err(e) = nft::Nft::open()
+            && e.kind() == ErrorKind::Unsupported
+        {
+            text += &format!("; {e}");
+        }
+        // iptables' own words for a raw socket that it may not open.
+        if text.contains("Can't open socket to ipset") {
+            let what = "a user other than root needs CAP_NET_RAW, too (examples/ipset/ipset.conf)";
+            text = format!("{}; {what}", text.trim_end_matches('.'));
+        }
+        Fault::new(self.name(), text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The trait of all firewalls.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -42,10 +42,12 @@ pub type Counted = (Entry, Option<Dropped>);
 pub enum About<'a> {
     /// All.
     All,
-    /// Those of exactly these targets.
+    /// Those of exactly these targets, in this order.
     Targets(&'a [Target]),
     /// Those of exactly these addresses and networks, of all packets and for single ports.
     Addresses(&'a [Address]),
+    /// The same, for single ports alone.
+    Ports(&'a [Address]),
 }
 
 impl About<'_> {
@@ -54,12 +56,17 @@ impl About<'_> {
         match self {
             About::All => (),
             About::Targets(targets) => {
-                let asked: HashSet<&Target> = targets.iter().collect();
-                all.retain(|((target, _), _)| asked.contains(target));
+                let all = all.into_iter().map(|counted| (counted.0.0, counted));
+                let all: HashMap<Target, Counted> = all.collect();
+                return targets.iter().filter_map(|t| all.get(t).copied()).collect();
             }
             About::Addresses(addresses) => {
                 let asked: HashSet<&Address> = addresses.iter().collect();
                 all.retain(|((target, _), _)| asked.contains(&target.address));
+            }
+            About::Ports(addresses) => {
+                all = About::Addresses(addresses).among(all);
+                all.retain(|((target, _), _)| target.port != 0);
             }
         }
         all
@@ -68,7 +75,7 @@ impl About<'_> {
 
 /// The bounds of a firewall's program: others wait while it runs. A list of a million entries has
 /// some 60 MB.
-const PROGRAM: Bounds = Bounds {
+pub(super) const PROGRAM: Bounds = Bounds {
     time: Duration::from_secs(30),
     output: 512 << 20,
 };
@@ -84,6 +91,12 @@ pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result
 /// An error of kind `PermissionDenied` or `Unsupported` says that nothing will ever work here; one
 /// of kind `TimedOut` says that nothing works just now.
 pub trait Firewall {
+    /// Whether it holds no ban for certain, by a sign that costs next to nothing; `false` if there
+    /// is no such sign.
+    fn is_unused(&mut self) -> bool {
+        false
+    }
+
     /// Makes sure that the tables and rules are in the kernel, and puts back what is missing; cheap
     /// if nobody changed them.
     ///
@@ -126,6 +139,18 @@ pub trait Firewall {
         Ok(())
     }
 
+    /// Keeps lifts that no ledger knows of, until bans are [`restored`](Self::restored); answers
+    /// whether it can. To be called after [`mark_unentered`](Self::mark_unentered). After it
+    /// [`ensure`](Self::ensure) answers that the bans have to be restored.
+    fn keep_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The lifts that are kept.
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        Ok(vec![])
+    }
+
     /// Whether bans were changed without a ledger since they were [`restored`](Self::restored).
     fn has_unentered(&mut self) -> io::Result<bool> {
         Ok(false)
@@ -138,17 +163,33 @@ pub trait Firewall {
     /// backend cannot tell.
     fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>>;
 
-    /// Those of `targets` that are banned now, with the time that is left; `None` if the backend
-    /// cannot tell.
+    /// The bans of now that are asked for, without the packets that were dropped: that is quicker
+    /// where those are counted apart. `None` if the backend cannot tell.
+    fn found(&mut self, about: About) -> io::Result<Option<Vec<Entry>>> {
+        let found = self.counted(about)?;
+        Ok(found.map(|found| found.into_iter().map(|(entry, _)| entry).collect()))
+    }
+
+    /// The packets that the bans of these targets have dropped, those that there are.
+    fn dropped(&mut self, targets: &[Target]) -> io::Result<Vec<Option<Dropped>>> {
+        let counted = self.counted(About::Targets(targets))?.into_iter().flatten();
+        let counted: HashMap<Target, Option<Dropped>> = counted
+            .map(|((target, _), dropped)| (target, dropped))
+            .collect();
+        let of_each = targets.iter().map(|t| counted.get(t).copied().flatten());
+        Ok(of_each.collect())
+    }
+
+    /// Those of `targets` that are banned now, in this order, with the time that is left; `None` if
+    /// the backend cannot tell.
     fn held(&mut self, targets: &[Target]) -> io::Result<Option<Vec<Entry>>> {
-        let held = self.counted(About::Targets(targets))?;
-        Ok(held.map(without_counters))
+        self.found(About::Targets(targets))
     }
 
     /// All targets that are banned now, with the time that is left; `None` if the backend cannot
     /// tell.
     fn list(&mut self) -> io::Result<Option<Vec<Entry>>> {
-        Ok(self.counted(About::All)?.map(without_counters))
+        self.found(About::All)
     }
 
     /// The number of all bans, also of those that have ended just now; `None` if the backend has to
@@ -167,6 +208,12 @@ pub trait Firewall {
     /// well.
     fn verify(&mut self) -> io::Result<Vec<String>>;
 
+    /// A ban may end later than asked for by this: the time counts from the moment at which a
+    /// program has told the kernel.
+    fn late(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Whether a ban of this length ends by itself; if not, somebody has to
     /// [`lift`](Self::lift) it in time.
     fn expires(&self, time: Duration) -> bool;
@@ -175,10 +222,6 @@ pub trait Firewall {
     fn at_once(&self) -> usize {
         20_000
     }
-}
-
-fn without_counters(held: Vec<Counted>) -> Vec<Entry> {
-    held.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Whether an error of a firewall's will come again, whatever it is told.

@@ -5,14 +5,16 @@
 //! never two rules for one address. Each rule costs time per packet, and no ban ends by itself:
 //! this is for systems that have neither nf_tables nor ipset.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 use std::io;
 use std::time::Duration;
 
 use super::halves::{PROTOCOLS, Ports};
 use super::interface::{About, Counted, Dropped, Entry, Firewall, run};
+use super::inverted::inverted;
 use super::routes::has_ipv6;
+use super::signs::may_have_chain;
 use crate::target::Target;
 use pipeban::address::Address;
 
@@ -22,6 +24,9 @@ const JUMP: &str = "PREROUTING -j PIPEBAN";
 /// first.
 const BEGUN: &str = "PIPEBAN -m comment --comment restoring";
 const COMPLETE: &str = "PIPEBAN -m comment --comment restored";
+/// The beginning of a rule without effect that keeps a lift; its port and its address follow.
+const LIFT: &str = "PIPEBAN -m comment --comment ";
+const LIFTED: &str = "lifted-";
 
 pub(super) struct Iptables;
 
@@ -34,6 +39,8 @@ struct Chain {
     complete: bool,
     /// The time left is `None`; for a single port it is 0 if one of the two rules is missing.
     banned: BTreeMap<Target, (Option<Duration>, Dropped)>,
+    /// Lifts that no ledger knows of.
+    lifts: BTreeSet<Target>,
 }
 
 /// The families that the kernel has.
@@ -57,6 +64,7 @@ fn read(ipv4: bool) -> io::Result<Chain> {
         seen.jump |= rule == JUMP;
         seen.begun |= rule == BEGUN;
         seen.complete |= rule == COMPLETE;
+        seen.lifts.extend(kept_lift(rule));
         let Some(rule) = rule
             .strip_prefix("PIPEBAN ")
             .and_then(|r| r.strip_suffix("-j DROP"))
@@ -103,6 +111,25 @@ fn rule(line: &str) -> Option<(Dropped, &str)> {
     Some((dropped, rule))
 }
 
+/// The lift that a rule keeps; its address is [`inverted`].
+fn kept_lift(rule: &str) -> Option<Target> {
+    let comment = rule.strip_prefix(LIFT)?.trim_matches('"');
+    let (port, address) = comment.strip_prefix(LIFTED)?.split_once('-')?;
+    Some(Target {
+        address: inverted(&Address::parse(address.as_bytes())?)?,
+        port: port.parse().ok()?,
+    })
+}
+
+/// Writes the line that appends the rule that keeps a lift.
+fn append_lift(text: &mut String, target: &Target) {
+    let (address, port) = (
+        inverted(&target.address).unwrap_or(target.address),
+        target.port,
+    );
+    writeln!(text, "-A {LIFT}\"{LIFTED}{port}-{address}\"").expect("a String takes every write");
+}
+
 /// Writes the lines that append the rules of a ban.
 fn append(text: &mut String, target: &Target, dropped: Dropped) {
     let address = target.address;
@@ -131,7 +158,7 @@ fn append(text: &mut String, target: &Target, dropped: Dropped) {
 type Marks = (bool, bool);
 
 /// Makes the chain and the jump to it with these marks, and appends the rules of bans with these
-/// counters; `anew` removes all others before.
+/// counters; `anew` removes all others before, but for the lifts that were seen.
 fn write(
     ipv4: bool,
     seen: &Chain,
@@ -160,6 +187,16 @@ fn write(
     rules
         .iter()
         .for_each(|(target, dropped)| append(&mut text, target, *dropped));
+    if anew {
+        seen.lifts
+            .iter()
+            .for_each(|target| append_lift(&mut text, target));
+    }
+    restore(ipv4, &text)
+}
+
+/// Runs lines through `iptables-restore`.
+fn restore(ipv4: bool, text: &str) -> io::Result<()> {
     if text.is_empty() {
         return Ok(());
     }
@@ -188,6 +225,10 @@ pub(super) fn accepted_before(ipv4: bool, ours: &str) -> io::Result<Vec<String>>
 }
 
 impl Firewall for Iptables {
+    fn is_unused(&mut self) -> bool {
+        !may_have_chain("raw", "PIPEBAN")
+    }
+
     fn ensure(&mut self) -> io::Result<bool> {
         let mut lost = false;
         for ipv4 in families() {
@@ -201,11 +242,14 @@ impl Firewall for Iptables {
 
     fn restored(&mut self) -> io::Result<bool> {
         for ipv4 in families() {
-            let seen = read(ipv4)?;
+            let mut seen = read(ipv4)?;
             if !seen.begun {
                 return Ok(false);
             }
-            write(ipv4, &seen, &[], (true, true), false)?;
+            let has_lifts = !std::mem::take(&mut seen.lifts).is_empty();
+            let all = seen.banned.iter().filter(|_| has_lifts);
+            let all: Vec<_> = all.map(|(t, (_, dropped))| (*t, *dropped)).collect();
+            write(ipv4, &seen, &all, (true, true), has_lifts)?;
         }
         Ok(!self.lost_again()?)
     }
@@ -240,6 +284,35 @@ impl Firewall for Iptables {
             write(ipv4, &seen, &new, (seen.begun, seen.complete), false)?;
         }
         Ok(())
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        for ipv4 in families() {
+            let targets = targets.iter().filter(|target| target.is_ipv4() == ipv4);
+            let mut seen = read(ipv4)?;
+            let before = seen.lifts.len();
+            seen.lifts.extend(targets);
+            if seen.lifts.len() > before {
+                let all = seen.banned.iter().map(|(t, (_, dropped))| (*t, *dropped));
+                // Without the mark the next run restores bans.
+                write(
+                    ipv4,
+                    &seen,
+                    &all.collect::<Vec<_>>(),
+                    (seen.begun, false),
+                    true,
+                )?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        let mut kept = Vec::new();
+        for ipv4 in families() {
+            kept.extend(read(ipv4)?.lifts);
+        }
+        Ok(kept)
     }
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {

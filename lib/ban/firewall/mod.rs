@@ -6,12 +6,14 @@ mod backend; // the backends by name
 mod exec; // commands of the administrator's
 mod halves; // bans for single ports in two parts
 mod interface; // the trait
+mod inverted; // addresses that are not banned
 mod ipset; // sets of ipset(8)
 mod iptables; // rules of iptables(8)
 mod netlink; // messages to and from the kernel
 mod nft; // the kernel's nf_tables
 mod none; // no firewall
-mod routes; // default gateways, and whether there is IPv6
+mod routes;
+mod signs; // whether ipset or iptables may hold anything // default gateways, and whether there is IPv6
 
 pub use backend::{Backend, name_in};
 pub use interface::{About, Counted, Dropped, Entry, Firewall, lasts};

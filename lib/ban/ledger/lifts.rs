@@ -162,7 +162,15 @@ fn end(
         let is_known =
             |(known, other): &(String, Ban)| *known == backend && other.target == ban.target;
         if !changed.iter().any(is_known) {
-            changed.push((backend, Ban { until, ..ban }));
+            let since = ban.since.min(now);
+            changed.push((
+                backend,
+                Ban {
+                    since,
+                    until,
+                    ..ban
+                },
+            ));
         }
     }
     Ok(changed)
@@ -182,12 +190,13 @@ fn note_changes(
 }
 
 /// Gives a ban this end and the highest number, because its firewall has to be told of it. A lifted
-/// ban remembers when it was to end.
+/// ban remembers when it was to end. One that began in the future, by a wrong clock, begins now:
+/// else nothing would be left of it.
 fn set_end(db: &Connection, id: i64, until: Time, now: Time) -> rusqlite::Result<()> {
     forget_reminder(db, id)?;
     let mut update = db.prepare_cached(
         "UPDATE ban SET id = (SELECT max(id) + 1 FROM ban), ends = ?2,
-             until = iif(?2 > ?3, ?2, until)
+             until = iif(?2 > ?3, ?2, until), since = iif(?2 > ?3, min(since, ?3), since)
          WHERE id = ?1",
     )?;
     update.execute(params![id, until.0, now.0]).map(drop)

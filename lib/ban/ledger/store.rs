@@ -141,6 +141,16 @@ impl Ledger {
         self.state.path()
     }
 
+    /// Whether the state file was deleted, or another one has its name; that is reported.
+    pub fn is_replaced(&self) -> bool {
+        let is_replaced = self.state.is_replaced();
+        if is_replaced {
+            let text = "it was deleted or replaced: it is opened anew";
+            complain::note(self.path().display(), text);
+        }
+        is_replaced
+    }
+
     /// From now on this process prints the changes that it enters, and says when it has:
     /// [`printed`](Self::printed). If it is killed before, a second run of the same kind prints
     /// them.
@@ -300,7 +310,12 @@ impl Ledger {
     /// The firewalls that hold bans or have to lift some.
     pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
         self.names(
-            "SELECT DISTINCT backend FROM ban WHERE ends IS NULL OR ends > ?
+            // Of a firewall that was told anything the first ban is enough. The `+` keeps SQLite
+            // from making an index of all bans for that.
+            "SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
+                 WHERE +ban.backend = told.backend AND (ends IS NULL OR ends > ?1))
+             UNION SELECT backend FROM ban
+                 WHERE backend NOT IN (SELECT backend FROM told) AND (ends IS NULL OR ends > ?1)
              UNION SELECT backend FROM later
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
                  WHERE id > told.ban AND ban.backend = told.backend)",

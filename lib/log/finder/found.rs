@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 
 use pipeban::address::{Address, fast};
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use pipeban::{address::list, masks};
 
 /// An address and its place in the text that was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Found {
     #[inline]
     pub fn quad(text: &[u8], range: Range<usize>) -> Option<Self> {
         let chunk = text.get(range.start..)?.first_chunk()?;
-        let quad = fast::whole_quad(chunk, range.len())?;
+        let quad = whole_quad(chunk, range.len())?;
         Some(Found {
             address: IpAddr::from(Ipv4Addr::from_bits(quad)).into(),
             canonical: Some(range.start),
@@ -57,4 +59,14 @@ impl Found {
             _ => out.extend_from_slice(&text[start..self.range.end]),
         }
     }
+}
+
+#[inline]
+fn whole_quad(text: &[u8; 16], length: usize) -> Option<u32> {
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    if masks::has_avx2() {
+        // SAFETY: the processor has the features that the function is compiled for.
+        return unsafe { list::avx2::quad(text, length) };
+    }
+    fast::whole_quad(text, length)
 }

@@ -14,8 +14,8 @@ pub(super) struct Walk<'a> {
 }
 
 /// The quotes and backslashes.
-#[inline]
-fn hits<const N: usize>(chunk: &[u8; N]) -> u64 {
+#[inline(always)]
+pub(super) fn hits<const N: usize>(chunk: &[u8; N]) -> u64 {
     Common::either(chunk, b'"', b'\\')
 }
 
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The 16 bytes from a place on; where the text ends before, zeros follow it.
-#[inline]
+#[inline(always)]
 fn sixteen_from(text: &[u8], at: usize) -> Option<[u8; 16]> {
     let rest = text.get(at..)?;
     if let Some(chunk) = rest.first_chunk() {
@@ -175,7 +175,7 @@ fn sixteen_from(text: &[u8], at: usize) -> Option<[u8; 16]> {
 }
 
 /// The end of a number, `true`, `false` or `null`.
-#[inline]
+#[inline(always)]
 pub(super) fn end_of_plain(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let sign = usize::from(rest.first() == Some(&b'-'));
@@ -213,15 +213,19 @@ fn end_of_long_plain(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The end of a string behind its last quote, from behind its first one, and whether a backslash
-/// is in it.
-#[inline]
-pub(super) fn end_of_string(text: &[u8], mut at: usize) -> Option<(usize, bool)> {
+/// is in it; `hits` finds the quotes and backslashes.
+#[inline(always)]
+pub(super) fn end_of_string(
+    text: &[u8],
+    mut at: usize,
+    hits: impl Fn(&[u8; 32]) -> u64,
+) -> Option<(usize, bool)> {
     let mut is_escaped = false;
     loop {
         let rest = text.get(at..)?;
-        let hits = match rest.first_chunk::<32>() {
+        let hits = match rest.first_chunk() {
             Some(chunk) => hits(chunk),
-            None => match text.last_chunk::<32>() {
+            None => match text.last_chunk() {
                 Some(last) => hits(last) >> (32 - rest.len()),
                 None => rest
                     .iter()

@@ -6,7 +6,10 @@
 //! same places as the one that was remembered. Any other line is read from its beginning, by the
 //! walk, and its shape is remembered in turn.
 
-use super::scan::{Walk, end_of_plain, end_of_string};
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use pipeban::masks;
+
+use super::scan::{Walk, end_of_plain, end_of_string, hits};
 use super::value::{Kind, Place};
 
 /// A longer text is several nodes, in bytes.
@@ -85,12 +88,34 @@ impl Shapes {
 
     #[inline]
     fn follow(&self, line: &[u8], found: &mut [Option<Place>]) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        if masks::has_avx2() {
+            // SAFETY: the processor has the features that the function is compiled for.
+            return unsafe { self.follow_by_avx2(line, found) };
+        }
+        self.follow_with(line, found, hits)
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    fn follow_by_avx2(&self, line: &[u8], found: &mut [Option<Place>]) -> bool {
+        let hits = |chunk: &[u8; 32]| u64::from(masks::avx2::either(chunk, b'"', b'\\'));
+        self.follow_with(line, found, hits)
+    }
+
+    #[inline(always)]
+    fn follow_with(
+        &self,
+        line: &[u8],
+        found: &mut [Option<Place>],
+        hits: impl Fn(&[u8; 32]) -> u64,
+    ) -> bool {
         let (mut at, mut number) = (0, 0);
         loop {
             let Some(node) = self.nodes.get(number as usize) else {
                 return false;
             };
-            let Some((end, kind)) = node.read(line, at) else {
+            let Some((end, kind)) = node.read(line, at, &hits) else {
                 number = node.other;
                 continue;
             };
@@ -208,15 +233,20 @@ impl Node {
 
     /// The end of the value behind this text at a place in a line, with its last quote, and its
     /// kind; `None` where another text or value stands.
-    #[inline]
-    fn read(&self, line: &[u8], at: usize) -> Option<(usize, Kind)> {
+    #[inline(always)]
+    fn read(
+        &self,
+        line: &[u8],
+        at: usize,
+        hits: impl Fn(&[u8; 32]) -> u64,
+    ) -> Option<(usize, Kind)> {
         let end = at + self.length;
         if !is_equal(line.get(at..end)?, self.text.get(..self.length)?) {
             return None;
         }
         let at = end;
         match self.slot {
-            Slot::Text => end_of_string(line, at).map(|(end, is_escaped)| match is_escaped {
+            Slot::Text => end_of_string(line, at, hits).map(|(end, is_escaped)| match is_escaped {
                 true => (end, Kind::Escaped),
                 false => (end, Kind::Text),
             }),
@@ -236,7 +266,7 @@ impl Node {
 
 /// Whether two texts of one length are equal. Those of 4 to 32 bytes are compared by their first
 /// and their last bytes, which may overlap.
-#[inline]
+#[inline(always)]
 fn is_equal(one: &[u8], other: &[u8]) -> bool {
     fn differ<const N: usize>(one: Option<&[u8; N]>, other: Option<&[u8; N]>) -> bool {
         one != other

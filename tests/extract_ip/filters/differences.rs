@@ -11,8 +11,18 @@ const KNOWN: [(&str, &str, &str); 2] = [
 /// the filter's order, after the one of the line before.
 const ORDER: &str = "the order in which forms of time stamps are tried";
 
-/// Whether this difference is one of the table.
+/// Whether this is a find of fail2ban's that is no address: where version 1.1 reads the first group
+/// of one as a year, it finds the rest of it, with the colon.
+fn is_rest_of_address(difference: &str) -> bool {
+    let found = difference.strip_prefix("-1 :");
+    found.is_some_and(|rest| !rest.starts_with(':'))
+}
+
+/// Whether this difference is one of the table, or of that kind.
 pub fn is_known(argument: &str, difference: &str) -> bool {
+    if is_rest_of_address(difference) {
+        return true;
+    }
     let name = argument.split('[').next().unwrap_or(argument);
     KNOWN
         .iter()

@@ -5,6 +5,9 @@ from fail2ban.client.fail2banregex import exec_command_line
 
 for job in sys.stdin:
     log, argument = job.rstrip("\n").split("\t")
+    # Version 1.1 takes a bare name for that of a jail first, with the jail's options.
+    name, bracket, options = argument.partition("[")
+    argument = f"/etc/fail2ban/filter.d/{name}.conf{bracket}{options}"
     child = os.fork()
     if child == 0:
         signal.setitimer(signal.ITIMER_VIRTUAL, float(sys.argv[1]))

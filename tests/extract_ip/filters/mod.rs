@@ -28,15 +28,6 @@ const PATIENCE: &str = "10";
 const SAMPLES: usize = 40;
 /// Filters with a pattern that is too large for `--explain`, at most.
 const MAX_UNTRIED: usize = 24;
-/// Files that others include, and that are no filter.
-const PARTS: [&str; 5] = [
-    "common",
-    "apache-common",
-    "botsearch-common",
-    "exim-common",
-    "selinux-common",
-];
-
 /// The names of all filters installed; none where fail2ban is not.
 fn filters() -> Vec<String> {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
@@ -47,7 +38,8 @@ fn filters() -> Vec<String> {
     }
     let mut names: Vec<String> = entries
         .filter_map(|e| Some(e.file_name().to_str()?.strip_suffix(".conf")?.to_string()))
-        .filter(|name| !PARTS.contains(&name.as_str()))
+        // Files that others include, and that are no filter.
+        .filter(|name| !name.ends_with("common"))
         .collect();
     names.sort();
     names

@@ -77,6 +77,7 @@ impl Saved {
 
     fn add_all(&mut self, totals: impl Iterator<Item = (String, Total)>) -> Result<(), Fault> {
         let most = self.most;
+        self.hits.open_if_replaced()?;
         self.hits.write(|table| {
             let mut put = 0;
             for (name, total) in totals {

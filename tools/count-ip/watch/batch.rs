@@ -4,8 +4,7 @@
 use std::ops::Range;
 
 use pipeban::address::list::{Bits, Take};
-use pipeban::recent::Recent;
-use pipeban::time::Time;
+use pipeban::time::{Recent, Time};
 
 use super::in_memory::{Memory, Target};
 use crate::fields::Fields;

@@ -37,6 +37,23 @@ pub struct Evidence {
     pub text: Vec<u8>,
 }
 
+/// All lines that are kept of an address or a group have no more bytes than this.
+const LINES: usize = 64 << 10;
+
+/// The number of the first of these lines that are too much: with the others they have no more
+/// bytes than [`LINES`].
+pub fn beyond<'a>(lines: impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator) -> usize {
+    let (mut left, mut bytes) = (lines.len(), 0);
+    for line in lines.rev() {
+        bytes += line.len();
+        if bytes > LINES {
+            break;
+        }
+        left -= 1;
+    }
+    left
+}
+
 impl Detail {
     /// Makes times ahead of the clock count as now; `limit` does so for sorted times.
     pub fn limit(&mut self, now: Time, limit: impl Fn(&mut [Time])) {

@@ -134,6 +134,9 @@ impl Stored {
         let Some(newest) = queue.iter().map(limited).max() else {
             return Ok((vec![], 0));
         };
+        if self.hits.open_if_replaced()? {
+            self.cache = Tallies::default();
+        }
         let most = self.most;
         let mut known = Tallies::default();
         let (version, reached, late) = self.hits.write(|table| {
@@ -152,6 +155,11 @@ impl Stored {
                     "state",
                     format_args!("{most} addresses are held; those silent for longest were let go"),
                 );
+            }
+            let silent = table.evict_details(known.len())?;
+            if silent > 0 {
+                let what = format_args!("{silent} addresses silent for longest were let go");
+                complain::note("evidence", what);
             }
             if let Some(silence) = policy.silence() {
                 table.evict_before(newest - silence)?;

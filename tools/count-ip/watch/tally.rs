@@ -3,7 +3,7 @@
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-use super::detail::{Detail, Evidence, Host};
+use super::detail::{Detail, Evidence, Host, beyond};
 use super::rule::{Crossing, Event, Rule, Verdict};
 use crate::table::map::Weight;
 
@@ -231,7 +231,8 @@ impl Tally {
             );
         }
         let excess = lines.len().saturating_sub(rule.evidence);
-        lines.drain(..excess);
+        let texts = lines.iter().map(|line| line.text.as_slice());
+        lines.drain(..excess.max(beyond(texts)));
     }
 
     fn crossing(self, rule: &Rule, from: Time) -> Crossing {

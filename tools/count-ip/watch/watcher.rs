@@ -10,8 +10,7 @@ use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::figures;
 use pipeban::output::Output;
-use pipeban::recent::Recent;
-use pipeban::time::Time;
+use pipeban::time::{Recent, Time};
 
 use super::batch::{Bare, EventBatch, Full, Pending};
 use super::in_memory::{Memory, Target};
@@ -93,17 +92,21 @@ impl Watcher {
         let mut successes = None;
         let mut lines = 0;
         let mut at = 0;
+        // Behind a line with fields most have some.
+        let mut was_usual = false;
         while at < block.len() {
-            let free = self.batch.free();
-            let mut bare = Bare {
-                memory: &self.memory,
-                batch: &mut self.batch,
-            };
-            let (count, used) = addresses(&block[at..], free, &mut bare);
-            lines += count as u64;
-            at += used;
-            if !self.times.accept_untimed(count as u64) {
-                self.batch.events.truncate(BATCH - free);
+            if !was_usual {
+                let free = self.batch.free();
+                let mut bare = Bare {
+                    memory: &self.memory,
+                    batch: &mut self.batch,
+                };
+                let (count, used) = addresses(&block[at..], free, &mut bare);
+                lines += count as u64;
+                at += used;
+                if !self.times.accept_untimed(count as u64) {
+                    self.batch.events.truncate(BATCH - free);
+                }
             }
             if self.batch.free() > 0 && at < block.len() {
                 let rest = &block[at..];
@@ -113,6 +116,7 @@ impl Watcher {
                     true => None,
                     false => self.take_usual(rest, at),
                 };
+                was_usual = usual.is_some();
                 at += 1 + match usual {
                     Some(length) => length,
                     None => {

@@ -30,7 +30,7 @@ impl Ends {
             }
         }
         let wider: Vec<Address> = wider.into_iter().collect();
-        for (_, held) in self.look_for(&wider) {
+        for (_, held) in self.look_for(&wider, &HashSet::new()) {
             for (address, _) in asked.iter().filter(|(_, unknown)| *unknown) {
                 let whole = held.iter().filter(|(target, _)| target.port == 0);
                 let networks = whole.map(|(network, _)| network.address);
@@ -55,7 +55,7 @@ impl Ends {
         let usual = self.usual.clone();
         let held = self
             .firewalls
-            .ask(|b| *b == usual, |firewall| firewall.list());
+            .ask(|b| *b == usual, |_, firewall| firewall.list());
         found.extend(
             held.iter()
                 .flat_map(|(_, held)| held.iter().map(|(t, _)| t.address)),

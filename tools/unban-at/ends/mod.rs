@@ -13,7 +13,7 @@ use pipeban::record::Record;
 use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
-use pipeban_ban::firewall::{About, Backend, Counted, Entry};
+use pipeban_ban::firewall::{About, Backend, Entry};
 use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::never::NeverLater;
@@ -51,6 +51,14 @@ pub struct Ends {
 
 /// The bans of an address, each with its firewall as the ledger writes it.
 type Bans = Vec<(String, Ban)>;
+
+/// The targets of such bans.
+type Known<'a> = HashSet<(&'a str, Target)>;
+
+fn known(bans: &[Bans]) -> Known<'_> {
+    let bans = bans.iter().flatten();
+    bans.map(|(key, ban)| (key.as_str(), ban.target)).collect()
+}
 
 impl Ends {
     /// Opens the ledger; if it can't be used, that is reported.
@@ -97,6 +105,12 @@ impl Ends {
         output: &mut Output,
     ) -> Result<bool, Fault> {
         let addresses: Vec<Address> = batch.iter().map(|record| record.address).collect();
+        if self.ledger.as_ref().is_some_and(Ledger::is_replaced) {
+            self.ledger = None;
+            if let Err(Failure::Ledger(fault)) = self.open_ledger() {
+                complain::fault(fault)?;
+            }
+        }
         if self.ledger.is_some() {
             match self.set_by_ledger(&addresses, until, now) {
                 Ok(ended) => return self.print(batch, &ended, until, now, output),
@@ -120,19 +134,18 @@ impl Ends {
         until: Time,
         now: Time,
     ) -> Result<Vec<Bans>, Fault> {
-        // A ban that the ledger does not know is nobody's.
-        let (lifts, all) = (until <= now, self.origin.is_none());
-        let mut held = match lifts && all {
-            true => self.look_for(addresses),
-            false => vec![],
-        };
         let mut ended = self.end(addresses, until, now)?;
-        if all && !lifts {
-            let without = addresses.iter().zip(&ended);
-            let without = without.filter(|(_, bans)| bans.is_empty());
-            let without: Vec<Address> = without.map(|(address, _)| *address).collect();
-            held = self.look_for(&without);
-        }
+        // A ban that the ledger does not know is nobody's.
+        let held = match self.origin {
+            Some(_) => vec![],
+            None if until <= now => self.look_for(addresses, &known(&ended)),
+            None => {
+                let without = addresses.iter().zip(&ended);
+                let without = without.filter(|(_, bans)| bans.is_empty());
+                let without: Vec<Address> = without.map(|(address, _)| *address).collect();
+                self.look_for(&without, &HashSet::new())
+            }
+        };
         let unknown = self.enter_unknown(held, &ended, now)?;
         if !unknown.is_empty() {
             let found = self.end(&unknown, until, now)?;
@@ -187,9 +200,10 @@ impl Ends {
         let Some(ledger) = &mut self.ledger else {
             return Ok(vec![]);
         };
-        let known = known.iter().flatten();
-        let known: HashSet<(&str, Target)> =
-            known.map(|(b, ban)| (b.as_str(), ban.target)).collect();
+        if held.iter().all(|(_, held)| held.is_empty()) {
+            return Ok(vec![]);
+        }
+        let known = self::known(known);
         let mut addresses = Vec::new();
         for (backend, held) in held {
             let key = backend.to_string();
@@ -208,8 +222,9 @@ impl Ends {
         Ok(addresses)
     }
 
-    /// The bans of these addresses that firewalls hold.
-    fn look_for(&mut self, addresses: &[Address]) -> Vec<(Backend, Vec<Entry>)> {
+    /// The bans of these addresses that firewalls hold. Those of all packets that are `known` need
+    /// not be looked for.
+    fn look_for(&mut self, addresses: &[Address], known: &Known) -> Vec<(Backend, Vec<Entry>)> {
         if addresses.is_empty() {
             return vec![];
         }
@@ -221,13 +236,27 @@ impl Ends {
             });
             known || backend == usual
         };
-        let found = self.firewalls.ask(used, |firewall| {
-            firewall.counted(About::Addresses(addresses))
+        let found = self.firewalls.ask(used, |backend, firewall| {
+            let key = backend.to_string();
+            let is_known = |address: &&Address| known.contains(&(&*key, (**address).into()));
+            let (known, unknown): (Vec<&Address>, Vec<&Address>) =
+                addresses.iter().partition(is_known);
+            if known.is_empty() || firewall.asked_at_once() == usize::MAX {
+                return firewall.found(About::Addresses(addresses));
+            }
+            let [known, unknown] = [known, unknown].map(|a| a.into_iter().copied().collect());
+            let (known, unknown): (Vec<Address>, Vec<Address>) = (known, unknown);
+            let mut found = firewall.found(About::Addresses(&unknown))?;
+            let of_ports = firewall.found(About::Ports(&known))?;
+            found
+                .get_or_insert_default()
+                .extend(of_ports.into_iter().flatten());
+            Ok(found)
         });
         let is_asked = |target: &Target| self.ports.is_empty() || self.ports.contains(&target.port);
-        let entries = |held: Vec<Counted>| {
-            let entries = held.into_iter().map(|(entry, _)| entry);
-            entries.filter(|(target, _)| is_asked(target)).collect()
+        let entries = |held: Vec<Entry>| {
+            let held = held.into_iter();
+            held.filter(|(target, _)| is_asked(target)).collect()
         };
         let found = found.into_iter();
         found
@@ -259,7 +288,7 @@ impl Ends {
 
     /// Sets the ends in the firewalls alone; answers the bans of each address whose end is set.
     fn set_alone(&mut self, addresses: &[Address], until: Time, now: Time) -> Vec<Bans> {
-        let found = self.look_for(addresses);
+        let found = self.look_for(addresses, &HashSet::new());
         let mut ended: HashMap<Address, Bans> = HashMap::new();
         for (backend, held) in found.into_iter().filter(|(_, held)| !held.is_empty()) {
             let Ok(firewall) = self.firewalls.open(&backend) else {
@@ -268,9 +297,12 @@ impl Ends {
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
             let marked = firewall.mark_unentered();
+            let mut is_kept = true;
             let set = if marked.is_err() {
                 marked
             } else if until <= now {
+                let kept = firewall.keep_lifts(&targets);
+                is_kept = kept.unwrap_or_default();
                 firewall.lift(&targets)
             } else if firewall.expires(left) {
                 let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
@@ -284,6 +316,11 @@ impl Ends {
                     complain::error(place, what);
                 }
                 continue;
+            }
+            if !is_kept {
+                let text = "lifted here only: the ledger bans again when bans are restored; \
+                            lift again once it can be used";
+                complain::error(backend.name(), text);
             }
             for target in targets {
                 let ban = NewBan::held(target, Some(left), now).ban;

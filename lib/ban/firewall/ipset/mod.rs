@@ -2,14 +2,16 @@
 //! drops packets from the addresses in the set. For bans of single ports there are two sets more,
 //! made when the first such ban is.
 
+mod lifts;
 mod set;
 mod upgrade;
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::interface::{About, Counted, Entry, Firewall, run};
+use super::interface::{About, Counted, Entry, Firewall, PROGRAM, run};
 use super::iptables::accepted_before;
+use super::signs::may_have_set;
 use crate::target::Target;
 use set::{PLAIN, Set, is_there, restore};
 
@@ -129,6 +131,10 @@ fn put_rule(set: Set) -> io::Result<()> {
 }
 
 impl Firewall for Ipset {
+    fn is_unused(&mut self) -> bool {
+        !may_have_set(Set::all().map(Set::name))
+    }
+
     fn ensure(&mut self) -> io::Result<bool> {
         if !(self.is_fresh() && self.complete) {
             self.put_in_place()?;
@@ -151,7 +157,7 @@ impl Firewall for Ipset {
             return Ok(false);
         }
         let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.unentered()));
-        restore(&lines.concat())?;
+        restore(&(lines.concat() + &lifts::forget()))?;
         Ok(true)
     }
 
@@ -193,6 +199,17 @@ impl Firewall for Ipset {
         let marked = self.put(&lines);
         self.complete = false;
         marked
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        lifts::keep(targets).map(|()| true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        match self.has_unentered()? {
+            true => lifts::kept(),
+            false => Ok(vec![]),
+        }
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
@@ -239,6 +256,10 @@ impl Firewall for Ipset {
             }
         }
         Ok(found)
+    }
+
+    fn late(&self) -> Duration {
+        PROGRAM.time
     }
 
     fn expires(&self, time: Duration) -> bool {

@@ -63,9 +63,13 @@ impl Set {
         }
     }
 
+    /// All sets that there may be.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        PLAIN.into_iter().flat_map(|set| [set, set.with_ports()])
+    }
+
     fn named(name: &str) -> Option<Self> {
-        let all = PLAIN.into_iter().flat_map(|set| [set, set.with_ports()]);
-        all.into_iter().find(|set| set.name() == name)
+        Self::all().find(|set| set.name() == name)
     }
 
     /// The line that makes this set under a name.

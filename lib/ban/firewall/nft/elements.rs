@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::header::*;
 use super::set::{Set, data};
-use crate::firewall::interface::{Counted, Dropped, Entry};
+use crate::firewall::interface::{Dropped, Entry};
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, Request};
 use crate::target::Target;
 use pipeban::address::Address;
 
 /// An address or network as an element of its set.
+#[derive(Clone, Copy)]
 pub(super) struct Element {
     pub target: Target,
     pub set: Set,
@@ -42,6 +43,24 @@ impl Element {
     }
 }
 
+/// Takes elements out of the set of the first one, also those that are not there.
+pub(super) fn remove(r: &mut Request, elements: &[Element]) {
+    // To delete a missing one would fail, and the whole transaction with it.
+    put(r, elements, false);
+    delete(r, elements);
+}
+
+/// Puts elements into a set of hits, each with its counter; those that are there keep theirs.
+pub(super) fn put_hits(r: &mut Request, set: Set, figures: &[(Target, Dropped)]) {
+    r.message(NFT_MSG_NEWSETELEM, NLM_F_CREATE, NFPROTO_INET, |r| {
+        list(r, set, figures.len(), |r, i| {
+            let (target, dropped) = &figures[i];
+            put_key(r, set, target);
+            r.nest(NFTA_SET_ELEM_EXPR, |r| put_counter(r, dropped));
+        });
+    });
+}
+
 /// Puts elements into the set of the first one; with `new` it fails with EEXIST if one is there.
 pub(super) fn put(r: &mut Request, elements: &[Element], new: bool) {
     let flags = match new {
@@ -67,31 +86,42 @@ pub(super) fn delete(r: &mut Request, elements: &[Element]) {
 
 /// `times` are the attributes that get the time.
 fn write(r: &mut Request, elements: &[Element], times: &[u16]) {
-    r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
-    r.put_text(NFTA_SET_ELEM_LIST_SET, &elements[0].set.to_string());
-    r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
-        for element in elements {
-            r.nest(NFTA_LIST_ELEM, |r| {
-                let (mut key, mut len) = ([0; 20], 4);
-                match element.target.ip() {
-                    IpAddr::V4(ip) => key[..4].copy_from_slice(&ip.octets()),
-                    IpAddr::V6(ip) => {
-                        len = 16;
-                        key[..16].copy_from_slice(&ip.octets());
-                    }
-                }
-                if element.set.ports {
-                    // Each part of a key fills whole registers of four bytes.
-                    key[len..len + 2].copy_from_slice(&element.target.port.to_be_bytes());
-                    len += 4;
-                }
-                data(r, NFTA_SET_ELEM_KEY, &key[..len]);
-                for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
-                    r.put(*kind, &milliseconds(*time).to_be_bytes());
-                }
-            });
+    let set = elements[0].set;
+    list(r, set, elements.len(), |r, i| {
+        let element = &elements[i];
+        put_key(r, set, &element.target);
+        for (kind, time) in times.iter().zip(element.time.iter().cycle()) {
+            r.put(*kind, &milliseconds(*time).to_be_bytes());
         }
     });
+}
+
+/// The attributes of a message about this number of elements of a set; `each` writes those of one.
+fn list(r: &mut Request, set: Set, number: usize, mut each: impl FnMut(&mut Request, usize)) {
+    r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
+    r.put_text(NFTA_SET_ELEM_LIST_SET, &set.to_string());
+    r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
+        for i in 0..number {
+            r.nest(NFTA_LIST_ELEM, |r| each(r, i));
+        }
+    });
+}
+
+fn put_key(r: &mut Request, set: Set, target: &Target) {
+    let (mut key, mut len) = ([0; 20], 4);
+    match target.ip() {
+        IpAddr::V4(ip) => key[..4].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => {
+            len = 16;
+            key[..16].copy_from_slice(&ip.octets());
+        }
+    }
+    if set.ports {
+        // Each part of a key fills whole registers of four bytes.
+        key[len..len + 2].copy_from_slice(&target.port.to_be_bytes());
+        len += 4;
+    }
+    data(r, NFTA_SET_ELEM_KEY, &key[..len]);
 }
 
 /// The kernel takes a time below one of its ticks, at most 10 ms, for no timeout at all, and
@@ -127,8 +157,32 @@ pub(super) fn get_all(set: Set) -> Request {
     r
 }
 
-/// The elements in a part of a set's dump, with the time that is left and their counters.
-pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
+/// An element as it was read.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub target: Target,
+    /// The time that is left.
+    pub left: Option<Duration>,
+    /// How long it is there, at least, if the kernel tells.
+    pub age: Option<Duration>,
+    /// Its counter, if it has one.
+    pub dropped: Option<Dropped>,
+}
+
+impl Found {
+    /// An element of which nothing more was read.
+    pub(super) fn bare(target: Target) -> Self {
+        Found {
+            target,
+            left: None,
+            age: None,
+            dropped: None,
+        }
+    }
+}
+
+/// The elements in a part of a set's dump.
+pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Found> {
     a.nested(NFTA_SET_ELEM_LIST_ELEMENTS)
         .filter_map(move |(_, element)| {
             let element = Attributes::new(element);
@@ -146,14 +200,17 @@ pub(super) fn read(a: Attributes, set: Set) -> impl Iterator<Item = Counted> {
                 .u64(NFTA_SET_ELEM_EXPIRATION)
                 .map(Duration::from_millis);
             let address = Address::network(ip, set.len)?;
-            let entry = (Target { address, port }, left);
             let given = element
                 .u64(NFTA_SET_ELEM_TIMEOUT)
                 .map(Duration::from_millis);
-            let age = given
-                .zip(left)
-                .and_then(|(given, left)| given.checked_sub(left));
-            Some((entry, counter(element).map(|c| Dropped { age, ..c })))
+            Some(Found {
+                target: Target { address, port },
+                left,
+                age: given
+                    .zip(left)
+                    .and_then(|(given, left)| given.checked_sub(left)),
+                dropped: counter(element),
+            })
         })
 }
 
@@ -170,6 +227,15 @@ fn counter(element: Attributes) -> Option<Dropped> {
         bytes: data.u64(NFTA_COUNTER_BYTES)?,
         age: None,
     })
+}
+
+/// A counter, as an expression.
+pub(super) fn put_counter(r: &mut Request, dropped: &Dropped) {
+    r.put_text(NFTA_EXPR_NAME, "counter");
+    r.nest(NFTA_EXPR_DATA, |r| {
+        r.put(NFTA_COUNTER_BYTES, &dropped.bytes.to_be_bytes());
+        r.put(NFTA_COUNTER_PACKETS, &dropped.packets.to_be_bytes());
+    });
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::elements::{self, Element};
+use super::elements::{self, Element, Found};
 use super::ruleset;
 use super::seen::Ruleset;
 use super::set::Set;
 use super::{ASKED, Nft, again};
-use crate::firewall::interface::{Counted, Dropped};
+use crate::firewall::interface::About;
 use crate::target::Target;
 use pipeban::address::Address;
 
@@ -24,51 +24,68 @@ const READINGS: usize = 2;
 /// The kernel removes elements that have ended each second.
 const REMOVED: Duration = Duration::from_secs(2);
 
-/// An element as it was read: the moment, the time left then, and its counter.
-type Read = (Instant, Option<Duration>, Option<Dropped>);
+/// The moment at which an element was read, and the element as it was then.
+pub(super) type Read = (Instant, Found);
 
 impl Nft {
-    /// Those of these targets that are there.
-    pub(super) fn counted_targets(&mut self, targets: &[Target]) -> Result<Vec<Counted>, Errno> {
-        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        let mut held = Vec::new();
-        for asked in elements.chunks(ASKED) {
-            held.extend(self.get(asked)?);
+    /// The elements that are asked for.
+    pub(super) fn find(&mut self, about: About) -> Result<Vec<Found>, Errno> {
+        match about {
+            About::All => self.list(|_| true),
+            About::Targets(targets) => self.find_targets(targets),
+            About::Ports(addresses) => self.find_ports(addresses),
+            About::Addresses(addresses) => {
+                let targets: Vec<Target> = addresses.iter().map(|a| (*a).into()).collect();
+                let mut found = self.find_targets(&targets)?;
+                found.extend(self.find_ports(addresses)?);
+                Ok(found)
+            }
         }
-        Ok(held)
     }
 
-    /// All elements of these addresses. Only a list tells which ports there are.
-    pub(super) fn counted_addresses(
-        &mut self,
-        addresses: &[Address],
-    ) -> Result<Vec<Counted>, Errno> {
-        let targets: Vec<Target> = addresses.iter().map(|a| (*a).into()).collect();
-        let mut held = self.counted_targets(&targets)?;
-        let any_port = |target: &Target| Set::of(Target { port: 1, ..*target });
-        let wanted: HashSet<Set> = targets.iter().map(any_port).collect();
-        let of_ports = self.list(|set| wanted.contains(set))?;
-        let asked: HashSet<&Address> = addresses.iter().collect();
-        let of_ports = of_ports.into_iter();
-        held.extend(of_ports.filter(|((target, _), _)| asked.contains(&target.address)));
-        Ok(held)
+    /// Those of these targets that are there.
+    pub(super) fn find_targets(&mut self, targets: &[Target]) -> Result<Vec<Found>, Errno> {
+        let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
+        let mut found = Vec::with_capacity(targets.len());
+        for asked in elements.chunks(ASKED) {
+            found.extend(self.get(asked)?.into_iter().map(|(_, found)| found));
+        }
+        Ok(found)
+    }
+
+    /// The elements for single ports of these addresses: only a list tells which ports there are.
+    fn find_ports(&mut self, addresses: &[Address]) -> Result<Vec<Found>, Errno> {
+        let any_port = |address: &Address| {
+            Set::of(Target {
+                address: *address,
+                port: 1,
+            })
+        };
+        let wanted: HashSet<Set> = addresses.iter().map(any_port).collect();
+        let mut found = self.list(|set| wanted.contains(set))?;
+        if !found.is_empty() {
+            let asked: HashSet<&Address> = addresses.iter().collect();
+            found.retain(|found| asked.contains(&found.target.address));
+        }
+        Ok(found)
     }
 
     /// All elements of the sets that are wanted; the times left are those of the end of the list.
-    pub(super) fn list(&mut self, wanted: impl Fn(&Set) -> bool) -> Result<Vec<Counted>, Errno> {
+    fn list(&mut self, wanted: impl Fn(&Set) -> bool) -> Result<Vec<Found>, Errno> {
         let sets = again(|| Ruleset::read(&mut self.socket))?.sets;
-        let mut found = HashMap::new();
+        let mut listed = HashMap::new();
         for set in sets.into_iter().filter(wanted) {
-            found.extend(self.list_set(set)?);
+            listed.extend(self.list_set(set)?);
         }
-        let still = |(target, (read, left, dropped)): (Target, Read)| {
-            let left = left_since(read, left)?;
-            Some(((target, left), dropped))
+        let still = |(read, found): Read| {
+            let left = left_since(read, found.left)?;
+            Some(Found { left, ..found })
         };
-        Ok(found.into_iter().filter_map(still).collect())
+        Ok(listed.into_values().filter_map(still).collect())
     }
 
-    fn list_set(&mut self, set: Set) -> Result<HashMap<Target, Read>, Errno> {
+    /// All elements of a set.
+    pub(super) fn list_set(&mut self, set: Set) -> Result<HashMap<Target, Read>, Errno> {
         let mut found: HashMap<Target, Read> = HashMap::new();
         let mut begin = Instant::now();
         for reading in 1..=READINGS {
@@ -76,7 +93,7 @@ impl Nft {
             let answer = self.socket.ask(&elements::get_all(set), |_, _, a| {
                 let now = Instant::now();
                 let part = elements::read(a, set);
-                found.extend(part.map(|((target, left), dropped)| (target, (now, left, dropped))));
+                found.extend(part.map(|found| (found.target, (now, found))));
             });
             match answer {
                 Ok(()) | Err(Errno::EINTR) => (),
@@ -84,9 +101,14 @@ impl Nft {
                 Err(Errno::ENOENT) => return Ok(HashMap::new()),
                 Err(errno) => return Err(errno),
             }
-            let ended = |(read, left, _): &Read| left_since(*read, *left).is_none();
+            let ended = |(read, found): &Read| left_since(*read, found.left).is_none();
             // The count has those that have ended just now.
-            found.retain(|_, (read, left, _)| !left.is_some_and(|l| read.elapsed() > l + REMOVED));
+            let is_removed = |(read, found): &Read| {
+                found
+                    .left
+                    .is_some_and(|left| read.elapsed() > left + REMOVED)
+            };
+            found.retain(|_, read| !is_removed(read));
             let all = match self.count_of(set)? {
                 Some(count) => found.len() >= count,
                 None => answer.is_ok() || reading > 1,
@@ -103,8 +125,12 @@ impl Nft {
             found.remove(target);
         }
         let now = Instant::now();
-        let there = self.counted_targets(&earlier)?.into_iter();
-        found.extend(there.map(|((target, left), dropped)| (target, (now, left, dropped))));
+        let within = |target: Target| Element::within(set, (target, None));
+        let earlier: Vec<Element> = earlier.into_iter().map(within).collect();
+        for asked in earlier.chunks(ASKED) {
+            let there = self.get(asked)?.into_iter();
+            found.extend(there.map(|(_, there)| (there.target, (now, there))));
+        }
         Ok(found)
     }
 

@@ -4,29 +4,33 @@
 //! routing, so neither a rule that accepts open connections nor a forwarded port lets a packet past
 //! it. For each family and prefix length in use there is a hash set with timeouts, and a rule that
 //! drops packets from the addresses in it: so overlapping networks keep times of their own, which
-//! an interval set gets wrong.
+//! an interval set gets wrong. Beside it another set counts the packets that were dropped.
 
 mod elements;
 mod header;
+mod hits;
+mod lifts;
 mod listing;
 mod marks;
+mod put;
+mod rules;
 mod ruleset;
 mod seen;
 mod set;
 mod upgrade;
 mod verify;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::interface::{About, Counted, Entry, Firewall};
+use super::interface::{About, Counted, Dropped, Entry, Firewall};
 use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
-use elements::Element;
+use elements::{Element, Found};
 use seen::Ruleset;
 use set::Set;
 
@@ -37,8 +41,10 @@ const STEP: usize = 1_200;
 const ASKED: usize = 64;
 /// Up to this number, elements are looked up one by one before they are put in.
 const FEW: usize = 8;
-/// Two times left are the same if they differ by less: the kernel counts in ticks.
-const TICKS: Duration = Duration::from_millis(100);
+/// The counters of bans that have ended are removed before many are put in, but not twice in this
+/// time; and by a process that bans few at a time, after this time.
+const FORGET_MANY: Duration = Duration::from_secs(10);
+const FORGET_FEW: Duration = Duration::from_secs(3_600);
 /// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
 
@@ -55,25 +61,16 @@ pub(super) struct Nft {
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
     takes_times: Option<bool>,
-    /// Whether the kernel has counters for elements.
+    /// Whether the kernel counts the packets of each ban, as far as is known.
     counts: bool,
+    /// When the counters of bans that have ended were removed last.
+    forgotten: Option<Instant>,
     /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
     changed_by_others: bool,
     /// Nothing was asked or told since [`ensure`](Firewall::ensure).
     just_seen: bool,
     /// All transactions since [`state`](Firewall::state) had an effect.
     is_certain: bool,
-}
-
-/// How an element is put into its set.
-#[derive(Clone, Copy, PartialEq)]
-enum Put {
-    /// Fails with EEXIST if it is there.
-    New,
-    /// If it is there it takes the new time on newer kernels, and keeps its own on older ones.
-    Over,
-    /// In place of one that is there.
-    Anew,
 }
 
 impl Nft {
@@ -91,7 +88,8 @@ impl Nft {
             restoring: (None, None),
             expect_old: false,
             takes_times: None,
-            counts: seen::counts_elements(),
+            counts: true,
+            forgotten: None,
             changed_by_others: false,
             just_seen: false,
             is_certain: false,
@@ -122,9 +120,7 @@ impl Nft {
             let request = ruleset::batch(seen.generation, |r| {
                 ruleset::put_table(r);
                 ruleset::put_chain(r);
-                for (set, protocol) in &ruleless {
-                    ruleset::put_rule(r, *set, *protocol);
-                }
+                self.put_missing_rules(r, &seen, &ruleless);
             });
             self.socket.ask(&request, |_, _, _| ())?;
             // The new table's handle is not known yet.
@@ -133,7 +129,7 @@ impl Nft {
     }
 
     /// Sends the messages of `body` as one transaction; table, chain and rules are in place then.
-    fn change(&mut self, body: impl Fn(&mut Request, &BTreeSet<Set>)) -> Result<(), Errno> {
+    fn change(&mut self, body: impl Fn(&mut Request, &Ruleset)) -> Result<(), Errno> {
         // The kernel refuses a transaction of another generation: it need not be asked before.
         let mut ask_first = self.seen.generation == 0;
         self.just_seen = false;
@@ -142,8 +138,8 @@ impl Nft {
             if ask_first {
                 self.put_in_place()?;
             }
-            let sets = &self.seen.sets;
-            let request = ruleset::batch(self.seen.generation, |r| body(r, sets));
+            let seen = &self.seen;
+            let request = ruleset::batch(seen.generation, |r| body(r, seen));
             if request.is_empty() {
                 // Others may have made sets meanwhile.
                 return match std::mem::replace(&mut ask_first, true) {
@@ -158,66 +154,12 @@ impl Nft {
         })
     }
 
-    /// Bans these in one transaction, whatever is there.
-    fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
-        let few = elements.len() <= FEW;
-        if few && self.hold(elements)? || !few && self.expect_old {
-            return self.ban_again(elements);
-        }
-        match self.put(elements, Put::New) {
-            Err(Errno::EEXIST) if !few && !self.expect_old => {
-                self.expect_old = true;
-                self.ban_step(elements)
-            }
-            Err(Errno::EEXIST) => self.put(elements, Put::Anew),
-            done => done,
-        }
-    }
-
-    /// Gives elements their times, some of which are there already.
-    fn ban_again(&mut self, elements: &[Element]) -> Result<(), Errno> {
-        // Newer kernels give an element another time without deleting it. To delete one cost 7 to
-        // 16 ms when the socket was closed, a transaction that failed 16 ms (kernel 6.18), probably
-        // an RCU grace period each.
-        if self.takes_times == Some(false) {
-            return self.put(elements, Put::Anew);
-        }
-        let mut probe = None;
-        if self.takes_times.is_none() {
-            // All elements are treated alike: one that is to have another time shows how.
-            let some = &elements[..elements.len().min(ASKED)];
-            let held = self.get(some)?.into_iter().map(|(entry, _)| entry);
-            let held: HashMap<Target, _> = held.collect();
-            let differs = |e: &&Element| held.get(&e.target).is_some_and(|l| !has_time(e, *l));
-            probe = some.iter().find(differs);
-        }
-        self.put(elements, Put::Over)?;
-        if let Some(probe) = probe {
-            let held = self.get(std::slice::from_ref(probe))?;
-            let takes = held
-                .first()
-                .is_some_and(|((_, left), _)| has_time(probe, *left));
-            self.takes_times = Some(takes);
-        }
-        match self.takes_times {
-            // Of those that were looked at, each had its time; of the others nothing is known.
-            None if elements.len() <= ASKED => Ok(()),
-            Some(true) => Ok(()),
-            _ => self.put(elements, Put::Anew),
-        }
-    }
-
-    /// Whether all of these are there.
-    fn hold(&mut self, elements: &[Element]) -> Result<bool, Errno> {
-        Ok(self.get(elements)?.len() == elements.len())
-    }
-
-    /// Those of these elements that are there, at most [`ASKED`].
-    fn get(&mut self, elements: &[Element]) -> Result<Vec<Counted>, Errno> {
+    /// Those of these elements that are there, each with its set, at most [`ASKED`].
+    fn get(&mut self, elements: &[Element]) -> Result<Vec<(Set, Found)>, Errno> {
         let mut held = Vec::new();
         let answer = self.socket.ask(&elements::get(elements), |_, _, a| {
             if let Some(set) = elements::set_of(a) {
-                held.extend(elements::read(a, set));
+                held.extend(elements::read(a, set).map(|found| (set, found)));
             }
         });
         match answer {
@@ -233,36 +175,12 @@ impl Nft {
         let number = self.seen.restored??;
         Some(format!("{number} {}", self.seen.generation))
     }
-
-    fn put(&mut self, elements: &[Element], how: Put) -> Result<(), Errno> {
-        let counts = self.counts;
-        let is_certain = self.is_certain && how == Put::New;
-        self.change(|r, sets| {
-            for group in elements.chunk_by(|a, b| a.set == b.set) {
-                let set = group[0].set;
-                if !sets.contains(&set) {
-                    ruleset::put_set(r, set, counts);
-                    ruleset::put_rules(r, set);
-                }
-                if how == Put::Anew {
-                    // To delete a missing one would fail.
-                    elements::put(r, group, false);
-                    elements::delete(r, group);
-                }
-                elements::put(r, group, how == Put::New);
-            }
-        })?;
-        self.is_certain = is_certain;
-        self.seen.sets.extend(elements.iter().map(|e| e.set));
-        Ok(())
-    }
 }
 
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
-        let is_old = !self.seen.uncounted.is_empty() || self.seen.sets.iter().any(|s| s.moving);
-        if self.counts && is_old {
+        if self.counts && self.seen.is_old() {
             self.count_all().map_err(explain)?;
         }
         self.restoring = (self.seen.handle, self.seen.unentered);
@@ -296,12 +214,22 @@ impl Firewall for Nft {
     }
 
     fn counted(&mut self, about: About) -> io::Result<Option<Vec<Counted>>> {
-        let all = match about {
-            About::All => self.list(|_| true),
-            About::Targets(targets) => self.counted_targets(targets),
-            About::Addresses(addresses) => self.counted_addresses(addresses),
-        };
-        all.map(Some).map_err(explain)
+        let found = self.find(about).map_err(explain)?;
+        let dropped = self.dropped_by(&found).map_err(explain)?;
+        let entries = found.iter().map(|found| (found.target, found.left));
+        Ok(Some(entries.zip(dropped).collect()))
+    }
+
+    fn found(&mut self, about: About) -> io::Result<Option<Vec<Entry>>> {
+        let found = self.find(about).map_err(explain)?.into_iter();
+        Ok(Some(
+            found.map(|found| (found.target, found.left)).collect(),
+        ))
+    }
+
+    fn dropped(&mut self, targets: &[Target]) -> io::Result<Vec<Option<Dropped>>> {
+        let found: Vec<Found> = targets.iter().map(|t| Found::bare(*t)).collect();
+        self.dropped_by(&found).map_err(explain)
     }
 
     fn count(&mut self) -> io::Result<Option<usize>> {
@@ -319,6 +247,14 @@ impl Firewall for Nft {
         // One transaction cannot hold an element twice; of several the last one given stays.
         elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
         elements.dedup_by_key(|e| e.target);
+        let forget = match elements.len() {
+            0..=FEW => {
+                self.forgotten.get_or_insert_with(Instant::now);
+                FORGET_FEW
+            }
+            _ => FORGET_MANY,
+        };
+        self.forget_ended(forget).map_err(explain)?;
         for step in elements.chunks(STEP) {
             self.ban_step(step).map_err(explain)?;
         }
@@ -327,6 +263,19 @@ impl Firewall for Nft {
 
     fn mark_unentered(&mut self) -> io::Result<()> {
         self.mark_changed().map_err(explain)
+    }
+
+    fn keep_lifts(&mut self, targets: &[Target]) -> io::Result<bool> {
+        Nft::keep_lifts(self, targets).map_err(explain)?;
+        Ok(true)
+    }
+
+    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+        // A saved ruleset may have old ones, but no mark.
+        match self.has_unentered()? {
+            true => Nft::kept_lifts(self).map_err(explain),
+            false => Ok(vec![]),
+        }
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
@@ -339,12 +288,10 @@ impl Firewall for Nft {
         elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
         elements.dedup_by_key(|e| e.target);
         for step in elements.chunks(STEP) {
-            self.change(|r, sets| {
+            self.change(|r, seen| {
                 for group in step.chunk_by(|a, b| a.set == b.set) {
-                    if sets.contains(&group[0].set) {
-                        // To delete a missing one would fail, and the whole transaction with it.
-                        elements::put(r, group, false);
-                        elements::delete(r, group);
+                    if seen.sets.contains(&group[0].set) {
+                        elements::remove(r, group);
                     }
                 }
             })
@@ -386,14 +333,6 @@ impl Firewall for Nft {
 
     fn expires(&self, _: Duration) -> bool {
         true
-    }
-}
-
-/// Whether the time left is the one that the element is given.
-fn has_time(element: &Element, left: Option<Duration>) -> bool {
-    match (element.time(), left) {
-        (Some(given), Some(left)) => given.abs_diff(left) < TICKS,
-        (given, left) => given.is_none() && left.is_none(),
     }
 }
 

@@ -1,9 +1,13 @@
-//! Messages about table, chains, sets and rules: to make them, to ask for them, to recognise them.
+//! Messages about table, chains and sets: to make them, to ask for them, to recognise them.
+
+use std::time::Duration;
 
 use super::header::*;
-use super::set::{Set, data};
-use crate::firewall::netlink::{Attributes, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, Request};
-use pipeban::address::{mask4, mask6};
+use super::set::{Role, Set};
+use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, Request};
+
+/// The kernel removes a counter if no packet has come for this time.
+const HIT: Duration = Duration::from_secs(7 * 86_400);
 
 /// A transaction that the kernel refuses if the ruleset is no longer of this generation.
 pub(super) fn batch(generation: u32, body: impl FnOnce(&mut Request)) -> Request {
@@ -60,29 +64,29 @@ pub(super) fn delete_mark(r: &mut Request, mark: &str) {
     });
 }
 
-/// Makes a set for elements with timeouts, each with a counter if they are to be `counted`.
-pub(super) fn put_set(r: &mut Request, set: Set, counted: bool) {
+/// Makes a set of bans, elements with timeouts.
+pub(super) fn put_set(r: &mut Request, set: Set) {
     let (kind, len) = set.key();
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
         r.put_text(NFTA_SET_NAME, &set.to_string());
-        r.put_u32(NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
+        r.put_u32(NFTA_SET_FLAGS, flags(set));
         r.put_u32(NFTA_SET_KEY_TYPE, kind);
         r.put_u32(NFTA_SET_KEY_LEN, len);
         r.put_u32(NFTA_SET_ID, 1);
-        if counted {
-            r.nest(NFTA_SET_EXPR, |r| {
-                r.put_text(NFTA_EXPR_NAME, "counter");
-                r.nest(NFTA_EXPR_DATA, put_counter);
-            });
+        if set.role == Role::Hits {
+            // Without a size the kernel makes room as it is used, for 65,535 at most.
+            let time = HIT.as_millis() as u64;
+            r.put(NFTA_SET_TIMEOUT, &time.to_be_bytes());
         }
     });
 }
 
-/// A counter that begins at 0.
-fn put_counter(r: &mut Request) {
-    r.put(NFTA_COUNTER_BYTES, &[0; 8]);
-    r.put(NFTA_COUNTER_PACKETS, &[0; 8]);
+fn flags(set: Set) -> u32 {
+    match set.role {
+        Role::Hits => NFT_SET_TIMEOUT | NFT_SET_EVAL,
+        Role::Bans | Role::Moving => NFT_SET_TIMEOUT,
+    }
 }
 
 /// Deletes a set that no rule uses.
@@ -90,115 +94,6 @@ pub(super) fn delete_set(r: &mut Request, set: Set) {
     r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
         r.put_text(NFTA_SET_NAME, &set.to_string());
-    });
-}
-
-/// Deletes all rules of the chain that drops.
-pub(super) fn delete_rules(r: &mut Request) {
-    r.message(NFT_MSG_DELRULE, 0, NFPROTO_INET, |r| {
-        r.put_text(NFTA_RULE_TABLE, TABLE);
-        r.put_text(NFTA_RULE_CHAIN, CHAIN);
-    });
-}
-
-/// The part of a packet that is looked up in a set: its family, the offset of the source address in
-/// the header, and the mask.
-fn compared(set: Set) -> (u8, u32, Vec<u8>) {
-    if set.ipv4 {
-        (NFPROTO_IPV4, 12, mask4(set.len).to_be_bytes().to_vec())
-    } else {
-        (NFPROTO_IPV6, 8, mask6(set.len).to_be_bytes().to_vec())
-    }
-}
-
-/// `ip saddr & MASK @SET counter drop`, or the same of IPv6; with ports, for TCP and UDP,
-/// `meta l4proto tcp ip saddr & MASK . th dport @SET counter drop`.
-pub(super) fn put_rules(r: &mut Request, set: Set) {
-    for protocol in set.protocols() {
-        put_rule(r, set, *protocol);
-    }
-}
-
-/// The rule of a set for this protocol: 0 is all, the set has no ports then.
-pub(super) fn put_rule(r: &mut Request, set: Set, protocol: u8) {
-    let (family, offset, mask) = compared(set);
-    r.message(
-        NFT_MSG_NEWRULE,
-        NLM_F_CREATE | NLM_F_APPEND,
-        NFPROTO_INET,
-        |r| {
-            r.put_text(NFTA_RULE_TABLE, TABLE);
-            r.put_text(NFTA_RULE_CHAIN, CHAIN);
-            r.nest(NFTA_RULE_EXPRESSIONS, |r| {
-                expression(r, "meta", |r| {
-                    r.put_u32(NFTA_META_DREG, NFT_REG_1);
-                    r.put_u32(NFTA_META_KEY, NFT_META_NFPROTO);
-                });
-                expression(r, "cmp", |r| {
-                    r.put_u32(NFTA_CMP_SREG, NFT_REG_1);
-                    r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
-                    data(r, NFTA_CMP_DATA, &[family]);
-                });
-                expression(r, "payload", |r| {
-                    r.put_u32(NFTA_PAYLOAD_DREG, NFT_REG_1);
-                    r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-                    r.put_u32(NFTA_PAYLOAD_OFFSET, offset);
-                    r.put_u32(NFTA_PAYLOAD_LEN, mask.len() as u32);
-                });
-                expression(r, "bitwise", |r| {
-                    r.put_u32(NFTA_BITWISE_SREG, NFT_REG_1);
-                    r.put_u32(NFTA_BITWISE_DREG, NFT_REG_1);
-                    r.put_u32(NFTA_BITWISE_LEN, mask.len() as u32);
-                    data(r, NFTA_BITWISE_MASK, &mask);
-                    data(r, NFTA_BITWISE_XOR, &vec![0; mask.len()]);
-                });
-                if protocol != 0 {
-                    put_port(r, set, protocol);
-                }
-                expression(r, "lookup", |r| {
-                    r.put_text(NFTA_LOOKUP_SET, &set.to_string());
-                    r.put_u32(NFTA_LOOKUP_SREG, NFT_REG_1);
-                });
-                expression(r, "counter", put_counter);
-                expression(r, "immediate", |r| {
-                    r.put_u32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-                    r.nest(NFTA_IMMEDIATE_DATA, |r| {
-                        r.nest(NFTA_DATA_VERDICT, |r| r.put_u32(NFTA_VERDICT_CODE, NF_DROP));
-                    });
-                });
-            });
-        },
-    );
-}
-
-/// Only packets of this protocol; their destination port goes behind the address.
-fn put_port(r: &mut Request, set: Set, protocol: u8) {
-    // The registers behind an address; the first ones hold it already.
-    let (behind, free) = match set.ipv4 {
-        true => (NFT_REG32_01, NFT_REG32_04),
-        false => (NFT_REG32_04, NFT_REG32_04),
-    };
-    expression(r, "meta", |r| {
-        r.put_u32(NFTA_META_DREG, free);
-        r.put_u32(NFTA_META_KEY, NFT_META_L4PROTO);
-    });
-    expression(r, "cmp", |r| {
-        r.put_u32(NFTA_CMP_SREG, free);
-        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
-        data(r, NFTA_CMP_DATA, &[protocol]);
-    });
-    expression(r, "payload", |r| {
-        r.put_u32(NFTA_PAYLOAD_DREG, behind);
-        r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-        r.put_u32(NFTA_PAYLOAD_OFFSET, 2);
-        r.put_u32(NFTA_PAYLOAD_LEN, 2);
-    });
-}
-
-fn expression(r: &mut Request, name: &str, body: impl FnOnce(&mut Request)) {
-    r.nest(NFTA_LIST_ELEM, |r| {
-        r.put_text(NFTA_EXPR_NAME, name);
-        r.nest(NFTA_EXPR_DATA, body);
     });
 }
 
@@ -227,8 +122,7 @@ pub(super) fn get_all() -> [Request; 3] {
         });
     }
     rules.message(NFT_MSG_GETRULE, NLM_F_DUMP, NFPROTO_INET, |r| {
-        r.put_text(NFTA_RULE_TABLE, TABLE);
-        r.put_text(NFTA_RULE_CHAIN, CHAIN);
+        r.put_text(NFTA_RULE_TABLE, TABLE)
     });
     sets.message(NFT_MSG_GETSET, NLM_F_DUMP, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE)
@@ -278,15 +172,15 @@ pub(super) fn set(a: Attributes) -> Option<Set> {
     Set::named(a.text(NFTA_SET_NAME)?)
 }
 
-/// Whether a set is of the kind that we make: one with timeouts, without intervals, of such keys.
+/// Whether a set is of the kind that we make: with timeouts, without intervals, of such keys.
 pub(super) fn is_of_our_kind(a: Attributes, set: Set) -> bool {
     let others = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP;
     let flags = a.u32(NFTA_SET_FLAGS).unwrap_or(0);
-    flags & (others | NFT_SET_TIMEOUT) == NFT_SET_TIMEOUT
-        && a.u32(NFTA_SET_KEY_LEN) == Some(set.key().1)
+    let ours = self::flags(set);
+    flags & (others | ours) == ours && a.u32(NFTA_SET_KEY_LEN) == Some(set.key().1)
 }
 
-/// Whether the elements of a set have counters.
+/// Whether each element of a set has a counter.
 pub(super) fn counts(set: Attributes) -> bool {
     set.get(NFTA_SET_EXPR).is_some()
 }
@@ -297,67 +191,8 @@ pub(super) fn count(set: Attributes) -> Option<usize> {
     set.u32(NFTA_SET_COUNT)?.try_into().ok()
 }
 
-/// The set whose addresses a rule drops, all of them and whatever the packet, and the protocol that
-/// it looks for; `None` if the rule does something else.
-pub(super) fn dropped_by(rule: Attributes) -> Option<(Set, u8)> {
-    let set = expressions(rule).find(|(name, _)| *name == "lookup");
-    let set = Set::named(set?.1.text(NFTA_LOOKUP_SET)?)?;
-    let (family, offset, mask) = compared(set);
-    let length = mask.len() as u32;
-    let is = |a: Attributes<'_>, kind, wanted: &[u8]| {
-        a.nested(kind).get(NFTA_DATA_VALUE) == Some(wanted)
-    };
-    // Each part is one that our own rule has, in the same order: one that is negated, or looks at
-    // anything else, drops less.
-    let mut keys = Vec::new();
-    let mut values = Vec::new();
-    let mut places = Vec::new();
-    let is_plain = expressions(rule).all(|(name, a)| match name {
-        "meta" => {
-            keys.push(a.u32(NFTA_META_KEY));
-            true
-        }
-        "cmp" => {
-            values.push(a.nested(NFTA_CMP_DATA).get(NFTA_DATA_VALUE));
-            a.u32(NFTA_CMP_OP) == Some(NFT_CMP_EQ)
-        }
-        "payload" => {
-            let place = [NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN];
-            places.push(place.map(|kind| a.u32(kind).unwrap_or(u32::MAX)));
-            true
-        }
-        "bitwise" => {
-            is(a, NFTA_BITWISE_MASK, &mask) && is(a, NFTA_BITWISE_XOR, &vec![0; mask.len()])
-        }
-        "lookup" => a.u32(NFTA_LOOKUP_FLAGS).unwrap_or(0) == 0,
-        name => ["counter", "immediate"].contains(&name),
-    });
-    let own = 1 + usize::from(set.ports);
-    let protocol = match values.get(1).copied().flatten() {
-        Some([protocol]) if set.ports => *protocol,
-        _ => 0,
-    };
-    let source = [NFT_PAYLOAD_NETWORK_HEADER, offset, length];
-    let port = [NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2];
-    let is_ours = keys == [Some(NFT_META_NFPROTO), Some(NFT_META_L4PROTO)][..own]
-        && values == [Some(&[family][..]), Some(&[protocol][..])][..own]
-        && places == [source, port][..own];
-    (is_plain && is_ours && verdict(rule) == Some(NF_DROP)).then_some((set, protocol))
-}
-
-pub(super) fn expressions(rule: Attributes<'_>) -> impl Iterator<Item = (&str, Attributes<'_>)> {
-    rule.nested(NFTA_RULE_EXPRESSIONS)
-        .filter_map(|(_, expression)| {
-            let expression = Attributes::new(expression);
-            let name = expression.text(NFTA_EXPR_NAME)?;
-            Some((name, expression.nested(NFTA_EXPR_DATA)))
-        })
-}
-
-/// The last verdict of a rule, if it does not depend on a map.
-pub(super) fn verdict(rule: Attributes) -> Option<u32> {
-    let verdicts = expressions(rule).filter(|(name, _)| *name == "immediate");
-    let verdicts =
-        verdicts.map(|(_, data)| data.nested(NFTA_IMMEDIATE_DATA).nested(NFTA_DATA_VERDICT));
-    verdicts.filter_map(|v| v.u32(NFTA_VERDICT_CODE)).last()
+/// The greatest number of a set's elements, if it has one.
+pub(super) fn size(set: Attributes) -> Option<usize> {
+    let size = set.nested(NFTA_SET_DESC).u32(NFTA_SET_DESC_SIZE);
+    size?.try_into().ok()
 }

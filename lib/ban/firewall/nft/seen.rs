@@ -1,13 +1,21 @@
 //! Our part of the kernel's ruleset as it was seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::errno::Errno;
 
 use super::header;
+use super::rules::Rules;
 use super::ruleset;
-use super::set::Set;
+use super::set::{Role, Set};
 use crate::firewall::netlink::{Attributes, Socket};
+
+/// The greatest number of a set's elements, and the number that it has, as far as the kernel tells.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Room {
+    pub size: Option<usize>,
+    pub used: Option<usize>,
+}
 
 /// Our part of the kernel's ruleset, as it was at a generation; generation 0 is none.
 #[derive(Default)]
@@ -21,14 +29,15 @@ pub(super) struct Ruleset {
     /// The mark that bans were changed without a ledger.
     pub unentered: Option<Option<u64>>,
     pub sets: BTreeSet<Set>,
-    /// The sets whose elements have no counters: an older version made them.
-    pub uncounted: BTreeSet<Set>,
+    /// Those of bans in which each element has a counter: an older version made them.
+    pub costly: BTreeSet<Set>,
+    /// The sets of hits.
+    pub hits: BTreeMap<Set, Room>,
     /// The number of all elements, if each set tells its own.
     pub elements: Option<usize>,
     /// Sets and chains of our names that another program has made: they are of another kind.
     pub foreign: Vec<String>,
-    /// The rules, each by its set and the protocol that it looks for.
-    pub rules: BTreeSet<(Set, u8)>,
+    pub rules: Rules,
 }
 
 impl Ruleset {
@@ -55,16 +64,21 @@ impl Ruleset {
             }
             header::NFT_MSG_NEWSET => {
                 let Some(set) = ruleset::set(a) else { return };
-                if ruleset::is_of_our_kind(a, set) {
+                if set.role == Role::Hits {
+                    let (size, used) = (ruleset::size(a), ruleset::count(a));
+                    let is_ours = ruleset::is_of_our_kind(a, set);
+                    seen.hits
+                        .extend(is_ours.then_some((set, Room { size, used })));
+                } else if ruleset::is_of_our_kind(a, set) {
                     seen.sets.insert(set);
-                    seen.uncounted.extend((!ruleset::counts(a)).then_some(set));
+                    seen.costly.extend(ruleset::counts(a).then_some(set));
                     let count = seen.elements.zip(ruleset::count(a));
                     seen.elements = count.map(|(sum, count)| sum + count);
                 } else {
                     seen.foreign.push(format!("set {set}"));
                 }
             }
-            header::NFT_MSG_NEWRULE => seen.rules.extend(ruleset::dropped_by(a)),
+            header::NFT_MSG_NEWRULE => seen.rules.add(a),
             _ => (),
         };
         for request in ruleset::get_all() {
@@ -81,11 +95,27 @@ impl Ruleset {
         }
     }
 
-    /// The rules that are missing.
+    /// The rules that are missing, or lead to a chain that does not drop all.
     pub(super) fn missing_rules(&self) -> Vec<(Set, u8)> {
         let wanted = self.sets.iter();
         let wanted = wanted.flat_map(|set| set.protocols().iter().map(|p| (*set, *p)));
-        wanted.filter(|rule| !self.rules.contains(rule)).collect()
+        wanted
+            .filter(|(set, protocol)| !self.rules.drop(*set, *protocol))
+            .collect()
+    }
+
+    /// The sets of bans for which packets are not counted.
+    pub(super) fn uncounted(&self) -> Vec<Set> {
+        let bans = self.sets.iter().filter(|set| set.role == Role::Bans);
+        bans.filter(|set| !self.rules.count(**set))
+            .copied()
+            .collect()
+    }
+
+    /// An older version made some of it, or a killed process has not made all of it anew.
+    pub(super) fn is_old(&self) -> bool {
+        let is_moving = |set: &Set| set.role == Role::Moving;
+        !self.costly.is_empty() || self.sets.iter().any(is_moving) || !self.uncounted().is_empty()
     }
 
     /// The bans are complete.
@@ -113,19 +143,10 @@ pub(super) fn generation(socket: &mut Socket) -> Result<u32, Errno> {
     Ok(generation)
 }
 
-/// Whether the kernel has counters for the elements of a set; others pass over that wish.
-pub(super) fn counts_elements() -> bool {
-    kernel_is_at_least(5, 7)
-}
-
 /// Whether the kernel keeps the user data of a chain.
 fn keeps_token() -> bool {
-    kernel_is_at_least(5, 10)
-}
-
-fn kernel_is_at_least(major: u32, minor: u32) -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut next = || numbers.next().and_then(|n| n.parse::<u32>().ok());
-    (next(), next()) >= (Some(major), Some(minor)) || release.is_empty()
+    (next(), next()) >= (Some(5), Some(10)) || release.is_empty()
 }

@@ -13,8 +13,18 @@ pub(super) struct Set {
     pub len: u8,
     /// Its keys have a port after the address.
     pub ports: bool,
-    /// It holds the elements of the set of that name while that one is made anew.
-    pub moving: bool,
+    pub role: Role,
+}
+
+/// The purpose of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It holds bans.
+    Bans,
+    /// It holds the bans of the set of that name while that one is made anew.
+    Moving,
+    /// It has a counter for each ban that has dropped packets.
+    Hits,
 }
 
 impl Set {
@@ -23,20 +33,30 @@ impl Set {
             ipv4: target.is_ipv4(),
             len: target.prefix_len(),
             ports: target.port != 0,
-            moving: false,
+            role: Role::Bans,
         }
+    }
+
+    /// The set of the same keys with this purpose.
+    pub(super) fn with(self, role: Role) -> Self {
+        Set { role, ..self }
     }
 
     /// The set of this name, if it is one of ours.
     pub(super) fn named(name: &str) -> Option<Self> {
         let (family, rest) = name.split_once('_')?;
-        let still = rest.strip_suffix(MOVING).unwrap_or(rest);
-        let len = still.strip_suffix(PORTS).unwrap_or(still);
+        let [moving, hits] = [Role::Moving, Role::Hits].map(|r| rest.strip_suffix(r.suffix()));
+        let (keys, role) = match (moving, hits) {
+            (Some(keys), _) => (keys, Role::Moving),
+            (_, Some(keys)) => (keys, Role::Hits),
+            _ => (rest, Role::Bans),
+        };
+        let len = keys.strip_suffix(PORTS).unwrap_or(keys);
         let set = Set {
             ipv4: family == "ipv4",
             len: len.parse().ok()?,
-            ports: len != still,
-            moving: still != rest,
+            ports: len != keys,
+            role,
         };
         (set.to_string() == name && set.len <= if set.ipv4 { 32 } else { 128 }).then_some(set)
     }
@@ -67,13 +87,22 @@ impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let family = if self.ipv4 { 4 } else { 6 };
         let ports = if self.ports { PORTS } else { "" };
-        let moving = if self.moving { MOVING } else { "" };
-        write!(f, "ipv{family}_{}{ports}{moving}", self.len)
+        write!(f, "ipv{family}_{}{ports}{}", self.len, self.role.suffix())
     }
 }
 
 const PORTS: &str = "_ports";
-const MOVING: &str = "_moving";
+
+impl Role {
+    /// The end of the names of such sets.
+    fn suffix(self) -> &'static str {
+        match self {
+            Role::Bans => "",
+            Role::Moving => "_moving",
+            Role::Hits => "_hits",
+        }
+    }
+}
 
 /// Appends an attribute that holds a value: a key, a mask, a number to compare with.
 pub(super) fn data(r: &mut Request, kind: u16, value: &[u8]) {
@@ -93,6 +122,7 @@ mod tests {
             "ipv6_128",
             "ipv4_32_moving",
             "ipv6_64_ports",
+            "ipv6_64_ports_hits",
         ] {
             assert_eq!(
                 Set::named(name).map(|s| s.to_string()).as_deref(),

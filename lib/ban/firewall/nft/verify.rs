@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 
 use super::header::*;
-use super::ruleset::{expressions, verdict};
+use super::rules::{expressions, leads, verdict};
 use crate::firewall::netlink::{Attributes, NLM_F_DUMP, Request, Socket};
 
 /// Looks at all base chains, rules and flow tables of the network namespace.
@@ -70,6 +70,7 @@ impl Chain {
 /// A rule of any table, and its effect in words.
 pub(super) struct Rule {
     pub chain: String,
+    /// It drops packets, or leads those of our sets to the chains that drop them.
     drops: bool,
     /// It decides about packets other than by a drop: it accepts, returns or jumps elsewhere.
     decides: Option<&'static str>,
@@ -81,7 +82,9 @@ impl Rule {
     pub(super) fn read(family: u8, a: Attributes) -> Option<Self> {
         let verdict = verdict(a);
         let has = |wanted| expressions(a).any(|(name, _)| name == wanted);
-        let decides = match verdict {
+        let is_ours = (family, a.text(NFTA_RULE_TABLE)) == (NFPROTO_INET, Some(TABLE));
+        let leads = is_ours && leads(a);
+        let decides = match verdict.filter(|_| !leads) {
             Some(NF_ACCEPT) if has("ct") => Some("accepts packets of open connections"),
             Some(NF_ACCEPT) => Some("accepts packets"),
             // All verdicts that only nf_tables has are negative.
@@ -94,7 +97,7 @@ impl Rule {
         ];
         Some(Rule {
             chain: full_name(family, a.text(NFTA_RULE_TABLE)?, a.text(NFTA_RULE_CHAIN)?),
-            drops: verdict == Some(NF_DROP),
+            drops: verdict == Some(NF_DROP) || leads,
             decides,
             sends: sends
                 .iter()

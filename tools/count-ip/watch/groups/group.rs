@@ -10,6 +10,7 @@ use super::events::{Entries, Entry};
 use super::printed::Printed;
 use crate::table::map::Weight;
 use crate::value::Value;
+use crate::watch::detail::beyond;
 use crate::watch::rule::{Crossing, Report, Verdict};
 
 /// The highest number of addresses that are remembered as printed, and of successes.
@@ -355,7 +356,8 @@ impl Group {
             );
         }
         let excess = lines.len().saturating_sub(rule.evidence);
-        lines.drain(..excess);
+        let texts = lines.iter().map(|line| line.text.as_slice());
+        lines.drain(..excess.max(beyond(texts)));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::time::Time;
+use crate::moment::Time;
 
 /// The number of parts of a window: the answer is right to one of them.
 const PARTS: i64 = 60;

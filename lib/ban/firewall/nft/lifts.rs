@@ -1,0 +1,110 @@
+//! Lifts that no ledger knows of: kept in a set of our table that no rule uses.
+
+use std::net::IpAddr;
+
+use nix::errno::Errno;
+
+use super::header::*;
+use super::set::data;
+use super::{Nft, STEP};
+use crate::firewall::inverted::inverted;
+use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, Request};
+use crate::target::Target;
+use pipeban::address::Address;
+
+/// The set. Its keys are an address, [`inverted`], IPv4 as in RFC 4291, 2.5.5.2; a prefix length; a
+/// port.
+const LIFTS: &str = "unentered_lifts";
+/// The type of its keys, as the program nft has it: ipv6_addr . inet_service . inet_service.
+const KEY_TYPE: u32 = (8 << 6 | 13) << 6 | 13;
+/// Each part of a key fills whole registers of four bytes.
+const KEY_LEN: u32 = 16 + 4 + 4;
+
+impl Nft {
+    /// Keeps these lifts.
+    pub(super) fn keep_lifts(&mut self, targets: &[Target]) -> Result<(), Errno> {
+        for step in targets.chunks(STEP) {
+            self.change(|r, _| {
+                put_set(r);
+                put(r, step);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The lifts that are kept.
+    pub(super) fn kept_lifts(&mut self) -> Result<Vec<Target>, Errno> {
+        let mut request = Request::default();
+        request.message(NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET, |r| {
+            r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
+            r.put_text(NFTA_SET_ELEM_LIST_SET, LIFTS);
+        });
+        let mut found = Vec::new();
+        match self.socket.ask(&request, |_, _, a| found.extend(read(a))) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(found),
+            failed => failed.map(|()| found),
+        }
+    }
+}
+
+/// Deletes the set, which need not be there.
+pub(super) fn forget(r: &mut Request) {
+    put_set(r);
+    r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_TABLE, TABLE);
+        r.put_text(NFTA_SET_NAME, LIFTS);
+    });
+}
+
+fn put_set(r: &mut Request) {
+    r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_TABLE, TABLE);
+        r.put_text(NFTA_SET_NAME, LIFTS);
+        r.put_u32(NFTA_SET_FLAGS, 0);
+        r.put_u32(NFTA_SET_KEY_TYPE, KEY_TYPE);
+        r.put_u32(NFTA_SET_KEY_LEN, KEY_LEN);
+        r.put_u32(NFTA_SET_ID, 1);
+    });
+}
+
+fn put(r: &mut Request, targets: &[Target]) {
+    r.message(NFT_MSG_NEWSETELEM, NLM_F_CREATE, NFPROTO_INET, |r| {
+        r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
+        r.put_text(NFTA_SET_ELEM_LIST_SET, LIFTS);
+        r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
+            for target in targets {
+                r.nest(NFTA_LIST_ELEM, |r| data(r, NFTA_SET_ELEM_KEY, &key(target)));
+            }
+        });
+    });
+}
+
+fn key(target: &Target) -> [u8; KEY_LEN as usize] {
+    let mut key = [0; KEY_LEN as usize];
+    let address = inverted(&target.address).unwrap_or(target.address);
+    let ip = match address.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    key[..16].copy_from_slice(&ip.octets());
+    key[16..18].copy_from_slice(&u16::from(target.prefix_len()).to_be_bytes());
+    key[20..22].copy_from_slice(&target.port.to_be_bytes());
+    key
+}
+
+/// The lifts in a part of the set's dump.
+fn read(a: Attributes) -> impl Iterator<Item = Target> {
+    let elements = a.nested(NFTA_SET_ELEM_LIST_ELEMENTS);
+    elements.filter_map(|(_, element)| {
+        let key = Attributes::new(element).nested(NFTA_SET_ELEM_KEY);
+        let key: [u8; KEY_LEN as usize] = key.get(NFTA_DATA_VALUE)?.try_into().ok()?;
+        let ip = <[u8; 16]>::try_from(&key[..16]).ok()?;
+        let number = |at: usize| u16::from_be_bytes([key[at], key[at + 1]]);
+        let ip = IpAddr::from(ip).to_canonical();
+        let address = Address::network(ip, number(16).try_into().ok()?)?;
+        Some(Target {
+            address: inverted(&address)?,
+            port: number(20),
+        })
+    })
+}
