@@ -54,6 +54,15 @@ fn a_ban_and_its_lift() {
             "unban-at now 203.0.113.2; ban-ip --for 1h 203.0.113.2; ban-ip 192.0.2.1",
         );
         let all = ["192.0.2.1", "203.0.113.2", "2001:db8::/64"];
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        for h in 0..3 {
+            eprintln!(
+                "XX {h} {} {} {}",
+                fleet.on(h, "ban-ip --list").out,
+                fleet.figures(h),
+                fleet.log(h)
+            );
+        }
         (1..3).for_each(|host| fleet.wait_for_bans(host, &all));
         // One without an end lasts no longer than allowed.
         let list = fleet.on(1, "ban-ip --list");

@@ -79,8 +79,9 @@ fn certificates() {
         let expect = |fleet: &mut crate::fleet::Fleet, text: &str, message: &str| {
             fleet.stop(0);
             write_private(&fleet.config(0), text);
+            let before = fleet.log(0).len();
             fleet.share(0);
-            wait_until(message, || fleet.log(0).contains(message));
+            wait_until(message, || fleet.log(0)[before..].contains(message));
             assert!(fleet.figures(0).contains(" connected=0 "));
             assert!(fleet.figures(0).contains(" failures="));
         };
