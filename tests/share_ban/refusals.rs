@@ -82,8 +82,10 @@ fn certificates() {
             let before = fleet.log(0).len();
             fleet.share(0);
             wait_until(message, || fleet.log(0)[before..].contains(message));
-            assert!(fleet.figures(0).contains(" connected=0 "));
-            assert!(fleet.figures(0).contains(" failures="));
+            wait_until("it is counted", || {
+                let figures = fleet.figures(0);
+                figures.contains(" connected=0 ") && figures.contains(" failures=")
+            });
         };
         let other = config.replace(&format!("ca {folder}/"), &format!("ca {folder}-other/"));
         expect(fleet, &other, "invalid peer certificate: BadSignature");

@@ -32,7 +32,7 @@ pub struct Bounds {
     pub widest: (u8, u8),
 }
 
-/// What became of a ban.
+/// The state of a ban here.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     /// It was passed on.
@@ -156,7 +156,7 @@ impl Held {
                 State::Inherited => old.until.unwrap_or(Time::MAX) > end + DIFFERENCE,
                 _ => old.until.unwrap_or(Time::MAX).min(moment.now + bounds.max) > end,
             };
-            // What began before a lift is no news to ban-ip.
+            // A ban that began before a lift is no news to ban-ip.
             begin = begin.max(old.since);
             // A ban is made shorter by a lift and another ban, which begins later.
             if is_shorter || passed.is_err() {
