@@ -36,6 +36,10 @@ strace strace
 systemd-analyze systemd
 mandoc mandoc
 mmdblookup mmdb-bin
+mosquitto mosquitto
+mosquitto_pub mosquitto-clients
+nsenter util-linux
+openssl openssl
 groff groff-base
 grepcidr grepcidr
 zsh zsh

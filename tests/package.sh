@@ -46,7 +46,7 @@ echo "== demo"
 inside unshare -n sh /usr/share/doc/pipeban/examples/demo.sh | tail -n 8
 
 echo "== manual"
-for page in follow-log extract-ip count-ip ban-ip unban-at mail-ban merge-ip name-ip pipeban pipeban-record; do
+for page in follow-log extract-ip count-ip ban-ip unban-at mail-ban merge-ip name-ip share-ban pipeban pipeban-record; do
     text=$(inside man -P cat $page)
     echo "$text" | sed -n '/^NAME/{n;p;q}'
 done

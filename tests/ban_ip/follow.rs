@@ -157,6 +157,32 @@ fn the_bans_of_one_host_or_the_longest_of_each_address() {
     );
 }
 
+/// A lift that is told by the second ends a ban, as it seems, before that began.
+#[test]
+fn a_lift_of_another_host_in_the_second_of_its_ban_is_no_own_one() {
+    in_namespace(
+        "a_lift_of_another_host_in_the_second_of_its_ban_is_no_own_one",
+        || {
+            let shell = &Shell::new();
+            let follower = Follower::start(shell, "--origin .");
+            assert!(follower.list().is_empty());
+            let lift = "lifted=$(date +%Y-%m-%dT%H:%M:%S%:z)";
+            for n in 1..4 {
+                let address = format!("203.0.113.{n}");
+                shell.run(&format!(
+                    "ban-ip --origin a --for 1h {address}; ban-ip --for 30m {address}
+                     printf '{address}\\t%s\\n' \"{lift}\" | ban-ip --origin a"
+                ));
+                follower.expect(&address, "\tuntil=");
+                shell.run(&format!("unban-at now {address}"));
+                let own = follower.expect(&address, "\tlifted=");
+                assert!(!own.contains("origin="), "{own}");
+            }
+            follower.expect_nothing(shell);
+        },
+    );
+}
+
 #[test]
 fn a_ban_that_the_firewall_refuses_ends() {
     in_namespace("a_ban_that_the_firewall_refuses_ends", || {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-pub const TOOLS: [(&str, &str); 8] = [
+pub const TOOLS: [(&str, &str); 9] = [
     ("follow-log", env!("CARGO_BIN_EXE_follow-log")),
     ("extract-ip", env!("CARGO_BIN_EXE_extract-ip")),
     ("count-ip", env!("CARGO_BIN_EXE_count-ip")),
@@ -11,6 +11,7 @@ pub const TOOLS: [(&str, &str); 8] = [
     ("mail-ban", env!("CARGO_BIN_EXE_mail-ban")),
     ("merge-ip", env!("CARGO_BIN_EXE_merge-ip")),
     ("name-ip", env!("CARGO_BIN_EXE_name-ip")),
+    ("share-ban", env!("CARGO_BIN_EXE_share-ban")),
 ];
 
 /// The names of all flags in `--help`, with their hyphens: `-f`, `--field`.

@@ -94,15 +94,8 @@ impl Follower {
             let changes = ledger.changed_after(self.last)?;
             let Some(last) = changes.last() else { break };
             self.last = last.id;
-            let shared = self.origin.is_none() && ledger.is_shared()?;
-            for change in &changes {
-                let key = self.key(&change.details);
-                match &self.origin {
-                    None if shared => self.look_at(key, ledger, output)?,
-                    Some(origin) if *origin != change.details.origin => (),
-                    _ => self.take(&change.details, output)?,
-                }
-            }
+            let changes = changes.into_iter().map(|change| change.details);
+            self.take_changed(changes.collect(), ledger, output)?;
         }
         for i in 0..self.firewalls.len() {
             let (firewall, before) = &self.firewalls[i];
@@ -110,14 +103,34 @@ impl Follower {
             if told > *before {
                 let refused = ledger.refused(firewall, *before, told)?;
                 self.firewalls[i].1 = told;
-                refused
-                    .iter()
-                    .try_for_each(|details| self.take(details, output))?;
+                self.take_changed(refused, ledger, output)?;
             }
         }
         let now = Time::now();
         while let Some((_, key)) = self.ends.first().copied().filter(|(end, _)| *end <= now) {
             self.look_at(key, ledger, output)?;
+        }
+        Ok(())
+    }
+
+    /// Prints the differences that these bans make: of the host that is followed alone, or where
+    /// an address may have several, of the longest one.
+    fn take_changed(
+        &mut self,
+        changed: Vec<BanDetails>,
+        ledger: &Ledger,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
+        let shared = self.origin.is_none() && ledger.is_shared()?;
+        for details in &changed {
+            match &self.origin {
+                None if shared => {
+                    let key = self.key(details);
+                    self.look_at(key, ledger, output)?;
+                }
+                Some(origin) if *origin != details.origin => (),
+                _ => self.take(details, output)?,
+            }
         }
         Ok(())
     }
