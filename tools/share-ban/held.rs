@@ -175,9 +175,7 @@ impl Held {
         };
         self.bans.insert(target, ban);
         passed?;
-        if target.port != 0 {
-            record.push("port", target.port.to_string().as_bytes());
-        }
+        target.push_port(&mut record);
         record.push("origin", self.origin.as_bytes());
         record.push("since", begin.to_string().as_bytes());
         record.push("until", end.to_string().as_bytes());
@@ -221,9 +219,7 @@ impl Held {
     /// The record of a lift. Its time is by the host's clock, as `since=` is.
     fn record_of_lift(&self, target: &Target, at: Time) -> Record {
         let mut record = Record::new(target.address);
-        if target.port != 0 {
-            record.push("port", target.port.to_string().as_bytes());
-        }
+        target.push_port(&mut record);
         record.push("origin", self.origin.as_bytes());
         record.push("lifted", at.to_string().as_bytes());
         record

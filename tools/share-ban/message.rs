@@ -81,9 +81,7 @@ impl Message {
     /// The record: `ADDRESS`, then `port=`, the notes, `since=`, `until=` or `lifted=`.
     pub fn record(&self) -> Record {
         let mut record = Record::with_fields(self.target.address, &self.notes);
-        if self.target.port != 0 {
-            record.push("port", self.target.port.to_string().as_bytes());
-        }
+        self.target.push_port(&mut record);
         if let Some(since) = self.since {
             record.push("since", since.to_string().as_bytes());
         }

@@ -9,7 +9,7 @@ use crate::counts::Reason;
 use crate::exempt::Exempt;
 use crate::held::{Bounds, Compared, Held, Moment};
 use crate::hello::Hello;
-use crate::message::{End, Message};
+use crate::message::End;
 use crate::page::{Ask, Page};
 use crate::target::Target;
 
@@ -197,24 +197,13 @@ impl Peer {
         self.not_before = now + self.pause;
         self.pause = (self.pause * 2).min(PAUSES[1]);
     }
-
-    /// Takes a live or retained message about a ban.
-    pub fn take(
-        &mut self,
-        message: &Message,
-        moment: Moment,
-        bounds: &Bounds,
-        exempt: &Exempt,
-        out: &mut Vec<Record>,
-    ) -> Result<(), Reason> {
-        self.held.take(message, moment, bounds, exempt, out)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hello::Sum;
+    use crate::message::Message;
 
     const NOW: Time = Time::from_secs(1_774_804_577);
 

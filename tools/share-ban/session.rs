@@ -375,7 +375,7 @@ fn ban(host: &str, name: &str, publish: &Publish, fleet: &mut Fleet) -> Result<(
         instant: Instant::now(),
         left: publish.expiry.map(|left| Duration::from_secs(left.into())),
     };
-    peer.take(
+    peer.held.take(
         &message,
         moment,
         &fleet.bounds,

@@ -37,6 +37,13 @@ impl Target {
             .collect()
     }
 
+    /// Appends `port=` to a record, where there is a port.
+    pub fn push_port(&self, record: &mut Record) {
+        if self.port != 0 {
+            record.push("port", self.port.to_string().as_bytes());
+        }
+    }
+
     /// Reads the text that [`Display`](fmt::Display) writes, and no other form of it.
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > LONGEST {

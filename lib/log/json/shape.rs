@@ -268,13 +268,8 @@ impl Node {
 /// and their last bytes, which may overlap.
 #[inline(always)]
 fn is_equal(one: &[u8], other: &[u8]) -> bool {
-    fn differ<const N: usize>(one: Option<&[u8; N]>, other: Option<&[u8; N]>) -> bool {
-        one != other
-    }
     fn by_ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
-        let first = differ::<N>(one.first_chunk(), other.first_chunk());
-        let last = differ::<N>(one.last_chunk(), other.last_chunk());
-        !(first | last)
+        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
     }
     match one.len() {
         1 => one[0] == other[0],

@@ -92,15 +92,7 @@ fn rule(r: &mut Request, chain: &str, body: impl FnOnce(&mut Request)) {
 /// those of one.
 fn put_source(r: &mut Request, set: Set, protocol: u8) {
     let (family, offset, mask) = compared(set);
-    expression(r, "meta", |r| {
-        r.put_u32(NFTA_META_DREG, NFT_REG_1);
-        r.put_u32(NFTA_META_KEY, NFT_META_NFPROTO);
-    });
-    expression(r, "cmp", |r| {
-        r.put_u32(NFTA_CMP_SREG, NFT_REG_1);
-        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
-        data(r, NFTA_CMP_DATA, &[family]);
-    });
+    put_only(r, NFT_META_NFPROTO, NFT_REG_1, family);
     expression(r, "payload", |r| {
         r.put_u32(NFTA_PAYLOAD_DREG, NFT_REG_1);
         r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
@@ -119,6 +111,19 @@ fn put_source(r: &mut Request, set: Set, protocol: u8) {
     }
 }
 
+/// Only packets of which this fact has this value; the register is used for it.
+fn put_only(r: &mut Request, fact: u32, register: u32, value: u8) {
+    expression(r, "meta", |r| {
+        r.put_u32(NFTA_META_DREG, register);
+        r.put_u32(NFTA_META_KEY, fact);
+    });
+    expression(r, "cmp", |r| {
+        r.put_u32(NFTA_CMP_SREG, register);
+        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
+        data(r, NFTA_CMP_DATA, &[value]);
+    });
+}
+
 /// Only packets of this protocol; their destination port goes behind the address.
 fn put_port(r: &mut Request, set: Set, protocol: u8) {
     // The registers behind an address; the first ones hold it already.
@@ -126,15 +131,7 @@ fn put_port(r: &mut Request, set: Set, protocol: u8) {
         true => (NFT_REG32_01, NFT_REG32_04),
         false => (NFT_REG32_04, NFT_REG32_04),
     };
-    expression(r, "meta", |r| {
-        r.put_u32(NFTA_META_DREG, free);
-        r.put_u32(NFTA_META_KEY, NFT_META_L4PROTO);
-    });
-    expression(r, "cmp", |r| {
-        r.put_u32(NFTA_CMP_SREG, free);
-        r.put_u32(NFTA_CMP_OP, NFT_CMP_EQ);
-        data(r, NFTA_CMP_DATA, &[protocol]);
-    });
+    put_only(r, NFT_META_L4PROTO, free, protocol);
     expression(r, "payload", |r| {
         r.put_u32(NFTA_PAYLOAD_DREG, behind);
         r.put_u32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
