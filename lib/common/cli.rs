@@ -94,7 +94,10 @@ fn usage_error(e: &clap::Error) -> String {
     let text = e.to_string();
     let first = text.strip_prefix("error: ").unwrap_or(&text);
     let lines = first.lines().map(str::trim).take_while(|l| !l.is_empty());
-    lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)"
+    let text = lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)";
+    // Rust's words for numbers.
+    let text = text.replace("invalid digit found in string", "not a number");
+    text.replace("number too large to fit in target type", "too large")
 }
 
 /// The flag that clap guesses to be meant, or the advice of a flag that is none. The values of a
