@@ -41,6 +41,11 @@ mosquitto mosquitto
 mosquitto_pub mosquitto-clients
 nsenter util-linux
 openssl openssl
+nginx nginx-light
+haproxy haproxy
+mawk mawk
+parallel parallel
+rclone rclone
 groff groff-base
 grepcidr grepcidr
 zsh zsh

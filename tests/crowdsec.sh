@@ -1,7 +1,8 @@
 #!/bin/sh
-# A real CrowdSec, both ways, by the scripts of examples/exports: bans of this host become its decisions, and its
-# decisions bans; none comes back. In a network namespace of its own; the package is unpacked, not installed. Run by
-# tests/long.sh. Ends with status 77 where the package can't be had.
+# A real CrowdSec, both ways, by the scripts of examples/exports: bans of this host become its
+# decisions, and its decisions bans; none comes back. In a network namespace of its own; the package
+# is unpacked, not installed. Run by tests/long.sh. Ends with status 77 where the package can't be
+# had.
 set -eu
 if [ "${1-}" != inside ]; then
     cd "$(dirname "$0")/.."
@@ -26,20 +27,24 @@ fi
 work=$2 examples=$3
 ip link set lo up
 export PIPEBAN_STATE="$work/state.db" PAUSE=1
-mkdir "$work/bin" "$work/hub" "$work/plugins"
-mkdir -p "$work/data"
+mkdir "$work/bin" "$work/data" "$work/hub" "$work/plugins"
 echo '{}' >"$work/hub/.index.json"
 cp -r "$work/root/etc/crowdsec" "$work/etc"
-sed -e "s|/etc/crowdsec/|$work/etc/|; s|/var/lib/crowdsec/|$work/|; s|/usr/lib/crowdsec/plugins/|$work/plugins/|" \
-    -e "s|/var/log/|$work/|; s|daemonize: true|daemonize: false|; s|log_media: file|log_media: stdout|" \
+sed -e "s|/etc/crowdsec/|$work/etc/|; s|/var/lib/crowdsec/|$work/|; s|/var/log/|$work/|" \
+    -e "s|/usr/lib/crowdsec/plugins/|$work/plugins/|" \
+    -e 's|daemonize: true|daemonize: false|; s|log_media: file|log_media: stdout|' \
     -e '/online_client/,/online_api/d; s|enabled: true|enabled: false|' \
     "$work/root/etc/crowdsec/config.yaml" >"$work/config.yaml"
-printf '#!/bin/sh\nexec %s -c %s "$@"\n' "$work/root/usr/bin/cscli" "$work/config.yaml" >"$work/bin/cscli"
+cat >"$work/bin/cscli" <<END
+#!/bin/sh
+exec $work/root/usr/bin/cscli -c $work/config.yaml "\$@"
+END
 chmod 755 "$work/bin/cscli"
 export PATH="$work/bin:$PATH"
 credentials=$work/etc/local_api_credentials.yaml
-echo 'url: http://127.0.0.1:8080' >"$credentials"
-cscli machines add host --password secret --file "$credentials" --url http://127.0.0.1:8080 2>/dev/null
+echo "url: http://127.0.0.1:8080" >"$credentials"
+url=http://127.0.0.1:8080
+cscli machines add host --password secret --file "$credentials" --url "$url" 2>/dev/null
 key=$(cscli bouncers add pipeban --output raw 2>/dev/null)
 printf 'header = "X-Api-Key: %s"\n' "$key" >"$work/curl"
 "$work/root/usr/bin/crowdsec" -c "$work/config.yaml" -no-cs >"$work/log" 2>&1 &
@@ -62,8 +67,10 @@ until_it_says() {
 }
 
 until_it_says 'No active decisions' cscli decisions list
-sh "$examples/to-crowdsec.sh" >"$work/to" 2>&1 &
-sh "$examples/from-crowdsec.sh" "$work/curl" >"$work/from" 2>&1 &
+cd "$examples"
+sh to-crowdsec.sh >"$work/to" 2>&1 &
+to=$!
+sh from-crowdsec.sh "$work/curl" >"$work/from" 2>&1 &
 ban-ip --for 1h 198.51.100.7 203.0.113.0/24 2001:db8::7 >/dev/null
 ban-ip --for 1h --port 22 198.51.100.22 >/dev/null
 cscli decisions add --ip 192.0.2.9 --duration 2h30m --reason bad 2>/dev/null
@@ -80,10 +87,21 @@ case $minutes in 149 | 150) ;; *) echo "150 minutes, not $minutes" >&2 && exit 1
 unban-at now 198.51.100.7 >/dev/null
 cscli decisions delete --ip 192.0.2.9 2>/dev/null
 # Lifts go both ways, too.
-until [ -z "$(cscli decisions list --output raw 2>/dev/null | grep '198.51.100.7')" ]; do sleep 0.5; done
-until [ -z "$(ban-ip --list --origin crowdsec)" ]; do sleep 0.5; done
-# No ban of ours came back, and none of a single port went.
-[ -z "$(ban-ip --list --origin crowdsec)" ]
-[ -z "$(cscli decisions list --output raw 2>/dev/null | grep '198.51.100.22')" ]
-[ -n "$(cscli decisions list --output raw 2>/dev/null | grep '203.0.113.0/24')" ]
+without() {
+    pattern=$1
+    shift
+    "$@" 2>/dev/null | grep -q "$pattern" || echo without
+}
+until_it_says without without ':198.51.100.7,' cscli decisions list --output raw
+until_it_says without without . ban-ip --list --origin crowdsec
+# No ban of a single port went, and the others are still there.
+cscli decisions list --output raw >"$work/decisions" 2>/dev/null
+grep -q ':203.0.113.0/24,pipeban' "$work/decisions"
+! grep ':198.51.100.22,' "$work/decisions" || exit 1
+# A ban that was lifted while nothing ran is taken back at the next start.
+kill "$to"
+unban-at now 203.0.113.0/24 >/dev/null
+sh to-crowdsec.sh >"$work/to" 2>&1 &
+until_it_says without without ':203.0.113.0/24,' cscli decisions list --output raw
+until_it_says ':2001:db8::7,pipeban' cscli decisions list --output raw
 echo "all is well"

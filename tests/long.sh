@@ -42,6 +42,9 @@ part tests/inits.sh
 part tests/daemons/run.sh
 part tests/fire.sh
 part tests/storm.sh
+part tests/crowdsec.sh
+part tests/cluster.sh
+part tests/spark.sh
 part tests/kills.sh
 
 echo "$passed long tests passed, $failed failed, $left left out"

@@ -1,6 +1,9 @@
 #!/bin/sh
-# to-crowdsec.sh: makes each ban of this host a decision of CrowdSec, and takes it back when it is lifted.
+# to-crowdsec.sh: makes each ban of this host a decision of CrowdSec, and takes it back when it is
+# lifted.
 set -eu
+# Bans that were lifted while this did not run are gone with the others.
+cscli decisions delete --scenario pipeban
 ban-ip --list --follow --origin . | while read -r address fields; do
     case $address in
     '#') continue ;;
@@ -10,7 +13,7 @@ ban-ip --list --follow --origin . | while read -r address fields; do
     case "$fields " in
     *port=*) continue ;;
     *lifted=*)
-        cscli decisions delete $scope "$address" --scenario pipeban </dev/null
+        cscli decisions delete "$scope" "$address" --scenario pipeban </dev/null
         continue
         ;;
     esac
@@ -19,5 +22,5 @@ ban-ip --list --follow --origin . | while read -r address fields; do
     until=$(echo "$fields" | sed -n 's/.*until=\([0-9][^[:blank:]]*\).*/\1/p')
     [ ! "$until" ] || seconds=$(($(date -d "$until" +%s) - $(date +%s)))
     [ "$seconds" -gt 0 ] || continue
-    cscli decisions add $scope "$address" --duration "${seconds}s" --reason pipeban </dev/null
+    cscli decisions add "$scope" "$address" --duration "${seconds}s" --reason pipeban </dev/null
 done

@@ -1,8 +1,10 @@
 //! Several tools together: the pipelines of the pages, the services, swatch, and faults on the way.
 
 mod bounds;
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
+mod exports;
 mod faults;
 mod flood;
 mod lists;
