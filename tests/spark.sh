@@ -52,8 +52,10 @@ totals() { extract-ip --preset "$1" "$work/auth.log" | count-ip; }
 totals sshd >"$work/totals"
 extract-ip --preset sshd --time "$work/auth.log" |
     count-ip --threshold 5 --within 10m | sort >"$work/bans"
-[ "$(wc -l <"$work/totals")" -gt 30 ]
-[ "$(wc -l <"$work/bans")" -gt 30 ]
+[ "$(wc -l <"$work/totals")" -gt 30 ] && [ "$(wc -l <"$work/bans")" -gt 30 ] || {
+    echo "the log is not what it should be" >&2
+    exit 1
+}
 ! grep 198.51.100.7 "$work/totals" || exit 1
 
 # In many small parts; the tools are the files that are sent, and none of those in the path.
@@ -66,21 +68,31 @@ spark() {
 }
 files=extract-ip,count-ip,step,totals
 must() { "$@" || { tail -n 5 "$work/err" >&2 && exit 1; }; }
+# Fails in the programs of the query, and nowhere else, and prints nothing.
+must_fail() {
+    ! spark "$@" >"$work/out" && grep -q ScriptTransformation "$work/err" && [ ! -s "$work/out" ] || {
+        echo "this has not failed as it should: spark-sql $*" >&2
+        tail -n 5 "$work/err" >&2
+        exit 1
+    }
+}
 must spark --files $files -f totals.sql >"$work/out"
-[ "$(wc -l <"$work/out")" -gt "$(wc -l <"$work/totals")" ]
+# Several parts, which are added up.
+must [ "$(wc -l <"$work/out")" -gt "$(wc -l <"$work/totals")" ]
 count-ip --merge "$work/out" | cmp - "$work/totals"
 must spark --files $files -f bans.sql >"$work/out"
 sort "$work/out" | cmp - "$work/bans"
 # Nothing matched.
 sed 's/--preset sshd/--preset nginx/' bans.sql >nginx.sql
 must spark --files $files -f nginx.sql >"$work/out"
-[ ! -s "$work/out" ]
+must [ ! -s "$work/out" ]
 # Without step that is a failure; and so is a tool that is missing.
 sed 's/sh step //' nginx.sql >bare.sql
-! spark --files $files -f bare.sql >"$work/out" || exit 1
-for query in totals bans; do
-    ! spark --files count-ip,step,totals -f $query.sql >"$work/out" || exit 1
-    grep -q 'step: no extract-ip' "$work/err"
-    [ ! -s "$work/out" ]
-done
+must_fail --files $files -f bare.sql
+must_fail --files count-ip,step,totals -f totals.sql
+must_fail --files count-ip,step,totals -f bans.sql
+# Without lineSep a client's carriage return would begin a line.
+sed "s/, lineSep '.n'//" totals.sql >cut.sql
+must spark --files $files -f cut.sql >"$work/out"
+must grep -q '^198.51.100.7	' "$work/out"
 echo "all is well"

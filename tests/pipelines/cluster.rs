@@ -29,7 +29,11 @@ fn cluster() -> Option<Shell> {
     }
     let line = |i: u32| {
         let (day, hour, minute) = (1 + i / 1440, i / 60 % 24, i % 60);
-        let from = if i.is_multiple_of(9) { i % 31 } else { i / 12 % 200 };
+        let from = if i.is_multiple_of(9) {
+            i % 31
+        } else {
+            i / 12 % 200
+        };
         let words = match i % 4 {
             0 => format!("Connection closed by 203.0.113.{from} port 9"),
             _ => format!("Failed password for root from 203.0.113.{from} port 22 ssh2"),
