@@ -331,3 +331,59 @@ fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io
     }
     firewall.lift(&lifts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firewall::{About, Counted};
+    use pipeban::address::Address;
+
+    /// A firewall that is told its first ban so late, and remembers each time left.
+    struct Late(Vec<Option<Duration>>);
+
+    impl Firewall for Late {
+        fn ensure(&mut self) -> io::Result<bool> {
+            Ok(false)
+        }
+        fn restored(&mut self) -> io::Result<bool> {
+            Ok(true)
+        }
+        fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
+            if self.0.is_empty() {
+                std::thread::sleep(2 * STILL);
+            }
+            self.0.extend(entries.iter().map(|(_, left)| *left));
+            Ok(())
+        }
+        fn lift(&mut self, _: &[Target]) -> io::Result<()> {
+            Ok(())
+        }
+        fn counted(&mut self, _: About) -> io::Result<Option<Vec<Counted>>> {
+            Ok(None)
+        }
+        fn verify(&mut self) -> io::Result<Vec<String>> {
+            Ok(vec![])
+        }
+        fn expires(&self, _: Duration) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_ban_that_is_told_late_is_no_longer() {
+        let now = Time::now();
+        let ban = Ban {
+            target: Address::parse(b"203.0.113.7").unwrap().into(),
+            since: now,
+            until: Some(now + Duration::from_secs(60)),
+        };
+        let (id, held) = (1, ban);
+        let mut firewall = Late(vec![]);
+        tell_together(&mut firewall, &[Change { id, ban, held }], now).unwrap();
+        let times: Vec<Duration> = firewall.0.into_iter().flatten().collect();
+        assert!(
+            times.len() > 1 && times[0] >= times[1] + 2 * STILL,
+            "{times:?}"
+        );
+    }
+}

@@ -2,20 +2,20 @@
 //! alone, and are entered by the next process that can.
 //!
 //! The firewall has a mark that there are such changes, and keeps the lifts among them
-//! ([`Firewall::ban_unentered`], [`Firewall::lift_unentered`]). Who changes what, and when:
+//! ([`Firewall::ban_unentered`], [`Firewall::lift_unentered`]). Who changes it, and when:
 //!
 //! 1. A change without the ledger and its mark are made together, so that no kill comes between.
 //!    The mark says that bans are not complete: whoever changes the firewall next restores them.
 //! 2. Whoever changes the firewall holds its lock, also without the ledger, as long as the lock's
 //!    file can be opened; and so does a program that goes on after its caller was killed.
 //! 3. A kept lift is the last change of its target: kept lifts are entered, and then forgotten,
-//!    before any ban is entered or told ([`enter_lifts`]), and a ban without the ledger forgets that
-//!    of its target. So the lift ends all bans of the ledger.
-//! 4. The mark is removed only by a restorer, when no lift is kept: it has the firewall's lock, it has
-//!    listed the bans after it took it, and each of them that the ledger does not have is entered,
-//!    or is lifted, or has a change in the ledger that the firewall has still to be told.
-//! 5. Where the lock's file can't be opened, or is another one, a change without the ledger can come
-//!    between 4's list and its removal of the mark. Then the mark is another one than at the
+//!    before any ban is entered or told ([`enter_lifts`]), and a ban without the ledger forgets
+//!    that of its target. So the lift ends all bans of the ledger.
+//! 4. The mark is removed only by a restorer, when no lift is kept: it has the firewall's lock, it
+//!    has listed the bans after it took it, and each of them that the ledger does not have is
+//!    entered, or is lifted, or has a change in the ledger that the firewall has still to be told.
+//! 5. Where the lock's file can't be opened, or is another one, a change without the ledger can
+//!    come between 4's list and its removal of the mark. Then the mark is another one than at the
 //!    beginning, and the restorer begins again. A kill leaves the mark.
 //!
 //! The order of changes is that of the ledger's numbers and of the lock; no clock is asked, because

@@ -270,7 +270,11 @@ impl Live {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        unentered::enter_lifts(ledger, &self.backend, self.firewall.as_mut())?;
+        let entered = unentered::enter_lifts(ledger, &self.backend, self.firewall.as_mut());
+        if let Err(failure @ Failure::Ledger(_)) = entered {
+            return Err(failure);
+        }
+        // The firewall's error comes again when it is told the bans, which are entered by then.
         let mut bans = Vec::with_capacity(printer.batch.len());
         let mut records = Vec::with_capacity(printer.batch.len());
         for (place, candidate) in printer.batch.iter().enumerate() {

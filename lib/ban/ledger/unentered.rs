@@ -54,9 +54,9 @@ impl Ledger {
         })
     }
 
-    /// Enters lifts that a firewall has kept, by hand and for all hosts. It has then to be told. Also
-    /// one of an address without a ban is remembered: a process may have a ban that is older, and
-    /// enter it later.
+    /// Enters lifts that a firewall has kept, by hand and for all hosts. It has then to be told.
+    /// A lift of an address without a ban is remembered too: a process may have a ban that is
+    /// older, and enter it later.
     pub fn enter_lifts(&mut self, backend: &str, lifts: &[Target]) -> Result<(), Fault> {
         let now = Time::now();
         self.state.write(|db| {

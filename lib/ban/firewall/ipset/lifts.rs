@@ -1,5 +1,5 @@
-//! Lifts that no ledger knows of: kept in sets that no rule uses. These stay when they are empty: one
-//! that deletes a set can't know that nobody has kept a lift in it just now.
+//! Lifts that no ledger knows of: kept in sets that no rule uses. These stay when they are empty:
+//! a process that deletes a set can't know that nobody has kept a lift in it just now.
 
 use std::fmt::Write;
 use std::io;
