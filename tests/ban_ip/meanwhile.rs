@@ -77,7 +77,8 @@ fn a_restorer_that_stands_still_hides_nothing() {
                     "ban-ip --for 1h 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2
                      ban-ip --for 1h 203.0.113.2",
                 );
-                run("pkill", &["-CONT", "-P", &process.id().to_string()]);
+                let id = process.id().to_string();
+                let _ = Command::new("pkill").args(["-CONT", "-P", &id]).status();
                 process.wait().unwrap();
                 let banned = ["203.0.113.2", "203.0.113.3", "203.0.113.4"];
                 let when = format!("{command}, stop {when}");
