@@ -10,6 +10,8 @@ java openjdk-17-jre-headless
 pip3 python3-pip
 tar tar
 perl perl
+gzip gzip
+awk mawk
 END
 cargo build --quiet --bins
 top=$PWD
@@ -34,7 +36,8 @@ mkdir "$work/cluster"
 cd "$work/cluster"
 cp "$top"/examples/cluster/* "$top/target/debug/extract-ip" "$top/target/debug/count-ip" .
 # Attackers that come back each few minutes, out of order by seconds; a line with another's address
-# behind a carriage return; some bytes that are no text; and the lines of days without an attack.
+# behind a carriage return; some bytes that are no text; and the lines of days without an attack. In
+# files that end within a connection.
 perl -e '
     for my $i (0 .. 29999) {
         my $t = 86400 + $i * 40 - $i % 7;
@@ -45,12 +48,20 @@ perl -e '
         my $other = "\xff\r$failed root from 198.51.100.7 port 1 ssh2\rx";
         my $user = $i % 5 ? "root" : "invalid user $other";
         print $i % 3 ? "$head Connection closed by $from port 9\n"
-            : "$failed $user from $from port 22 ssh2\n";
-    }' >"$work/auth.log"
+            : "$head Invalid user x from $from port 22\n$failed $user from $from port 22 ssh2\n";
+    }' >"$work/all"
+mkdir "$work/auth"
+(cd "$work/auth" && awk -v name=a '
+    { print >name }
+    NR % 8000 > 7900 && / Invalid user x from / && NR > last + 8000 { name = name "a"; last = NR }' \
+    "$work/all")
+set -- "$work"/auth/*
+[ $# -gt 3 ]
+gzip "$1"
 PATH=$PWD:$PATH
-totals() { extract-ip --preset "$1" "$work/auth.log" | count-ip; }
+totals() { extract-ip --preset "$1" "$work"/auth/* | count-ip; }
 totals sshd >"$work/totals"
-extract-ip --preset sshd --time "$work/auth.log" |
+extract-ip --preset sshd --time "$work"/auth/* |
     count-ip --threshold 5 --within 10m | sort >"$work/bans"
 [ "$(wc -l <"$work/totals")" -gt 30 ] && [ "$(wc -l <"$work/bans")" -gt 30 ] || {
     echo "the log is not what it should be" >&2
@@ -58,13 +69,15 @@ extract-ip --preset sshd --time "$work/auth.log" |
 }
 ! grep 198.51.100.7 "$work/totals" || exit 1
 
-# In many small parts; the tools are the files that are sent, and none of those in the path.
+# As the page has it.
+one_file='--conf spark.sql.files.maxPartitionBytes=1t --conf spark.sql.files.openCostInBytes=1t'
+grep -q -e "^  $one_file" "$top/examples/cluster.md"
+# The tools are the files that are sent, and none of those in the path.
 spark() {
     rm -rf metastore_db
     PATH=/usr/bin:/bin timeout 500 "$SPARK_HOME/bin/spark-sql" --silent --master 'local[2]' \
-        --conf spark.ui.enabled=false --conf spark.sql.catalogImplementation=in-memory \
-        --conf spark.sql.files.maxPartitionBytes=200k \
-        --hiveconf log="$work/auth.log" "$@" 2>"$work/err"
+        $one_file --conf spark.ui.enabled=false --conf spark.sql.catalogImplementation=in-memory \
+        --hiveconf log="$work/auth" "$@" 2>"$work/err"
 }
 files=extract-ip,count-ip,step,totals
 must() { "$@" || { tail -n 5 "$work/err" >&2 && exit 1; }; }

@@ -1,5 +1,7 @@
--- Who had five failures within ten minutes, in the log ${hiveconf:log}: all events of an address
--- come to one task, in the order of their times.
+-- Who had five failures within ten minutes, in the logs ${hiveconf:log}, a file or directory: all
+-- events of an address come to one task, in the order of their times.
+
+-- See totals.sql for lineSep.
 CREATE TEMPORARY VIEW log USING text OPTIONS (path '${hiveconf:log}', lineSep '\n');
 
 CREATE TEMPORARY VIEW event AS

@@ -1,8 +1,8 @@
--- How many events each address has, in the log ${hiveconf:log}. Each part of the log is counted
--- where it lies; count-ip --merge adds the parts up.
---
--- A line ends at a newline alone: without lineSep a carriage return, which a client may write,
--- would begin a new one.
+-- How many events each address has, in the logs ${hiveconf:log}, a file or directory. count-ip --merge
+-- adds the files up.
+
+-- A line ends at a newline alone: without lineSep a carriage return, which a client may write, would
+-- begin a new one.
 CREATE TEMPORARY VIEW log USING text OPTIONS (path '${hiveconf:log}', lineSep '\n');
 
 SELECT TRANSFORM (value)

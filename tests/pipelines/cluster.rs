@@ -14,12 +14,11 @@ fn command(words: &str) -> String {
     let blocks = PAGE.split("\n```sh\n").skip(1);
     let commands = blocks.filter_map(|block| Some(block.split_once("\n```")?.0));
     let command = commands.into_iter().find(|text| text.contains(words));
-    // Many small parts.
-    command.expect(words).replace("--block 32M", "--block 20k")
+    command.expect(words).to_owned()
 }
 
-/// A shell in a directory with the files of the page and a log of some months; `None` where GNU
-/// parallel is not installed.
+/// A shell in a directory with the files of the page and the logs of a week, each of which ends
+/// within a connection; `None` where GNU parallel is not installed.
 fn cluster() -> Option<Shell> {
     run("parallel", &["--version"])?;
     let shell = Shell::new();
@@ -34,17 +33,29 @@ fn cluster() -> Option<Shell> {
         } else {
             i / 12 % 200
         };
-        let words = match i % 4 {
-            0 => format!("Connection closed by 203.0.113.{from} port 9"),
-            _ => format!("Failed password for root from 203.0.113.{from} port 22 ssh2"),
-        };
-        format!(
-            "Mar {day:2} {hour:02}:{minute:02}:{:02} web1 sshd[{i}]: {words}\n",
-            i % 60
-        )
+        let head = format!("Mar {day:2} {hour:02}:{minute:02}:00 web1 sshd[{i}]:");
+        let from = format!("from 203.0.113.{from} port 22");
+        match i % 4 {
+            0 => format!("{head} Connection closed by{}\n", &from[4..]),
+            1 => format!(
+                "{head} Invalid user x {from}\n{head} Failed password for invalid user x {from} ssh2\n"
+            ),
+            _ => format!("{head} Failed password for root {from} ssh2\n"),
+        }
     };
     let log: String = (0..10_000).map(line).collect();
-    fs::write(shell.path("auth.log"), log).unwrap();
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    let mut rest = &lines[..];
+    for name in ["auth.log.10", "auth.log.2", "auth.log.1", "auth.log"] {
+        let enough = rest.len().min(3_500);
+        let cut = rest[enough..]
+            .iter()
+            .position(|line| line.contains(" Failed password for inv"));
+        let (file, behind) = rest.split_at(cut.map_or(rest.len(), |cut| enough + cut));
+        fs::write(shell.path(name), file.concat()).unwrap();
+        rest = behind;
+    }
+    run("gzip", &[shell.path("auth.log.10").to_str().unwrap()]);
     Some(shell)
 }
 
@@ -56,21 +67,31 @@ fn printed(shell: &Shell, script: &str) -> String {
     outcome.out
 }
 
-const TOTALS: &str = "extract-ip --preset sshd auth.log | count-ip";
+const TOTALS: &str = "extract-ip --preset sshd auth.log* | count-ip";
 
 #[test]
-fn parts_add_up_to_one_run() {
+fn files_add_up_to_one_run() {
     let Some(shell) = cluster() else { return };
     let one = printed(&shell, TOTALS);
     assert!(one.lines().count() > 150, "{one}");
-    assert_eq!(printed(&shell, &command("--pipepart --arg-file")), one);
+    assert_eq!(printed(&shell, &command("parallel sh totals")), one);
     let window = "count-ip --threshold 5 --within 10m";
-    let one = printed(
-        &shell,
-        &format!("extract-ip --preset sshd --time auth.log | {window}"),
-    );
+    let one = format!("extract-ip --preset sshd --time auth.log* | {window}");
+    let one = printed(&shell, &one);
     assert!(one.lines().count() > 100, "{one}");
     assert_eq!(printed(&shell, &command("--keep-order")), one);
+}
+
+/// The limit that the page tells.
+#[test]
+fn a_cut_within_a_connection_counts_its_try_twice() {
+    let Some(shell) = cluster() else { return };
+    let script = "cat <(zcat auth.log.10) auth.log.2 auth.log.1 auth.log >whole; for log in whole auth.log*; \
+                  do extract-ip --preset sshd --count $log; done";
+    let counts = printed(&shell, &format!("bash -c '{script}'"));
+    let counts: Vec<u32> = counts.lines().map(|n| n.parse().unwrap()).collect();
+    // Three cuts, each with one connection that is open.
+    assert_eq!(counts[0] + 3, counts[1..].iter().sum::<u32>(), "{counts:?}");
 }
 
 #[test]
@@ -81,8 +102,7 @@ fn objects_of_a_store_add_up_to_one_run() {
     }
     // rclone's name for a directory, in the place of a store's.
     let store = "export RCLONE_CONFIG=$PWD/rclone.conf RCLONE_CONFIG_STORE_TYPE=alias \
-                 RCLONE_CONFIG_STORE_REMOTE=$PWD; touch rclone.conf; mkdir logs; \
-                 split -l 3000 auth.log logs/auth.; gzip logs/auth.aa; ";
+                 RCLONE_CONFIG_STORE_REMOTE=$PWD; touch rclone.conf; mkdir logs; cp auth.log* logs; ";
     let parts = printed(&shell, &format!("{store}{}", command("rclone cat")));
     assert_eq!(parts, printed(&shell, TOTALS));
 }
@@ -116,8 +136,7 @@ fn a_task_that_matches_nothing_is_done_and_one_without_its_tool_fails() {
     }
     // The engine is told.
     let outcome = shell.run(&format!(
-        "cd {directory}; PATH=few:/usr/bin:/bin; parallel --pipepart --arg-file auth.log \
-         --block 20k sh totals --preset sshd"
+        "cd {directory}; PATH=few:/usr/bin:/bin; parallel sh totals --preset sshd ::: auth.log*"
     ));
     assert_ne!(outcome.status, Some(0), "{outcome:?}");
 }
