@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::common::{Outcome, Shell, feed, left_out, unshared, wait_until};
+use crate::common::{Outcome, Shell, faketime, feed, left_out, unshared, wait_until};
 
 /// The address of the broker.
 pub const BROKER: &str = "10.9.0.254";
@@ -43,10 +43,14 @@ pub struct Fleet {
 pub struct Host {
     pub name: String,
     folder: PathBuf,
+    /// The seconds by which its clock is ahead, if it is wrong.
+    pub ahead: Option<i64>,
     /// The process that holds its network namespace.
     holder: Child,
     /// The pipeline that shares its bans, in a process group of its own.
     sharing: Option<Child>,
+    /// Other pipelines, each in a process group of its own, and their scripts.
+    pipelines: Vec<(Child, String)>,
 }
 
 impl Fleet {
@@ -101,8 +105,10 @@ impl Fleet {
         let host = Host {
             name: name.into(),
             folder,
+            ahead: None,
             holder,
             sharing: None,
+            pipelines: vec![],
         };
         let address = i + 1;
         let made = self.shell.run(&format!(
@@ -113,6 +119,23 @@ impl Fleet {
         ));
         assert_eq!((made.status, made.err.as_str()), (Some(0), ""), "{made:?}");
         host
+    }
+
+    /// Makes all certificates anew, as of yesterday.
+    pub fn make_earlier_certificates(&mut self) {
+        self.kill_broker(true);
+        let names: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+        let folder = self.shell.path("certificates").display().to_string();
+        let script = format!(
+            "rm {folder}/*.pem; sh examples/share/certificates.sh {folder} {BROKER} {}",
+            names.join(" ")
+        );
+        let mut command = self.shell.command("sh");
+        command.args(["-c", &script]);
+        set_clock(&mut command, -86_400);
+        let made = command.output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        self.start_broker();
     }
 
     /// Writes the broker's configuration: that of examples/share, changed.
@@ -183,9 +206,14 @@ impl Fleet {
         write_private(&self.config(host), &(text + more));
     }
 
+    /// The path of a file of a host.
+    pub fn path(&self, host: usize, name: &str) -> PathBuf {
+        self.hosts[host].folder.join(name)
+    }
+
     /// The path of a host's configuration.
     pub fn config(&self, host: usize) -> PathBuf {
-        self.hosts[host].folder.join("share.conf")
+        self.path(host, "share.conf")
     }
 
     /// Runs a script of sh(1) on a host.
@@ -212,6 +240,9 @@ impl Fleet {
         command.env("PIPEBAN_STATE", host.folder.join("state.db"));
         command.env("PIPEBAN_NEVER", host.folder.join("never"));
         fs::write(host.folder.join("never"), "").unwrap();
+        if let Some(ahead) = host.ahead {
+            set_clock(&mut command, ahead);
+        }
         command
     }
 
@@ -219,7 +250,30 @@ impl Fleet {
     pub fn share(&mut self, host: usize) {
         let config = self.config(host);
         let script = format!("exec sh examples/share/share.sh {}", config.display());
-        let mut command = self.command(host, &script);
+        self.hosts[host].sharing = Some(self.start(host, &script));
+    }
+
+    /// Starts another pipeline on a host.
+    pub fn run(&mut self, host: usize, script: &str) {
+        let child = self.start(host, script);
+        self.hosts[host].pipelines.push((child, script.into()));
+    }
+
+    /// Starts those pipelines again that have ended, as systemd does.
+    pub fn run_again(&mut self) {
+        for host in 0..self.hosts.len() {
+            for (mut child, script) in std::mem::take(&mut self.hosts[host].pipelines) {
+                if child.try_wait().unwrap().is_some() {
+                    end(child);
+                    child = self.start(host, &script);
+                }
+                self.hosts[host].pipelines.push((child, script));
+            }
+        }
+    }
+
+    fn start(&self, host: usize, script: &str) -> Child {
+        let mut command = self.command(host, script);
         let folder = &self.hosts[host].folder;
         let mut log = fs::OpenOptions::new();
         let log = log
@@ -231,15 +285,12 @@ impl Fleet {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        self.hosts[host].sharing = Some(command.process_group(0).spawn().unwrap());
+        command.process_group(0).spawn().unwrap()
     }
 
     /// Kills the pipeline that shares the bans of a host.
     pub fn stop(&mut self, host: usize) {
-        if let Some(mut sharing) = self.hosts[host].sharing.take() {
-            let _ = killpg(Pid::from_raw(sharing.id() as i32), Signal::SIGKILL);
-            let _ = sharing.wait();
-        }
+        self.hosts[host].sharing.take().into_iter().for_each(end);
     }
 
     /// Starts to share the bans of all hosts, and waits until each hears the others.
@@ -346,6 +397,8 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         for host in 0..self.hosts.len() {
             self.stop(host);
+            let pipelines = self.hosts[host].pipelines.drain(..);
+            pipelines.for_each(|(child, _)| end(child));
             let _ = self.hosts[host].holder.kill();
             let _ = self.hosts[host].holder.wait();
             if std::thread::panicking() {
@@ -358,6 +411,21 @@ impl Drop for Fleet {
             println!("broker: {}", log.unwrap_or_default());
         }
     }
+}
+
+/// Gives a program, and those that it starts, another clock; that of waiting stays.
+fn set_clock(command: &mut Command, ahead: i64) {
+    let library = faketime().unwrap();
+    command
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME", format!("{ahead:+}s"))
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+}
+
+/// Kills a pipeline.
+fn end(mut pipeline: Child) {
+    let _ = killpg(Pid::from_raw(pipeline.id() as i32), Signal::SIGKILL);
+    let _ = pipeline.wait();
 }
 
 /// Writes a file that only its owner may read.
