@@ -5,18 +5,10 @@
 mod left_out;
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) use left_out::left_out;
-
-/// The library by which a program sees another clock, if Debian's `libfaketime` is installed.
-pub fn faketime() -> Option<PathBuf> {
-    let found = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    let mut libraries = found.map(|e| e.path().join("faketime/libfaketime.so.1"));
-    libraries.find(|path| path.exists())
-}
 
 /// Runs `body` inside a user and network namespace of its own, where it is root over an empty
 /// firewall.

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::common::{Outcome, Shell, faketime, feed, left_out, unshared, wait_until};
+use crate::common::{Outcome, Shell, feed, left_out, unshared, wait_until};
 
 /// The address of the broker.
 pub const BROKER: &str = "10.9.0.254";
@@ -43,8 +43,6 @@ pub struct Fleet {
 pub struct Host {
     pub name: String,
     folder: PathBuf,
-    /// The seconds by which its clock is ahead, if it is wrong.
-    pub ahead: Option<i64>,
     /// The process that holds its network namespace.
     holder: Child,
     /// The pipeline that shares its bans, in a process group of its own.
@@ -105,7 +103,6 @@ impl Fleet {
         let host = Host {
             name: name.into(),
             folder,
-            ahead: None,
             holder,
             sharing: None,
             pipelines: vec![],
@@ -119,23 +116,6 @@ impl Fleet {
         ));
         assert_eq!((made.status, made.err.as_str()), (Some(0), ""), "{made:?}");
         host
-    }
-
-    /// Makes all certificates anew, as of yesterday.
-    pub fn make_earlier_certificates(&mut self) {
-        self.kill_broker(true);
-        let names: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
-        let folder = self.shell.path("certificates").display().to_string();
-        let script = format!(
-            "rm {folder}/*.pem; sh examples/share/certificates.sh {folder} {BROKER} {}",
-            names.join(" ")
-        );
-        let mut command = self.shell.command("sh");
-        command.args(["-c", &script]);
-        set_clock(&mut command, -86_400);
-        let made = command.output().unwrap();
-        assert!(made.status.success(), "{made:?}");
-        self.start_broker();
     }
 
     /// Writes the broker's configuration: that of examples/share, changed.
@@ -240,9 +220,6 @@ impl Fleet {
         command.env("PIPEBAN_STATE", host.folder.join("state.db"));
         command.env("PIPEBAN_NEVER", host.folder.join("never"));
         fs::write(host.folder.join("never"), "").unwrap();
-        if let Some(ahead) = host.ahead {
-            set_clock(&mut command, ahead);
-        }
         command
     }
 
@@ -411,15 +388,6 @@ impl Drop for Fleet {
             println!("broker: {}", log.unwrap_or_default());
         }
     }
-}
-
-/// Gives a program, and those that it starts, another clock; that of waiting stays.
-fn set_clock(command: &mut Command, ahead: i64) {
-    let library = faketime().unwrap();
-    command
-        .env("LD_PRELOAD", library)
-        .env("FAKETIME", format!("{ahead:+}s"))
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
 }
 
 /// Kills a pipeline.

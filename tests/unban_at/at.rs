@@ -6,7 +6,7 @@ use std::process::Command;
 use chrono::NaiveDateTime;
 use pipeban::time::{Time, Zone, parse_at_in};
 
-use crate::common::{faketime, left_out};
+use crate::common::left_out;
 
 /// All forms that at(1) reads, and some that it refuses. Intended differences are described at
 /// `parse_at`, and are not here.
@@ -77,6 +77,13 @@ fn ask(zone: &str, clock: Option<&(PathBuf, &str)>) -> Option<(i64, i64, Vec<Str
     let after = lines.pop()?.parse().ok()?;
     let before = lines.remove(0).parse().ok()?;
     Some((before, after, lines))
+}
+
+/// The library by which a program sees another clock, if Debian's `libfaketime` is installed.
+fn faketime() -> Option<PathBuf> {
+    let found = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    let mut libraries = found.map(|e| e.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|path| path.exists())
 }
 
 /// Compares every specification, `offset` seconds east of UTC, and says how many at read.
