@@ -16,7 +16,7 @@ pub const BROKER: &str = "10.9.0.254";
 
 /// Runs `body` with a fleet of hosts that are called a, b, c…; left out where something is missing.
 pub fn with_fleet(name: &str, hosts: usize, body: impl FnOnce(&mut Fleet)) {
-    for program in ["mosquitto", "mosquitto_pub", "openssl", "nft"] {
+    for program in ["mosquitto", "mosquitto_pub", "openssl", "nft", "jq"] {
         let found = Command::new("sh")
             .args(["-c", &format!("command -v {program}")])
             .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
