@@ -153,3 +153,27 @@ fn faster_than_the_rate() {
         fleet.wait_for_bans(1, &["203.0.113.2"]);
     });
 }
+
+/// A broker ends the connection of a client whose name another one gives.
+#[test]
+fn anothers_client_name() {
+    with_fleet("anothers_client_name", 2, |fleet| {
+        fleet.share_all();
+        for name in ["share-ban-b", "b"] {
+            let more = format!("-i {name}");
+            let sent = fleet.publish("a", "pipeban/host/a", "state=gone", &more);
+            assert_eq!(sent.status, Some(0), "{sent:?}");
+            fleet.wait_for_hosts(1, 0);
+            let hello = "state=here\tversion=1\tbans=0\tdigest=0";
+            let hello = format!("{hello}\tat={}", time(0));
+            fleet.publish("a", "pipeban/host/a", &hello, "");
+            fleet.wait_for_hosts(1, 1);
+        }
+        let log = fleet.log(1);
+        assert!(
+            !log.contains("another client") && !log.contains("connected\n"),
+            "{log}"
+        );
+        assert!(!fleet.figures(1).contains(" failures="), "{log}");
+    });
+}
