@@ -17,6 +17,11 @@ use crate::target::Target;
 
 /// A ban that is over stays in a full table for as long as a clock may be wrong.
 const DOUBT: Duration = Duration::from_secs(3_600);
+/// The most lifts of one host that are remembered, and the time that counts as just now.
+const LIFTS: usize = 10_000;
+const RECENT: Duration = Duration::from_secs(60);
+/// A broker counts the time that is left to a message in whole seconds, and may be this much off.
+const WHOLE: Duration = Duration::from_secs(1);
 /// Ends of one ban in two runs may differ by this.
 const DIFFERENCE: Duration = Duration::from_secs(60);
 
@@ -73,6 +78,8 @@ pub struct Held {
     clock: Time,
     /// All was the same once: lifts of unknown bans are no news.
     was_whole: bool,
+    /// The times of the lifts that were passed on: a ban that began no later is no news to ban-ip.
+    lifts: HashMap<Target, Time>,
 }
 
 /// The moment of a message.
@@ -96,6 +103,7 @@ impl Held {
             walk: 0,
             clock: Time::MIN,
             was_whole: false,
+            lifts: HashMap::new(),
         }
     }
 
@@ -156,13 +164,15 @@ impl Held {
                 State::Inherited => old.until.unwrap_or(Time::MAX) > end + DIFFERENCE,
                 _ => old.until.unwrap_or(Time::MAX).min(moment.now + bounds.max) > end,
             };
-            // A ban that began before a lift is no news to ban-ip.
-            begin = begin.max(old.since);
-            // A ban is made shorter by a lift and another ban, which begins later.
+            let since = old.since;
+            begin = begin.max(since);
+            // A ban is made shorter by a lift and another ban.
             if is_shorter || passed.is_err() {
-                out.push(self.record_of_lift(&target, old.since));
-                begin = begin.max(old.since + Duration::from_secs(1));
+                out.push(self.tell_lift(&target, since));
             }
+        }
+        if let Some(lift) = self.lifts.get(&target) {
+            begin = begin.max(*lift + Duration::from_secs(1));
         }
         let ban = Ban {
             until,
@@ -197,7 +207,7 @@ impl Held {
         }
         if is_news {
             let since = old.map_or(at, |old| old.since);
-            out.push(self.record_of_lift(&target, at.max(since)));
+            out.push(self.tell_lift(&target, at.max(since)));
         }
         self.bans.remove(&target);
         Ok(())
@@ -217,7 +227,14 @@ impl Held {
     }
 
     /// The record of a lift. Its time is by the host's clock, as `since=` is.
-    fn record_of_lift(&self, target: &Target, at: Time) -> Record {
+    fn tell_lift(&mut self, target: &Target, at: Time) -> Record {
+        // Only a ban of the same second may begin too early.
+        if self.lifts.len() >= LIFTS {
+            self.lifts.retain(|_, lift| *lift + RECENT > at);
+        }
+        if self.lifts.len() < LIFTS {
+            self.lifts.insert(*target, at);
+        }
         let mut record = Record::new(target.address);
         target.push_port(&mut record);
         record.push("origin", self.origin.as_bytes());
@@ -272,7 +289,7 @@ impl Held {
         }
         let records = lifted
             .iter()
-            .map(|(target, since)| self.record_of_lift(target, *since));
+            .map(|(target, since)| self.tell_lift(target, *since));
         out.extend(records);
     }
 
@@ -284,7 +301,7 @@ impl Held {
         for (target, was_passed, since) in gone {
             self.bans.remove(&target);
             if was_passed {
-                out.push(self.record_of_lift(&target, at.max(since)));
+                out.push(self.tell_lift(&target, at.max(since)));
             }
         }
     }
@@ -300,7 +317,7 @@ impl Ban {
 /// The end of a ban here: as its host says, but no later than the broker keeps it, and no longer
 /// than allowed.
 fn end(until: Option<Time>, moment: Moment, max: Duration) -> Time {
-    let left = moment.left.map_or(max, |left| left.min(max));
+    let left = moment.left.map_or(max, |left| (left + WHOLE).min(max));
     whole(until.unwrap_or(Time::MAX).min(moment.now + left))
 }
 
