@@ -17,7 +17,7 @@ use crate::table::map::{AddressMap, Map, Weight};
 use crate::table::memory::BATCH;
 use crate::table::set::AddressSet;
 use crate::throttle::{self, LastCounted};
-use crate::usual::Searched;
+use crate::usual::{Plain, Searched};
 use crate::value::{Text, Value, Values};
 
 /// The events of one value.
@@ -116,7 +116,7 @@ impl FieldTotals {
         if self.merge {
             return None;
         }
-        let line = self.searched.read(text)?;
+        let line = self.searched.read(text, Plain)?;
         let at = match line.at {
             Some(text) => Some(Time::parse(text)?),
             None => None,

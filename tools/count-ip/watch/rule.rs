@@ -70,6 +70,23 @@ pub struct Report {
     pub decided: bool,
 }
 
+/// The networks that an event leads to; nearly always one, which takes no memory of its own.
+#[derive(Debug, PartialEq)]
+pub enum Reports {
+    One(Report),
+    Many(Vec<Report>),
+}
+
+impl Reports {
+    /// All of them.
+    pub fn as_slice(&self) -> &[Report] {
+        match self {
+            Reports::One(report) => std::slice::from_ref(report),
+            Reports::Many(reports) => reports,
+        }
+    }
+}
+
 impl<T> Verdict<T> {
     /// The same with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Verdict<U> {
