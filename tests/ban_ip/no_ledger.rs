@@ -211,7 +211,7 @@ fn a_ledger_that_may_not_be_written() {
 fn a_lift_without_the_ledger_stays_one() {
     with_small_disk("a_lift_without_the_ledger_stays_one", |shell| {
         let directory = shell.directory.path().display().to_string();
-        let mount = |how: &str| run("mount", &["-o", &format!("remount,{how}"), &directory]);
+        let mount = |how: &str| run("mount", &["-o", &format!("remount,bind,{how}"), &directory]);
         for backend in ["nft", "ipset", "iptables"] {
             if backend != "nft" && run(backend, &["--version"]).is_none() {
                 continue;
