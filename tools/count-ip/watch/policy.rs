@@ -7,7 +7,7 @@ use pipeban::time::{Time, format_duration};
 
 use super::groups::group::{Group, GroupEvent, GroupRule};
 use super::rule::{Event, Report, Reports, Rule, Verdict};
-use super::sets::DistinctRule;
+use super::sets::{DistinctRule, Reached};
 use super::tally::Tally;
 use super::windows::{self, Window};
 use crate::arguments::Arguments;
@@ -74,6 +74,25 @@ pub enum RowRule {
 }
 
 impl RowRule {
+    /// Counts an event in a row. `value` is the one that is to be distinct.
+    #[inline(always)]
+    pub fn add(
+        &self,
+        row: &mut [i64],
+        value: Value,
+        at: Time,
+        now: Option<Time>,
+    ) -> Verdict<Reached> {
+        match self {
+            RowRule::Events(window) => window.add(row, at, now).map(|(first, last)| Reached {
+                count: 0,
+                first,
+                last,
+            }),
+            RowRule::Distinct(rule) => rule.add(row, value, at, now),
+        }
+    }
+
     /// The width of a row.
     pub fn width(&self) -> usize {
         match self {
