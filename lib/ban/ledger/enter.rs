@@ -8,6 +8,7 @@ use super::ban::Ban;
 use super::forget::{forget_reminder, forget_some};
 use super::rows::{in_force, is_shared, last_id, longest};
 use super::store::Ledger;
+use super::unprinted::Unprinted;
 use crate::target::Target;
 use pipeban::complain::Fault;
 use pipeban::record::Record;
@@ -75,103 +76,21 @@ impl Ledger {
         wanted: &[NewBan],
         now: Time,
     ) -> Result<Vec<Entered>, Fault> {
-        if wanted.len() >= BULK {
-            // To write back seldom is quicker, but each process that opens the file reads all that
-            // is not yet written back.
-            let seldom = "PRAGMA wal_autocheckpoint=4000";
-            self.state.run(|db| db.execute_batch(seldom))?;
-        }
+        self.write_many(wanted.len())?;
         let unprinted = &mut self.unprinted;
-        self.state.write(|db| {
-            let (mut changes, mut last) = (0, 0);
-            let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
-            let left = left.unwrap_or_default();
-            let mut entered = vec![Entered::Nothing; wanted.len()];
-            // Neighbours share a page of the index.
-            let mut order: Vec<usize> = (0..wanted.len()).collect();
-            order.sort_by_key(|i| wanted[*i].ban.target);
-            let shared = wanted.iter().any(|new| !new.origin.is_empty()) || is_shared(db)?;
-            let lifted = any_lifted(db)?;
-            let mut insert = db.prepare_cached(
-                "INSERT OR IGNORE INTO ban
-                     (address, backend, since, until, ends, facts, origin, port)
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
-            )?;
-            // Of the last address a ban was in force: then most likely also of this one.
-            let mut expect_old = false;
-            for i in order {
-                let new = &wanted[i];
-                let ban = &new.ban;
-                let until = ban.until.map(|t| t.0);
-                let facts = Some(&new.facts).filter(|f| !f.is_empty());
-                let over = ban.has_ended(now);
-                if over && new.event.is_none() {
-                    entered[i] = Entered::Over;
-                    continue;
-                }
-                let others = match shared {
-                    true => longest(db, backend, &ban.target, Time::MAX, now)?,
-                    false => None,
-                };
-                let others = others.map(|(_, ban)| ban);
-                if lifted && lifted_since(db, new)? {
-                    entered[i] = others.map_or(Entered::Nothing, Entered::Known);
-                    continue;
-                }
-                let address = ban.target.address.to_string();
-                let key = (address.as_str(), ban.target.port);
-                if over {
-                    if !is_known_event(db, backend, key, new, now)? {
-                        entered[i] = Entered::Over;
-                    }
-                    continue;
-                }
-                let find_old = || in_force(db, backend, key, &new.origin, now);
-                let mut old = match expect_old {
-                    true => find_old()?,
-                    false => None,
-                };
-                let since = ban.since.0;
-                let values = params![address, backend, since, until, facts, new.origin, key.1];
-                let done = if old.is_none() && insert.execute(values)? > 0 {
-                    (last, expect_old) = (db.last_insert_rowid(), false);
-                    Entered::New(*ban)
-                } else {
-                    if old.is_none() {
-                        old = find_old()?;
-                    }
-                    expect_old = old.is_some();
-                    if last == 0 {
-                        last = highest(db)?;
-                    }
-                    let mut done = replace(db, backend, key, new, old, now, last + 1)?;
-                    if let (Entered::Known(_), Some((id, ban))) = (done, old)
-                        && left.contains(id)
-                    {
-                        renumber(db, id, last + 1)?;
-                        done = Entered::New(ban);
-                    }
-                    last += i64::from(matches!(done, Entered::New(_)));
-                    done
-                };
-                changes += i64::from(matches!(done, Entered::New(_)));
-                entered[i] = match (done, others) {
-                    // Beside a longer one it is no news.
-                    (Entered::New(ban), Some(other)) if ban.onto(Some(&other), now).is_none() => {
-                        Entered::Known(other)
-                    }
-                    (Entered::Nothing, Some(other)) => Entered::Known(other),
-                    (done, _) => done,
-                };
-            }
-            if changes > 0 {
-                if let Some(unprinted) = unprinted {
-                    unprinted.note(db, last - changes + 1..=last)?;
-                }
-                forget_some(db, changes, last, now)?;
-            }
-            Ok(entered)
-        })
+        self.state
+            .write(|db| Ok(enter(db, unprinted, backend, wanted, now)?))
+    }
+
+    /// Prepares to write this number of bans.
+    pub(super) fn write_many(&self, number: usize) -> Result<(), Fault> {
+        if number < BULK {
+            return Ok(());
+        }
+        // To write back seldom is quicker, but each process that opens the file reads all that is
+        // not yet written back.
+        let seldom = "PRAGMA wal_autocheckpoint=4000";
+        self.state.run(|db| db.execute_batch(seldom))
     }
 
     /// Enters those of these bans again that are still in force and that the firewall was told: it
@@ -194,6 +113,104 @@ impl Ledger {
             }
         })
     }
+}
+
+/// Enters bans; see [`Ledger::ban`].
+pub(super) fn enter(
+    db: &Connection,
+    unprinted: &mut Option<Unprinted>,
+    backend: &str,
+    wanted: &[NewBan],
+    now: Time,
+) -> rusqlite::Result<Vec<Entered>> {
+    let (mut changes, mut last) = (0, 0);
+    let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
+    let left = left.unwrap_or_default();
+    let mut entered = vec![Entered::Nothing; wanted.len()];
+    // Neighbours share a page of the index.
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|i| wanted[*i].ban.target);
+    let shared = wanted.iter().any(|new| !new.origin.is_empty()) || is_shared(db)?;
+    let lifted = any_lifted(db)?;
+    let mut insert = db.prepare_cached(
+        "INSERT OR IGNORE INTO ban
+             (address, backend, since, until, ends, facts, origin, port)
+         VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
+    )?;
+    // Of the last address a ban was in force: then most likely also of this one.
+    let mut expect_old = false;
+    for i in order {
+        let new = &wanted[i];
+        let ban = &new.ban;
+        let until = ban.until.map(|t| t.0);
+        let facts = Some(&new.facts).filter(|f| !f.is_empty());
+        let over = ban.has_ended(now);
+        if over && new.event.is_none() {
+            entered[i] = Entered::Over;
+            continue;
+        }
+        let others = match shared {
+            true => longest(db, backend, &ban.target, Time::MAX, now)?,
+            false => None,
+        };
+        let others = others.map(|(_, ban)| ban);
+        if lifted && lifted_since(db, new, now)? {
+            entered[i] = others.map_or(Entered::Nothing, Entered::Known);
+            continue;
+        }
+        let address = ban.target.address.to_string();
+        let key = (address.as_str(), ban.target.port);
+        if over {
+            if !is_known_event(db, backend, key, new, now)? {
+                entered[i] = Entered::Over;
+            }
+            continue;
+        }
+        let find_old = || in_force(db, backend, key, &new.origin, now);
+        let mut old = match expect_old {
+            true => find_old()?,
+            false => None,
+        };
+        let since = ban.since.0;
+        let values = params![address, backend, since, until, facts, new.origin, key.1];
+        let done = if old.is_none() && insert.execute(values)? > 0 {
+            (last, expect_old) = (db.last_insert_rowid(), false);
+            Entered::New(*ban)
+        } else {
+            if old.is_none() {
+                old = find_old()?;
+            }
+            expect_old = old.is_some();
+            if last == 0 {
+                last = highest(db)?;
+            }
+            let mut done = replace(db, backend, key, new, old, now, last + 1)?;
+            if let (Entered::Known(_), Some((id, ban))) = (done, old)
+                && left.contains(id)
+            {
+                renumber(db, id, last + 1)?;
+                done = Entered::New(ban);
+            }
+            last += i64::from(matches!(done, Entered::New(_)));
+            done
+        };
+        changes += i64::from(matches!(done, Entered::New(_)));
+        entered[i] = match (done, others) {
+            // Beside a longer one it is no news.
+            (Entered::New(ban), Some(other)) if ban.onto(Some(&other), now).is_none() => {
+                Entered::Known(other)
+            }
+            (Entered::Nothing, Some(other)) => Entered::Known(other),
+            (done, _) => done,
+        };
+    }
+    if changes > 0 {
+        if let Some(unprinted) = unprinted {
+            unprinted.note(db, last - changes + 1..=last)?;
+        }
+        forget_some(db, changes, last, now)?;
+    }
+    Ok(entered)
 }
 
 /// Makes a ban the last one that was changed, so that its firewall is told of it.
@@ -264,6 +281,7 @@ fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::R
     query.query_row([id], |row| {
         let (planned, ends): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
         let lifted = ends.filter(|_| ends != planned).map(Time);
+        let lifted = lifted.filter(|lifted| *lifted <= now);
         let facts = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
         let event = Record::with_fields(new.ban.target.address, &facts).get("at");
         let event = event.and_then(|at| Time::parse(&at));
@@ -302,11 +320,13 @@ fn any_lifted(db: &Connection) -> rusqlite::Result<bool> {
         .exists([])
 }
 
-/// Whether the address was lifted by hand since its record says that the ban began.
-fn lifted_since(db: &Connection, new: &NewBan) -> rusqlite::Result<bool> {
+/// Whether the address was lifted by hand since its record says that the ban began. A lift in the
+/// future, by a wrong clock, does not count: nobody could be banned until then.
+fn lifted_since(db: &Connection, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
     let Some(said) = new.said else {
         return Ok(false);
     };
-    let mut query = db.prepare_cached("SELECT 1 FROM lifted WHERE address = ? AND at >= ?")?;
-    query.exists(params![new.ban.target.address.to_string(), said.0])
+    let query = "SELECT 1 FROM lifted WHERE address = ? AND at BETWEEN ? AND ?";
+    let mut query = db.prepare_cached(query)?;
+    query.exists(params![new.ban.target.address.to_string(), said.0, now.0])
 }

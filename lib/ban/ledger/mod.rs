@@ -18,13 +18,14 @@ mod unprinted; // changes that a killed process did not print
 
 mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
+mod unentered; // bans and lifts that were made without the ledger
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
 pub use changes::{Changed, Snapshot};
 pub use complete::Complete;
 pub use enter::{Entered, NewBan};
 pub use lifts::{HostLift, Whose};
-pub use lock::BackendLock;
+pub use lock::{BackendLock, lock_alone};
 pub use store::Ledger;
 pub use told::{Change, Note, Pending};
 pub use unprinted::Printing;

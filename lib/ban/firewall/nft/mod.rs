@@ -47,6 +47,9 @@ const FORGET_MANY: Duration = Duration::from_secs(10);
 const FORGET_FEW: Duration = Duration::from_secs(3_600);
 /// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
+/// The number of attempts in a row while something is missing: a transaction that failed takes the
+/// kernel some 15 ms.
+const MISSING: usize = 8;
 
 /// A set or a chain of our name is of another kind.
 const FOREIGN: Errno = Errno::EPROTOTYPE;
@@ -57,6 +60,8 @@ pub(super) struct Nft {
     /// The table whose bans are being restored, by its handle, and its mark that bans were changed
     /// without a ledger.
     restoring: (Option<u64>, Option<Option<u64>>),
+    /// That mark when the kept lifts were read.
+    kept: Option<Option<u64>>,
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
@@ -88,6 +93,7 @@ impl Nft {
             socket: Socket::open().map_err(unsupported)?,
             seen: Ruleset::default(),
             restoring: (None, None),
+            kept: None,
             expect_old: false,
             takes_times: None,
             counts: true,
@@ -274,7 +280,11 @@ impl Firewall for Nft {
     }
 
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
-        self.unentered(|nft| nft.ban(entries))
+        let targets = entries.iter().map(|(target, _)| *target).collect();
+        self.unentered(|nft| {
+            nft.forget_lifts_of(&targets).map_err(explain)?;
+            nft.ban(entries)
+        })
     }
 
     fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
@@ -286,10 +296,16 @@ impl Firewall for Nft {
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
         // A saved ruleset may have old ones, but no mark.
-        match self.has_unentered()? {
+        let is_marked = self.has_unentered()?;
+        self.kept = self.seen.unentered;
+        match is_marked {
             true => Nft::kept_lifts(self).map_err(explain),
             false => Ok(vec![]),
         }
+    }
+
+    fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        self.forget_kept().map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
@@ -352,16 +368,16 @@ impl Firewall for Nft {
 
 /// Repeats an attempt that failed because another process changed the ruleset meanwhile.
 fn again<T>(mut attempt: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    let mut last = Errno::EBUSY;
+    let mut missing = 0;
     for _ in 0..ATTEMPTS {
         match attempt() {
-            Err(Errno::ERESTART | Errno::EINTR) => (),
+            Err(Errno::ERESTART | Errno::EINTR) => missing = 0,
             // Something that was there is gone; or it never will be, as in a kernel without a part.
-            Err(Errno::ENOENT) => last = Errno::ENOENT,
+            Err(Errno::ENOENT) if missing < MISSING => missing += 1,
             done => return done,
         }
     }
-    Err(last)
+    Err(Errno::EBUSY)
 }
 
 fn explain(errno: Errno) -> io::Error {
