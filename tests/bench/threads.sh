@@ -71,7 +71,7 @@ compare() {
         both="$2 --threads 1 >/dev/null & $2 --threads 1 >/dev/null & wait"
         /usr/bin/time -o "$work/time" -f %e sh -c "$both"
         tail -n 1 "$work/time" >>"$work/together"
-    done | sort -k1,1n -k2,2n | awk -v name="$1" '
+    done | sort -k1,1n -k2,2n | awk -v name="$1" -v together="$work/one" '
         {
             clock[$1, ++count[$1]] = $2
             cpu = $3 + $4
@@ -88,7 +88,7 @@ compare() {
                     name, n, clock[n, 1], clock[n, int((count[n] + 1) / 2)], least[n], base / clock[n, 1], memory[n] / 1000
             }
             print one >together
-        }' together="$work/one"
+        }'
     [ ! -s "$work/one" ] || sort -n "$work/together" | head -n 1 | awk -v name="$1" -v one="$(cat "$work/one")" '
         one > 0 {
             printf "  %-8s two runs of one thread at once: %.2f s; two processors do %.2f times the work of one\n",
