@@ -1,75 +1,12 @@
 //! Lines in the usual form, read in one pass: an address, then fields as our tools print them.
 
-use pipeban::address::fast::whole_quad;
 use pipeban::address::list::{Bits, long};
-use pipeban::masks::{Common, Compare};
 
+use crate::steps::Steps;
 use crate::value::{Value, Values};
 
 /// The highest number of keys that are looked for in a line.
 const MOST: usize = 4;
-
-/// The steps of reading a line that some processors do faster.
-pub trait Steps: Copy {
-    /// The TABs and newlines, and the backslashes and carriage returns.
-    fn field_ends(self, chunk: &[u8; 64]) -> (u64, u64);
-
-    /// The dotted quad that fills the first `length` bytes.
-    fn quad(self, text: &[u8; 16], length: usize) -> Option<u32>;
-}
-
-/// The steps for every processor of this kind.
-#[derive(Clone, Copy)]
-pub struct Plain;
-
-impl Steps for Plain {
-    #[inline(always)]
-    fn field_ends(self, chunk: &[u8; 64]) -> (u64, u64) {
-        Common::field_ends(chunk)
-    }
-
-    #[inline(always)]
-    fn quad(self, text: &[u8; 16], length: usize) -> Option<u32> {
-        whole_quad(text, length)
-    }
-}
-
-#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-pub use avx2::Avx2;
-
-#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-mod avx2 {
-    use pipeban::address::list::avx2::quad;
-    use pipeban::masks;
-
-    use super::Steps;
-
-    /// The steps by AVX2 and BMI1: there is one only where the processor has them.
-    #[derive(Clone, Copy)]
-    pub struct Avx2(());
-
-    impl Avx2 {
-        /// `None` if this processor lacks them.
-        #[inline(always)]
-        pub fn detect() -> Option<Self> {
-            masks::has_avx2().then_some(Avx2(()))
-        }
-    }
-
-    impl Steps for Avx2 {
-        #[inline(always)]
-        fn field_ends(self, chunk: &[u8; 64]) -> (u64, u64) {
-            // SAFETY: the processor has AVX2.
-            unsafe { masks::avx2::field_ends(chunk) }
-        }
-
-        #[inline(always)]
-        fn quad(self, text: &[u8; 16], length: usize) -> Option<u32> {
-            // SAFETY: the processor has AVX2 and BMI1.
-            unsafe { quad(text, length) }
-        }
-    }
-}
 
 /// The keys whose fields are looked for in each line.
 #[derive(Clone, Debug, Default)]
@@ -233,6 +170,9 @@ const fn number(text: &[u8]) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::line::{Line, field};
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    use crate::steps::Avx2;
+    use crate::steps::Plain;
     use memchr::memchr;
     use pipeban::address::Address;
 

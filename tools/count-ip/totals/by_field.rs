@@ -12,12 +12,13 @@ use super::total::Total;
 use crate::arguments::Arguments;
 use crate::fields::{Fields, Keys};
 use crate::line::{BadLines, Line};
+use crate::steps::Plain;
 use crate::table::bound::{Aged, Bound};
 use crate::table::map::{AddressMap, Map, Weight};
 use crate::table::memory::BATCH;
 use crate::table::set::AddressSet;
 use crate::throttle::{self, LastCounted};
-use crate::usual::{Plain, Searched};
+use crate::usual::Searched;
 use crate::value::{Text, Value, Values};
 
 /// The events of one value.

@@ -1,6 +1,7 @@
-//! Totals counted by several threads. Each reads pieces of the files. While the addresses are few it
-//! counts them in a table of its own. Beyond that, and in the end, each thread has a shard of the
-//! tables: the addresses of some hashes. Events and counts go to the thread that has their address.
+//! Totals counted by several threads. Each reads pieces of the files. While the addresses are few,
+//! it counts them in a table of its own. Beyond that, and in the end, each thread has a shard of
+//! the tables: the addresses of some hashes. Events and counts go to the thread that has their
+//! address.
 //!
 //! Totals do not depend on the order of events, but evictions do. So where one thread would have to
 //! let go of addresses, and where something is wrong with a file, all begins again with one thread.

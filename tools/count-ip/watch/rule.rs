@@ -70,6 +70,30 @@ pub struct Report {
     pub decided: bool,
 }
 
+impl Report {
+    /// A report without lines, of the address of the record that decided it.
+    pub fn bare(
+        address: Address,
+        count: u64,
+        distinct: Option<u64>,
+        (first, last): (Time, Time),
+    ) -> Self {
+        let crossing = Crossing {
+            count,
+            hosts: None,
+            distinct,
+            first,
+            last,
+            lines: vec![],
+        };
+        Report {
+            address,
+            crossing,
+            decided: true,
+        }
+    }
+}
+
 /// The networks that an event leads to; nearly always one, which takes no memory of its own.
 #[derive(Debug, PartialEq)]
 pub enum Reports {

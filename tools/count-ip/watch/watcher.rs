@@ -17,16 +17,16 @@ use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
 use super::report::{evidence_of, print};
-use super::rule::{Crossing, Event, Report, Reports, Verdict};
+use super::rule::{Event, Report, Reports, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::steps::Avx2;
+use crate::steps::{Plain, Steps};
 use crate::table::memory::BATCH;
 use crate::times::Times;
-#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-use crate::usual::Avx2;
-use crate::usual::{Plain, Steps};
 use crate::value::Value;
 
 /// Counts the lines of the stream.
@@ -336,13 +336,12 @@ impl Watcher {
             let Ok(verdict) = policy.count_in_group(groups, memory, fields, event, limit);
             return self.take_verdict(verdict, line);
         }
-        let fields = fields.cloned();
         let event = Event {
             at,
             host,
             count,
             lines,
-            fields,
+            fields: fields.cloned(),
         };
         if let Some(stored) = &mut self.stored {
             let bare = host.to_string();
@@ -420,42 +419,26 @@ impl Watcher {
         if self.without > 0
             && let Some(keys) = self.policy.keys()
         {
-            complain::note(
-                "input",
-                format_args!(
-                    "records without {}, which do not count: {}",
-                    keys.needed(),
-                    self.without
-                ),
-            );
+            let (needed, number) = (keys.needed(), self.without);
+            let what = format!("records without {needed}, which do not count: {number}");
+            complain::note("input", what);
         }
         Ok(self.done)
     }
 
     #[inline(never)]
     fn print_row(&mut self, target: &Target, reached: Reached, line: &[u8]) -> Result<(), Fault> {
-        let network = self.memory.address(target);
+        let address = self.memory.address(target);
         let threshold = self.policy.rule.threshold.unwrap_or(0);
         let distinct = self.memory.has_sets().then_some(threshold);
-        let crossing = Crossing {
-            // Where events are counted, there are as many as the threshold.
-            count: distinct.map_or(threshold, |_| reached.count),
-            hosts: None,
-            distinct,
-            first: reached.first,
-            last: reached.last,
-            lines: vec![],
-        };
-        let report = Report {
-            address: network,
-            crossing,
-            decided: true,
-        };
+        // Where events are counted, there are as many as the threshold.
+        let count = distinct.map_or(threshold, |_| reached.count);
+        let span = (reached.first, reached.last);
+        let report = Report::bare(address, count, distinct, span);
         self.print_reports(&[report], line)
     }
 
-    /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
-    /// address.
+    /// Prints networks that reached the threshold by `line`, which is empty for a bare address.
     fn print_reports(&mut self, reports: &[Report], line: &[u8]) -> Result<(), Fault> {
         self.done |= !reports.is_empty();
         let (by, evidence) = (self.policy.by(), self.policy.rule.evidence);
