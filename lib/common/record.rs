@@ -180,9 +180,14 @@ impl Record {
 /// The fields in the text behind an address: of each its key, and the whole of it as it stands
 /// there, without the TAB. Prose is left out.
 pub fn fields(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut parts = rest.split(|b| *b == b'\t');
     // The text before the first TAB is none.
-    parts.next();
+    let mut rest = memchr(b'\t', rest).map(|tab| &rest[tab + 1..]);
+    let parts = std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr(b'\t', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    });
     parts.filter_map(|field| {
         let (key, _) = key_and_value(field)?;
         is_key(key).then_some((key, field))

@@ -49,6 +49,21 @@ pub fn blanks(chunk: &[u8; 64]) -> (u64, u64) {
     (bits(blanks), equal(halves, b'\n'))
 }
 
+/// The TABs and newlines, and the backslashes and carriage returns.
+///
+/// # Safety
+/// The processor must have AVX2; see [`has_avx2`](super::has_avx2).
+#[target_feature(enable = "avx2")]
+#[inline]
+pub fn field_ends(chunk: &[u8; 64]) -> (u64, u64) {
+    let halves = halves(chunk);
+    let others = halves.map(|half| {
+        let equal = |byte: u8| _mm256_cmpeq_epi8(half, _mm256_set1_epi8(byte as i8));
+        _mm256_or_si256(equal(b'\\'), equal(b'\r'))
+    });
+    (among(halves, b'\t', 2), bits(others))
+}
+
 /// The bytes that are equal to one of two.
 ///
 /// # Safety

@@ -22,12 +22,6 @@ pub fn sixteen(bytes: &[u8; 16]) -> (u32, u32) {
     Common::sixteen(bytes)
 }
 
-/// The TABs and newlines among 64 bytes, and the backslashes and carriage returns.
-#[inline(always)]
-pub fn field_ends(chunk: &[u8; 64]) -> (u64, u64) {
-    Common::field_ends(chunk)
-}
-
 /// Whether the processor has AVX2, BMI1 and POPCNT: all processors since Intel's Haswell have them.
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 #[inline(always)]
@@ -95,6 +89,7 @@ mod tests {
             unsafe {
                 assert_eq!(avx2::masks(chunk), Portable::masks(chunk));
                 assert_eq!(avx2::chains(chunk), Portable::chains(chunk));
+                assert_eq!(avx2::field_ends(chunk), Portable::field_ends(chunk));
                 let half = chunk.first_chunk::<32>().expect("32 of 64 bytes");
                 let expected = Portable::either(half, b'"', b'\\');
                 assert_eq!(u64::from(avx2::either(half, b'"', b'\\')), expected);

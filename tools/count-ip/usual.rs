@@ -1,9 +1,8 @@
 //! Lines in the usual form, read in one pass: an address, then fields as our tools print them.
 
-use pipeban::address::fast::quad;
 use pipeban::address::list::{Bits, long};
-use pipeban::masks;
 
+use crate::steps::Steps;
 use crate::value::{Value, Values};
 
 /// The highest number of keys that are looked for in a line.
@@ -25,6 +24,7 @@ struct Key {
 }
 
 /// A line in the usual form.
+#[derive(Debug, PartialEq)]
 pub struct Usual<'a> {
     pub bits: Bits,
     /// The text of the first `at=`.
@@ -79,24 +79,29 @@ impl Searched {
     /// it: it needs an address in the common form, a TAB behind it, no backslash and no carriage
     /// return, and 64 bytes of text behind the last place that it looks at.
     #[inline(always)]
-    pub fn read<'a>(&self, text: &'a [u8]) -> Option<Usual<'a>> {
-        let (bits, tab) = match quad(text) {
-            Some((quad, end)) => (Bits::V4(quad), end),
-            None => long(text)?,
-        };
-        if text.get(tab) != Some(&b'\t') {
-            return None;
-        }
+    pub fn read<'a>(&self, text: &'a [u8], steps: impl Steps) -> Option<Usual<'a>> {
         let mut line = Usual {
-            bits,
+            bits: Bits::V4(0),
             at: None,
             values: [(0, 0); MOST],
             text,
             length: 0,
         };
-        let (mut field, mut base) = (tab + 1, tab + 1);
+        let (mut field, mut base) = (0, 0);
         loop {
-            let (mut ends, others) = masks::field_ends(text.get(base..)?.first_chunk()?);
+            let (mut ends, others) = steps.field_ends(text.get(base..)?.first_chunk()?);
+            if base == 0 {
+                let tab = ends.trailing_zeros() as usize;
+                if text.get(tab) != Some(&b'\t') {
+                    return None;
+                }
+                line.bits = match steps.quad(text.first_chunk()?, tab) {
+                    Some(quad) => Bits::V4(quad),
+                    None => long(text).filter(|(_, end)| *end == tab)?.0,
+                };
+                field = tab + 1;
+                ends &= ends - 1;
+            }
             while ends != 0 {
                 let place = ends.trailing_zeros();
                 let end = base + place as usize;
@@ -165,6 +170,9 @@ const fn number(text: &[u8]) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::line::{Line, field};
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    use crate::steps::Avx2;
+    use crate::steps::Plain;
     use memchr::memchr;
     use pipeban::address::Address;
 
@@ -218,7 +226,12 @@ mod tests {
             text += "\n";
             text += &"x".repeat(random.usize(50..200));
             let text = text.as_bytes();
-            let Some(line) = searched.read(text) else {
+            let line = searched.read(text, Plain);
+            #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+            if let Some(avx2) = Avx2::detect() {
+                assert_eq!(searched.read(text, avx2), line);
+            }
+            let Some(line) = line else {
                 assert!(odd || is_last(text), "{:?}", String::from_utf8_lossy(text));
                 continue;
             };

@@ -16,7 +16,7 @@ use std::thread::{Builder, available_parallelism};
 use pipeban::complain::Fault;
 use pipeban::figures;
 use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
-use pipeban::output::{HANDED_ON, Output};
+use pipeban::output::{Block, HANDED_ON, Output, Spare};
 
 use crate::arguments::Arguments;
 use crate::extract::Extractor;
@@ -57,7 +57,7 @@ pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
 /// A piece to read, and the receiver of its output.
 struct Task {
     piece: Piece,
-    blocks: SyncSender<Vec<u8>>,
+    blocks: SyncSender<Block>,
 }
 
 /// Reads all operands, by as many threads as there are extractors, at least one; answers whether an
@@ -82,8 +82,8 @@ pub(crate) fn run(
     let waiting = Arc::new(Mutex::new(waiting));
     let mut threads = Vec::new();
     for mut extractor in extractors.into_iter().chain([first]) {
-        let (mut input, output) = (input.empty_copy(), output.collecting());
-        let waiting = waiting.clone();
+        let (mut input, mut output) = (input.empty_copy(), output.collecting());
+        let (waiting, spare) = (waiting.clone(), Spare::default());
         let work = move || {
             loop {
                 let task = waiting
@@ -93,12 +93,9 @@ pub(crate) fn run(
                 let Ok(Task { piece, blocks }) = task else {
                     return Ok(extractor);
                 };
-                read(
-                    piece,
-                    &mut extractor,
-                    &mut input,
-                    &mut output.handing_on(blocks),
-                )?;
+                output.hand_on(blocks, &spare);
+                read(piece, &mut extractor, &mut input, &mut output)?;
+                output.end_handing_on();
             }
         };
         threads.push(Builder::new().spawn(work));
@@ -149,10 +146,9 @@ fn hand_out(
 }
 
 /// Prints the output of a piece.
-fn print(blocks: Option<Receiver<Vec<u8>>>, output: &mut Output) -> Result<(), Fault> {
+fn print(blocks: Option<Receiver<Block>>, output: &mut Output) -> Result<(), Fault> {
     for block in blocks.into_iter().flatten() {
-        *output.buffer() = block;
-        output.flush()?;
+        output.print_block(block)?;
         // All may be read long ago.
         figures::tell();
     }

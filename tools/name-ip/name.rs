@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use memchr::memchr;
 use pipeban::address::{Address, fast};
@@ -10,6 +11,7 @@ use pipeban::hints::no_address;
 use pipeban::input::{Event, Input};
 use pipeban::lists::{self, Line};
 use pipeban::output::Output;
+use pipeban::prefetch::prefetch;
 use pipeban::privilege::keep_none;
 use pipeban::record::{Record, fields};
 
@@ -18,6 +20,9 @@ use crate::database::Databases;
 
 /// The keys that are set here; fields that a record has under them already go.
 const KEYS: [&[u8]; 4] = [b"asn", b"org", b"country", b"net"];
+
+/// The number of lines whose networks are looked up together.
+const BATCH: usize = 64;
 
 /// Names all records of the files; true if there were any.
 pub fn run(
@@ -79,28 +84,24 @@ fn name_lines(
 ) -> Result<bool, Fault> {
     let direct = columns.is_none() && !output.is_json();
     let mut any = false;
-    let mut rest = block;
-    while !rest.is_empty() {
+    let mut at = 0;
+    let mut batch = Vec::with_capacity(BATCH);
+    while at < block.len() {
         bad.all += 1;
-        let end = memchr(b'\n', rest).unwrap_or(rest.len());
-        let text = rest;
-        let line = &text[..end];
-        rest = rest.get(end + 1..).unwrap_or_default();
+        let text = &block[at..];
+        let end = memchr(b'\n', text).unwrap_or(text.len());
+        let line = at..at + end;
+        at += end + 1;
         if direct && let Some((address, after)) = leading(text, end) {
-            let buffer = output.buffer();
-            match text[..after].contains(&b'.') {
-                // A quad is canonical: no other form of it is read here.
-                true => buffer.extend_from_slice(&text[..after]),
-                false => address.write(buffer),
-            }
-            copy_fields(&line[after..], buffer);
-            append(databases, &address, buffer);
-            buffer.push(b'\n');
-            output.flush_if_full()?;
             any = true;
+            batch.push((line, after, address));
+            if batch.len() == BATCH {
+                name_batch(&mut batch, block, databases, output)?;
+            }
             continue;
         }
-        let (records, doubt) = read(line);
+        name_batch(&mut batch, block, databases, output)?;
+        let (records, doubt) = read(&block[line]);
         if let Some(doubt) = doubt {
             bad.lines.push((bad.all, doubt));
         }
@@ -108,7 +109,7 @@ fn name_lines(
             any = true;
             let mut text = Vec::new();
             copy_fields(record.fields_text(), &mut text);
-            append(databases, &record.address, &mut text);
+            append(&find(databases, &record.address), &mut text);
             let named = Record::with_fields(record.address, &text);
             match columns {
                 Some(columns) => columns.add(named, output)?,
@@ -116,7 +117,56 @@ fn name_lines(
             }
         }
     }
+    name_batch(&mut batch, block, databases, output)?;
     Ok(any)
+}
+
+/// Names the addresses of a batch of lines: of each its place in the block, and the length and the
+/// value of its address. Each table is read in three steps, each of all addresses, so that the
+/// memory is asked for many things at once.
+fn name_batch(
+    batch: &mut Vec<(Range<usize>, usize, Address)>,
+    block: &[u8],
+    databases: &Databases,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    for table in databases.tables() {
+        for (.., address) in batch.iter() {
+            table.prefetch_index(address);
+        }
+        for (.., address) in batch.iter() {
+            table.prefetch_ranges(address);
+        }
+        for (.., address) in batch.iter() {
+            if let Some((_, entry)) = table.find(address) {
+                prefetch(entry);
+            }
+        }
+    }
+    let names = batch.iter().map(|(.., address)| {
+        let names = find(databases, address);
+        names
+            .fields
+            .iter()
+            .flat_map(|field| field.first())
+            .for_each(prefetch);
+        names
+    });
+    let names: Vec<_> = names.collect();
+    for ((line, after, address), names) in batch.drain(..).zip(names) {
+        let line = &block[line];
+        let buffer = output.buffer();
+        match line[..after].contains(&b'.') {
+            // A quad is canonical: no other form of it is read here.
+            true => buffer.extend_from_slice(&line[..after]),
+            false => address.write(buffer),
+        }
+        copy_fields(&line[after..], buffer);
+        append(&names, buffer);
+        buffer.push(b'\n');
+        output.flush_if_full()?;
+    }
+    Ok(())
 }
 
 /// The address at the beginning of a line that ends at `end` of `text`, and the place behind it.
@@ -163,32 +213,43 @@ fn copy_fields(rest: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the names of a network: each from the first database that has it, and `net=` from the
+/// The names of a network.
+struct Names<'a> {
+    net: Option<Address>,
+    /// `asn=`, `org=` and `country=`, or nothing.
+    fields: [&'a [u8]; 3],
+}
+
+/// Finds the names of a network: each from the first database that has it, and `net=` from the
 /// first that has the network.
 #[inline]
-fn append(databases: &Databases, address: &Address, out: &mut Vec<u8>) {
-    let mut net = None;
-    let (mut asn, mut org, mut country): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
+fn find<'a>(databases: &'a Databases, address: &Address) -> Names<'a> {
+    let mut names = Names {
+        net: None,
+        fields: [&[]; 3],
+    };
     for table in databases.tables() {
         let Some((around, entry)) = table.find(address) else {
             continue;
         };
-        net.get_or_insert(around);
-        let parts = [
-            (&mut asn, entry.asn()),
-            (&mut org, entry.org()),
-            (&mut country, entry.country()),
-        ];
-        for (part, found) in parts {
-            if part.is_empty() {
-                *part = found;
+        names.net.get_or_insert(around);
+        let found = [entry.asn(), entry.org(), entry.country()];
+        for (field, found) in names.fields.iter_mut().zip(found) {
+            if field.is_empty() {
+                *field = found;
             }
         }
     }
-    let Some(net) = net else { return };
-    out.extend_from_slice(asn);
-    out.extend_from_slice(org);
-    out.extend_from_slice(country);
+    names
+}
+
+/// Appends the names of a network.
+#[inline]
+fn append(names: &Names, out: &mut Vec<u8>) {
+    let Some(net) = names.net else { return };
+    for field in names.fields {
+        out.extend_from_slice(field);
+    }
     out.extend_from_slice(b"\tnet=");
     net.write(out);
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use pipeban::address::{Address, mask4, mask6, range};
 use pipeban::netset::ranges::Ranges;
+use pipeban::prefetch::prefetch;
 
 use crate::entry::Entry;
 use crate::layers::{self, Ordinal, flatten};
@@ -40,6 +41,14 @@ impl<N: Ordinal> Side<N> {
         }
     }
 
+    #[inline]
+    fn prefetch_ranges(&self, number: N) {
+        let place = self.ranges.prefetch_ranges(number);
+        if let Some(entry) = place.and_then(|place| self.entries.get(place)) {
+            prefetch(entry);
+        }
+    }
+
     /// The number of host bits of the widest network around the numbers from `first` to `last` in
     /// the range that holds all of them, and the place of the range's entry.
     #[inline]
@@ -55,6 +64,24 @@ impl Table {
     /// The number of ranges.
     pub fn len(&self) -> usize {
         self.v4.ranges.len() + self.v6.ranges.len()
+    }
+
+    /// Loads what [`find`](Self::find) reads first.
+    #[inline]
+    pub fn prefetch_index(&self, net: &Address) {
+        match net.ip() {
+            IpAddr::V4(ip) => self.v4.ranges.prefetch_index(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.ranges.prefetch_index(ip.to_bits()),
+        }
+    }
+
+    /// Loads what it reads then.
+    #[inline]
+    pub fn prefetch_ranges(&self, net: &Address) {
+        match net.ip() {
+            IpAddr::V4(ip) => self.v4.prefetch_ranges(ip.to_bits()),
+            IpAddr::V6(ip) => self.v6.prefetch_ranges(ip.to_bits()),
+        }
     }
 
     /// The entry of the range that holds all of a network, and the widest network of that range

@@ -1,5 +1,7 @@
 //! Ranges of numbers, asked which of them holds a number, in nanoseconds.
 
+use crate::prefetch::prefetch;
+
 /// A number of an address: IPv4 or IPv6.
 pub trait Number: Copy + Ord + Default {
     /// The length in bits.
@@ -161,6 +163,30 @@ impl<N: Number> Ranges<N> {
         let (low, high) = (self.index[slot] as usize, self.index[slot + 1] as usize);
         let at = low + self.lasts[low..high].partition_point(|end| *end < from);
         (*self.firsts.get(at)? <= last).then_some(at)
+    }
+
+    /// Loads what a search for a number reads first.
+    #[inline]
+    pub fn prefetch_index(&self, number: N) {
+        let slot = number
+            .max(self.origin)
+            .distance(self.origin, self.index_shift);
+        if let Some(slot) = self.index.get(slot) {
+            prefetch(slot);
+        }
+    }
+
+    /// Loads the ranges at which such a search begins, when
+    /// [`prefetch_index`](Self::prefetch_index) has done its work; answers the place of the first.
+    #[inline]
+    pub fn prefetch_ranges(&self, number: N) -> Option<usize> {
+        let slot = number
+            .max(self.origin)
+            .distance(self.origin, self.index_shift);
+        let place = *self.index.get(slot)? as usize;
+        prefetch(self.firsts.get(place)?);
+        prefetch(self.lasts.get(place)?);
+        Some(place)
     }
 
     /// The range at a place.

@@ -144,6 +144,22 @@ impl<K: Key, const N: usize> Counts<K, N> {
         count.saturating_add(self.excess.remove(&key).unwrap_or(0))
     }
 
+    /// Loads the slots of a key that is to be counted soon.
+    #[inline(always)]
+    pub fn prefetch(&self, key: K) {
+        self.table.prefetch(self.home(key));
+    }
+
+    /// All keys with their counts, in no order.
+    pub fn into_counts(self) -> impl Iterator<Item = (K, u64)> {
+        let excess = self.excess;
+        let slots = self.table.into_slots().into_iter();
+        slots.filter(|slot| slot.value != 0).map(move |slot| {
+            let more = excess.get(&slot.key).copied().unwrap_or(0);
+            (slot.key, u64::from(slot.value >> 8).saturating_add(more))
+        })
+    }
+
     /// The keys whose count is at least `least`, the highest count first, then by key; of these,
     /// the first `top`.
     pub fn rank(self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {

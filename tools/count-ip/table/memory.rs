@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 
 use nix::sys::mman::{MmapAdvise, madvise};
+pub use pipeban::prefetch::prefetch;
 
 /// The memory for tables and for the values that hang on them, in bytes, where the user sets no
 /// other bound. The program with its buffers stays under 256 MiB.
@@ -64,19 +65,6 @@ fn ask_for_large_pages<T>(vector: &mut Vec<T>) {
         // Without large pages it is only slower.
         let _ = advice;
     }
-}
-
-/// Loads the beginning of a value into the cache, without waiting for it.
-#[inline(always)]
-pub fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: this is a hint; nothing is read.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
 }
 
 #[cfg(test)]

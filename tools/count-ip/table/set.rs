@@ -5,27 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use pipeban::address::Address;
 
-use super::hosts::{HostSlot, Hosts, single};
+use super::hosts::{Hosts, single};
 
 /// A set of addresses and networks.
 #[derive(Default)]
 pub struct AddressSet {
-    hosts: Hosts<Host>,
+    hosts: Hosts<()>,
     /// All others, 0.0.0.0 among them.
     others: HashSet<Address>,
-}
-
-/// The number of an address; 0 where the slot is free.
-#[derive(Clone, Copy)]
-struct Host(u32);
-
-impl HostSlot for Host {
-    const FREE: Self = Host(0);
-
-    #[inline(always)]
-    fn ip(&self) -> Option<u32> {
-        Some(self.0).filter(|ip| *ip != 0)
-    }
 }
 
 impl AddressSet {
@@ -45,8 +32,8 @@ impl AddressSet {
     /// Adds an address, if it is not there.
     #[inline]
     pub fn insert(&mut self, address: Address) {
-        match single(&address).filter(|ip| *ip != 0) {
-            Some(ip) => self.hosts.put(ip, Host(ip)),
+        match single(&address) {
+            Some(ip) => self.hosts.put(ip, ()),
             None => _ = self.others.insert(address),
         }
     }
@@ -56,7 +43,7 @@ impl AddressSet {
         let hosts = self
             .hosts
             .iter()
-            .map(|host| IpAddr::from(Ipv4Addr::from_bits(host.0)).into());
+            .map(|(ip, ())| IpAddr::from(Ipv4Addr::from_bits(ip)).into());
         hosts.chain(self.others.iter().copied())
     }
 

@@ -12,6 +12,7 @@ use super::total::Total;
 use crate::arguments::Arguments;
 use crate::fields::{Fields, Keys};
 use crate::line::{BadLines, Line};
+use crate::steps::Plain;
 use crate::table::bound::{Aged, Bound};
 use crate::table::map::{AddressMap, Map, Weight};
 use crate::table::memory::BATCH;
@@ -116,7 +117,7 @@ impl FieldTotals {
         if self.merge {
             return None;
         }
-        let line = self.searched.read(text)?;
+        let line = self.searched.read(text, Plain)?;
         let at = match line.at {
             Some(text) => Some(Time::parse(text)?),
             None => None,

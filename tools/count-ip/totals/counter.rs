@@ -125,6 +125,35 @@ impl Totals {
         }
     }
 
+    /// Adds counts of IPv4 networks, which are as large as those that are counted.
+    pub fn add_counts(&mut self, counts: &[(u32, u64)]) {
+        for counts in counts.chunks(BATCH) {
+            counts.iter().for_each(|(ip, _)| self.ipv4.prefetch(*ip));
+            for (ip, count) in counts {
+                self.count_ipv4(*ip, *count);
+            }
+        }
+    }
+
+    /// All counts in no order: those of IPv4 networks without times, and those of all others.
+    pub fn into_counts(
+        self,
+    ) -> (
+        impl Iterator<Item = (u32, u64)>,
+        impl Iterator<Item = (Address, Total)>,
+    ) {
+        let length = self.prefixes.1;
+        let six = self.ipv6.into_counts().map(move |(ip, count)| {
+            let ip = IpAddr::from(Ipv6Addr::from_bits(ip.into()));
+            let network = Address::network(ip, length).unwrap_or(ip.into());
+            (network, Total { count, span: None })
+        });
+        (
+            self.ipv4.into_counts(),
+            six.chain(self.others.into_values()),
+        )
+    }
+
     /// The memory that the addresses held here would take in tables for all, in bytes, at most: a
     /// table is half full before it grows, and a new one for other values stands beside the old.
     pub fn memory(&self) -> usize {

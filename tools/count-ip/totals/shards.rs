@@ -1,5 +1,7 @@
-//! Totals counted by several threads. Each reads pieces of the files, and each has a shard of the
-//! tables: the addresses of some hashes. Events go to the thread that has their address.
+//! Totals counted by several threads. Each reads pieces of the files. While the addresses are few,
+//! it counts them in a table of its own. Beyond that, and in the end, each thread has a shard of
+//! the tables: the addresses of some hashes. Events and counts go to the thread that has their
+//! address.
 //!
 //! Totals do not depend on the order of events, but evictions do. So where one thread would have to
 //! let go of addresses, and where something is wrong with a file, all begins again with one thread.
@@ -29,6 +31,8 @@ const MOST: usize = 16;
 /// there.
 const TOGETHER: usize = 16 << 10;
 const WAITING: usize = 8;
+/// The part of the memory that the tables of their own may take in all.
+const OWN: usize = MEMORY / 4;
 /// The lines that are read between two looks at the events of others.
 const AT_ONCE: usize = 1 << 16;
 
@@ -38,11 +42,20 @@ struct Events {
     ipv4: Vec<u32>,
     ipv6: Vec<Ipv6Key>,
     others: Vec<Line>,
+    /// Of IPv4 networks, each with its number of events.
+    counts: Vec<(u32, u64)>,
 }
 
 impl Events {
     fn len(&self) -> usize {
-        self.ipv4.len() + self.ipv6.len() + self.others.len()
+        self.ipv4.len() + self.ipv6.len() + self.others.len() + self.counts.len()
+    }
+
+    fn clear(&mut self) {
+        self.ipv4.clear();
+        self.ipv6.clear();
+        self.others.clear();
+        self.counts.clear();
     }
 }
 
@@ -105,6 +118,8 @@ struct Shared {
 
 struct Worker {
     number: usize,
+    /// The events of all addresses, while these are few.
+    own: Option<Totals>,
     shard: Totals,
     split: Split,
     merge: bool,
@@ -113,6 +128,8 @@ struct Worker {
     outboxes: Vec<SyncSender<Events>>,
     shared: Arc<Shared>,
     told: Vec<Told>,
+    /// Empty ones whose memory is used again: as many come from other threads as go to them.
+    spare: Vec<Events>,
 }
 
 /// The counts of all shards, and the bad lines in the order of the files.
@@ -158,6 +175,7 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     let [four, six] = arguments.sizes();
     let worker = |(number, inbox)| Worker {
         number,
+        own: Some(Totals::new(arguments)),
         shard: Totals::new(arguments),
         split: Split {
             shards: (0..threads).map(|_| Events::default()).collect(),
@@ -169,6 +187,7 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
         outboxes: outboxes.clone(),
         shared: shared.clone(),
         told: Vec::new(),
+        spare: Vec::new(),
     };
     let workers: Vec<_> = inboxes.into_iter().enumerate().map(worker).collect();
     drop(outboxes);
@@ -217,13 +236,14 @@ impl Worker {
         while self.read(&mut input) {
             self.pass_on();
         }
+        self.give_own_away();
         for to in 0..self.outboxes.len() {
             self.send(to);
         }
         self.outboxes.clear();
         // The others end when they have read all; until then events come.
         while let Ok(events) = self.inbox.recv() {
-            self.count(&events);
+            self.count_all(events);
         }
         (self.shard, self.told)
     }
@@ -249,10 +269,7 @@ impl Worker {
         input.begin(piece);
         loop {
             match input.next_block(None) {
-                Ok(Event::Data(block)) => {
-                    self.split_block(block, &mut told);
-                    self.pass_on();
-                }
+                Ok(Event::Data(block)) => self.count_block(block, &mut told),
                 Ok(Event::Idle) => {}
                 Ok(Event::End) => break,
                 // One thread tells it, and what line it is.
@@ -264,6 +281,44 @@ impl Worker {
         }
         self.told.push(told);
         true
+    }
+
+    fn count_block(&mut self, block: &[u8], told: &mut Told) {
+        let most = OWN / self.split.shards.len();
+        if let Some(own) = self.own.as_mut().filter(|own| own.memory() <= most) {
+            let (lines, bad) = own.count(block);
+            let bad = bad.into_iter();
+            told.bad
+                .extend(bad.map(|(line, what)| (told.lines + line, what)));
+            told.lines += lines;
+        } else {
+            self.split_block(block, told);
+            self.pass_on();
+        }
+    }
+
+    /// Gives the counts of the own table to the threads that have the addresses.
+    fn give_own_away(&mut self) {
+        let Some(own) = self.own.take() else { return };
+        let (fours, others) = own.into_counts();
+        for (i, (ip, count)) in fours.enumerate() {
+            let shard = self.split.shard(ip.hash(self.split.seed));
+            self.split.shards[shard].counts.push((ip, count));
+            if i % TOGETHER == 0 {
+                self.pass_on();
+            }
+        }
+        for (i, (address, total)) in others.enumerate() {
+            self.split.take_line(Line {
+                address,
+                count: total.count,
+                span: total.span,
+                success: false,
+            });
+            if i % TOGETHER == 0 {
+                self.pass_on();
+            }
+        }
     }
 
     fn split_block(&mut self, block: &[u8], told: &mut Told) {
@@ -296,37 +351,38 @@ impl Worker {
             }
         }
         while let Ok(events) = self.inbox.try_recv() {
-            self.count(&events);
+            self.count_all(events);
         }
     }
 
     /// Hands on the events of a shard, and counts others while its thread takes none.
     fn send(&mut self, to: usize) {
-        let mut events = std::mem::take(&mut self.split.shards[to]);
+        let empty = self.spare.pop().unwrap_or_default();
+        let mut events = std::mem::replace(&mut self.split.shards[to], empty);
         if to == self.number {
-            self.count(&events);
-            events.ipv4.clear();
-            events.ipv6.clear();
-            events.others.clear();
-            self.split.shards[to] = events;
-            return;
+            return self.count_all(events);
         }
         while let Err(TrySendError::Full(back)) = self.outboxes[to].try_send(events) {
             events = back;
             match self.inbox.try_recv() {
-                Ok(events) => self.count(&events),
+                Ok(events) => self.count_all(events),
                 Err(_) => thread::yield_now(),
             }
         }
     }
 
-    fn count(&mut self, events: &Events) {
+    fn count_all(&mut self, mut events: Events) {
         self.shard.add_bare(&events.ipv4, &events.ipv6);
+        self.shard.add_counts(&events.counts);
         for line in &events.others {
             self.shard.count_other(line.address, line.count, line.span);
         }
-        if self.shard.memory() > MEMORY / self.split.shards.len() {
+        if self.shard.memory() > (MEMORY - OWN) / self.split.shards.len() {
             self.shared.gives_up.store(true, Relaxed);
+        }
+        if self.spare.len() < WAITING {
+            events.clear();
+            self.spare.push(events);
         }
     }
 }

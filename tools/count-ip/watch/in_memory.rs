@@ -180,19 +180,15 @@ impl Memory {
             let Some((rule, ipv4, ipv6)) = &mut self.rows else {
                 return None;
             };
-            let rule = *rule;
-            let add = |row: &mut [i64]| match rule {
-                RowRule::Events(window) => window.add(row, at, now).map(|(first, last)| Reached {
-                    count: 0,
-                    first,
-                    last,
-                }),
-                RowRule::Distinct(rule) => rule.add(row, value, at, now),
-            };
-            let bound = &mut self.bound;
+            let (rule, bound) = (*rule, &mut self.bound);
+            // Two closures, as one for both would be called and not inlined.
             let reached = match target {
-                Target::Ipv4(number, place) => ipv4.change(*number, *place, bound, add),
-                Target::Ipv6(number, place) => ipv6.change(*number, *place, bound, add),
+                Target::Ipv4(number, place) => {
+                    ipv4.change(*number, *place, bound, |row| rule.add(row, value, at, now))
+                }
+                Target::Ipv6(number, place) => {
+                    ipv6.change(*number, *place, bound, |row| rule.add(row, value, at, now))
+                }
                 _ => return None,
             };
             if reached.is_some() {

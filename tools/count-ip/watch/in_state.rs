@@ -18,7 +18,7 @@ use super::encode;
 use super::groups::encode as group_encode;
 use super::groups::group::Group;
 use super::policy::{GroupKey, Policy, Store};
-use super::rule::{Event, Report, Verdict};
+use super::rule::{Event, Reports, Verdict};
 use super::tally::Tally;
 use crate::hits::{self, Hits, Table};
 use crate::value::Value;
@@ -56,7 +56,7 @@ struct Queued {
 }
 
 /// The networks that are to be printed, with the line that decided them.
-type Reached = (Vec<u8>, Vec<Report>);
+type Reached = (Vec<u8>, Reports);
 
 impl Stored {
     /// `most` is the highest number of addresses, if the user gave one.

@@ -6,8 +6,8 @@ use pipeban::address::Address;
 use pipeban::time::{Time, format_duration};
 
 use super::groups::group::{Group, GroupEvent, GroupRule};
-use super::rule::{Event, Report, Rule, Verdict};
-use super::sets::DistinctRule;
+use super::rule::{Event, Report, Reports, Rule, Verdict};
+use super::sets::{DistinctRule, Reached};
 use super::tally::Tally;
 use super::windows::{self, Window};
 use crate::arguments::Arguments;
@@ -27,11 +27,34 @@ pub struct Policy {
 }
 
 /// The rule of groups, where events are not only counted by address.
-struct Groups {
+pub struct Groups {
     keys: Keys,
     searched: Searched,
     rule: GroupRule,
     values: Values,
+}
+
+impl Groups {
+    /// An event as its group counts it.
+    #[inline(always)]
+    pub fn event(
+        &self,
+        fields: &Fields,
+        address: Address,
+        at: Time,
+        count: u64,
+        lines: Vec<Vec<u8>>,
+    ) -> GroupEvent {
+        GroupEvent {
+            at,
+            address,
+            count,
+            value: fields.distinct,
+            user: fields.user,
+            success: fields.success,
+            lines,
+        }
+    }
 }
 
 /// The events of a group have this in common.
@@ -51,6 +74,25 @@ pub enum RowRule {
 }
 
 impl RowRule {
+    /// Counts an event in a row. `value` is the one that is to be distinct.
+    #[inline(always)]
+    pub fn add(
+        &self,
+        row: &mut [i64],
+        value: Value,
+        at: Time,
+        now: Option<Time>,
+    ) -> Verdict<Reached> {
+        match self {
+            RowRule::Events(window) => window.add(row, at, now).map(|(first, last)| Reached {
+                count: 0,
+                first,
+                last,
+            }),
+            RowRule::Distinct(rule) => rule.add(row, value, at, now),
+        }
+    }
+
     /// The width of a row.
     pub fn width(&self) -> usize {
         match self {
@@ -254,7 +296,7 @@ impl Policy {
         store: &mut S,
         event: Event,
         now: Option<Time>,
-    ) -> Result<Verdict<Vec<Report>>, S::Error> {
+    ) -> Result<Verdict<Reports>, S::Error> {
         let rule = &self.rule;
         let host = event.host;
         let at = now.map_or(event.at, |now| event.at.min(now));
@@ -266,14 +308,19 @@ impl Policy {
             return Ok(Verdict::Counted);
         }
         if let Some(groups) = &self.groups {
-            return self.count_in_group(groups, store, event, now);
+            // The caller has read the fields, as the rule has keys.
+            let Some(fields) = event.fields else {
+                return Ok(Verdict::Counted);
+            };
+            let group_event = groups.event(&fields, host, event.at, event.count, event.lines);
+            return self.count_in_group(groups, store, &fields, group_event, now);
         }
         let report = |network, crossing| {
-            vec![Report {
+            Reports::One(Report {
                 address: network,
                 crossing,
                 decided: true,
-            }]
+            })
         };
         if !rule.several {
             let network = self.network(&host);
@@ -309,26 +356,32 @@ impl Policy {
         Ok(counted)
     }
 
+    /// The rule of groups, where events count in groups and no throttle holds them back.
+    pub fn only_groups(&self) -> Option<&Groups> {
+        self.groups.as_ref().filter(|_| self.throttle.is_none())
+    }
+
     /// Counts an event in its group.
-    fn count_in_group<S: Store>(
+    #[inline(always)]
+    pub fn count_in_group<S: Store>(
         &self,
         groups: &Groups,
         store: &mut S,
-        event: Event,
+        fields: &Fields,
+        event: GroupEvent,
         now: Option<Time>,
-    ) -> Result<Verdict<Vec<Report>>, S::Error> {
+    ) -> Result<Verdict<Reports>, S::Error> {
         let (values, rule) = (groups.values, &groups.rule);
-        let fields = event.fields.as_ref();
-        let by = fields.and_then(|fields| fields.by.as_ref());
-        let (network, key) = match by {
+        let host = event.address;
+        let (network, key) = match &fields.by {
             // `Keys` leaves out events whose `net=` is no network.
             Some(net) if !rule.participants => {
-                let network = Address::parse(&net.to_vec()).unwrap_or(event.host);
+                let network = Address::parse(&net.to_vec()).unwrap_or(host);
                 (network, GroupKey::Network(network))
             }
-            Some(text) => (event.host, GroupKey::Field(text)),
+            Some(text) => (host, GroupKey::Field(text)),
             None => {
-                let network = self.network(&event.host);
+                let network = self.network(&host);
                 (network, GroupKey::Network(network))
             }
         };
@@ -336,17 +389,6 @@ impl Policy {
             GroupKey::Network(network) => values.address(network),
             GroupKey::Field(text) => text.value,
         };
-        let group_event = GroupEvent {
-            at: event.at,
-            address: event.host,
-            count: event.count,
-            value: fields.map_or(Value::NONE, |fields| fields.distinct),
-            user: fields.map_or(Value::NONE, |fields| fields.user),
-            success: fields.is_some_and(|fields| fields.success),
-            lines: event.lines,
-        };
-        store.change_group(key, of_key, |group| {
-            group.add(rule, group_event, &network, now)
-        })
+        store.change_group(key, of_key, |group| group.add(rule, event, &network, now))
     }
 }

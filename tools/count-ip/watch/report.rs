@@ -98,9 +98,14 @@ fn print_quickly(
         number(b"\tdistinct=", distinct);
     }
     buffer.extend_from_slice(b"\tfirst=");
+    let first = buffer.len();
     crossing.first.write(buffer);
+    let end = buffer.len();
     buffer.extend_from_slice(b"\tlast=");
-    crossing.last.write(buffer);
+    match crossing.first == crossing.last {
+        true => buffer.extend_from_within(first..end),
+        false => crossing.last.write(buffer),
+    }
     output.line(b"")?;
     Ok(true)
 }

@@ -70,6 +70,47 @@ pub struct Report {
     pub decided: bool,
 }
 
+impl Report {
+    /// A report without lines, of the address of the record that decided it.
+    pub fn bare(
+        address: Address,
+        count: u64,
+        distinct: Option<u64>,
+        (first, last): (Time, Time),
+    ) -> Self {
+        let crossing = Crossing {
+            count,
+            hosts: None,
+            distinct,
+            first,
+            last,
+            lines: vec![],
+        };
+        Report {
+            address,
+            crossing,
+            decided: true,
+        }
+    }
+}
+
+/// The networks that an event leads to; nearly always one, which takes no memory of its own.
+#[derive(Debug, PartialEq)]
+pub enum Reports {
+    One(Report),
+    Many(Vec<Report>),
+}
+
+impl Reports {
+    /// All of them.
+    pub fn as_slice(&self) -> &[Report] {
+        match self {
+            Reports::One(report) => std::slice::from_ref(report),
+            Reports::Many(reports) => reports,
+        }
+    }
+}
+
 impl<T> Verdict<T> {
     /// The same with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Verdict<U> {

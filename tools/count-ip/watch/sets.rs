@@ -106,18 +106,23 @@ fn add(row: &mut [i64], value: i64, at: i64) -> Verdict<Reached> {
     let Some((sum, entries)) = row.split_first_chunk_mut::<SUM>() else {
         return Verdict::Counted;
     };
-    *sum = match *sum {
-        [NONE, ..] => [1, at, at],
-        [count, first, last] => [count.saturating_add(1), first.min(at), last.max(at)],
-    };
-    for entry in entries {
-        if *entry == value {
-            return Verdict::Counted;
-        }
-        if *entry == NONE {
-            *entry = value;
-            return Verdict::Counted;
-        }
+    // Only the last branch depends on the row: the others would be mispredicted half of the time.
+    let [count, first, last] = *sum;
+    let is_new = count == NONE;
+    let (count, first) = (
+        if is_new { 0 } else { count },
+        if is_new { at } else { first },
+    );
+    *sum = [count.saturating_add(1), first.min(at), last.max(at)];
+    // The value's own place, or the first free one.
+    let mut place = entries.len();
+    for (i, entry) in entries.iter().enumerate().rev() {
+        let is_it = (*entry == value) | (*entry == NONE);
+        place = if is_it { i } else { place };
+    }
+    if let Some(entry) = entries.get_mut(place) {
+        *entry = value;
+        return Verdict::Counted;
     }
     let [count, first, last] = *sum;
     row.fill(NONE);
@@ -228,7 +233,7 @@ mod tests {
                 };
                 let answer = rule.add(&mut row, value, at, now);
                 let expected = group.add(&slow, event, &address, now).map(|reports| {
-                    let crossing = &reports[0].crossing;
+                    let crossing = &reports.as_slice()[0].crossing;
                     assert_eq!(crossing.distinct, Some(threshold as u64));
                     let (first, last) = (crossing.first, crossing.last);
                     let count = crossing.count;

@@ -17,11 +17,14 @@ use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
 use super::policy::Policy;
 use super::report::{evidence_of, print};
-use super::rule::{Crossing, Event, Report, Verdict};
+use super::rule::{Event, Report, Reports, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::steps::Avx2;
+use crate::steps::{Plain, Steps};
 use crate::table::memory::BATCH;
 use crate::times::Times;
 use crate::value::Value;
@@ -86,6 +89,22 @@ impl Watcher {
 
     /// Counts the lines of a block; returns their number and the bad ones.
     pub fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        if let Some(avx2) = Avx2::detect() {
+            // SAFETY: the processor has the features that the function is compiled for.
+            return unsafe { self.count_by_avx2(block, avx2) };
+        }
+        self.count_lines(block, Plain)
+    }
+
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    fn count_by_avx2(&mut self, block: &[u8], avx2: Avx2) -> Result<(u64, BadLines), Fault> {
+        self.count_lines(block, avx2)
+    }
+
+    #[inline(always)]
+    fn count_lines(&mut self, block: &[u8], steps: impl Steps) -> Result<(u64, BadLines), Fault> {
         // All of a block arrived with one read.
         let now = Time::now();
         let mut bad = Vec::new();
@@ -114,7 +133,7 @@ impl Watcher {
                 let may_succeed = *successes.get_or_insert_with(|| has_successes(block));
                 let usual = match self.merge || may_succeed {
                     true => None,
-                    false => self.take_usual(rest, at),
+                    false => self.take_usual(rest, at, steps),
                 };
                 was_usual = usual.is_some();
                 at += 1 + match usual {
@@ -140,8 +159,8 @@ impl Watcher {
     /// Takes the line at `at` into the batch, with which `text` begins; returns its length, or
     /// `None` where [`take`](Self::take) must read it.
     #[inline(always)]
-    fn take_usual(&mut self, text: &[u8], at: usize) -> Option<usize> {
-        let line = self.policy.searched().read(text)?;
+    fn take_usual(&mut self, text: &[u8], at: usize, steps: impl Steps) -> Option<usize> {
+        let line = self.policy.searched().read(text, steps)?;
         let own = match line.at {
             Some(text) => Some(Time::parse(text)?),
             None => None,
@@ -267,7 +286,7 @@ impl Watcher {
                 Some(Verdict::Reached(reached)) => self.print_row(target, reached, text)?,
                 None => {
                     let fields = line.and_then(|line| line.fields);
-                    let fields = fields.map(|number| batch.fields[number as usize].clone());
+                    let fields = fields.map(|number| &batch.fields[number as usize]);
                     self.count_other(target, line, fields, (at, limit), text)?;
                 }
             }
@@ -283,33 +302,46 @@ impl Watcher {
         &mut self,
         target: &Target,
         full: Option<&Full>,
-        mut fields: Option<Fields>,
+        fields: Option<&Fields>,
         (at, limit): (Time, Option<Time>),
         line: &[u8],
     ) -> Result<(), Fault> {
         let host = self.memory.address(target);
         let evidence = self.policy.rule.evidence;
+        let mut read = None;
         if fields.is_none() && self.policy.keys().is_some() {
-            let Some((read, _)) = self.policy.read_fields(line, &host) else {
+            read = self.policy.read_fields(line, &host);
+            if read.is_none() {
                 self.without += 1;
                 return Ok(());
-            };
-            fields = Some(read);
+            }
         }
-        let forgives = fields.as_ref().is_some_and(|fields| fields.success);
+        let fields = fields.or(read.as_ref().map(|(fields, _)| fields));
+        let forgives = fields.is_some_and(|fields| fields.success);
         if full.is_some_and(|full| full.success) && !forgives {
             self.pass_over();
             return Ok(());
         }
+        let count = full.map_or(1, |full| full.count);
+        let lines = match evidence {
+            0 => vec![],
+            _ => evidence_of(line, evidence),
+        };
+        if self.stored.is_none()
+            && let Some(fields) = fields
+            && let Some(groups) = self.policy.only_groups()
+        {
+            let event = groups.event(fields, host, at, count, lines);
+            let (policy, memory) = (&self.policy, &mut self.memory);
+            let Ok(verdict) = policy.count_in_group(groups, memory, fields, event, limit);
+            return self.take_verdict(verdict, line);
+        }
         let event = Event {
             at,
             host,
-            count: full.map_or(1, |full| full.count),
-            lines: match evidence {
-                0 => vec![],
-                _ => evidence_of(line, evidence),
-            },
-            fields,
+            count,
+            lines,
+            fields: fields.cloned(),
         };
         if let Some(stored) = &mut self.stored {
             let bare = host.to_string();
@@ -324,10 +356,15 @@ impl Watcher {
             return Ok(());
         }
         let Ok(verdict) = self.policy.count(&mut self.memory, event, limit);
+        self.take_verdict(verdict, line)
+    }
+
+    /// Does all that a verdict asks for. `line` decided it.
+    fn take_verdict(&mut self, verdict: Verdict<Reports>, line: &[u8]) -> Result<(), Fault> {
         match verdict {
             Verdict::Late => self.times.add_late(1),
             Verdict::Counted => {}
-            Verdict::Reached(reports) => self.print_reports(&reports, line)?,
+            Verdict::Reached(reports) => self.print_reports(reports.as_slice(), line)?,
         }
         Ok(())
     }
@@ -351,7 +388,7 @@ impl Watcher {
             let (reached, late) = stored.store(&self.policy)?;
             self.times.add_late(late);
             for (line, reports) in reached {
-                self.print_reports(&reports, &line)?;
+                self.print_reports(reports.as_slice(), &line)?;
             }
             self.output.flush()?;
         }
@@ -382,42 +419,26 @@ impl Watcher {
         if self.without > 0
             && let Some(keys) = self.policy.keys()
         {
-            complain::note(
-                "input",
-                format_args!(
-                    "records without {}, which do not count: {}",
-                    keys.needed(),
-                    self.without
-                ),
-            );
+            let (needed, number) = (keys.needed(), self.without);
+            let what = format!("records without {needed}, which do not count: {number}");
+            complain::note("input", what);
         }
         Ok(self.done)
     }
 
     #[inline(never)]
     fn print_row(&mut self, target: &Target, reached: Reached, line: &[u8]) -> Result<(), Fault> {
-        let network = self.memory.address(target);
+        let address = self.memory.address(target);
         let threshold = self.policy.rule.threshold.unwrap_or(0);
         let distinct = self.memory.has_sets().then_some(threshold);
-        let crossing = Crossing {
-            // Where events are counted, there are as many as the threshold.
-            count: distinct.map_or(threshold, |_| reached.count),
-            hosts: None,
-            distinct,
-            first: reached.first,
-            last: reached.last,
-            lines: vec![],
-        };
-        let report = Report {
-            address: network,
-            crossing,
-            decided: true,
-        };
+        // Where events are counted, there are as many as the threshold.
+        let count = distinct.map_or(threshold, |_| reached.count);
+        let span = (reached.first, reached.last);
+        let report = Report::bare(address, count, distinct, span);
         self.print_reports(&[report], line)
     }
 
-    /// Prints networks that reached the threshold. `line` decided it; it is empty for a bare
-    /// address.
+    /// Prints networks that reached the threshold by `line`, which is empty for a bare address.
     fn print_reports(&mut self, reports: &[Report], line: &[u8]) -> Result<(), Fault> {
         self.done |= !reports.is_empty();
         let (by, evidence) = (self.policy.by(), self.policy.rule.evidence);

@@ -11,9 +11,9 @@ use super::printed::Printed;
 use crate::table::map::Weight;
 use crate::value::Value;
 use crate::watch::detail::beyond;
-use crate::watch::rule::{Crossing, Report, Verdict};
+use crate::watch::rule::{Crossing, Report, Reports, Verdict};
 
-/// The highest number of addresses that are remembered as printed, and of successes.
+/// The highest number of successes that are remembered.
 const MOST: usize = 65_536;
 
 /// The rule by which a group reaches its threshold.
@@ -100,7 +100,7 @@ impl Group {
         mut event: GroupEvent,
         network: &Address,
         now: Option<Time>,
-    ) -> Verdict<Vec<Report>> {
+    ) -> Verdict<Reports> {
         if let Some(now) = now {
             event.at = event.at.min(now);
             self.limit(now);
@@ -141,14 +141,13 @@ impl Group {
         if !self.entries.reaches(rule.threshold, rule.distinct) {
             return Verdict::Counted;
         }
-        let reports = if rule.participants {
-            self.activate(rule, &event, from)
-        } else {
-            vec![self.report(rule, *network)]
-        };
+        if !rule.participants {
+            return Verdict::Reached(Reports::One(self.report(rule, *network)));
+        }
+        let reports = self.activate(rule, &event, from);
         match reports.is_empty() {
             true => Verdict::Counted,
-            false => Verdict::Reached(reports),
+            false => Verdict::Reached(Reports::Many(reports)),
         }
     }
 
@@ -229,7 +228,7 @@ impl Group {
     }
 
     /// Counts an event after the threshold was reached: a further address is printed at once.
-    fn add_to_active(&mut self, event: GroupEvent, from: Time) -> Verdict<Vec<Report>> {
+    fn add_to_active(&mut self, event: GroupEvent, from: Time) -> Verdict<Reports> {
         let known = self.has_logged_in(&event.address, event.user, from);
         let active = self.more.as_mut().and_then(|more| more.active.as_mut());
         let Some(active) = active else {
@@ -239,17 +238,9 @@ impl Group {
         if known {
             return Verdict::Counted;
         }
-        let printed = &mut active.printed;
-        if let Some(last) = printed.get(&event.address)
-            && last >= from
-        {
-            printed.set(&event.address, event.at.max(last));
+        if active.printed.renew(&event.address, event.at, from) {
             return Verdict::Counted;
         }
-        if printed.len() >= MOST {
-            printed.forget(from, MOST / 2);
-        }
-        printed.set(&event.address, event.at);
         let crossing = Crossing {
             count: event.count,
             hosts: None,
@@ -258,11 +249,11 @@ impl Group {
             last: event.at,
             lines: event.lines,
         };
-        Verdict::Reached(vec![Report {
+        Verdict::Reached(Reports::One(Report {
             address: event.address,
             crossing,
             decided: true,
-        }])
+        }))
     }
 
     /// Prints all addresses that took part, but those at which their user has logged in.

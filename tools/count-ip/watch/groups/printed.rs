@@ -8,115 +8,140 @@ use std::net::{IpAddr, Ipv4Addr};
 use pipeban::address::Address;
 use pipeban::time::Time;
 
-use crate::table::hosts::{HostSlot, Hosts, single};
-use crate::table::rows::NONE;
+use crate::table::hosts::{Hosts, single};
 
-/// Addresses with the time of their last event.
+/// The highest number of addresses in each half.
+const HALF: usize = 32_768;
+
+/// Addresses with the time of their last event, in two halves. When the newer one is full, the
+/// older one is forgotten: this costs hardly more than nothing, while to look for the addresses
+/// that are silent for longest would cost more than all else that an event needs.
 #[derive(Clone, Default)]
 pub struct Printed {
-    hosts: Hosts<Host>,
+    newer: Half,
+    older: Half,
+}
+
+#[derive(Clone, Default)]
+struct Half {
+    hosts: Hosts<i64>,
     others: HashMap<Address, Time>,
 }
 
-#[derive(Clone, Copy)]
-struct Host {
-    ip: u32,
-    /// Microseconds since 1970; [`NONE`] where the slot is free.
-    last: i64,
-}
-
-impl HostSlot for Host {
-    const FREE: Self = Host { ip: 0, last: NONE };
-
-    #[inline(always)]
-    fn ip(&self) -> Option<u32> {
-        (self.last != NONE).then_some(self.ip)
-    }
-}
-
-impl Printed {
-    /// The number of addresses.
-    pub fn len(&self) -> usize {
+impl Half {
+    fn len(&self) -> usize {
         self.hosts.len() + self.others.len()
     }
 
-    /// Loads the slot of an address that is to be asked for soon.
     #[inline(always)]
-    pub fn prefetch(&self, address: &Address) {
-        if let Some(ip) = single(address) {
-            self.hosts.prefetch(ip);
-        }
-    }
-
-    /// The time of an address's last event.
-    #[inline]
-    pub fn get(&self, address: &Address) -> Option<Time> {
+    fn get(&self, address: &Address) -> Option<i64> {
         match single(address) {
-            Some(ip) => Some(Time(self.hosts.get(ip)?.last)),
-            None => self.others.get(address).copied(),
+            Some(ip) => self.hosts.get(ip).copied(),
+            None => Some(self.others.get(address)?.0),
         }
     }
 
-    /// Sets the time of an address's last event.
-    #[inline]
-    pub fn set(&mut self, address: &Address, last: Time) {
+    #[inline(always)]
+    fn get_mut(&mut self, address: &Address) -> Option<&mut i64> {
         match single(address) {
-            Some(ip) => {
-                let last = last.0.max(NONE + 1);
-                self.hosts.put(ip, Host { ip, last });
-            }
-            None => _ = self.others.insert(*address, last),
+            Some(ip) => self.hosts.get_mut(ip),
+            None => Some(&mut self.others.get_mut(address)?.0),
         }
     }
 
-    /// Removes the addresses whose last event was before `from`, and more, the oldest first, until
-    /// at most `most` are left.
-    pub fn forget(&mut self, from: Time, most: usize) {
-        let times = self.iter().map(|(_, last)| last);
-        let mut times: Vec<_> = times.filter(|last| *last >= from).collect();
-        let mut first = from;
-        if times.len() > most {
-            let place = times.len() - most - 1;
-            let (_, last, _) = times.select_nth_unstable(place);
-            first = Time(last.0.saturating_add(1));
+    #[inline(always)]
+    fn put(&mut self, address: &Address, last: i64) {
+        match single(address) {
+            Some(ip) => self.hosts.put(ip, last),
+            None => _ = self.others.insert(*address, Time(last)),
         }
-        self.others.retain(|_, last| *last >= first);
-        self.hosts.retain(|host| host.last >= first.0);
     }
 
-    /// Makes times after `now` the same as it.
-    pub fn limit(&mut self, now: Time) {
+    fn clear(&mut self) {
+        self.hosts.clear();
+        self.others.clear();
+    }
+
+    fn limit(&mut self, now: i64) {
         for last in self.others.values_mut() {
+            last.0 = now.min(last.0);
+        }
+        for last in self.hosts.values_mut() {
             *last = now.min(*last);
         }
-        for host in self.hosts.iter_mut() {
-            host.last = host.last.min(now.0);
-        }
     }
 
-    /// The addresses with their times, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (Address, Time)> {
-        let hosts = self.hosts.iter().map(|host| {
-            let ip = IpAddr::from(Ipv4Addr::from_bits(host.ip));
-            (ip.into(), Time(host.last))
+    fn iter(&self) -> impl Iterator<Item = (Address, Time)> {
+        let hosts = self.hosts.iter().map(|(ip, last)| {
+            let ip = IpAddr::from(Ipv4Addr::from_bits(ip));
+            (ip.into(), Time(last))
         });
         let others = self.others.iter().map(|(address, last)| (*address, *last));
         hosts.chain(others)
     }
 
-    /// The memory that it points to, in bytes.
-    pub fn weight(&self) -> usize {
+    fn weight(&self) -> usize {
         // A map has an eighth more places than it fills, and a byte of its own for each.
         let others = self.others.capacity() * 8 / 7;
         self.hosts.weight() + others * (size_of::<(Address, Time)>() + 1)
     }
 }
 
+impl Printed {
+    /// The number of addresses.
+    pub fn len(&self) -> usize {
+        self.newer.len() + self.older.len()
+    }
+
+    /// Loads the slots of an address that is to be asked for soon.
+    #[inline(always)]
+    pub fn prefetch(&self, address: &Address) {
+        if let Some(ip) = single(address) {
+            self.newer.hosts.prefetch_value(ip);
+            self.older.hosts.prefetch(ip);
+        }
+    }
+
+    /// Notes an event of an address; answers whether it was there with an event not before `from`.
+    #[inline]
+    pub fn renew(&mut self, address: &Address, at: Time, from: Time) -> bool {
+        let newer = self.newer.get_mut(address);
+        if let Some(last) = newer.or_else(|| self.older.get_mut(address)) {
+            let is_known = *last >= from.0;
+            *last = if is_known { at.0.max(*last) } else { at.0 };
+            return is_known;
+        }
+        if self.newer.len() >= HALF {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
+        }
+        self.newer.put(address, at.0);
+        false
+    }
+
+    /// Makes times after `now` the same as it.
+    pub fn limit(&mut self, now: Time) {
+        self.newer.limit(now.0);
+        self.older.limit(now.0);
+    }
+
+    /// The addresses with their times, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Address, Time)> {
+        self.older.iter().chain(self.newer.iter())
+    }
+
+    /// The memory that it points to, in bytes.
+    pub fn weight(&self) -> usize {
+        self.newer.weight() + self.older.weight()
+    }
+}
+
 impl FromIterator<(Address, Time)> for Printed {
+    /// Of an address that comes twice, the later time.
     fn from_iter<I: IntoIterator<Item = (Address, Time)>>(all: I) -> Self {
         let mut printed = Printed::default();
         for (address, last) in all {
-            printed.set(&address, last);
+            printed.renew(&address, last, Time(i64::MIN));
         }
         printed
     }
@@ -124,7 +149,11 @@ impl FromIterator<(Address, Time)> for Printed {
 
 impl PartialEq for Printed {
     fn eq(&self, other: &Self) -> bool {
-        let has = |(address, last)| other.get(&address) == Some(last);
+        let get = |address: &Address| {
+            let newer = other.newer.get(address);
+            newer.or_else(|| other.older.get(address))
+        };
+        let has = |(address, last): (Address, Time)| get(&address) == Some(last.0);
         self.len() == other.len() && self.iter().all(has)
     }
 }
@@ -144,7 +173,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         let mut printed = Printed::default();
         let mut map: HashMap<Address, Time> = HashMap::new();
-        let mut forgot = 0;
+        let mut known = 0;
         for i in 0..50_000 {
             let n = random.u8(..);
             let text = match random.u8(..8) {
@@ -153,28 +182,37 @@ mod tests {
                 _ => format!("203.0.{}.{n}", random.u8(..4)),
             };
             let address = Address::parse(text.as_bytes()).expect("an address");
-            assert_eq!(printed.get(&address), map.get(&address).copied());
-            let last = Time(random.i64(0..i + 1));
-            printed.set(&address, last);
-            map.insert(address, last);
+            let (at, from) = (Time(random.i64(0..i + 1)), Time(i / 2));
+            let last = map.get(&address).filter(|last| **last >= from);
+            let expected = last.is_some();
+            known += u32::from(expected);
+            map.insert(address, at.max(last.copied().unwrap_or(at)));
+            assert_eq!(printed.renew(&address, at, from), expected);
             if i % 5_000 == 4_999 {
                 printed.limit(Time(i - 100));
-                map.values_mut()
-                    .for_each(|last| *last = Time(i - 100).min(*last));
-                let from = Time(i / 2);
-                let before = map.len();
-                map.retain(|_, last| *last >= from);
-                let (left, most) = (map.len(), random.usize(..before));
-                printed.forget(from, most);
-                assert!(printed.len() <= left.min(most), "{left} {most}");
-                let oldest = printed.iter().map(|(_, last)| last).min();
-                map.retain(|_, last| oldest.is_some_and(|oldest| *last >= oldest));
-                forgot += left - map.len();
+                let times = map.values_mut();
+                times.for_each(|last| *last = Time(i - 100).min(*last));
             }
             assert_eq!(printed.len(), map.len());
         }
-        assert!(forgot > 0);
+        assert!(known > 10_000, "{known}");
         assert_eq!(printed, map.clone().into_iter().collect());
         assert_eq!(printed.iter().collect::<HashMap<_, _>>(), map);
+    }
+
+    /// However many there are, the last ones are known, and memory has a bound.
+    #[test]
+    fn forgets_those_added_first() {
+        let mut printed = Printed::default();
+        let address = |n: u32| Address::from(IpAddr::from(Ipv4Addr::from_bits(n)));
+        for n in 0..300_000 {
+            let at = Time(n.into());
+            assert!(!printed.renew(&address(n), at, Time(0)), "{n}");
+            let earlier = n.saturating_sub(HALF as u32 / 2);
+            assert!(printed.renew(&address(earlier), at, Time(0)), "{n}");
+            assert!(printed.len() <= 2 * HALF);
+        }
+        assert!(!printed.renew(&address(1), Time(0), Time(0)));
+        assert!(printed.weight() <= 4 << 20);
     }
 }
