@@ -72,6 +72,7 @@ pub fn plan(
     let now = Time::now();
     let lifts = teller.firewall.kept_lifts();
     let lifts: HashSet<Target> = lifts.map_err(|e| teller.failure(&e))?.into_iter().collect();
+    let mut longer = has_unentered(&mut teller)?.then(Vec::new);
     let mut holdings = look(&mut teller)?;
     let mut last = 0;
     loop {
@@ -79,7 +80,7 @@ pub fn plan(
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
         let chunk = without_refused(chunk, refuses)?.0;
-        let mut missing = missing(&mut teller, &chunk, &mut holdings)?;
+        let mut missing = missing(&mut teller, &chunk, &mut holdings, &mut longer)?;
         missing.retain(|(_, ban)| !lifts.contains(&ban.target));
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
@@ -171,6 +172,7 @@ pub(crate) fn restore(
 
 fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
     let begun = Time::now();
+    let mut longer = has_unentered(teller)?.then(Vec::new);
     let mut holdings = look(teller)?;
     let told = teller.ledger.told(&teller.key)?;
     let mut last = 0;
@@ -183,7 +185,7 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
         let just_told = |(id, _): &Numbered| *id > before && *id <= told;
         let (new, chunk): (Vec<Numbered>, Vec<Numbered>) = chunk.into_iter().partition(just_told);
         holdings.put(new.iter().map(|(_, ban)| (ban.target, ban.left(now))));
-        let mut missing = missing(teller, &chunk, &mut holdings)?;
+        let mut missing = missing(teller, &chunk, &mut holdings, &mut longer)?;
         // The others are told by the process that entered them.
         missing.retain(|(id, _)| *id <= told);
         if let (Some((first, _)), Some((end, _)), Some(_)) =
@@ -215,7 +217,8 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     if has_unentered(teller)? {
         // Half a ban, for a port, is none: it has no time left.
         let is_whole = |(_, left): &mut Entry| *left != Some(Duration::ZERO);
-        let bans: Vec<Entry> = others.extract_if(.., is_whole).collect();
+        let mut bans: Vec<Entry> = others.extract_if(.., is_whole).collect();
+        bans.extend(longer.into_iter().flatten());
         teller.ledger.enter_bans(&teller.key, &bans, begun)?;
     }
     let mut others: Vec<Target> = others.into_iter().map(|(target, _)| target).collect();
@@ -236,11 +239,13 @@ fn look(teller: &mut Teller) -> Result<Holdings, Failure> {
     Holdings::look(teller.firewall).map_err(|e| teller.failure(&e))
 }
 
-/// The bans that the firewall does not hold, or not with the same end.
+/// The bans that the firewall does not hold, or not with the same end. One that it holds longer may
+/// have been made longer without the ledger: if `longer` is a list, it is added to that instead.
 fn missing(
     teller: &mut Teller,
     chunk: &[Numbered],
     holdings: &mut Holdings,
+    longer: &mut Option<Vec<Entry>>,
 ) -> Result<Vec<Numbered>, Failure> {
     let targets: Vec<Target> = chunk.iter().map(|(_, ban)| ban.target).collect();
     let held = holdings.ask(teller.firewall, &targets);
@@ -254,8 +259,16 @@ fn missing(
         // It may have run out since the ledger was asked.
         !agrees && !ban.has_ended(now)
     };
-    let missing = chunk.iter().zip(&held).filter(is_missing);
-    Ok(missing.map(|(ban, _)| *ban).collect())
+    let mut missing = Vec::new();
+    for (ban, held) in chunk.iter().zip(&held).filter(is_missing) {
+        match (held, ban.1.left(now), longer.as_mut()) {
+            (Some((theirs, _)), Some(ours), Some(longer)) if theirs.is_none_or(|t| t > ours) => {
+                longer.push((ban.1.target, *theirs));
+            }
+            _ => missing.push(*ban),
+        }
+    }
+    Ok(missing)
 }
 
 /// All other bans that the firewall holds.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::both::held;
 use crate::common::{Shell, in_namespace, left_out, run, unshared, wait_until};
+use crate::no_ledger::signal;
 
 /// Starts a command that is stopped at its message to the kernel with this number; `None` if it has
 /// ended before.
@@ -77,8 +78,7 @@ fn a_restorer_that_stands_still_hides_nothing() {
                     "ban-ip --for 1h 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2
                      ban-ip --for 1h 203.0.113.2",
                 );
-                let id = process.id().to_string();
-                let _ = Command::new("pkill").args(["-CONT", "-P", &id]).status();
+                signal("-CONT", &mut process);
                 process.wait().unwrap();
                 let banned = ["203.0.113.2", "203.0.113.3", "203.0.113.4"];
                 let when = format!("{command}, stop {when}");

@@ -1,7 +1,11 @@
 //! A ledger that can't be used: bans and lifts happen in the firewall all the same.
 
+use std::process::{Child, Command};
+use std::time::Duration;
+
 use crate::both::held;
 use crate::common::{Shell, in_namespace, left_out, run, unshared, wait_until};
+use pipeban::time::Time;
 
 /// Runs `body` with the state in a small file system of its own.
 fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
@@ -265,6 +269,43 @@ fn a_lift_without_the_ledger_stays_one() {
     });
 }
 
+/// A ban that is made longer without the ledger is as long in the ledger later.
+#[test]
+fn a_longer_ban_of_an_ended_process_is_entered_later() {
+    with_small_disk(
+        "a_longer_ban_of_an_ended_process_is_entered_later",
+        |shell| {
+            for backend in ["nft", "ipset"] {
+                if backend != "nft" && run(backend, &["--version"]).is_none() {
+                    continue;
+                }
+                let ban = format!("ban-ip --backend {backend}");
+                shell.run(&format!("{ban} --for 3h 203.0.113.7 203.0.113.8"));
+                shell.run(FILL);
+                let full = shell.run(&format!("{ban} --for 5h 203.0.113.7"));
+                assert_eq!(full.status, Some(2), "{full:?}");
+                shell.run("rm $(dirname $PIPEBAN_STATE)/big");
+                for way in ["--for 1h 198.51.100.1", "--sync"] {
+                    shell.run(&format!("{ban} {way}"));
+                    let list = shell.run(&format!("{ban} --list"));
+                    assert!(!list.out.contains("only="), "{list:?}");
+                    assert!(!list.out.contains("firewall-until="), "{list:?}");
+                    let until = |address: &str| {
+                        let mut lines = list.out.lines();
+                        let line = lines.find(|line| line.starts_with(address)).unwrap();
+                        let until = line.split('\t').find_map(|f| f.strip_prefix("until="));
+                        Time::parse(until.unwrap().as_bytes()).unwrap()
+                    };
+                    let more = until("203.0.113.7").since(until("203.0.113.8"));
+                    assert!(more > Duration::from_secs(7_000), "{way}: {list:?}");
+                }
+                let all = format!("{ban} --list | unban-at now");
+                shell.run(&format!("{all}; rm $PIPEBAN_STATE*"));
+            }
+        },
+    );
+}
+
 /// A lift in the ledger that is in the future, since the clock was set back, hides no ban.
 #[test]
 fn a_ban_is_entered_although_a_lift_is_in_the_future() {
@@ -302,6 +343,15 @@ fn a_ban_is_entered_although_a_lift_is_in_the_future() {
     );
 }
 
+/// Sends a signal to the process that strace has started, unless it has ended.
+pub fn signal(name: &str, strace: &mut Child) {
+    let id = strace.id().to_string();
+    wait_until("it gets the signal", || {
+        let sent = Command::new("pkill").args([name, "-P", &id]).status();
+        sent.is_ok_and(|sent| sent.success()) || strace.try_wait().unwrap().is_some()
+    });
+}
+
 /// A process without a ledger is stopped after each of its messages to the kernel, and another one
 /// restores bans meanwhile; then it is killed as soon as its ban is in the kernel.
 #[test]
@@ -330,27 +380,26 @@ fn one_that_restores_meanwhile_hides_no_ban() {
                 .stderr(std::process::Stdio::null())
                 .spawn()
                 .unwrap();
-            let id = process.id().to_string();
             let mut is_over = false;
-            let mut wait_for_stop = |number| {
+            let mut wait_for_stop = |process: &mut Child, number| {
                 wait_until("it stops or ends", || {
                     is_over = process.try_wait().unwrap().is_some();
                     is_over || number_of_stops() >= number
                 });
                 is_over
             };
-            if wait_for_stop(1) {
+            if wait_for_stop(&mut process, 1) {
                 break;
             }
             shell.run(&format!("ban-ip --for 1h 198.51.100.{}", when + 1));
             for number in 2.. {
                 if held("nft").contains(&address) {
                     killed += 1;
-                    run("pkill", &["-KILL", "-P", &id]);
+                    signal("-KILL", &mut process);
                     break;
                 }
-                run("pkill", &["-CONT", "-P", &id]);
-                if wait_for_stop(number) {
+                signal("-CONT", &mut process);
+                if wait_for_stop(&mut process, number) {
                     break;
                 }
             }

@@ -15,12 +15,16 @@ use crate::target::Target;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
+/// Bans that are entered within this time have the ends that the firewall has.
+const QUICK: Duration = Duration::from_secs(1);
+
 impl Ledger {
     /// Enters bans that a firewall holds, each with the time that was left after the moment
     /// `begun`. The firewall's lock is held.
     ///
     /// A target with a change that the firewall has still to be told is passed over: it holds an
-    /// older ban. If there is no such change at all, the firewall counts as told of these bans too.
+    /// older ban. If there is no such change at all, the firewall counts as told of these bans too;
+    /// but not if it took long to read them, and their ends are not the same.
     pub fn enter_bans(
         &mut self,
         backend: &str,
@@ -32,6 +36,7 @@ impl Ledger {
         self.state.write(|db| {
             let told = told(db, backend)?;
             let is_told_all = last_after(db, backend, told)?.is_none();
+            let have_ends = (begun..begun + QUICK).contains(&now);
             let mut later = db.prepare_cached("SELECT 1 FROM later WHERE backend = ?")?;
             let has_none = is_told_all && !later.exists([backend])?;
             let mut pending = db.prepare_cached(
@@ -47,7 +52,7 @@ impl Ledger {
                 }
             }
             enter(db, &mut None, backend, &bans, now)?;
-            if is_told_all {
+            if is_told_all && have_ends {
                 note_told(db, backend, highest(db)?)?;
             }
             Ok(())
