@@ -174,3 +174,14 @@ fn privileges_are_given_up_before_input_is_read() {
         },
     );
 }
+
+#[test]
+fn a_success_bans_nobody() {
+    let records = "203.0.113.7\\tsuccess=yes\\n203.0.113.8\\tsuccess=no\\n";
+    let shell = Shell::new();
+    let done = shell.run(&format!("printf '{records}' | ban-ip --backend none"));
+    assert!(done.out.starts_with("203.0.113.8\t"), "{}", done.out);
+    assert_eq!(done.out.lines().count(), 1);
+    assert!(done.err.contains("not banned: 203.0.113.7"), "{}", done.err);
+    assert_eq!(done.status, Some(2));
+}

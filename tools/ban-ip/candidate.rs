@@ -71,6 +71,10 @@ impl Candidate {
             let text = "--origin NAME says whose bans are lifted; unban-at lifts all";
             return Err(format!("not lifted: {}: {text}", record.address));
         }
+        if record.get("success").is_some_and(|value| value == b"yes") {
+            let text = "its record is of a success (success=yes)";
+            return Err(format!("not banned: {}: {text}", record.address));
+        }
         let never = record.get("until").is_some_and(|until| until == b"never");
         let until = match never {
             true => Some(None),
