@@ -43,7 +43,7 @@ cat >"$work/bench.pl" <<'PERL'
 use strict;
 use warnings;
 use Socket;
-use POSIX ":sys_wait_h";
+use POSIX ();
 use Time::HiRes qw(time sleep);
 
 my $work = shift;
@@ -209,10 +209,17 @@ sub quantiles {
 }
 
 sub process {
-    my ($host) = @_;
-    my $pid = `pgrep -g $sharing{$host} -x share-ban`;
-    chomp $pid;
-    return $pid;
+    my ($host, $program) = @_;
+    my @pids = split " ", `pgrep -g $sharing{$host} -x @{[$program // "share-ban"]}`;
+    return $pids[-1];
+}
+
+# The processor's time of a process so far, in seconds (proc_pid_stat(5)).
+sub cpu {
+    my ($pid) = @_;
+    open my $in, "<", "/proc/$pid/stat" or die;
+    my @fields = split " ", <$in> =~ s/.*\) //r;
+    return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 # Waits until share-ban on each of these hosts hears the others of them.
@@ -290,9 +297,12 @@ sub newcomer {
     sleep 2;
     for (1 .. 3) {
         clean("c");
-        my $begun = time;
+        my ($begun, $before) = (time, cpu($broker));
         share("c");
-        printf "newcomer: 100,000 bans in its kernel in %.2f s (2)\n", all_seen(100_000, "c") - $begun;
+        printf "newcomer: 100,000 bans in its kernel in %.2f s (2); processor: broker %.2f s, "
+            . "share-ban %.2f s, ban-ip %.2f s\n",
+            all_seen(100_000, "c") - $begun, cpu($broker) - $before,
+            map { cpu(process("c", $_)) } "share-ban", "ban-ip";
     }
 }
 
