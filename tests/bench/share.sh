@@ -1,7 +1,7 @@
 #!/bin/sh
-# Bans that three hosts share over mosquitto with mutual TLS, as examples/share sets it up: each host
-# in a network namespace of its own, with its own kernel firewall. Each line has a figure and, in
-# brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition, local
+# Bans that three hosts share over mosquitto with mutual TLS, as examples/share sets it up: each
+# host in a network namespace of its own, with its own kernel firewall. Each line has a figure and,
+# in brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition, local
 # and idle; all by default. PROGRAMS is a folder with other programs than this release's. Runs as
 # root. Needs mosquitto, nft, openssl and perl.
 set -eu
@@ -33,7 +33,8 @@ for host in a b c; do
     : >"$work/$host/never"
     umask 077
     others=$(echo a b c | sed "s/$host//")
-    sed "/^never/d; s/^name .*/name $host/; s/^from .*/from $others/; s/^broker .*/broker 10.9.0.254/
+    sed "/^never/d; s/^name .*/name $host/; s/^from .*/from $others/
+        s/^broker .*/broker 10.9.0.254/
         s/^limit .*/limit 200000/; s|^ca .*|ca $work/ca.pem|; s|^cert .*|cert $work/$host.pem|
         s|^key .*|key $work/$host.key|" examples/share/share.conf >"$work/$host/share.conf"
     umask 022
@@ -93,7 +94,8 @@ sub run {
 
 sub share {
     my ($host) = @_;
-    $sharing{$host} = start("$host/log", on($host, "sh", "examples/share/share.sh", "$work/$host/share.conf"));
+    my @script = ("examples/share/share.sh", "$work/$host/share.conf");
+    $sharing{$host} = start("$host/log", on($host, "sh", @script));
 }
 
 # A host as it was before the first ban.
@@ -320,7 +322,7 @@ sub broker {
         my $begun = time;
         # A host that knows nothing finds out whether the broker is whole.
         share("c");
-        printf "broker killed, its database erased, and started: 21,000 bans on all hosts in %.2f s (5)\n",
+        printf "broker killed, its database erased: 21,000 bans on all hosts in %.2f s (5)\n",
             all_seen(21_000, @names) - $begun;
     }
 }
@@ -374,7 +376,8 @@ sub idle {
             my %before = status($pid);
             sleep 60;
             my %after = status($pid);
-            printf "idle for 60 s, %s: RSS %.1f MB, PSS %.1f MB (5), private %.1f MB, woken %d times for %d pings\n",
+            printf "idle for 60 s, %s: RSS %.1f MB, PSS %.1f MB (5), private %.1f MB, "
+                . "woken %d times for %d pings\n",
                 ($host eq "a" ? "$count bans told" : "$count bans heard"),
                 map({ $after{$_} / 1024 } "Rss", "Pss", "Private_Dirty"),
                 $after{voluntary_ctxt_switches} - $before{voluntary_ctxt_switches}, 60 / 5;
