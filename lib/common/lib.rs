@@ -30,8 +30,6 @@ pub mod lists; // published lists, and the networks that their lines mean
 pub mod output; // the one way out: flushed before a wait
 pub mod records; // records from lines or from operands
 
-pub mod prefetch; // memory that is loaded before it is needed
-
 pub mod netset; // a set of networks, asked which of them touches an address
 
 pub mod state_file; // its files, for their owner alone

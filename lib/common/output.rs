@@ -6,8 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use memchr::{memchr, memrchr};
 use nix::errno::Errno;
@@ -27,34 +26,8 @@ const BLOCK: usize = 64 << 10;
 /// The size of a block that is handed to another thread, in bytes.
 pub const HANDED_ON: usize = 256 << 10;
 
-/// Buffers of a thread whose text another one has written. They come back to that thread, in whose
-/// cache they may be: to fill memory that is in another one's takes as long as to find the text.
-#[derive(Clone, Default)]
-pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Spare {
-    /// A buffer, which is empty.
-    fn take(&self) -> Vec<u8> {
-        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        // Text is added until there is more than the size of a block.
-        spare.unwrap_or_else(|| Vec::with_capacity(HANDED_ON * 3 / 2))
-    }
-
-    /// Keeps a buffer, unless a single text has made it large.
-    fn put(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= HANDED_ON * 2 {
-            buffer.clear();
-            let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.push(buffer);
-        }
-    }
-}
-
-/// Text of another thread.
-pub struct Block {
-    text: Vec<u8>,
-    spare: Spare,
-}
+/// Takes text in place of standard output.
+type Taker = Box<dyn FnMut(&mut Vec<u8>) -> Result<(), Fault> + Send>;
 
 /// Standard output, buffered. Dropping it writes nothing: call [`flush`](Self::flush) at the end.
 pub struct Output {
@@ -63,8 +36,7 @@ pub struct Output {
     /// Standard output's pipe, opened again without waiting: O_NONBLOCK on the descriptor itself
     /// would change it for all who share it.
     patient: OnceCell<Option<File>>,
-    /// The thread that writes in place of this one, and the buffers that it has written.
-    to: Option<(SyncSender<Block>, Spare)>,
+    to: Option<Taker>,
     /// Whether control characters are escaped: before a terminal.
     escapes: bool,
     /// Whether it goes on without a reader, and whether it has to.
@@ -106,25 +78,14 @@ impl Output {
         self.reader_gone
     }
 
-    /// From now on it does not write: each flush sends the buffer to `to`, which
-    /// [prints it](Self::print_block).
-    pub fn hand_on(&mut self, to: SyncSender<Block>, spare: &Spare) {
-        self.collects = false;
-        self.to = Some((to, spare.clone()));
+    /// From now on it does not write: each flush gives the text to `to`, which empties the buffer.
+    pub fn hand_on(&mut self, to: Taker) {
+        (self.collects, self.to) = (false, Some(to));
     }
 
-    /// Tells the other thread that all is handed on.
-    pub fn end_handing_on(&mut self) {
-        self.to = None;
-    }
-
-    /// Writes a block that another thread has handed on.
-    pub fn print_block(&mut self, block: Block) -> Result<(), Fault> {
-        let own = std::mem::replace(&mut self.buffer, block.text);
-        let printed = self.flush();
-        let text = std::mem::replace(&mut self.buffer, own);
-        block.spare.put(text);
-        printed
+    /// Ends that: from now on it only fills its buffer.
+    pub fn collect(&mut self) {
+        (self.collects, self.to) = (true, None);
     }
 
     /// An output of the same form that only fills its [buffer](Self::buffer).
@@ -210,15 +171,8 @@ impl Output {
         if self.collects {
             return Ok(());
         }
-        if let Some((to, spare)) = &self.to {
-            if self.buffer.is_empty() {
-                return Ok(());
-            }
-            let block = Block {
-                text: std::mem::replace(&mut self.buffer, spare.take()),
-                spare: spare.clone(),
-            };
-            return to.send(block).map_err(|_| Fault::ReaderGone);
+        if let Some(to) = self.to.as_mut().filter(|_| !self.buffer.is_empty()) {
+            return to(&mut self.buffer);
         }
         if let Some(table) = &mut self.table {
             let raw = std::mem::take(&mut self.buffer);

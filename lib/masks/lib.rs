@@ -2,6 +2,7 @@
 
 mod compare; // what is compared, on whatever processor
 mod portable; // without vectors
+mod prefetch; // memory that is loaded before it is needed
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub mod avx2; // 32 bytes at once
@@ -13,6 +14,7 @@ pub use compare::{Chains, Compare, Masks};
 #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
 pub use portable::Portable as Common;
 pub use portable::Portable;
+pub use prefetch::prefetch;
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub use sse2::Sse2 as Common;
 

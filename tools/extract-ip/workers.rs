@@ -16,7 +16,7 @@ use std::thread::{Builder, available_parallelism};
 use pipeban::complain::Fault;
 use pipeban::figures;
 use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
-use pipeban::output::{Block, HANDED_ON, Output, Spare};
+use pipeban::output::{HANDED_ON, Output};
 
 use crate::arguments::Arguments;
 use crate::extract::Extractor;
@@ -53,6 +53,32 @@ pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
     let threads = arguments.threads.map_or_else(processors, usize::from);
     threads.min(usize::try_from(pieces).unwrap_or(MOST)).max(1)
 }
+
+/// Buffers of a thread whose text was printed. They come back to that thread, in whose cache they
+/// may be: to fill memory that is in another one's takes as long as to find the text.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    /// An empty buffer.
+    fn take(&self) -> Vec<u8> {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        // Text is added until there is more than the size of a block.
+        spare.unwrap_or_else(|| Vec::with_capacity(HANDED_ON * 3 / 2))
+    }
+
+    /// Keeps a buffer, unless a single text has made it large.
+    fn put(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= HANDED_ON * 2 {
+            buffer.clear();
+            let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            spare.push(buffer);
+        }
+    }
+}
+
+/// Text of a thread, and the place for its buffer.
+struct Block(Vec<u8>, Spare);
 
 /// A piece to read, and the receiver of its output.
 struct Task {
@@ -93,9 +119,14 @@ pub(crate) fn run(
                 let Ok(Task { piece, blocks }) = task else {
                     return Ok(extractor);
                 };
-                output.hand_on(blocks, &spare);
+                let spare = spare.clone();
+                output.hand_on(Box::new(move |buffer| {
+                    let text = std::mem::replace(buffer, spare.take());
+                    let block = Block(text, spare.clone());
+                    blocks.send(block).map_err(|_| Fault::ReaderGone)
+                }));
                 read(piece, &mut extractor, &mut input, &mut output)?;
-                output.end_handing_on();
+                output.collect();
             }
         };
         threads.push(Builder::new().spawn(work));
@@ -147,8 +178,12 @@ fn hand_out(
 
 /// Prints the output of a piece.
 fn print(blocks: Option<Receiver<Block>>, output: &mut Output) -> Result<(), Fault> {
-    for block in blocks.into_iter().flatten() {
-        output.print_block(block)?;
+    for Block(mut text, spare) in blocks.into_iter().flatten() {
+        std::mem::swap(output.buffer(), &mut text);
+        let printed = output.flush();
+        std::mem::swap(output.buffer(), &mut text);
+        spare.put(text);
+        printed?;
         // All may be read long ago.
         figures::tell();
     }

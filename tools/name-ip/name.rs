@@ -10,8 +10,8 @@ use pipeban::complain::{self, Fault};
 use pipeban::hints::no_address;
 use pipeban::input::{Event, Input};
 use pipeban::lists::{self, Line};
+use pipeban::masks::prefetch;
 use pipeban::output::Output;
-use pipeban::prefetch::prefetch;
 use pipeban::privilege::keep_none;
 use pipeban::record::{Record, fields};
 

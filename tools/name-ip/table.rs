@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use pipeban::address::{Address, mask4, mask6, range};
+use pipeban::masks::prefetch;
 use pipeban::netset::ranges::Ranges;
-use pipeban::prefetch::prefetch;
 
 use crate::entry::Entry;
 use crate::layers::{self, Ordinal, flatten};

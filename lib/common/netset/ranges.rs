@@ -1,6 +1,6 @@
 //! Ranges of numbers, asked which of them holds a number, in nanoseconds.
 
-use crate::prefetch::prefetch;
+use crate::masks::prefetch;
 
 /// A number of an address: IPv4 or IPv6.
 pub trait Number: Copy + Ord + Default {

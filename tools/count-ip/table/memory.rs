@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use nix::sys::mman::{MmapAdvise, madvise};
-pub use pipeban::prefetch::prefetch;
+pub use pipeban::masks::prefetch;
 
 /// The memory for tables and for the values that hang on them, in bytes, where the user sets no
 /// other bound. The program with its buffers stays under 256 MiB.
