@@ -15,6 +15,9 @@ pub use pipeban_time as time; // moments, durations, time zones, the times of at
 #[doc(inline)]
 pub use pipeban_masks as masks; // many bytes compared at once
 
+#[doc(inline)]
+pub use pipeban_process::{detach, privilege, program}; // this process, and programs that it runs
+
 pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`
 
@@ -29,9 +32,6 @@ pub mod records; // records from lines or from operands
 
 pub mod netset; // a set of networks, asked which of them touches an address
 
-pub mod detach; // a process that outlives its caller
-pub mod privilege; // capabilities given up
-pub mod program; // another program, run within bounds of time and output
 pub mod state_file; // its files, for their owner alone
 
 pub mod state; // what tools keep between runs: one SQLite file

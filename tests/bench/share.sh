@@ -1,7 +1,7 @@
 #!/bin/sh
-# Bans that three hosts share over mosquitto with mutual TLS, as examples/share sets it up: each host
-# in a network namespace of its own, with its own kernel firewall. Each line has a figure and, in
-# brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition, local
+# Bans that three hosts share over mosquitto with mutual TLS, as examples/share sets it up: each
+# host in a network namespace of its own, with its own kernel firewall. Each line has a figure and,
+# in brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition, local
 # and idle; all by default. PROGRAMS is a folder with other programs than this release's. Runs as
 # root. Needs mosquitto, nft, openssl and perl.
 set -eu
@@ -33,7 +33,8 @@ for host in a b c; do
     : >"$work/$host/never"
     umask 077
     others=$(echo a b c | sed "s/$host//")
-    sed "/^never/d; s/^name .*/name $host/; s/^from .*/from $others/; s/^broker .*/broker 10.9.0.254/
+    sed "/^never/d; s/^name .*/name $host/; s/^from .*/from $others/
+        s/^broker .*/broker 10.9.0.254/
         s/^limit .*/limit 200000/; s|^ca .*|ca $work/ca.pem|; s|^cert .*|cert $work/$host.pem|
         s|^key .*|key $work/$host.key|" examples/share/share.conf >"$work/$host/share.conf"
     umask 022
@@ -43,7 +44,7 @@ cat >"$work/bench.pl" <<'PERL'
 use strict;
 use warnings;
 use Socket;
-use POSIX ":sys_wait_h";
+use POSIX ();
 use Time::HiRes qw(time sleep);
 
 my $work = shift;
@@ -93,7 +94,8 @@ sub run {
 
 sub share {
     my ($host) = @_;
-    $sharing{$host} = start("$host/log", on($host, "sh", "examples/share/share.sh", "$work/$host/share.conf"));
+    my @script = ("examples/share/share.sh", "$work/$host/share.conf");
+    $sharing{$host} = start("$host/log", on($host, "sh", @script));
 }
 
 # A host as it was before the first ban.
@@ -209,10 +211,17 @@ sub quantiles {
 }
 
 sub process {
-    my ($host) = @_;
-    my $pid = `pgrep -g $sharing{$host} -x share-ban`;
-    chomp $pid;
-    return $pid;
+    my ($host, $program) = @_;
+    my @pids = split " ", `pgrep -g $sharing{$host} -x @{[$program // "share-ban"]}`;
+    return $pids[-1];
+}
+
+# The processor's time of a process so far, in seconds (proc_pid_stat(5)).
+sub cpu {
+    my ($pid) = @_;
+    open my $in, "<", "/proc/$pid/stat" or die;
+    my @fields = split " ", <$in> =~ s/.*\) //r;
+    return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 # Waits until share-ban on each of these hosts hears the others of them.
@@ -290,9 +299,12 @@ sub newcomer {
     sleep 2;
     for (1 .. 3) {
         clean("c");
-        my $begun = time;
+        my ($begun, $before) = (time, cpu($broker));
         share("c");
-        printf "newcomer: 100,000 bans in its kernel in %.2f s (2)\n", all_seen(100_000, "c") - $begun;
+        printf "newcomer: 100,000 bans in its kernel in %.2f s (2); processor: broker %.2f s, "
+            . "share-ban %.2f s, ban-ip %.2f s\n",
+            all_seen(100_000, "c") - $begun, cpu($broker) - $before,
+            map { cpu(process("c", $_)) } "share-ban", "ban-ip";
     }
 }
 
@@ -310,7 +322,7 @@ sub broker {
         my $begun = time;
         # A host that knows nothing finds out whether the broker is whole.
         share("c");
-        printf "broker killed, its database erased, and started: 21,000 bans on all hosts in %.2f s (5)\n",
+        printf "broker killed, its database erased: 21,000 bans on all hosts in %.2f s (5)\n",
             all_seen(21_000, @names) - $begun;
     }
 }
@@ -364,7 +376,8 @@ sub idle {
             my %before = status($pid);
             sleep 60;
             my %after = status($pid);
-            printf "idle for 60 s, %s: RSS %.1f MB, PSS %.1f MB (5), private %.1f MB, woken %d times for %d pings\n",
+            printf "idle for 60 s, %s: RSS %.1f MB, PSS %.1f MB (5), private %.1f MB, "
+                . "woken %d times for %d pings\n",
                 ($host eq "a" ? "$count bans told" : "$count bans heard"),
                 map({ $after{$_} / 1024 } "Rss", "Pss", "Private_Dirty"),
                 $after{voluntary_ctxt_switches} - $before{voluntary_ctxt_switches}, 60 / 5;

@@ -279,16 +279,21 @@ fn log_and_ban_are_strangers() {
             .1
             .to_owned();
         let is_used = |other: &&&str| dependencies.contains(&format!("pipeban-{other}"));
-        ["time", "terminal", "journal", "common", "log", "ban"]
-            .iter()
-            .filter(is_used)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" ")
+        [
+            "time", "terminal", "journal", "process", "common", "log", "ban",
+        ]
+        .iter()
+        .filter(is_used)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ")
     };
-    let crates = ["time", "terminal", "journal", "common", "log", "ban"];
-    let all = "time terminal journal";
-    assert_eq!(crates.map(uses), ["", "time", "", all, "common", "common"]);
+    let crates = [
+        "time", "terminal", "journal", "process", "common", "log", "ban",
+    ];
+    let all = "time terminal journal process";
+    let expected = ["", "time", "", "", all, "common", "common"];
+    assert_eq!(crates.map(uses), expected);
 }
 
 #[test]

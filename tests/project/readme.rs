@@ -37,6 +37,7 @@ fn every_dependency_has_its_reason() {
         "lib/time/",
         "lib/terminal/",
         "lib/journal/",
+        "lib/process/",
         "lib/common/",
         "lib/log/",
         "lib/ban/",
