@@ -7,8 +7,9 @@
 //! one firewall at once.
 
 mod ban; // a ban and its form in records
+mod batch; // bans that are entered together
 mod changes; // all bans at once, and the changes since
-mod enter; // new bans, longer bans, ends
+mod enter; // new bans and longer ones
 mod forget; // ended bans are forgotten in time
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
@@ -20,9 +21,9 @@ mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
+pub use batch::{Entered, NewBan};
 pub use changes::{Changed, Snapshot};
 pub use complete::Complete;
-pub use enter::{Entered, NewBan};
 pub use lifts::{HostLift, Whose};
 pub use lock::BackendLock;
 pub use store::Ledger;

@@ -24,6 +24,15 @@ impl Element {
         self.time
             .map(|time| Duration::from_millis(milliseconds(time)))
     }
+
+    /// Elements in this order are together with those of their set.
+    pub(super) fn order(&self) -> (Set, u128, u16) {
+        let number = match self.target.ip() {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        (self.set, number, self.target.port)
+    }
 }
 
 impl From<&Entry> for Element {

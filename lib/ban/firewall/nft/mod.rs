@@ -257,7 +257,7 @@ impl Firewall for Nft {
         self.expect_old = false;
         let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
         // One transaction cannot hold an element twice; of several the last one given stays.
-        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.sort_by_key(Element::order);
         elements.dedup_by_key(|e| e.target);
         let forget = match elements.len() {
             0..=FEW => {
@@ -299,7 +299,7 @@ impl Firewall for Nft {
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         let mut elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.sort_by_key(Element::order);
         elements.dedup_by_key(|e| e.target);
         for step in elements.chunks(STEP) {
             self.change(|r, seen| {
