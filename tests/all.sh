@@ -16,6 +16,7 @@ pgrep procps
 pkill procps
 setcap libcap2-bin
 chown coreutils
+curl curl
 setpriv util-linux
 ip iproute2
 nft nftables

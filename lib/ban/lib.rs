@@ -11,6 +11,8 @@ pub mod ledger; // the bans with their beginning, end and reason
 pub mod stored; // the firewalls that a ledger names
 
 pub mod failure; // which of the two failed
+pub mod unentered; // bans and lifts that were made without the ledger
+
 mod tell; // tells one firewall the bans that it was not told yet
 
 pub mod holdings; // the bans that a firewall holds, beside those of the ledger

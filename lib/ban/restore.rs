@@ -1,13 +1,12 @@
 //! Makes the firewall hold exactly the bans of the ledger.
 
 use std::collections::HashSet;
-use std::io;
 use std::time::Duration;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall};
 use crate::holdings::{Held, Holdings};
-use crate::ledger::{Ban, Ledger, NewBan, Note, Whose};
+use crate::ledger::{Ban, Ledger, Note, Whose};
 use crate::target::Target;
 use crate::tell::{Outcome, Teller};
 use pipeban::address::Address;
@@ -50,7 +49,6 @@ pub fn sync(
     adopt(ledger, backend, firewall)?;
     let mut changes = Changes::default();
     let mut teller = Teller::new(ledger, backend, firewall);
-    teller.locked(enter_lifts)?;
     changes.let_go = leave_out(&mut teller, refuses)?;
     teller.tell_untold(None, &mut changes.outcome, &mut |_| Ok(()))?;
     restore(&mut teller, Some(&mut changes))?;
@@ -72,7 +70,8 @@ pub fn plan(
     }
     let mut teller = Teller::new(ledger, backend, firewall);
     let now = Time::now();
-    let lifts = unentered_lifts(teller.firewall).map_err(|e| teller.failure(&e))?;
+    let lifts = teller.firewall.kept_lifts();
+    let lifts: HashSet<Target> = lifts.map_err(|e| teller.failure(&e))?.into_iter().collect();
     let mut holdings = look(&mut teller)?;
     let mut last = 0;
     loop {
@@ -97,57 +96,6 @@ pub fn plan(
 fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
     let any = teller.firewall.has_unentered();
     any.map_err(|e| teller.failure(&e))
-}
-
-/// The lifts that were made without the ledger, but for those of targets that are banned again.
-pub fn unentered_lifts(firewall: &mut dyn Firewall) -> io::Result<HashSet<Target>> {
-    let mut lifts = firewall.kept_lifts()?;
-    for asked in lifts.clone().chunks(firewall.asked_at_once()) {
-        let held = firewall.held(asked)?.into_iter().flatten();
-        let held: HashSet<Target> = held.map(|(target, _)| target).collect();
-        lifts.retain(|target| !held.contains(target));
-    }
-    Ok(lifts.into_iter().collect())
-}
-
-/// Enters the lifts that were made without the ledger.
-fn enter_lifts(teller: &mut Teller) -> Result<(), Failure> {
-    let lifts = unentered_lifts(teller.firewall).map_err(|e| teller.failure(&e))?;
-    if lifts.is_empty() {
-        return Ok(());
-    }
-    let now = Time::now();
-    let (whole, single): (Vec<Target>, Vec<Target>) =
-        lifts.into_iter().partition(|target| target.port == 0);
-    let addresses: Vec<Address> = whole.iter().map(|target| target.address).collect();
-    teller.ledger.end(&addresses, Whose::default(), now, now)?;
-    for target in single {
-        let whose = Whose {
-            ports: &[target.port],
-            ..Whose::default()
-        };
-        teller.ledger.end(&[target.address], whose, now, now)?;
-    }
-    Ok(())
-}
-
-/// Enters bans that were made without the ledger, by a process that has ended: those of `held`,
-/// which was read after the moment `begun`.
-///
-/// None of them was lifted before: an older table that was loaded from a file does not say that
-/// there are such bans, and a lift that the firewall was not told yet is passed over here.
-fn enter(teller: &mut Teller, mut held: Vec<Entry>, begun: Time) -> Result<(), Failure> {
-    let pending = teller.ledger.pending(&teller.key, 0, None, usize::MAX)?;
-    let changes = pending.untold.iter().chain(&pending.due);
-    let pending: HashSet<Target> = changes.map(|change| change.ban.target).collect();
-    held.retain(|(target, _)| !pending.contains(target));
-    let bans = held.into_iter().map(|(target, left)| NewBan {
-        said: Some(begun),
-        ..NewBan::held(target, left, begun)
-    });
-    let bans: Vec<NewBan> = bans.collect();
-    teller.ledger.ban(&teller.key, &bans, Time::now())?;
-    Ok(())
 }
 
 /// Ends the bans in force that are refused, and reports them; the firewall has then to be told.
@@ -202,7 +150,7 @@ pub(crate) fn restore(
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
-            enter_lifts(teller)?;
+            teller.enter_lifts()?;
             teller.is_complete()?;
             restore_once(teller, printed.as_deref_mut())?;
             let restored = teller.firewall.restored();
@@ -265,7 +213,10 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     }
     let mut others = others(teller, &mut holdings)?;
     if has_unentered(teller)? {
-        enter(teller, std::mem::take(&mut others), begun)?;
+        // Half a ban, for a port, is none: it has no time left.
+        let is_whole = |(_, left): &mut Entry| *left != Some(Duration::ZERO);
+        let bans: Vec<Entry> = others.extract_if(.., is_whole).collect();
+        teller.ledger.enter_bans(&teller.key, &bans, begun)?;
     }
     let mut others: Vec<Target> = others.into_iter().map(|(target, _)| target).collect();
     others.sort();
@@ -354,7 +305,8 @@ pub fn adopt(
         }
         let begun = Time::now();
         let held = t.firewall.list().map_err(|e| t.failure(&e))?;
-        enter(t, held.unwrap_or_default(), begun)?;
+        let held = held.unwrap_or_default();
+        t.ledger.enter_bans(&t.key, &held, begun)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, ErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
 use crate::ledger::{Ban, Change, Complete, Ledger, Note};
 use crate::target::Target;
+use crate::unentered;
 use pipeban::complain::{self, Fault, describe};
 use pipeban::time::Time;
 
@@ -16,6 +17,13 @@ const FAILURES: usize = 100;
 /// A lift that failed is tried again after the time that has passed since the ban's end, within
 /// these bounds.
 const RETRY: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(3_600)];
+
+/// If bans were told later than this after the look at the clock, they are told again, at most
+/// this number of times.
+const STILL: Duration = Duration::from_secs(1);
+const LOOKS: usize = 10;
+/// The shortest ban: one that ends just now.
+const TICK: Duration = Duration::from_millis(1);
 
 /// The result of telling a firewall.
 #[derive(Debug, Default)]
@@ -88,6 +96,11 @@ impl<'a> Teller<'a> {
         self.firewall.state_after().map_err(|e| self.failure(&e))
     }
 
+    /// Enters the lifts that were made without the ledger; the lock is held.
+    pub(crate) fn enter_lifts(&mut self) -> Result<(), Failure> {
+        unentered::enter_lifts_locked(self.ledger, self.backend, self.firewall)
+    }
+
     /// Does `work` while no other process tells this firewall.
     pub(crate) fn locked<T>(
         &mut self,
@@ -110,6 +123,7 @@ impl<'a> Teller<'a> {
     ) -> Result<bool, Failure> {
         let limit = self.firewall.at_once();
         let (mut lost, mut tried) = (ensured, HashSet::new());
+        let mut entered_lifts = false;
         let (mut after, mut last) = (0, None);
         loop {
             let (bans, more) = self.locked(|teller| {
@@ -118,6 +132,9 @@ impl<'a> Teller<'a> {
                     let before = lost.filter(|lost| *lost);
                     let before = before.map(|_| teller.ledger.told(&teller.key));
                     teller.told_before = before.transpose()?;
+                }
+                if lost == Some(true) && !std::mem::replace(&mut entered_lifts, true) {
+                    teller.enter_lifts()?;
                 }
                 let mut pending = teller.ledger.pending(&teller.key, after, last, limit)?;
                 outcome.later = pending.later;
@@ -289,17 +306,84 @@ fn tell(
 }
 
 /// Bans those that last and lifts those that have ended.
+///
+/// A process may stand still between its look at the clock and its word to the firewall, in which
+/// the bans are longer then by that time: it tells them again.
 fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io::Result<()> {
-    let (mut bans, mut lifts): (Vec<Entry>, Vec<Target>) = (vec![], vec![]);
-    for Change { ban, held, .. } in chunk {
-        let left = held.left(now);
-        if held.has_ended(now) {
-            lifts.push(held.target);
-        } else if ban == held || ban.has_ended(now) && left.is_some_and(|l| firewall.expires(l)) {
-            bans.push((held.target, left));
+    let ended = chunk.iter().filter(|change| change.held.has_ended(now));
+    let lifts: Vec<Target> = ended.map(|change| change.held.target).collect();
+    for _ in 0..LOOKS {
+        let (looked, read) = (Instant::now(), Time::now());
+        let mut bans: Vec<Entry> = Vec::with_capacity(chunk.len() - lifts.len());
+        for Change { ban, held, .. } in chunk {
+            let left = held.left(read).map(|left| left.max(TICK));
+            let is_new =
+                ban == held || ban.has_ended(now) && left.is_some_and(|l| firewall.expires(l));
+            // Else the firewall holds it already, beside a longer one or without an end.
+            if !held.has_ended(now) && is_new {
+                bans.push((held.target, left));
+            }
         }
-        // Else the firewall holds it already, beside a longer one or without an end.
+        firewall.ban(&bans)?;
+        if bans.is_empty() || looked.elapsed() < STILL + firewall.late() {
+            break;
+        }
     }
-    firewall.ban(&bans)?;
     firewall.lift(&lifts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firewall::{About, Counted};
+    use pipeban::address::Address;
+
+    /// A firewall that is told its first ban so late, and remembers each time left.
+    struct Late(Vec<Option<Duration>>);
+
+    impl Firewall for Late {
+        fn ensure(&mut self) -> io::Result<bool> {
+            Ok(false)
+        }
+        fn restored(&mut self) -> io::Result<bool> {
+            Ok(true)
+        }
+        fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
+            if self.0.is_empty() {
+                std::thread::sleep(2 * STILL);
+            }
+            self.0.extend(entries.iter().map(|(_, left)| *left));
+            Ok(())
+        }
+        fn lift(&mut self, _: &[Target]) -> io::Result<()> {
+            Ok(())
+        }
+        fn counted(&mut self, _: About) -> io::Result<Option<Vec<Counted>>> {
+            Ok(None)
+        }
+        fn verify(&mut self) -> io::Result<Vec<String>> {
+            Ok(vec![])
+        }
+        fn expires(&self, _: Duration) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_ban_that_is_told_late_is_no_longer() {
+        let now = Time::now();
+        let ban = Ban {
+            target: Address::parse(b"203.0.113.7").unwrap().into(),
+            since: now,
+            until: Some(now + Duration::from_secs(60)),
+        };
+        let (id, held) = (1, ban);
+        let mut firewall = Late(vec![]);
+        tell_together(&mut firewall, &[Change { id, ban, held }], now).unwrap();
+        let times: Vec<Duration> = firewall.0.into_iter().flatten().collect();
+        assert!(
+            times.len() > 1 && times[0] >= times[1] + 2 * STILL,
+            "{times:?}"
+        );
+    }
 }

@@ -9,6 +9,7 @@ use clap_complete::CompleteEnv;
 
 use crate::complain::{self, Fault};
 use crate::figures;
+use crate::time::Zone;
 
 /// The variable of the environment by which a shell asks for completions; it holds the shell's
 /// name: `source <(PIPEBAN_COMPLETE=bash ban-ip)`.
@@ -41,6 +42,17 @@ pub fn main<A: Parser>(run: fn(A) -> Result<bool, Fault>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(zone) = Zone::unread_local() {
+        // A name is not known where no database of zones is installed: there libc takes UTC too.
+        if zone.trim_start_matches(':').starts_with('/') || zone.contains("..") {
+            complain::error("TZ", format!("not a file of a time zone: \"{zone}\""));
+            return ExitCode::from(2);
+        }
+        complain::note(
+            "TZ",
+            format!("no such time zone: \"{zone}\"; times are in UTC"),
+        );
+    }
     match run(arguments) {
         Ok(done) => complain::exit_status(done),
         Err(Fault::ReaderGone) => complain::exit_status(true),
@@ -82,7 +94,10 @@ fn usage_error(e: &clap::Error) -> String {
     let text = e.to_string();
     let first = text.strip_prefix("error: ").unwrap_or(&text);
     let lines = first.lines().map(str::trim).take_while(|l| !l.is_empty());
-    lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)"
+    let text = lines.collect::<Vec<_>>().join(" ") + &guess(e) + " (see --help)";
+    // Rust's words for numbers.
+    let text = text.replace("invalid digit found in string", "not a number");
+    text.replace("number too large to fit in target type", "too large")
 }
 
 /// The flag that clap guesses to be meant, or the advice of a flag that is none. The values of a

@@ -26,6 +26,22 @@ pub struct Bounds {
     pub output: usize,
 }
 
+/// The words of an administrator's command, split at blanks: no shell reads them. Paths must be
+/// absolute, as the command is also run later, by a process that stands elsewhere.
+pub fn words(command: &str) -> io::Result<Vec<String>> {
+    let words: Vec<String> = command.split_whitespace().map(String::from).collect();
+    let program = words
+        .first()
+        .filter(|p| p.contains('/') && !p.starts_with('/'));
+    let is_relative = |word: &&String| word.starts_with("./") || word.starts_with("../");
+    let text = match program.or(words.iter().find(is_relative)) {
+        Some(path) => format!("an absolute path is wanted, not \"{path}\""),
+        None if words.is_empty() => "a command is wanted".into(),
+        None => return Ok(words),
+    };
+    Err(io::Error::new(ErrorKind::InvalidInput, text))
+}
+
 /// Runs `command` with `input` as its standard input; answers its exit status and its output,
 /// standard output before standard error.
 ///

@@ -31,12 +31,14 @@ impl Zone {
     /// be read.
     pub fn local() -> Self {
         let name = env::var("TZ");
-        let name = name.as_deref().unwrap_or("localtime");
-        let system = TimeZoneSettings::new(TimeZoneSettings::DEFAULT_DIRECTORIES, |path| {
-            Ok(read_file(path)?)
-        });
-        let rules = system.parse_posix_tz(name);
-        rules.map_or(Zone::UTC, |rules| Zone::Rules(Box::new(rules)))
+        by_variable(name.as_deref().unwrap_or("localtime")).unwrap_or(Zone::UTC)
+    }
+
+    /// The name in the variable `TZ` if nothing can be read by it.
+    pub fn unread_local() -> Option<String> {
+        let name = env::var_os("TZ").filter(|name| !name.is_empty())?;
+        let name = name.to_string_lossy();
+        by_variable(&name).is_none().then(|| name.into())
     }
 
     /// Reads `UTC`, an offset such as `+09:00`, `+0900` or `-3`, or a name from the system's
@@ -110,6 +112,15 @@ impl Zone {
             _ => (before, before),
         }
     }
+}
+
+/// The zone of a value of the variable `TZ` (POSIX.1, tzset(3)).
+fn by_variable(name: &str) -> Option<Zone> {
+    let system = TimeZoneSettings::new(TimeZoneSettings::DEFAULT_DIRECTORIES, |path| {
+        Ok(read_file(path)?)
+    });
+    let rules = system.parse_posix_tz(name).ok()?;
+    Some(Zone::Rules(Box::new(rules)))
 }
 
 /// Reads a file of a time zone (RFC 9636). It is a regular file of some kilobytes: `TZ` may name

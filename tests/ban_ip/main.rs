@@ -12,9 +12,10 @@
 //! | bans are lost while they are restored | x | x | x | | `restore` |
 //! | a full disk, a ledger that can't be written | x | x | refused | refused | `no_ledger` |
 //! | the same, and the process has ended | x | x | | | `no_ledger` |
+//! | the same, while bans are restored | x | x | | | `meanwhile`, `no_ledger` |
 //! | one firewall, one ban or one row fails | x | x | | x | `one_fails` |
 //! | a firewall that hangs or is slow | | | | x | `hanging`, `one_fails` |
-//! | the clock is set | x | x | `storm` | | `both`, `storm` |
+//! | the clock is set | x | x | `storm` | | `both`, `no_ledger`, `storm` |
 //! | networks and their addresses | x | x | x | | `both` |
 //! | killed at any system call (tests/kills.sh: all) | x | all | x | | `kills` |
 //! | sixteen at once, killed and flushed (tests/storm.sh) | x | x | x | | `storm` |
@@ -32,6 +33,7 @@ mod hanging;
 mod kills;
 mod ledger;
 mod lists;
+mod meanwhile;
 mod never;
 mod no_ledger;
 mod older_backends;

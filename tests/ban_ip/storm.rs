@@ -3,7 +3,9 @@
 //! further ban, the firewall holds the bans of the ledger.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,8 @@ use pipeban_ban::firewall::{Backend, Firewall};
 
 /// The seconds that a storm lasts, with the clock set; else it is a short one.
 const SECONDS: &str = "PIPEBAN_TEST_STORM";
+/// A number that gives the same commands again; else a long storm draws one.
+const SEED: &str = "PIPEBAN_TEST_STORM_SEED";
 /// The number of commands of each of the sixteen, between two looks at the result.
 const COMMANDS: u64 = 8;
 /// How far the clock is set after each round, in seconds; in the end it is right again.
@@ -46,11 +50,45 @@ struct Storm {
     /// Commands that remove all bans.
     flush: &'static [&'static str],
     is_long: bool,
+    seed: u64,
+    begun: Instant,
+    /// The commands of this round with their times and outputs: kept if it fails.
+    trace: PathBuf,
 }
 
 impl Storm {
+    /// Writes a line of the trace: all that one process did.
+    fn note(&self, begun: Instant, text: &str) {
+        let [begun, ended] = [begun, Instant::now()].map(|t| t.duration_since(self.begun));
+        let line = format!("{begun:.4?} {ended:.4?} {text}\n");
+        let opened = File::options().create(true).append(true).open(&self.trace);
+        opened.unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// The lines of the trace that name one of the differing targets.
+    fn traced(&self, differ: &[&str]) -> String {
+        let targets = differ.iter().filter_map(|line| line.split('\t').next());
+        let targets: Vec<&str> = targets.collect();
+        let files = [self.trace.with_extension("before"), self.trace.clone()];
+        let text = files.map(|file| std::fs::read_to_string(file).unwrap_or_default());
+        let text = text.concat();
+        let names = |line: &&str| {
+            let mut words = line.split(|c: char| c.is_whitespace() || "\"\\".contains(c));
+            words.any(|word| targets.contains(&word))
+        };
+        let lines = text.lines().filter(names);
+        let lines: Vec<&str> = lines.collect();
+        format!(
+            "seed {}, trace {}\n{}",
+            self.seed,
+            self.trace.display(),
+            lines.join("\n")
+        )
+    }
+
     /// One command at random, which may be killed.
     fn one(&self, random: &mut Rng) {
+        let begun = Instant::now();
         let Storm { backend, flush, .. } = self;
         let directory = self.shell.directory.path().display();
         let script = match random.u8(..20) {
@@ -66,6 +104,7 @@ impl Storm {
                 let big = format!("{directory}/big");
                 let full = format!("cat /dev/zero >{big} 2>/dev/null; sleep 1; rm -f {big}");
                 self.shell.run(&full);
+                self.note(begun, "full disk");
                 return;
             }
             n => format!("ban-ip --backend {backend} --for {n}h"),
@@ -76,25 +115,40 @@ impl Storm {
             .command("sh")
             .args(["-c", &format!("exec {script}")])
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It may be gone, or never ask.
         let input = addresses(random);
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        if random.u8(..3) == 0 {
-            std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
-            let _ = child.kill();
-        }
-        child.wait().unwrap();
+        let kill = random.u8(..3) == 0;
+        let pause = Duration::from_micros(if kill { random.u64(..20_000) } else { 0 });
+        let (mut stdin, given) = (child.stdin.take().unwrap(), input.clone());
+        let outputs = std::thread::scope(|scope| {
+            // It may be gone, or never ask.
+            scope.spawn(move || _ = stdin.write_all(given.as_bytes()));
+            if kill {
+                std::thread::sleep(pause);
+                let _ = child.kill();
+            }
+            child.wait_with_output().unwrap()
+        });
+        let [out, err] = [&outputs.stdout, &outputs.stderr].map(|o| String::from_utf8_lossy(o));
+        let text = format!(
+            "{script} {} < {} > {:?} {:?}",
+            outputs.status,
+            input.replace('\n', " "),
+            out,
+            err
+        );
+        self.note(begun, &text);
     }
 
     fn round(&self, round: u64) {
         std::thread::scope(|scope| {
             for thread in 0..16 {
                 scope.spawn(move || {
-                    let mut random = Rng::with_seed(round << 8 | thread);
+                    let seed = self.seed << 32 | round << 8 | thread;
+                    let mut random = Rng::with_seed(seed);
                     (0..COMMANDS).for_each(|_| self.one(&mut random));
                 });
             }
@@ -122,7 +176,11 @@ impl Storm {
         };
         let differ = list.out.lines().filter(differs);
         let differ: Vec<&str> = differ.filter(|l| !is_ahead(l)).collect();
-        assert!(differ.is_empty(), "{when}: {differ:?}");
+        assert!(
+            differ.is_empty(),
+            "{when}: {differ:?}\n{}",
+            self.traced(&differ)
+        );
         // The firewall has let go of these.
         let left = |l: &&str| !(is_ahead(l) && l.contains("\tonly=ledger"));
         let held: Vec<&str> = list.out.lines().filter(left).collect();
@@ -209,11 +267,19 @@ fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
             &["-t", "tmpfs", "-o", "size=8m", "none", &directory],
         );
         let seconds: Option<u64> = std::env::var(SECONDS).ok().map(|s| s.parse().unwrap());
+        let seed = std::env::var(SEED).map(|s| s.parse().unwrap());
+        let seed =
+            seed.unwrap_or_else(|_| u64::from(seconds.is_some()) * fastrand::u64(1..1 << 20));
+        println!("{backend}: seed {seed}");
+        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
         let storm = Storm {
             shell,
             backend,
             flush,
             is_long: seconds.is_some(),
+            seed,
+            begun: Instant::now(),
+            trace: folder.join(format!("storm-{backend}-{}", std::process::id())),
         };
         let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
         let mut last = None;
@@ -224,10 +290,15 @@ fn storm(test: &str, backend: &'static str, flush: &'static [&'static str]) {
                 println!("{backend}: {} rounds", round + 1);
                 break;
             }
+            // The next one ends what this one has begun.
+            let last = storm.trace.with_extension("before");
+            std::fs::rename(&storm.trace, last).unwrap();
             if storm.is_long {
                 storm.set_clock(round);
             }
         }
+        let _ = std::fs::remove_file(storm.trace.with_extension("before"));
+        let _ = std::fs::remove_file(&storm.trace);
         // Nobody is left waiting.
         let all = last
             .map(|list| list.addresses().join("\n"))

@@ -26,22 +26,34 @@ impl Mailer {
     }
 
     pub fn sendmail(&self, script: &str) {
+        self.program_of_ours("sendmail", &format!("[ \"$*\" = -t ] || exit 64\n{script}"));
+    }
+
+    /// Makes a program that runs this script; answers its path.
+    pub fn program_of_ours(&self, name: &str, script: &str) -> String {
         let new = self.shell.path("bin/new");
         let mails = self.shell.path("mails");
         let text = format!(
-            "#!/bin/sh\nmail={}/$(date +%s%N)-$$\n[ \"$*\" = -t ] || exit 64\n{script}\n",
+            "#!/bin/sh\nmail={}/$(date +%s%N)-$$\n{script}\n",
             mails.display()
         );
         std::fs::write(&new, text).unwrap();
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
         // A script that is being run can't be written, but its name can be given to another.
-        std::fs::rename(new, self.shell.path("bin/sendmail")).unwrap();
+        let path = self.shell.path(&format!("bin/{name}"));
+        std::fs::rename(new, &path).unwrap();
+        path.display().to_string()
     }
 
     pub fn script(&self, arguments: &str) -> String {
         let state = self.shell.path("state.db");
         let state = state.display();
-        format!("exec mail-ban --to root --state-file {state} {arguments}")
+        let to = if arguments.contains("--run ") {
+            ""
+        } else {
+            "--to root "
+        };
+        format!("exec mail-ban {to}--state-file {state} {arguments}")
     }
 
     /// This program, with our sendmail before the tools.

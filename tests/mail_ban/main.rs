@@ -4,6 +4,7 @@ mod bounds;
 #[path = "../common/mod.rs"]
 mod common;
 mod mailer;
+mod run;
 mod servers;
 mod whois;
 

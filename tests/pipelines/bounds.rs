@@ -18,10 +18,37 @@ fn a_time_zone_is_a_file_of_its_kind() {
     ] {
         let script = format!("ulimit -v 4000000; TZ={zone} timeout 60 ban-ip --dry-run --for 1h");
         let outcome = shell.feed(&script, b"203.0.113.7\n");
+        assert_eq!((outcome.out.len(), outcome.status), (0, Some(2)), "{zone}");
+        assert!(
+            outcome.err.contains("TZ: not a file of a time zone"),
+            "{zone}"
+        );
+    }
+}
+
+#[test]
+fn a_time_zone_that_is_not_known_is_told() {
+    let shell = Shell::new();
+    for (zone, message) in [
+        (
+            "Europe/Nowhere",
+            "TZ: no such time zone: \"Europe/Nowhere\"; times are in UTC",
+        ),
+        ("UTC", ""),
+        ("EST5EDT", ""),
+        ("", ""),
+    ] {
+        let script = format!("TZ={zone} extract-ip");
+        let outcome = shell.feed(&script, b"203.0.113.7\n");
         assert_eq!(
             (outcome.addresses(), outcome.status),
             (vec!["203.0.113.7"], Some(0)),
             "{zone}"
+        );
+        let told = outcome.err.trim_end();
+        assert!(
+            told.ends_with(message) && told.is_empty() == message.is_empty(),
+            "{told}"
         );
     }
 }

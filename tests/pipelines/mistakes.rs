@@ -12,7 +12,7 @@ Nov 29 10:00:03 web sshd[812]: Accepted publickey for bob from 198.51.100.4 port
 ";
 
 /// A command, its exit status, and a part of what it says on standard error.
-const MISTAKES: [(&str, i32, &str); 32] = [
+const MISTAKES: [(&str, i32, &str); 34] = [
     (
         "extract-ip --preset shsd auth.log",
         2,
@@ -27,6 +27,16 @@ const MISTAKES: [(&str, i32, &str); 32] = [
         "extract-ip --preset sshd/faild auth.log",
         2,
         "sshd has no rule \"faild\"; did you mean \"failed\"?",
+    ),
+    (
+        "extract-ip --preset shsd/failed auth.log",
+        2,
+        "no preset of that name: \"shsd/failed\"; did you mean \"sshd\"?",
+    ),
+    (
+        "count-ip --threshold five auth.log",
+        2,
+        "invalid value 'five' for '--threshold <N>': not a number (see",
     ),
     (
         "extract-ip --presett sshd auth.log",

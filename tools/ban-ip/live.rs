@@ -12,10 +12,11 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing};
+use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing, lock_alone};
 use pipeban_ban::never::Never;
-use pipeban_ban::restore::{adopt, unentered_lifts};
+use pipeban_ban::restore::adopt;
 use pipeban_ban::target::Target;
+use pipeban_ban::unentered;
 use pipeban_ban::waiter;
 
 use crate::candidate::{Candidate, Policy};
@@ -149,7 +150,7 @@ impl Live {
             return Ok(());
         };
         // Some may have been lifted by hand meanwhile. If that can't be told, they are entered.
-        let lifts = unentered_lifts(self.firewall.as_mut()).unwrap_or_default();
+        let lifts = self.firewall.kept_lifts().unwrap_or_default();
         self.unentered
             .retain(|new| !lifts.contains(&new.ban.target));
         match ledger.ban(&self.key, &self.unentered, Time::now()) {
@@ -269,6 +270,11 @@ impl Live {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
+        let entered = unentered::enter_lifts(ledger, &self.backend, self.firewall.as_mut());
+        if let Err(failure @ Failure::Ledger(_)) = entered {
+            return Err(failure);
+        }
+        // The firewall's error comes again when it is told the bans, which are entered by then.
         let mut bans = Vec::with_capacity(printer.batch.len());
         let mut records = Vec::with_capacity(printer.batch.len());
         for (place, candidate) in printer.batch.iter().enumerate() {
@@ -319,6 +325,7 @@ impl Live {
 
     /// Bans a batch in the firewall alone, and remembers the bans for the ledger.
     fn ban_alone(&mut self, printer: &mut Printer) -> Result<(), Fault> {
+        let _lock = lock_alone(self.state_file.as_deref(), self.backend.name());
         let fault = |e: &std::io::Error| self.backend.fault(e);
         self.firewall.ensure().map_err(|e| fault(&e))?;
         let now = Time::now();
@@ -353,6 +360,8 @@ impl Live {
             if let Some(ban) = ban {
                 held.insert(target, ban);
                 new.ban = ban;
+                // It may be lifted before it is entered.
+                new.said.get_or_insert(now);
                 self.unentered.push(new);
             }
         }

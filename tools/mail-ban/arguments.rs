@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use pipeban::program;
 use pipeban::time::parse_duration;
 
 /// Mail the bans that pass by.
@@ -12,7 +13,8 @@ use pipeban::time::parse_duration;
 /// Reads records (lines that begin with an address or network) and prints them unchanged. The first
 /// is mailed at once, with its evidence and the answer of whois; those that follow within --digest
 /// of a mail are collected for the next one. A process of its own sends the mail, also after this
-/// one has ended: a slow or failing mailer or whois never holds up a record.
+/// one has ended: a slow or failing mailer or whois never holds up a record. With --run a command
+/// gets the bans in place of a mail.
 #[derive(Parser)]
 #[command(name = "mail-ban", version)]
 pub struct Arguments {
@@ -22,7 +24,23 @@ pub struct Arguments {
 
     /// The recipient of the mail
     #[arg(long, value_name = "ADDRESS", value_parser = parse_recipient)]
-    pub to: String,
+    #[arg(required_unless_present = "run")]
+    pub to: Option<String>,
+
+    /// Hand the bans to this program's standard input in place of a mail
+    #[arg(long, value_name = "COMMAND", value_parser = parse_command)]
+    #[arg(conflicts_with_all = ["to", "from", "smtp", "whois"])]
+    pub run: Option<CommandLine>,
+
+    /// The form in which --run hands them over
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "json",
+        conflicts_with = "to"
+    )]
+    pub format: Format,
 
     /// The sender of the mail, if not the user who runs this at this host
     #[arg(long, value_name = "ADDRESS")]
@@ -52,6 +70,34 @@ pub struct Arguments {
     /// Deliver the mail that waits: for this program's own use
     #[arg(long, hide = true)]
     pub deliver: bool,
+}
+
+impl Arguments {
+    /// The name of the outbox: the recipient, or the command. No recipient has a blank.
+    pub fn outbox(&self) -> String {
+        match (&self.run, &self.to) {
+            (Some(command), _) => format!("run {}", command.text),
+            (None, to) => to.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// A command that an administrator gives.
+#[derive(Clone, Debug)]
+pub struct CommandLine {
+    /// The words as they were given.
+    pub text: String,
+    /// The program and its arguments.
+    pub words: Vec<String>,
+}
+
+/// The form of a digest for a program.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Format {
+    /// A JSON object for each ban, one a line
+    Json,
+    /// The CSV of AbuseIPDB's bulk report
+    Abuseipdb,
 }
 
 /// A server on the network.
@@ -99,6 +145,13 @@ fn parse_server(text: &str) -> Result<Server, String> {
     Ok(Server {
         host: host.into(),
         port,
+    })
+}
+
+fn parse_command(text: &str) -> Result<CommandLine, String> {
+    Ok(CommandLine {
+        text: text.into(),
+        words: program::words(text).map_err(|e| e.to_string())?,
     })
 }
 

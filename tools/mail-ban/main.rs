@@ -1,4 +1,5 @@
-//! mail-ban: passes records through and mails them, at most one mail in a while.
+//! mail-ban: passes records through and mails them, at most one mail in a while; or hands them to a
+//! command in place of a mail.
 //!
 //! The filter prints the records and puts them into an outbox in the state file. A process of its
 //! own asks whois and sends the mail, so neither holds up the pipeline or the shell that started
@@ -14,10 +15,12 @@ mod printable; // text of strangers, made safe to show
 mod outbox; // the bans that wait to be mailed
 
 mod compose; // a mail's text
+mod own; // names and addresses that do not leave this host
 mod smtp; // a conversation with an SMTP server
 mod whois; // the owners of addresses
 
-mod send; // sendmail(8) or SMTP
+mod digest; // the bans as a program gets them
+mod send; // sendmail(8), SMTP or a command
 
 mod delivery; // the process that sends
 

@@ -37,11 +37,12 @@ CREATE TABLE IF NOT EXISTS whois (
 ";
 
 /// The fields that a mail shows, beside `line`.
-pub const KEYS: [&str; 10] = [
-    "at", "count", "hosts", "first", "last", "rule", "file", "since", "until", "backend",
+pub const KEYS: [&str; 14] = [
+    "at", "count", "hosts", "first", "last", "rule", "file", "asn", "org", "country", "since",
+    "until", "port", "backend",
 ];
-/// The greatest number of bans that wait for one recipient; more are counted and not kept. With
-/// [`WITH_EVIDENCE`] and the bounds of [`abridged`], they take at most some 130 MB.
+/// The greatest number of bans that wait for one recipient or program; more are counted and not
+/// kept. With [`WITH_EVIDENCE`] and the bounds of [`abridged`], they take at most some 130 MB.
 const ROOM: u64 = 100_000;
 /// The number of bans that keep their evidence while they wait: a mail shows that of a few.
 const WITH_EVIDENCE: u64 = 1_000;
@@ -51,7 +52,7 @@ const EVIDENCE_BYTES: usize = 1_000;
 /// The number of whois answers kept, the youngest ones.
 const NETWORKS: u64 = 1_000;
 
-/// The outbox of one recipient.
+/// The outbox of one recipient or program.
 pub struct Outbox {
     state: State,
     mailbox: i64,
@@ -77,7 +78,7 @@ pub struct Answer {
 }
 
 impl Outbox {
-    /// Opens the outbox of this recipient, and makes it if there is none.
+    /// Opens the outbox of this recipient or program, and makes it if there is none.
     pub fn open(state_file: Option<&Path>, recipient: &str) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
         let mailbox: i64 = state.run(|db| {
@@ -133,7 +134,8 @@ impl Outbox {
             let mut waiting = count(db, mailbox)?;
             let mut insert = db.prepare("INSERT INTO mail (mailbox, record) VALUES (?, ?)")?;
             let mut left_out = 0;
-            for record in records {
+            // A lift is no ban.
+            for record in records.iter().filter(|r| r.get("lifted").is_none()) {
                 if waiting >= ROOM {
                     left_out += 1;
                     continue;

@@ -30,7 +30,7 @@ impl Queue {
             outbox: None,
             tried: None,
         };
-        match Outbox::open(arguments.state_file.as_deref(), &arguments.to) {
+        match Outbox::open(arguments.state_file.as_deref(), &arguments.outbox()) {
             Ok(outbox) => queue.outbox = Some(outbox),
             Err(fault) => tell(fault),
         }

@@ -1,4 +1,4 @@
-//! Hands a mail on: to the program sendmail(8), or to an SMTP server.
+//! Hands a mail on, to the program sendmail(8) or to an SMTP server; or a digest to a command.
 
 use std::io;
 use std::process::Command;
@@ -8,7 +8,7 @@ use lettre::Message;
 use pipeban::complain::describe;
 use pipeban::program::{self, Bounds, within};
 
-use crate::arguments::Server;
+use crate::arguments::{CommandLine, Server};
 use crate::printable::printable;
 use crate::smtp::{self, Letter};
 
@@ -17,6 +17,13 @@ const SENDMAIL: Bounds = Bounds {
     time: Duration::from_secs(60),
     output: 64 << 10,
 };
+/// The bounds of a run of an administrator's command, which may send the bans far away.
+const COMMAND: Bounds = Bounds {
+    time: Duration::from_secs(120),
+    output: 1 << 20,
+};
+/// The part of a program's last line that is shown, in bytes.
+const SHOWN: usize = 1_000;
 /// The time for a conversation with an SMTP server, and for the look-up of its name.
 const SMTP: Duration = Duration::from_secs(130);
 
@@ -42,18 +49,41 @@ fn by_program(message: &Message) -> Result<(), String> {
     command
         .arg("-t")
         .env("PATH", format!("{path}:/usr/sbin:/usr/lib"));
-    match program::run(&mut command, &text, &SENDMAIL) {
+    let hint = " (--smtp HOST:PORT does without)";
+    hand("sendmail", &mut command, &text, &SENDMAIL, hint)
+}
+
+/// Hands a text to a command's standard input; the error is a phrase.
+pub fn to_command(command: &CommandLine, text: &[u8]) -> Result<(), String> {
+    let [name, arguments @ ..] = &command.words[..] else {
+        return Err("no command".into());
+    };
+    let mut run = Command::new(name);
+    run.args(arguments).env("PATH", program::search_path());
+    hand(name, &mut run, text, &COMMAND, "")
+}
+
+/// Runs a program with this text as its standard input; the error is a phrase with its last words.
+fn hand(
+    name: &str,
+    command: &mut Command,
+    text: &[u8],
+    bounds: &Bounds,
+    hint: &str,
+) -> Result<(), String> {
+    match program::run(command, text, bounds) {
         Ok((status, _)) if status.success() => Ok(()),
         Ok((status, output)) => {
             let last = output.trim_ascii_end().rsplit(|b| *b == b'\n').next();
-            let words = printable(last.unwrap_or_default());
+            let words = last.unwrap_or_default();
+            let words = printable(&words[..words.len().min(SHOWN)]);
             let colon = if words.is_empty() { "" } else { ": " };
-            Err(format!("sendmail: {status}{colon}{words}"))
+            Err(format!("{name}: {status}{colon}{words}"))
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            Err("sendmail: no such program (--smtp HOST:PORT does without)".into())
+            Err(format!("{name}: no such program{hint}"))
         }
-        Err(e) => Err(format!("sendmail: {}", describe(&e))),
+        Err(e) => Err(format!("{name}: {}", describe(&e))),
     }
 }
 

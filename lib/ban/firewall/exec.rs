@@ -27,18 +27,9 @@ impl Exec {
     }
 }
 
-/// The words of a command; one of its arguments must have `{address}` in it. Paths must be
-/// absolute: it is also run later, by a process that stands elsewhere.
+/// The words of a command; one of its arguments must have `{address}` in it.
 pub(super) fn split(command: &str) -> io::Result<Vec<String>> {
-    let words: Vec<String> = command.split_whitespace().map(String::from).collect();
-    let program = words
-        .first()
-        .filter(|p| p.contains('/') && !p.starts_with('/'));
-    let is_relative = |word: &&String| word.starts_with("./") || word.starts_with("../");
-    if let Some(path) = program.or(words.iter().find(is_relative)) {
-        let text = format!("an absolute path is wanted, not \"{path}\"");
-        return Err(io::Error::new(ErrorKind::InvalidInput, text));
-    }
+    let words = program::words(command)?;
     if words.iter().skip(1).any(|word| word.contains("{address}")) {
         return Ok(words);
     }

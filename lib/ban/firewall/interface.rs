@@ -134,14 +134,13 @@ pub trait Firewall {
     /// Bans all of these, which no ledger knows: after this, and after each part of it that is done
     /// before a kill, [`ensure`](Self::ensure) answers that the bans have to be restored, and then
     /// these are entered. This holds also if another process has listed the bans just before, and
-    /// notes now that they are restored.
+    /// notes now that they are restored. Lifts of these that are kept are forgotten before.
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.ban(entries)
     }
 
     /// Lifts all of these, and no ledger knows; in all else as
-    /// [`ban_unentered`](Self::ban_unentered). Answers whether the lifts are kept until bans are
-    /// [`restored`](Self::restored).
+    /// [`ban_unentered`](Self::ban_unentered). Answers whether the lifts are kept.
     fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
         self.lift(targets).map(|()| false)
     }
@@ -149,6 +148,11 @@ pub trait Firewall {
     /// The lifts that are kept.
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
         Ok(vec![])
+    }
+
+    /// Forgets these, which were kept; `false` if there may be others since then.
+    fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// Whether bans were changed without a ledger since they were [`restored`](Self::restored).

@@ -43,6 +43,13 @@ struct Chain {
     lifts: BTreeSet<Target>,
 }
 
+impl Chain {
+    /// Bans are complete. A lift that is kept says that they are not.
+    fn is_complete(&self) -> bool {
+        self.begun && self.complete && self.lifts.is_empty()
+    }
+}
+
 /// The families that the kernel has.
 fn families() -> impl Iterator<Item = bool> {
     let ipv6 = has_ipv6();
@@ -121,13 +128,14 @@ fn kept_lift(rule: &str) -> Option<Target> {
     })
 }
 
-/// Writes the line that appends the rule that keeps a lift.
-fn append_lift(text: &mut String, target: &Target) {
+/// Writes the line that appends (`-A`) or deletes (`-D`) the rule that keeps a lift.
+fn write_lift(text: &mut String, command: &str, target: &Target) {
     let (address, port) = (
         inverted(&target.address).unwrap_or(target.address),
         target.port,
     );
-    writeln!(text, "-A {LIFT}\"{LIFTED}{port}-{address}\"").expect("a String takes every write");
+    writeln!(text, "{command} {LIFT}\"{LIFTED}{port}-{address}\"")
+        .expect("a String takes every write");
 }
 
 /// Writes the lines that append the rules of a ban.
@@ -190,7 +198,7 @@ fn write(
     if anew {
         seen.lifts
             .iter()
-            .for_each(|target| append_lift(&mut text, target));
+            .for_each(|target| write_lift(&mut text, "-A", target));
     }
     restore(ipv4, &text)
 }
@@ -233,7 +241,7 @@ impl Firewall for Iptables {
         let mut lost = false;
         for ipv4 in families() {
             let seen = read(ipv4)?;
-            let complete = seen.begun && seen.complete;
+            let complete = seen.is_complete();
             write(ipv4, &seen, &[], (true, complete), false)?;
             lost |= !complete;
         }
@@ -242,14 +250,11 @@ impl Firewall for Iptables {
 
     fn restored(&mut self) -> io::Result<bool> {
         for ipv4 in families() {
-            let mut seen = read(ipv4)?;
-            if !seen.begun {
+            let seen = read(ipv4)?;
+            if !seen.begun || !seen.lifts.is_empty() {
                 return Ok(false);
             }
-            let has_lifts = !std::mem::take(&mut seen.lifts).is_empty();
-            let all = seen.banned.iter().filter(|_| has_lifts);
-            let all: Vec<_> = all.map(|(t, (_, dropped))| (*t, *dropped)).collect();
-            write(ipv4, &seen, &all, (true, true), has_lifts)?;
+            write(ipv4, &seen, &[], (true, true), false)?;
         }
         Ok(!self.lost_again()?)
     }
@@ -257,7 +262,7 @@ impl Firewall for Iptables {
     fn lost_again(&mut self) -> io::Result<bool> {
         for ipv4 in families() {
             let seen = read(ipv4)?;
-            if !(seen.jump && seen.begun && seen.complete) {
+            if !(seen.jump && seen.is_complete()) {
                 return Ok(true);
             }
         }
@@ -290,21 +295,20 @@ impl Firewall for Iptables {
         for ipv4 in families() {
             let targets = targets.iter().filter(|target| target.is_ipv4() == ipv4);
             let mut seen = read(ipv4)?;
-            let before = seen.lifts.len();
-            seen.lifts.extend(targets);
-            if seen.lifts.len() > before {
-                let all = seen.banned.iter().map(|(t, (_, dropped))| (*t, *dropped));
-                // Without the mark the next run restores bans.
-                write(
-                    ipv4,
-                    &seen,
-                    &all.collect::<Vec<_>>(),
-                    (seen.begun, false),
-                    true,
-                )?;
+            let lifted: Vec<Target> = targets.copied().collect();
+            if lifted.is_empty() {
+                continue;
             }
+            for target in &lifted {
+                seen.banned.remove(target);
+            }
+            seen.lifts.extend(lifted);
+            let stay = seen.banned.iter().map(|(t, (_, dropped))| (*t, *dropped));
+            let stay: Vec<_> = stay.collect();
+            // Without the mark the next run restores bans.
+            write(ipv4, &seen, &stay, (seen.begun, false), true)?;
         }
-        self.lift(targets).map(|()| true)
+        Ok(true)
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
@@ -313,6 +317,16 @@ impl Firewall for Iptables {
             kept.extend(read(ipv4)?.lifts);
         }
         Ok(kept)
+    }
+
+    fn forget_lifts(&mut self, lifts: &[Target]) -> io::Result<bool> {
+        for ipv4 in families() {
+            let mut text = String::new();
+            let of_it = lifts.iter().filter(|lift| lift.is_ipv4() == ipv4);
+            of_it.for_each(|lift| write_lift(&mut text, "-D", lift));
+            restore(ipv4, &text)?;
+        }
+        Ok(true)
     }
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {

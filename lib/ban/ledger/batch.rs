@@ -1,66 +1,16 @@
 //! Bans that are entered together, in one transaction.
 
-use std::time::Duration;
+use rusqlite::{CachedStatement, Connection, ToSql};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params};
-
-use super::ban::Ban;
-use super::forget::forget_reminder;
+use super::forget::forget_some;
+use super::new_ban::{Entered, NewBan, is_known_event, lifted_since, replace};
 use super::rows::{Recent, highest, in_force, is_shared, last_id, longest, renumber};
-use super::unprinted::Left;
+use super::unprinted::{Left, Unprinted};
 use crate::target::Target;
-use pipeban::record::Record;
 use pipeban::time::Time;
 
 /// The number of new bans that one statement enters.
 const ROWS: usize = 32;
-
-/// A ban to be entered.
-pub struct NewBan {
-    /// The ban as it was asked for.
-    pub ban: Ban,
-    /// Fields of a record, each with the TAB before it.
-    pub facts: Vec<u8>,
-    /// The time of the event that it is for. If that is not after the event of the address's last
-    /// ban, the ban is no news, even if that one has ended: a log is read again after a restart, or
-    /// by each run of a cron job.
-    pub event: Option<Time>,
-    /// When its record says that it began or that the event was: if the address was lifted by hand
-    /// since then, the ban is no news.
-    pub said: Option<Time>,
-    /// The host that asks for it; empty: this one.
-    pub origin: String,
-}
-
-impl NewBan {
-    /// A ban that a firewall holds and the ledger does not know.
-    pub fn held(target: Target, left: Option<Duration>, now: Time) -> Self {
-        NewBan {
-            ban: Ban {
-                target,
-                since: now,
-                until: left.map(|left| now + left),
-            },
-            facts: vec![],
-            event: None,
-            said: None,
-            origin: String::new(),
-        }
-    }
-}
-
-/// The result of entering a ban.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Entered {
-    /// The ban is new or longer: the firewall has to be told.
-    New(Ban),
-    /// It is no news; this ban of the address is in force.
-    Known(Ban),
-    /// It is no news, and the address is not banned.
-    Nothing,
-    /// It would have ended by now: its event was long ago, or it names an end in the past.
-    Over,
-}
 
 /// The results of a batch.
 pub(super) struct Done {
@@ -70,11 +20,32 @@ pub(super) struct Done {
     pub(super) changed: Recent,
 }
 
+/// Enters bans; see [`Ledger::ban`](super::Ledger::ban).
+pub(super) fn enter(
+    db: &Connection,
+    unprinted: &mut Option<Unprinted>,
+    backend: &str,
+    wanted: &[NewBan],
+    now: Time,
+) -> rusqlite::Result<Done> {
+    let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
+    let left = left.unwrap_or_default();
+    let done = Batch::new(db, backend, wanted, left, now)?.enter()?;
+    let numbers = done.changed.numbers();
+    if !numbers.is_empty() {
+        forget_some(db, numbers.clone(), now)?;
+        if let Some(unprinted) = unprinted {
+            unprinted.note(db, numbers)?;
+        }
+    }
+    Ok(done)
+}
+
 /// A ban that is wanted, by its place.
 type Wanted = (Target, usize);
 
 /// Bans that are entered together.
-pub(super) struct Batch<'a> {
+struct Batch<'a> {
     db: &'a Connection,
     backend: &'a str,
     wanted: &'a [NewBan],
@@ -94,7 +65,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
+    fn new(
         db: &'a Connection,
         backend: &'a str,
         wanted: &'a [NewBan],
@@ -124,7 +95,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Enters all.
-    pub(super) fn enter(mut self) -> rusqlite::Result<Done> {
+    fn enter(mut self) -> rusqlite::Result<Done> {
         // Neighbours share a page of the index.
         let target = |new: &NewBan| new.ban.target;
         let mut order: Vec<Wanted> = self.wanted.iter().map(target).zip(0..).collect();
@@ -147,7 +118,7 @@ impl<'a> Batch<'a> {
         }
         for (_, place) in rows {
             let new = &self.wanted[*place];
-            if new.ban.has_ended(self.now) || self.lifted && lifted_since(self.db, new)? {
+            if new.ban.has_ended(self.now) || self.lifted && lifted_since(self.db, new, self.now)? {
                 return Ok(false);
             }
         }
@@ -194,7 +165,7 @@ impl<'a> Batch<'a> {
         let others = others.map(|(_, ban)| ban);
         self.done.entered[place] = if over && new.event.is_none() {
             Entered::Over
-        } else if self.lifted && lifted_since(db, new)? {
+        } else if self.lifted && lifted_since(db, new, now)? {
             others.map_or(Entered::Nothing, Entered::Known)
         } else if over {
             match is_known_event(db, backend, key, new, now)? {
@@ -286,97 +257,8 @@ fn insert<'a>(
     statement.raw_execute()
 }
 
-/// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
-/// force, with its number.
-fn replace(
-    db: &Connection,
-    backend: &str,
-    key: (&str, u16),
-    new: &NewBan,
-    old: Option<(i64, Ban)>,
-    now: Time,
-    id: i64,
-) -> rusqlite::Result<Entered> {
-    let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
-    let old_id = match old {
-        Some((id, _)) => id,
-        None => last_id(db, backend, key, &new.origin)?,
-    };
-    let tells_time = new.event.is_some() || new.said.is_some();
-    if tells_time && is_old_news(db, old_id, new, now)? {
-        return Ok(no_news);
-    }
-    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref(), now) else {
-        return Ok(no_news);
-    };
-    let until = ban.until.map(|t| t.0);
-    let facts = Some(&new.facts).filter(|f| !f.is_empty());
-    match old {
-        Some(_) => forget_reminder(db, old_id)?,
-        None => keep_past(db, old_id)?,
-    }
-    // A ban that is lengthened without evidence keeps its own.
-    let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?2, since = ?3, until = ?4, ends = ?4,
-             facts = ifnull(?5, iif(?6, facts, NULL))
-         WHERE id = ?1",
-    )?;
-    let (since, lasts) = (ban.since.0, old.is_some());
-    update.execute(params![old_id, id, since, until, facts, lasts])?;
-    Ok(Entered::New(ban))
-}
-
-/// Whether a ban was entered before for this event or a later one.
-fn is_known_event(
-    db: &Connection,
-    backend: &str,
-    key: (&str, u16),
-    new: &NewBan,
-    now: Time,
-) -> rusqlite::Result<bool> {
-    match last_id(db, backend, key, &new.origin).optional()? {
-        Some(id) => is_old_news(db, id, new, now),
-        None => Ok(false),
-    }
-}
-
-/// Whether a ban in the ledger, in force or ended, makes a new one no news: it was for a later
-/// event, or its host has lifted it since the new one began.
-fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::Result<bool> {
-    let mut query = db.prepare_cached("SELECT until, ends, facts FROM ban WHERE id = ?")?;
-    query.query_row([id], |row| {
-        let (planned, ends): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
-        let lifted = ends.filter(|_| ends != planned).map(Time);
-        let facts = row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default();
-        let event = Record::with_fields(new.ban.target.address, &facts).get("at");
-        let event = event.and_then(|at| Time::parse(&at));
-        let is_later = event >= new.event && event.is_some_and(|event| event <= now);
-        Ok(new.event.is_some() && is_later || new.said.is_some() && new.said <= lifted)
-    })
-}
-
-/// Moves the ended ban of an address to the past ones; a note that a firewall has to lift it is
-/// without object then.
-fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
-    let mut keep = db.prepare_cached(
-        "INSERT INTO past (address, backend, since, until, ends, facts, port, origin)
-         SELECT address, backend, since, until, ends, facts, port, origin FROM ban WHERE id = ?",
-    )?;
-    keep.execute([id])?;
-    forget_reminder(db, id)
-}
-
 /// Whether any address was lifted by hand.
 fn any_lifted(db: &Connection) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM lifted LIMIT 1")?
         .exists([])
-}
-
-/// Whether the address was lifted by hand since its record says that the ban began.
-fn lifted_since(db: &Connection, new: &NewBan) -> rusqlite::Result<bool> {
-    let Some(said) = new.said else {
-        return Ok(false);
-    };
-    let mut query = db.prepare_cached("SELECT 1 FROM lifted WHERE address = ? AND at >= ?")?;
-    query.exists(params![new.ban.target.address.to_string(), said.0])
 }

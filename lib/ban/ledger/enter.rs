@@ -1,8 +1,8 @@
 //! New bans, and longer ones.
 
 use super::ban::Ban;
-use super::batch::{Batch, Entered, NewBan};
-use super::forget::forget_some;
+use super::batch::enter;
+use super::new_ban::{Entered, NewBan};
 use super::rows::{highest, longest, renumber, told};
 use super::store::Ledger;
 use pipeban::complain::Fault;
@@ -23,28 +23,22 @@ impl Ledger {
         wanted: &[NewBan],
         now: Time,
     ) -> Result<Vec<Entered>, Fault> {
-        if wanted.len() >= BULK {
-            // To write back seldom is quicker, but each process that opens the file reads all that
-            // is not yet written back.
-            let seldom = "PRAGMA wal_autocheckpoint=4000";
-            self.state.run(|db| db.execute_batch(seldom))?;
-        }
+        self.write_many(wanted.len())?;
         let unprinted = &mut self.unprinted;
-        let done = self.state.write(|db| {
-            let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
-            let left = left.unwrap_or_default();
-            let done = Batch::new(db, backend, wanted, left, now)?.enter()?;
-            let numbers = done.changed.numbers();
-            if !numbers.is_empty() {
-                forget_some(db, numbers.clone(), now)?;
-                if let Some(unprinted) = unprinted {
-                    unprinted.note(db, numbers)?;
-                }
-            }
-            Ok(done)
-        })?;
+        let done = (self.state).write(|db| Ok(enter(db, unprinted, backend, wanted, now)?))?;
         self.recent = done.changed;
         Ok(done.entered)
+    }
+
+    /// Prepares to write this number of bans.
+    pub(super) fn write_many(&self, number: usize) -> Result<(), Fault> {
+        if number < BULK {
+            return Ok(());
+        }
+        // To write back seldom is quicker, but each process that opens the file reads all that is
+        // not yet written back.
+        let seldom = "PRAGMA wal_autocheckpoint=4000";
+        self.state.run(|db| db.execute_batch(seldom))
     }
 
     /// Enters those of these bans again that are still in force and that the firewall was told: it

@@ -191,7 +191,7 @@ fn note_changes(
 /// Gives a ban this end and the highest number, because its firewall has to be told of it. A lifted
 /// ban remembers when it was to end. One that began in the future, by a wrong clock, begins now:
 /// else nothing would be left of it.
-fn set_end(db: &Connection, id: i64, until: Time, now: Time) -> rusqlite::Result<()> {
+pub(super) fn set_end(db: &Connection, id: i64, until: Time, now: Time) -> rusqlite::Result<()> {
     forget_reminder(db, id)?;
     let mut update = db.prepare_cached(
         "UPDATE ban SET id = (SELECT max(id) + 1 FROM ban), ends = ?2,
@@ -202,7 +202,7 @@ fn set_end(db: &Connection, id: i64, until: Time, now: Time) -> rusqlite::Result
 }
 
 /// Remembers that an address was lifted for all hosts.
-fn remember(db: &Connection, address: &Address, at: Time) -> rusqlite::Result<()> {
+pub(super) fn remember(db: &Connection, address: &Address, at: Time) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO lifted VALUES (?1, ?2)
          ON CONFLICT DO UPDATE SET at = excluded.at WHERE at < excluded.at",

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 
 use pipeban::complain::{Fault, describe};
-use pipeban::state_file;
+use pipeban::{state, state_file};
 
 /// The file whose bytes are the locks: byte N is that of the Nth firewall here.
 const FIREWALLS: [&str; 5] = ["nft", "ipset", "iptables", "exec", "none"];
+
+/// Those that are changed by programs. If this process is killed, such a program goes on: it has
+/// the file open too, so that the lock is held until it ends.
+const BY_PROGRAMS: [&str; 2] = ["ipset", "iptables"];
 
 /// From this byte on, each is the lock of a process.
 const PROCESSES: i64 = 1 << 40;
@@ -46,7 +50,12 @@ impl LockFile {
     /// Waits for the lock of this firewall.
     pub(super) fn lock(&self, backend_name: &str) -> Result<BackendLock, Fault> {
         let byte = FIREWALLS.iter().position(|name| *name == backend_name);
-        self.lock_byte(byte.unwrap_or(FIREWALLS.len()) as i64)
+        let lock = self.lock_byte(byte.unwrap_or(FIREWALLS.len()) as i64)?;
+        if BY_PROGRAMS.contains(&backend_name) {
+            // If this fails, the lock is held as long as this process lives.
+            let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::empty()));
+        }
+        Ok(lock)
     }
 
     /// Gives this process a number, made from a random one, that others can ask for.
@@ -82,8 +91,16 @@ impl ProcessLock {
     }
 }
 
+/// Waits for the lock of a firewall that is changed without the ledger; `None` if the file of the
+/// locks can't be opened either.
+pub fn lock_alone(state_file: Option<&Path>, backend_name: &str) -> Option<BackendLock> {
+    let file = LockFile::open(&state::path(state_file)).ok()?;
+    file.lock(backend_name).ok()
+}
+
 impl Drop for BackendLock {
     fn drop(&mut self) {
+        let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
         // The file is also closed by the process's end.
         let _ = set(&self.file, self.byte, libc::F_UNLCK);
     }

@@ -13,19 +13,21 @@ mod enter; // new bans and longer ones
 mod forget; // ended bans are forgotten in time
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
+mod new_ban; // a ban to be entered
 mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
 mod unprinted; // changes that a killed process did not print
 
 mod complete; // the state of a firewall that holds all bans
 mod told; // which bans a firewall was told
+mod unentered; // bans and lifts that were made without the ledger
 
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
-pub use batch::{Entered, NewBan};
 pub use changes::{Changed, Snapshot};
 pub use complete::Complete;
 pub use lifts::{HostLift, Whose};
-pub use lock::BackendLock;
+pub use lock::{BackendLock, lock_alone};
+pub use new_ban::{Entered, NewBan};
 pub use store::Ledger;
 pub use told::{Change, Note, Pending};
 pub use unprinted::Printing;

@@ -144,11 +144,7 @@ impl Ledger {
             if let Some(state) = state {
                 note_state(db, backend, state)?;
             }
-            let mut insert = db.prepare_cached(
-                "INSERT INTO told VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban < excluded.ban",
-            )?;
-            insert.execute(params![backend, told])?;
+            note_told(db, backend, told)?;
             let mut remind = db.prepare_cached(
                 "INSERT OR REPLACE INTO later SELECT id, backend, ifnull(?2, ends) FROM ban
                  WHERE id = ?1 AND ifnull(?2, ends) IS NOT NULL",
@@ -235,8 +231,21 @@ fn bans(
     })?)
 }
 
+/// Notes that a firewall was told all its bans up to this number.
+pub(super) fn note_told(db: &Connection, backend: &str, told: i64) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO told VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET ban = excluded.ban WHERE ban < excluded.ban",
+    )?;
+    insert.execute(params![backend, told]).map(drop)
+}
+
 /// The highest number above `after` of a ban that is for this firewall.
-fn last_after(db: &Connection, backend: &str, after: i64) -> rusqlite::Result<Option<i64>> {
+pub(super) fn last_after(
+    db: &Connection,
+    backend: &str,
+    after: i64,
+) -> rusqlite::Result<Option<i64>> {
     let mut query = db.prepare_cached(
         "SELECT id FROM ban WHERE id > ? AND backend = ? ORDER BY id DESC LIMIT 1",
     )?;

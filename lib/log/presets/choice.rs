@@ -1,5 +1,7 @@
 //! The names of presets, of single rules of theirs, and of files of the user's own.
 
+use std::path::Path;
+
 use pipeban::complain::Fault;
 use pipeban::hints::did_you_mean;
 
@@ -41,13 +43,15 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
         None => (name, None),
     };
     let Some(number) = FILES.iter().position(|(n, _)| *n == service) else {
-        if own::is_file(name) {
+        let guess = match titled(service) {
+            Some(titled) => format!("; did you mean \"{titled}\"?"),
+            None => did_you_mean(service, FILES.iter().map(|(name, _)| *name)),
+        };
+        // A rule of a name that is none, where no file lies.
+        let is_rule = !guess.is_empty() && !Path::new(name).exists();
+        if own::is_file(name) && !is_rule {
             return own::read(name).map(Choice::File);
         }
-        let guess = match titled(name) {
-            Some(titled) => format!("; did you mean \"{titled}\"?"),
-            None => did_you_mean(name, FILES.iter().map(|(name, _)| *name)),
-        };
         let what =
             format!("no preset of that name: \"{name}\"{guess} (--preset list; a file has a /)");
         return Err(Fault::new("--preset", what));

@@ -14,13 +14,14 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{About, Backend, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose, lock_alone};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::never::NeverLater;
 use pipeban_ban::ports;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
+use pipeban_ban::unentered::enter_lifts;
 use pipeban_ban::waiter;
 use pipeban_ban::whose;
 
@@ -134,6 +135,10 @@ impl Ends {
         until: Time,
         now: Time,
     ) -> Result<Vec<Bans>, Fault> {
+        if let (Some(ledger), Ok(usual)) = (&mut self.ledger, self.firewalls.open(&self.usual)) {
+            // It matters only for that firewall; an error comes again where it is told.
+            let _ = enter_lifts(ledger, &self.usual, usual);
+        }
         let mut ended = self.end(addresses, until, now)?;
         // A ban that the ledger does not know is nobody's.
         let held = match self.origin {
@@ -296,6 +301,7 @@ impl Ends {
             };
             let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
             let left = until.since(now);
+            let _lock = lock_alone(self.state_file.as_deref(), backend.name());
             let set = if until <= now {
                 firewall.lift_unentered(&targets)
             } else if firewall.expires(left) {

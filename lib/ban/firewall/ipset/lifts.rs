@@ -1,4 +1,5 @@
-//! Lifts that no ledger knows of: kept in sets that no rule uses.
+//! Lifts that no ledger knows of: kept in sets that no rule uses. These stay when they are empty:
+//! a process that deletes a set can't know that nobody has kept a lift in it just now.
 
 use std::fmt::Write;
 use std::io;
@@ -16,13 +17,22 @@ const WHOLE: &str = "udp:1";
 
 /// The lines that keep these lifts.
 pub(super) fn keep(targets: &[Target]) -> String {
-    let mut lines = create();
+    create() + &lines("add", targets)
+}
+
+/// The lines that forget these lifts.
+pub(super) fn forget(targets: &[Target]) -> String {
+    create() + &lines("del", targets)
+}
+
+fn lines(command: &str, targets: &[Target]) -> String {
+    let mut lines = String::new();
     for target in targets.iter().filter(|target| target.prefix_len() > 0) {
         let name = SETS[usize::from(!target.is_ipv4())].0;
         let address = inverted(&target.address).unwrap_or(target.address);
         let written = match target.port {
-            0 => writeln!(lines, "add {name} {address},{WHOLE}"),
-            port => writeln!(lines, "add {name} {address},tcp:{port}"),
+            0 => writeln!(lines, "{command} {name} {address},{WHOLE}"),
+            port => writeln!(lines, "{command} {name} {address},tcp:{port}"),
         };
         written.expect("a String takes every write");
     }
@@ -32,12 +42,6 @@ pub(super) fn keep(targets: &[Target]) -> String {
 /// The lifts that are kept.
 pub(super) fn kept() -> io::Result<Vec<Target>> {
     Ok(read(&run("ipset", &["save"], b"")?))
-}
-
-/// The lines that delete the sets, which need not be there.
-pub(super) fn forget() -> String {
-    let destroy = SETS.map(|(name, _)| format!("destroy {name}\n"));
-    create() + &destroy.concat()
 }
 
 fn create() -> String {

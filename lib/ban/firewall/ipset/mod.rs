@@ -206,6 +206,9 @@ impl Firewall for Ipset {
         let mut lines = String::new();
         let any_unentered = self.has_unentered()?;
         if any_unentered {
+            if !lifts::kept()?.is_empty() {
+                return Ok(false);
+            }
             // A mark that is made from now on stays.
             for set in PLAIN {
                 let (name, old, new) = (set.name(), set.unentered(), set.entering());
@@ -221,7 +224,7 @@ impl Firewall for Ipset {
         }
         if any_unentered {
             let lines = PLAIN.map(|set| format!("del {} {}\n", set.name(), set.entering()));
-            restore(&(lines.concat() + &lifts::forget()))?;
+            restore(&lines.concat())?;
         }
         Ok(true)
     }
@@ -238,7 +241,8 @@ impl Firewall for Ipset {
 
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.put("")?;
-        let lines = self.ban_lines(entries)?;
+        let targets: Vec<Target> = entries.iter().map(|(target, _)| *target).collect();
+        let lines = lifts::forget(&targets) + &self.ban_lines(entries)?;
         self.put_unentered(&lines)
     }
 
@@ -249,10 +253,14 @@ impl Firewall for Ipset {
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        match self.has_unentered()? {
+        match !(self.is_fresh() && self.complete) && self.has_unentered()? {
             true => lifts::kept(),
             false => Ok(vec![]),
         }
+    }
+
+    fn forget_lifts(&mut self, lifts: &[Target]) -> io::Result<bool> {
+        restore(&lifts::forget(lifts)).map(|()| true)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

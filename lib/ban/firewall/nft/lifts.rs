@@ -1,12 +1,13 @@
 //! Lifts that no ledger knows of: kept in a set of our table that no rule uses.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use nix::errno::Errno;
 
 use super::header::*;
 use super::set::data;
-use super::{Nft, STEP};
+use super::{Nft, STEP, again, ruleset};
 use crate::firewall::inverted::inverted;
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, Request};
 use crate::target::Target;
@@ -26,7 +27,36 @@ impl Nft {
         for step in targets.chunks(STEP) {
             self.change(|r, _| {
                 put_set(r);
-                put(r, step);
+                put(r, NFT_MSG_NEWSETELEM, step);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the lifts that were read; `false` if bans were changed without a ledger since then.
+    pub(super) fn forget_kept(&mut self) -> Result<bool, Errno> {
+        again(|| {
+            self.put_in_place()?;
+            if self.seen.unentered != self.kept {
+                return Ok(false);
+            }
+            let request = ruleset::batch(self.seen.generation, forget);
+            self.socket.ask(&request, |_, _, _| ())?;
+            self.seen.generation = ruleset::next(self.seen.generation);
+            Ok(true)
+        })
+    }
+
+    /// Forgets the lifts of these targets, which are banned then.
+    pub(super) fn forget_lifts_of(&mut self, targets: &HashSet<Target>) -> Result<(), Errno> {
+        let mut kept = self.kept_lifts()?;
+        kept.retain(|target| targets.contains(target));
+        for step in kept.chunks(STEP) {
+            self.change(|r, _| {
+                // Another process may have forgotten them: to delete a missing one fails.
+                put_set(r);
+                put(r, NFT_MSG_NEWSETELEM, step);
+                put(r, NFT_MSG_DELSETELEM, step);
             })?;
         }
         Ok(())
@@ -67,8 +97,9 @@ fn put_set(r: &mut Request) {
     });
 }
 
-fn put(r: &mut Request, targets: &[Target]) {
-    r.message(NFT_MSG_NEWSETELEM, NLM_F_CREATE, NFPROTO_INET, |r| {
+/// Puts these into the set, or removes them.
+fn put(r: &mut Request, message: u16, targets: &[Target]) {
+    r.message(message, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
         r.put_text(NFTA_SET_ELEM_LIST_SET, LIFTS);
         r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {

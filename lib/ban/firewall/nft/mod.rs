@@ -57,6 +57,8 @@ pub(super) struct Nft {
     /// The table whose bans are being restored, by its handle, and its mark that bans were changed
     /// without a ledger.
     restoring: (Option<u64>, Option<Option<u64>>),
+    /// That mark when the kept lifts were read.
+    kept: Option<Option<u64>>,
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
     /// Whether the kernel gives an element that is there another time, once that is known.
@@ -88,6 +90,7 @@ impl Nft {
             socket: Socket::open().map_err(unsupported)?,
             seen: Ruleset::default(),
             restoring: (None, None),
+            kept: None,
             expect_old: false,
             takes_times: None,
             counts: true,
@@ -274,7 +277,11 @@ impl Firewall for Nft {
     }
 
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
-        self.unentered(|nft| nft.ban(entries))
+        let targets = entries.iter().map(|(target, _)| *target).collect();
+        self.unentered(|nft| {
+            nft.forget_lifts_of(&targets).map_err(explain)?;
+            nft.ban(entries)
+        })
     }
 
     fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
@@ -286,10 +293,16 @@ impl Firewall for Nft {
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
         // A saved ruleset may have old ones, but no mark.
-        match self.has_unentered()? {
+        let is_marked = self.has_unentered()?;
+        self.kept = self.seen.unentered;
+        match is_marked {
             true => Nft::kept_lifts(self).map_err(explain),
             false => Ok(vec![]),
         }
+    }
+
+    fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+        self.forget_kept().map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

@@ -1,0 +1,84 @@
+//! Bans and lifts that were made without the ledger are entered.
+//!
+//! No clock tells which change was the last one of a target, since it may have been set: a firewall
+//! whose lock is held was told all changes up to a number, and none above that.
+
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::batch::enter;
+use super::lifts::{remember, set_end};
+use super::new_ban::NewBan;
+use super::rows::{highest, told};
+use super::store::Ledger;
+use super::told::{last_after, note_told};
+use crate::target::Target;
+use pipeban::complain::Fault;
+use pipeban::time::Time;
+
+impl Ledger {
+    /// Enters bans that a firewall holds, each with the time that was left after the moment
+    /// `begun`. The firewall's lock is held.
+    ///
+    /// A target with a change that the firewall has still to be told is passed over: it holds an
+    /// older ban. If there is no such change at all, the firewall counts as told of these bans too.
+    pub fn enter_bans(
+        &mut self,
+        backend: &str,
+        held: &[(Target, Option<Duration>)],
+        begun: Time,
+    ) -> Result<(), Fault> {
+        self.write_many(held.len())?;
+        let now = Time::now();
+        self.state.write(|db| {
+            let told = told(db, backend)?;
+            let is_told_all = last_after(db, backend, told)?.is_none();
+            let mut later = db.prepare_cached("SELECT 1 FROM later WHERE backend = ?")?;
+            let has_none = is_told_all && !later.exists([backend])?;
+            let mut pending = db.prepare_cached(
+                "SELECT 1 FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
+                 AND (id > ?4 OR ends <= ?5 AND id IN (SELECT ban FROM later))",
+            )?;
+            let mut bans = Vec::with_capacity(held.len());
+            for (target, left) in held {
+                let address = target.address.to_string();
+                let change = params![address, backend, target.port, told, now.0];
+                if has_none || !pending.exists(change)? {
+                    bans.push(NewBan::held(*target, *left, begun));
+                }
+            }
+            enter(db, &mut None, backend, &bans, now)?;
+            if is_told_all {
+                note_told(db, backend, highest(db)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Enters lifts that a firewall has kept, by hand and for all hosts. It has then to be told.
+    /// A lift of an address without a ban is remembered too: a process may have a ban that is
+    /// older, and enter it later.
+    pub fn enter_lifts(&mut self, backend: &str, lifts: &[Target]) -> Result<(), Fault> {
+        let now = Time::now();
+        self.state.write(|db| {
+            let mut find = db.prepare_cached(
+                "SELECT id FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
+                 AND (ends IS NULL OR ends > ?4)",
+            )?;
+            for target in lifts {
+                let address = target.address.to_string();
+                let ban = params![address, backend, target.port, now.0];
+                let ids = find.query_map(ban, |row| row.get(0))?;
+                let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+                for id in &ids {
+                    set_end(db, *id, now, now)?;
+                }
+                if target.port == 0 {
+                    remember(db, &target.address, now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
