@@ -39,6 +39,7 @@ mandoc mandoc
 mmdblookup mmdb-bin
 mosquitto mosquitto
 mosquitto_pub mosquitto-clients
+jq jq
 nsenter util-linux
 openssl openssl
 groff groff-base

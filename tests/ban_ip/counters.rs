@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use crate::both::held;
 use crate::common::{Shell, field, in_namespace, run, wait_until};
 use crate::packets::{HOST, Place, SILENCE, network};
 use pipeban::time::Time;
@@ -340,5 +341,61 @@ fn older_sets_are_taken_over_without_a_gap() {
         let sets = run("ipset", &["list", "-n"]).unwrap();
         assert_eq!(sets, "pipeban4\npipeban6\n");
         assert_eq!(shell.run("ban-ip --backend ipset --verify").status, Some(0));
+    });
+}
+
+/// Runs a command as on a kernel that can't count.
+const NO_DYNSET: &str = include_str!("no_dynset.c");
+
+/// A kernel that can't count the packets of each ban drops them all the same, one by one and in
+/// bulk; an older table stays as it is. Where the kernel can count again, it does.
+#[test]
+fn a_kernel_that_cannot_count_drops_all_the_same() {
+    in_namespace("a_kernel_that_cannot_count_drops_all_the_same", || {
+        let Some([bad, good]) = network() else {
+            return;
+        };
+        if ["nft", "cc"]
+            .iter()
+            .any(|program| run(program, &["--version"]).is_none())
+        {
+            return;
+        }
+        let shell = Shell::new();
+        let [source, tracer] = ["trace.c", "trace"].map(|n| shell.path(n).display().to_string());
+        std::fs::write(&source, NO_DYNSET).unwrap();
+        run("cc", &["-o", &tracer, &source]);
+        let without = |command: &str| shell.run(&command.replace("TRACER", &tracer));
+        let is_dropped = || {
+            wait_until("the other one is connected", || {
+                HOST.iter().all(|to| good.open(to, SILENCE).is_some())
+            });
+            HOST.iter().all(|to| bad.open(to, SILENCE).is_none())
+        };
+        let ban = "ban-ip --even-me --for 1h";
+        for bans in [
+            format!("TRACER {ban} 192.0.2.18 2001:db8:1::2"),
+            format!("TRACER {ban} --port 7777 192.0.2.18 2001:db8:1::2"),
+            format!("(seq -f 198.18.1.%g 200; echo 192.0.2.18; echo 2001:db8:1::2) | TRACER {ban}"),
+        ] {
+            let made = without(&bans);
+            assert_eq!((made.err.as_str(), made.status), ("", Some(0)), "{bans}");
+            assert!(is_dropped(), "{bans}");
+            assert!(!held("nft").contains("update @"), "{bans}");
+            assert_eq!(without("TRACER ban-ip --verify").status, Some(0), "{bans}");
+            let list = without("TRACER ban-ip --list");
+            assert!(list.addresses().contains(&"192.0.2.18"), "{list:?}");
+            assert!(!list.out.contains("only="), "{list:?}");
+            // Where the kernel can, it counts again, in the same table.
+            shell.run(&format!("{ban} 198.51.100.7"));
+            assert!(held("nft").contains("update @") && is_dropped(), "{bans}");
+            let lifted = without("ban-ip --list | TRACER unban-at now");
+            assert_eq!(
+                (lifted.err.as_str(), lifted.status),
+                ("", Some(0)),
+                "{bans}"
+            );
+            shell.run("nft flush ruleset");
+        }
     });
 }

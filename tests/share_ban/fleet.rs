@@ -16,7 +16,7 @@ pub const BROKER: &str = "10.9.0.254";
 
 /// Runs `body` with a fleet of hosts that are called a, b, c…; left out where something is missing.
 pub fn with_fleet(name: &str, hosts: usize, body: impl FnOnce(&mut Fleet)) {
-    for program in ["mosquitto", "mosquitto_pub", "openssl", "nft"] {
+    for program in ["mosquitto", "mosquitto_pub", "openssl", "nft", "jq"] {
         let found = Command::new("sh")
             .args(["-c", &format!("command -v {program}")])
             .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
@@ -47,6 +47,8 @@ pub struct Host {
     holder: Child,
     /// The pipeline that shares its bans, in a process group of its own.
     sharing: Option<Child>,
+    /// Other pipelines, each in a process group of its own, and their scripts.
+    pipelines: Vec<(Child, String)>,
 }
 
 impl Fleet {
@@ -103,6 +105,7 @@ impl Fleet {
             folder,
             holder,
             sharing: None,
+            pipelines: vec![],
         };
         let address = i + 1;
         let made = self.shell.run(&format!(
@@ -183,9 +186,14 @@ impl Fleet {
         write_private(&self.config(host), &(text + more));
     }
 
+    /// The path of a file of a host.
+    pub fn path(&self, host: usize, name: &str) -> PathBuf {
+        self.hosts[host].folder.join(name)
+    }
+
     /// The path of a host's configuration.
     pub fn config(&self, host: usize) -> PathBuf {
-        self.hosts[host].folder.join("share.conf")
+        self.path(host, "share.conf")
     }
 
     /// Runs a script of sh(1) on a host.
@@ -219,7 +227,30 @@ impl Fleet {
     pub fn share(&mut self, host: usize) {
         let config = self.config(host);
         let script = format!("exec sh examples/share/share.sh {}", config.display());
-        let mut command = self.command(host, &script);
+        self.hosts[host].sharing = Some(self.start(host, &script));
+    }
+
+    /// Starts another pipeline on a host.
+    pub fn run(&mut self, host: usize, script: &str) {
+        let child = self.start(host, script);
+        self.hosts[host].pipelines.push((child, script.into()));
+    }
+
+    /// Starts those pipelines again that have ended, as systemd does.
+    pub fn run_again(&mut self) {
+        for host in 0..self.hosts.len() {
+            for (mut child, script) in std::mem::take(&mut self.hosts[host].pipelines) {
+                if child.try_wait().unwrap().is_some() {
+                    end(child);
+                    child = self.start(host, &script);
+                }
+                self.hosts[host].pipelines.push((child, script));
+            }
+        }
+    }
+
+    fn start(&self, host: usize, script: &str) -> Child {
+        let mut command = self.command(host, script);
         let folder = &self.hosts[host].folder;
         let mut log = fs::OpenOptions::new();
         let log = log
@@ -231,15 +262,12 @@ impl Fleet {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        self.hosts[host].sharing = Some(command.process_group(0).spawn().unwrap());
+        command.process_group(0).spawn().unwrap()
     }
 
     /// Kills the pipeline that shares the bans of a host.
     pub fn stop(&mut self, host: usize) {
-        if let Some(mut sharing) = self.hosts[host].sharing.take() {
-            let _ = killpg(Pid::from_raw(sharing.id() as i32), Signal::SIGKILL);
-            let _ = sharing.wait();
-        }
+        self.hosts[host].sharing.take().into_iter().for_each(end);
     }
 
     /// Starts to share the bans of all hosts, and waits until each hears the others.
@@ -346,6 +374,8 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         for host in 0..self.hosts.len() {
             self.stop(host);
+            let pipelines = self.hosts[host].pipelines.drain(..);
+            pipelines.for_each(|(child, _)| end(child));
             let _ = self.hosts[host].holder.kill();
             let _ = self.hosts[host].holder.wait();
             if std::thread::panicking() {
@@ -358,6 +388,12 @@ impl Drop for Fleet {
             println!("broker: {}", log.unwrap_or_default());
         }
     }
+}
+
+/// Kills a pipeline.
+fn end(mut pipeline: Child) {
+    let _ = killpg(Pid::from_raw(pipeline.id() as i32), Signal::SIGKILL);
+    let _ = pipeline.wait();
 }
 
 /// Writes a file that only its owner may read.

@@ -6,7 +6,9 @@ mod common;
 
 mod fleet; // hosts and their broker
 
+mod attempts; // attempts counted over the fleet
 mod bans; // bans and lifts that arrive
+mod clocks; // clocks that are wrong
 mod healing; // what was lost is found again
 mod poison; // hostile hosts
 mod refusals; // configurations and brokers that are refused

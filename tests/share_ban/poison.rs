@@ -104,10 +104,9 @@ fn lies() {
 #[test]
 fn more_than_the_limit() {
     with_fleet("more_than_the_limit", 2, |fleet| {
-        fleet.configure(1, "from a\nlimit 1000\n");
         fleet.share(1);
         fleet.wait_for_hosts(1, 0);
-        let bans: String = (0..3_000)
+        let bans: String = (0..30_000)
             .map(|i| format!("198.18.{}.{}\n", i / 256, i % 256))
             .collect();
         fleet.feed(
@@ -118,7 +117,7 @@ fn more_than_the_limit() {
         fleet.share(0);
         let held = || fleet.on(1, "ban-ip --list --origin a | wc -l").out;
         wait_until("the limit is reached", || {
-            held().trim() == "1000" && fleet.figures(1).contains(" refused-limit=2")
+            held().trim() == "10000" && fleet.figures(1).contains(" refused-limit=2")
         });
         // A lift makes room, and is not forgotten.
         let first = fleet
@@ -129,7 +128,7 @@ fn more_than_the_limit() {
             let list = fleet.on(1, "ban-ip --list --origin a | cut -f1").out;
             !list.lines().any(|line| line == first.trim())
         });
-        assert!(held().trim().parse::<usize>().unwrap() <= 1_000);
+        assert!(held().trim().parse::<usize>().unwrap() <= 10_000);
     });
 }
 
@@ -152,5 +151,29 @@ fn faster_than_the_rate() {
         // A change that was refused for now is asked for later.
         fleet.on(0, "ban-ip --for 1h 203.0.113.2");
         fleet.wait_for_bans(1, &["203.0.113.2"]);
+    });
+}
+
+/// A broker ends the connection of a client whose name another one gives.
+#[test]
+fn anothers_client_name() {
+    with_fleet("anothers_client_name", 2, |fleet| {
+        fleet.share_all();
+        for name in ["share-ban-b", "b"] {
+            let more = format!("-i {name}");
+            let sent = fleet.publish("a", "pipeban/host/a", "state=gone", &more);
+            assert_eq!(sent.status, Some(0), "{sent:?}");
+            fleet.wait_for_hosts(1, 0);
+            let hello = "state=here\tversion=1\tbans=0\tdigest=0";
+            let hello = format!("{hello}\tat={}", time(0));
+            fleet.publish("a", "pipeban/host/a", &hello, "");
+            fleet.wait_for_hosts(1, 1);
+        }
+        let log = fleet.log(1);
+        assert!(
+            !log.contains("another client") && !log.contains("connected\n"),
+            "{log}"
+        );
+        assert!(!fleet.figures(1).contains(" failures="), "{log}");
     });
 }

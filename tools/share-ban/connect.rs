@@ -27,6 +27,9 @@ const PORTS: [u16; 2] = [8_883, 1_883];
 /// The brokers, tried in turn.
 pub struct Brokers {
     tls: Option<Arc<ClientConfig>>,
+    /// This client's name. A broker ends the connection of a client whose name another one gives,
+    /// so no other host may know it.
+    client: String,
     next: usize,
 }
 
@@ -35,6 +38,7 @@ impl Brokers {
     pub fn new(config: &Config) -> Result<Self, Fault> {
         Ok(Brokers {
             tls: tls::of_config(config)?,
+            client: format!("share-ban-{}-{}", config.name, tls::secret_number(config)?),
             next: 0,
         })
     }
@@ -98,7 +102,7 @@ impl Brokers {
         let login = config.login.as_ref();
         let topic = Topic::Host(&config.name).text(config);
         let connect = Connect {
-            client: &format!("share-ban-{}{suffix}", config.name),
+            client: &format!("{}{suffix}", self.client),
             keep_alive: config.keep_alive.saturating_mul(2),
             receive_maximum: WINDOW,
             login: login.map(|(user, password)| (user.as_str(), password.as_slice())),

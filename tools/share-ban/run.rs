@@ -218,15 +218,15 @@ impl Filter {
 
     /// A connection was lost or not made: another is tried later.
     fn lost(&mut self, broker: &str, what: String) {
-        self.session = None;
+        // Only the end of a good session is a new beginning.
+        if self.session.take().is_some() && self.begun.elapsed() > GOOD {
+            self.pause = PAUSES[0];
+        }
         self.failures += 1;
         figures::tell_too("failures", self.failures);
         if what != self.wrong {
             complain::note(broker, &what);
             self.wrong = what;
-        }
-        if self.begun.elapsed() > GOOD {
-            self.pause = PAUSES[0];
         }
         // All hosts of a fleet lose their broker at once.
         let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);

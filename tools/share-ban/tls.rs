@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pipeban::complain::{Fault, describe};
+use rustls::crypto::ring::cipher_suite::TLS13_AES_256_GCM_SHA384;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -37,6 +38,21 @@ pub fn of_config(config: &Config) -> Result<Option<Arc<ClientConfig>>, Fault> {
         .with_client_auth_cert(chain, secret)
         .map_err(|e| Fault::new(certificate.display(), e))?;
     Ok(Some(tls.into()))
+}
+
+/// A number, in hexadecimal, that nobody knows who does not have this host's key or password; the
+/// same in each run.
+pub fn secret_number(config: &Config) -> Result<String, Fault> {
+    let mut secret = b"share-ban client ".to_vec();
+    match (&config.certificate, &config.login) {
+        (Some((_, key)), _) => secret.extend(read_private(key)?),
+        (None, Some((_, password))) => secret.extend(password),
+        (None, None) => {}
+    }
+    let suite = TLS13_AES_256_GCM_SHA384.tls13();
+    let sum = suite.map(|suite| suite.common.hash_provider.hash(&secret));
+    let bytes = sum.iter().flat_map(|sum| sum.as_ref().iter().take(8));
+    Ok(bytes.map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The certificates of a file, at least one.

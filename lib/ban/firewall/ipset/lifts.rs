@@ -6,6 +6,7 @@ use std::io;
 
 use crate::firewall::interface::run;
 use crate::firewall::inverted::inverted;
+use crate::firewall::signs::may_have_set;
 use crate::target::Target;
 use pipeban::address::Address;
 
@@ -37,6 +38,11 @@ fn lines(command: &str, targets: &[Target]) -> String {
         written.expect("a String takes every write");
     }
     lines
+}
+
+/// Whether there may be any; to ask costs next to nothing.
+pub(super) fn may_be_kept() -> bool {
+    may_have_set(SETS.map(|(name, _)| name))
 }
 
 /// The lifts that are kept.

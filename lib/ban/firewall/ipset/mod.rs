@@ -253,7 +253,7 @@ impl Firewall for Ipset {
     }
 
     fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        match !(self.is_fresh() && self.complete) && self.has_unentered()? {
+        match lifts::may_be_kept() && self.has_unentered()? {
             true => lifts::kept(),
             false => Ok(vec![]),
         }

@@ -47,6 +47,9 @@ const FORGET_MANY: Duration = Duration::from_secs(10);
 const FORGET_FEW: Duration = Duration::from_secs(3_600);
 /// The number of attempts while other processes change the ruleset at the same moment.
 const ATTEMPTS: usize = 1_000;
+/// The number of attempts in a row while something is missing: a transaction that failed takes the
+/// kernel some 15 ms.
+const MISSING: usize = 8;
 
 /// A set or a chain of our name is of another kind.
 const FOREIGN: Errno = Errno::EPROTOTYPE;
@@ -390,16 +393,16 @@ impl Firewall for Nft {
 
 /// Repeats an attempt that failed because another process changed the ruleset meanwhile.
 fn again<T>(mut attempt: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    let mut last = Errno::EBUSY;
+    let mut missing = 0;
     for _ in 0..ATTEMPTS {
         match attempt() {
-            Err(Errno::ERESTART | Errno::EINTR) => (),
+            Err(Errno::ERESTART | Errno::EINTR) => missing = 0,
             // Something that was there is gone; or it never will be, as in a kernel without a part.
-            Err(Errno::ENOENT) => last = Errno::ENOENT,
+            Err(Errno::ENOENT) if missing < MISSING => missing += 1,
             done => return done,
         }
     }
-    Err(last)
+    Err(Errno::EBUSY)
 }
 
 fn explain(errno: Errno) -> io::Error {
