@@ -1,6 +1,6 @@
 //! Tells one firewall the bans that it was not told yet, and notes the results.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
@@ -285,15 +285,15 @@ fn tell(
     firewall: &mut dyn Firewall,
     chunk: &[Change],
     now: Time,
-) -> io::Result<HashMap<i64, io::Error>> {
+) -> io::Result<BTreeMap<i64, io::Error>> {
     let is_firewalls = |e: &io::Error| lasts(e) || e.kind() == ErrorKind::TimedOut;
     match tell_together(firewall, chunk, now) {
-        Ok(()) => return Ok(HashMap::new()),
+        Ok(()) => return Ok(BTreeMap::new()),
         Err(e) if is_firewalls(&e) => return Err(e),
-        Err(e) if chunk.len() == 1 => return Ok(HashMap::from([(chunk[0].id, e)])),
+        Err(e) if chunk.len() == 1 => return Ok(BTreeMap::from([(chunk[0].id, e)])),
         Err(_) => (),
     }
-    let (mut failed, mut works) = (HashMap::new(), false);
+    let (mut failed, mut works) = (BTreeMap::new(), false);
     for one in chunk {
         match tell_together(firewall, std::slice::from_ref(one), now) {
             Ok(()) => works = true,

@@ -215,7 +215,9 @@ fn parse_json(line: &[u8]) -> Option<Record> {
 pub fn escape(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
     let special = |b: &u8| matches!(b, b'\\' | b'\t' | b'\n' | b'\r');
-    while let Some(i) = rest.iter().position(special) {
+    // All bytes are looked at together, as a rule in vain.
+    let any = value.iter().fold(false, |any, b| any | special(b));
+    while any && let Some(i) = rest.iter().position(special) {
         out.extend_from_slice(&rest[..i]);
         out.extend_from_slice(match rest[i] {
             b'\\' => b"\\\\",

@@ -116,3 +116,54 @@ fn a_ledger_that_is_deleted_is_made_anew() {
         }
     });
 }
+
+/// New bans are entered many at a time: among them those that are no news, longer ones, several of
+/// one address and some that have ended.
+#[test]
+fn a_list_is_entered_as_if_one_by_one() {
+    in_namespace("ledger::a_list_is_entered_as_if_one_by_one", || {
+        let shell = Shell::new();
+        let address = |n: usize| format!("198.51.{}.{}", n / 100, n % 100);
+        let some: String = (0..400).step_by(7).map(|n| address(n) + "\n").collect();
+        shell.feed("ban-ip --for 1h", some.as_bytes());
+        // An end before that of an hour.
+        let soon = field(&shell.run("ban-ip --for 10m 192.0.2.1 --even-me"), "until")[0].to_owned();
+        let line = |n: usize| match n {
+            // Longer, over and no news.
+            _ if n.is_multiple_of(14) => format!("{}\tuntil=2100-01-01T00:00:00Z\n", address(n)),
+            _ if n.is_multiple_of(21) => format!("{}\tuntil=2020-01-01T00:00:00Z\n", address(n)),
+            _ if n.is_multiple_of(7) => format!("{}\tuntil={soon}\n", address(n)),
+            // Twice, the second one longer; for one port; a network.
+            5 | 205 => format!("{0}\tuntil={soon}\n{0}\tuntil=never\n", address(n)),
+            _ if n % 10 == 3 => format!("{}\tport=22\n", address(n)),
+            300 => "203.0.113.0/24\n2001:db8::7\n".into(),
+            _ => address(n) + "\n",
+        };
+        let many: String = (0..400).map(line).collect();
+        let entered = shell.feed("ban-ip", many.as_bytes());
+        let longer = (0..400_usize).filter(|n| n.is_multiple_of(14)).count();
+        let no_news = (0..400_usize).filter(|n| n.is_multiple_of(7)).count() - longer;
+        // Of two records of one address each is printed: the second one makes it longer.
+        assert_eq!(
+            entered.addresses().len(),
+            400 - no_news + 2 + 1,
+            "{}",
+            entered.err
+        );
+        let list = shell.run("ban-ip --list");
+        assert_eq!(list.addresses().len(), 402);
+        assert!(!list.out.contains("only="), "{}", list.out);
+        let untils = field(&list, "until");
+        let number = |begin: &str| {
+            untils
+                .iter()
+                .filter(|until| until.starts_with(begin))
+                .count()
+        };
+        assert_eq!(number("2100-"), longer);
+        assert_eq!(number("never"), 401 - longer - no_news);
+        let again = shell.feed("ban-ip", many.as_bytes());
+        assert_eq!((again.out.as_str(), again.status), ("", Some(1)));
+        assert_eq!(shell.run("ban-ip --verify").status, Some(0));
+    });
+}

@@ -1,5 +1,6 @@
 //! Records of bans, one for all ports of a ban.
 
+use pipeban::address::write_number;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
 use pipeban::record::Record;
@@ -89,6 +90,9 @@ pub fn set_port(target: &Target, record: &mut Record) {
 
 /// Puts `packets=` and `bytes=` into a record.
 pub fn count(dropped: &Dropped, record: &mut Record) {
-    record.set("packets", dropped.packets.to_string().as_bytes());
-    record.set("bytes", dropped.bytes.to_string().as_bytes());
+    for (key, number) in [("packets", dropped.packets), ("bytes", dropped.bytes)] {
+        let mut text = Vec::with_capacity(20);
+        write_number(number, &mut text);
+        record.set(key, &text);
+    }
 }

@@ -288,6 +288,7 @@ impl Live {
             }
         }
         let entered = ledger.ban(&self.key, &bans, now)?;
+        drop(bans);
         self.in_trouble = false;
         count_over(&mut self.over, &self.policy, printer, &entered, &records);
         printer.expect(entered, records, std::mem::take(&mut self.untold));

@@ -1,7 +1,6 @@
 //! Prints the records of a batch as their bans are made.
 
 use std::collections::HashMap;
-use std::iter::successors;
 
 use pipeban::complain::Fault;
 use pipeban::output::Output;
@@ -18,9 +17,8 @@ pub struct Printer<'a> {
     bans: Vec<Option<(Ban, bool)>>,
     /// The place in the batch of each ban's record: one for several ports has several.
     records: Vec<usize>,
-    /// The first place in `bans` of each target, and behind each place the next one of the same.
-    first: HashMap<Target, usize>,
-    next: Vec<Option<usize>>,
+    /// The places in `bans` in the order of their targets, those of one target in their order.
+    order: Vec<(Target, usize)>,
     output: &'a mut Output,
     formatter: BanFormatter,
     done: bool,
@@ -35,8 +33,7 @@ impl<'a> Printer<'a> {
             batch,
             bans: vec![],
             records: vec![],
-            first: HashMap::new(),
-            next: vec![],
+            order: vec![],
             output,
             formatter: BanFormatter::default(),
             done: false,
@@ -67,35 +64,44 @@ impl<'a> Printer<'a> {
             self.bans
                 .extend(bans.into_iter().map(|ban| Some((ban, false))));
         }
-        self.first = HashMap::with_capacity(self.bans.len());
-        self.next = vec![None; self.bans.len()];
-        for (i, ban) in self.bans.iter().enumerate().rev() {
-            if let Some((ban, _)) = ban {
-                self.next[i] = self.first.insert(ban.target, i);
-            }
-        }
-        let several: Vec<usize> = self.first.values().copied().collect();
-        for first in several.into_iter().filter(|i| self.next[*i].is_some()) {
-            let places: Vec<usize> = self.places(Some(first)).collect();
-            let is_new = |i: &usize| self.bans[*i].is_some_and(|(_, known)| !known);
-            if places.iter().any(is_new) {
+        let bans = self.bans.iter().zip(0..);
+        let order = bans.filter_map(|(ban, place)| Some((ban.as_ref()?.0.target, place)));
+        self.order = order.collect();
+        self.order.sort_by_key(|(target, _)| *target);
+        for places in self.order.chunk_by(|a, b| a.0 == b.0) {
+            let is_new = |(_, i): &(Target, usize)| self.bans[*i].is_some_and(|(_, known)| !known);
+            if places.len() > 1 && places.iter().any(is_new) {
                 // The others are no news beside it.
-                for i in places {
-                    self.bans[i] = self.bans[i].filter(|(_, known)| !known);
+                for (_, i) in places {
+                    self.bans[*i] = self.bans[*i].filter(|(_, known)| !known);
                 }
             }
         }
     }
 
-    /// This place in `bans` and those behind it of the same target.
-    fn places(&self, first: Option<usize>) -> impl Iterator<Item = usize> {
-        successors(first, |i| self.next[*i])
+    /// The places in `bans` of these targets.
+    fn places(&self, targets: impl Iterator<Item = Target>) -> Vec<usize> {
+        let (mut places, mut at) = (Vec::with_capacity(targets.size_hint().0), 0);
+        for target in targets {
+            // As a rule they come in their order.
+            if self.order.get(at).is_none_or(|(next, _)| *next != target) {
+                at = self.order.partition_point(|(other, _)| *other < target);
+            }
+            let same = self.order[at..]
+                .iter()
+                .take_while(|(other, _)| *other == target);
+            let before = places.len();
+            places.extend(same.map(|(_, place)| *place));
+            at += places.len() - before;
+        }
+        places
     }
 
     /// The bans that were in force before, each once.
     pub fn known(&self) -> Vec<Ban> {
-        let known = self.first.values().filter_map(|first| {
-            let first = self.bans[*first].filter(|(_, known)| *known);
+        let targets = self.order.chunk_by(|a, b| a.0 == b.0);
+        let known = targets.filter_map(|places| {
+            let first = self.bans[places[0].1].filter(|(_, known)| *known);
             first.map(|(ban, _)| ban)
         });
         known.collect()
@@ -109,8 +115,7 @@ impl<'a> Printer<'a> {
 
     /// Prints the records of these addresses.
     pub fn made(&mut self, bans: &[Ban]) -> Result<(), Fault> {
-        let first = bans.iter().map(|ban| self.first.get(&ban.target).copied());
-        let mut places: Vec<usize> = first.flat_map(|first| self.places(first)).collect();
+        let mut places = self.places(bans.iter().map(|ban| ban.target));
         places.sort_unstable();
         for i in places {
             let Some((ban, known)) = self.bans[i].take() else {
@@ -118,10 +123,8 @@ impl<'a> Printer<'a> {
             };
             if known {
                 // Of several records about a ban that was put back, the first is enough.
-                let mut other = self.next[i];
-                while let Some(i) = other {
-                    (self.bans[i], other) = (None, self.next[i]);
-                }
+                let others = self.places(std::iter::once(ban.target)).into_iter();
+                others.for_each(|i| self.bans[i] = None);
             }
             let place = self.records[i];
             if self.printed.replace(place) == Some(place) {

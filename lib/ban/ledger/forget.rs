@@ -1,5 +1,7 @@
 //! Forgets ended bans, a few at a time.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::Connection;
 
 use pipeban::time::Time;
@@ -22,16 +24,16 @@ pub(super) fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> 
     delete.execute([id]).map(drop)
 }
 
-/// Forgets some, if the last change had the number `last` and it is time after so many `changes`.
+/// Forgets some, if it is time after changes with these numbers, the last ones.
 pub(super) fn forget_some(
     db: &Connection,
-    changes: i64,
-    last: i64,
+    changes: RangeInclusive<i64>,
     now: Time,
 ) -> rusqlite::Result<()> {
+    let (first, last) = changes.into_inner();
     let mut insert = db.prepare_cached("INSERT OR IGNORE INTO day VALUES (?)")?;
     insert.execute([now.0.div_euclid(DAY)])?;
-    if last / FORGET_EVERY == (last - changes) / FORGET_EVERY {
+    if last / FORGET_EVERY == (first - 1) / FORGET_EVERY {
         return Ok(());
     }
     forget(db, last, now)

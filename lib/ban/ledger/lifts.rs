@@ -3,9 +3,8 @@
 use rusqlite::{Connection, Row, params};
 
 use super::ban::Ban;
-use super::enter::highest;
 use super::forget::forget_reminder;
-use super::rows::readable;
+use super::rows::{highest, readable};
 use super::store::Ledger;
 use super::unprinted::{Left, Unprinted};
 use pipeban::address::Address;

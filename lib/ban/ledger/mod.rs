@@ -7,11 +7,13 @@
 //! one firewall at once.
 
 mod ban; // a ban and its form in records
+mod batch; // bans that are entered together
 mod changes; // all bans at once, and the changes since
-mod enter; // new bans, longer bans, ends
+mod enter; // new bans and longer ones
 mod forget; // ended bans are forgotten in time
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
+mod new_ban; // a ban to be entered
 mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
 mod unprinted; // changes that a killed process did not print
@@ -23,9 +25,9 @@ mod unentered; // bans and lifts that were made without the ledger
 pub use ban::{Ban, BanDetails, BanFormatter, seconds};
 pub use changes::{Changed, Snapshot};
 pub use complete::Complete;
-pub use enter::{Entered, NewBan};
 pub use lifts::{HostLift, Whose};
 pub use lock::{BackendLock, lock_alone};
+pub use new_ban::{Entered, NewBan};
 pub use store::Ledger;
 pub use told::{Change, Note, Pending};
 pub use unprinted::Printing;

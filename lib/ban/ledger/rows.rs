@@ -1,11 +1,53 @@
 //! Rows of the ledger's tables.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ban::Ban;
+use super::forget::forget_reminder;
 use crate::target::Target;
 use pipeban::complain;
 use pipeban::time::Time;
+
+/// The last changes that this process has entered: they need not be read again, since a ban that
+/// is changed gets another number.
+#[derive(Default)]
+pub(super) struct Recent {
+    before: i64,
+    bans: Vec<Ban>,
+}
+
+impl Recent {
+    /// None yet; the first one will be the next after this number.
+    pub(super) fn after(before: i64) -> Self {
+        Recent {
+            before,
+            bans: vec![],
+        }
+    }
+
+    /// Adds the next one.
+    pub(super) fn push(&mut self, ban: Ban) {
+        self.bans.push(ban);
+    }
+
+    /// The number of the last one.
+    pub(super) fn last(&self) -> i64 {
+        self.before + self.bans.len() as i64
+    }
+
+    /// Their numbers.
+    pub(super) fn numbers(&self) -> RangeInclusive<i64> {
+        self.before + 1..=self.last()
+    }
+
+    /// The ban that got this number, if it is one of them.
+    pub(super) fn get(&self, id: i64) -> Option<Ban> {
+        let place = usize::try_from(id.checked_sub(self.before + 1)?).ok()?;
+        self.bans.get(place).copied()
+    }
+}
 
 /// Several hosts may ask for one ban: of their rows the one that ends last is in force.
 pub(super) const LONGEST: &str = "ORDER BY ifnull(ends, 9223372036854775807) DESC, id DESC LIMIT 1";
@@ -74,6 +116,26 @@ pub(super) fn last_id(
         "SELECT id FROM ban WHERE address = ? AND backend = ? AND port = ? AND origin = ?",
     )?;
     query.query_row(params![address, backend, port, origin], |row| row.get(0))
+}
+
+/// The highest number of a ban.
+pub(super) fn highest(db: &Connection) -> rusqlite::Result<i64> {
+    let mut query = db.prepare_cached("SELECT ifnull(max(id), 0) FROM ban")?;
+    query.query_row([], |row| row.get(0))
+}
+
+/// The number up to which a firewall was told all bans.
+pub(super) fn told(db: &Connection, backend: &str) -> rusqlite::Result<i64> {
+    let query = "SELECT ifnull(max(ban), 0) FROM told WHERE backend = ?";
+    db.prepare_cached(query)?
+        .query_row([backend], |row| row.get(0))
+}
+
+/// Makes a ban the last one that was changed, so that its firewall is told of it.
+pub(super) fn renumber(db: &Connection, id: i64, last: i64) -> rusqlite::Result<()> {
+    forget_reminder(db, id)?;
+    let mut update = db.prepare_cached("UPDATE ban SET id = ? WHERE id = ?")?;
+    update.execute([last, id]).map(drop)
 }
 
 /// The rows that this version can read; the others are reported and left alone.

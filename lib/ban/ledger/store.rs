@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
-use super::rows::{longest, readable};
+use super::rows::{Recent, longest, readable};
 use super::unprinted::{Printing, Unprinted};
 use crate::target::Target;
 use pipeban::address::Address;
@@ -83,6 +83,7 @@ pub struct Ledger {
     lock: Option<LockFile>,
     /// `None` if this process prints none of its changes.
     pub(super) unprinted: Option<Unprinted>,
+    pub(super) recent: Recent,
 }
 
 impl Ledger {
@@ -96,6 +97,7 @@ impl Ledger {
             state,
             lock,
             unprinted: None,
+            recent: Recent::default(),
         })
     }
 
@@ -133,6 +135,7 @@ impl Ledger {
             state,
             lock: None,
             unprinted: None,
+            recent: Recent::default(),
         }))
     }
 

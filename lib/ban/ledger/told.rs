@@ -4,9 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::ban::Ban;
 use super::complete::{Complete, complete, note_state};
-use super::enter::{highest, told};
 use super::forget::forget_reminder;
-use super::rows::{IS_LONGEST, is_shared, longest, readable};
+use super::rows::{IS_LONGEST, Recent, highest, is_shared, longest, readable, told};
 use super::store::Ledger;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
@@ -67,8 +66,10 @@ impl Ledger {
             // All is read under one lock of the file.
             let db = db.unchecked_transaction()?;
             let now = Time::now();
+            let recent = &self.recent;
             let due = bans(
                 &db,
+                recent,
                 "SELECT id, address, port, since, ends FROM later JOIN ban ON ban.id = later.ban
                  WHERE later.backend = ? AND due <= ?",
                 params![backend, now.0],
@@ -80,6 +81,7 @@ impl Ledger {
             };
             let untold = bans(
                 &db,
+                recent,
                 "SELECT id, address, port, since, ends FROM ban
                  WHERE id > ? AND id <= ? AND backend = ? ORDER BY id LIMIT ?",
                 params![after, last, backend, limit],
@@ -116,7 +118,7 @@ impl Ledger {
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = params![backend, after, now.0, limit];
-        self.state.run(|db| bans(db, &query, values))
+        self.state.run(|db| bans(db, &self.recent, &query, values))
     }
 
     /// Notes that a firewall was told all its bans up to this number, and with which results; and
@@ -214,9 +216,19 @@ impl Ledger {
     }
 }
 
-fn bans(db: &Connection, query: &str, values: impl Params) -> rusqlite::Result<Vec<(i64, Ban)>> {
+/// The bans that a query finds, with their numbers.
+fn bans(
+    db: &Connection,
+    recent: &Recent,
+    query: &str,
+    values: impl Params,
+) -> rusqlite::Result<Vec<(i64, Ban)>> {
     let mut query = db.prepare_cached(query)?;
-    readable(query.query_map(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))?)
+    readable(query.query_map(values, |row| {
+        let id = row.get(0)?;
+        let known = recent.get(id).map_or_else(|| Ban::read(row, 1), Ok);
+        Ok((id, known?))
+    })?)
 }
 
 /// Notes that a firewall was told all its bans up to this number.

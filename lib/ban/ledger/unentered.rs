@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use rusqlite::params;
 
-use super::enter::{NewBan, enter, highest, told};
+use super::batch::enter;
 use super::lifts::{remember, set_end};
+use super::new_ban::NewBan;
+use super::rows::{highest, told};
 use super::store::Ledger;
 use super::told::{last_after, note_told};
 use crate::target::Target;

@@ -170,11 +170,10 @@ pub fn mask6(len: u8) -> u128 {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if self.is_host() {
-            write!(f, "{}", self.ip)
-        } else {
-            write!(f, "{}/{}", self.ip, self.len)
-        }
+        // The longest text has 43 bytes.
+        let mut text = Vec::with_capacity(48);
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 

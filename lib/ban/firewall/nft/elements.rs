@@ -24,6 +24,15 @@ impl Element {
         self.time
             .map(|time| Duration::from_millis(milliseconds(time)))
     }
+
+    /// Elements in this order are together with those of their set.
+    pub(super) fn order(&self) -> (Set, u128, u16) {
+        let number = match self.target.ip() {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        (self.set, number, self.target.port)
+    }
 }
 
 impl From<&Entry> for Element {
@@ -131,20 +140,19 @@ fn milliseconds(time: Duration) -> u64 {
     time.as_millis().clamp(20, CENTURY) as u64
 }
 
-/// Asks for elements one by one; ENOENT says that one of them or its set is missing.
-pub(super) fn get(elements: &[Element]) -> Request {
+/// Asks for elements, each of these parts of one set by one message; ENOENT says that one of them
+/// or its set is missing. Of its part those behind it are not answered.
+pub(super) fn get<'a>(parts: impl Iterator<Item = &'a [Element]>) -> Request {
     let mut r = Request::default();
-    for element in elements {
-        r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| {
-            write(r, std::slice::from_ref(element), &[]);
-        });
+    for part in parts {
+        r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| write(r, part, &[]));
     }
     r
 }
 
 /// The name of the set that a part of a dump is from.
-pub(super) fn set_of(a: Attributes) -> Option<Set> {
-    Set::named(a.text(NFTA_SET_ELEM_LIST_SET)?)
+pub(super) fn name_of_set(a: Attributes<'_>) -> Option<&str> {
+    a.text(NFTA_SET_ELEM_LIST_SET)
 }
 
 /// Asks for all elements of a set.

@@ -48,7 +48,8 @@ impl Nft {
         let elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
         let mut found = Vec::with_capacity(targets.len());
         for asked in elements.chunks(ASKED) {
-            found.extend(self.get(asked)?.into_iter().map(|(_, found)| found));
+            let held = self.get_together(asked)?.into_iter();
+            found.extend(held.map(|(_, found)| found));
         }
         Ok(found)
     }

@@ -174,16 +174,41 @@ impl Nft {
 
     /// Those of these elements that are there, each with its set, at most [`ASKED`].
     fn get(&mut self, elements: &[Element]) -> Result<Vec<(Set, Found)>, Errno> {
+        // Neither an element nor its set has to be there.
+        Ok(self.get_parts(elements.chunks(1))?.0)
+    }
+
+    /// The same; quicker if all are there.
+    fn get_together(&mut self, elements: &[Element]) -> Result<Vec<(Set, Found)>, Errno> {
+        match self.get_parts(elements.chunk_by(|a, b| a.set == b.set))? {
+            (held, true) => Ok(held),
+            (_, false) => self.get(elements),
+        }
+    }
+
+    /// Those of these elements that are there, in parts of one set each, and whether all are: if
+    /// not, those behind a missing one in its part are not answered.
+    fn get_parts<'a>(
+        &mut self,
+        parts: impl Iterator<Item = &'a [Element]>,
+    ) -> Result<(Vec<(Set, Found)>, bool), Errno> {
         let mut held = Vec::new();
-        let answer = self.socket.ask(&elements::get(elements), |_, _, a| {
-            if let Some(set) = elements::set_of(a) {
-                held.extend(elements::read(a, set).map(|found| (set, found)));
+        let mut last: Option<(String, Set)> = None;
+        let answer = self.socket.ask(&elements::get(parts), |_, _, a| {
+            let Some(name) = elements::name_of_set(a) else {
+                return;
+            };
+            if last.as_ref().is_none_or(|(known, _)| known != name) {
+                last = Set::named(name).map(|set| (name.into(), set));
+            }
+            if let Some((_, set)) = &last {
+                held.extend(elements::read(a, *set).map(|found| (*set, found)));
             }
         });
         match answer {
-            // Neither an element nor its set has to be there.
-            Ok(()) | Err(Errno::ENOENT) => Ok(held),
-            failed => failed.map(|()| held),
+            Ok(()) => Ok((held, true)),
+            Err(Errno::ENOENT) => Ok((held, false)),
+            Err(errno) => Err(errno),
         }
     }
 
@@ -263,7 +288,7 @@ impl Firewall for Nft {
         self.expect_old = false;
         let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
         // One transaction cannot hold an element twice; of several the last one given stays.
-        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.sort_by_key(Element::order);
         elements.dedup_by_key(|e| e.target);
         let forget = match elements.len() {
             0..=FEW => {
@@ -315,7 +340,7 @@ impl Firewall for Nft {
 
     fn lift(&mut self, targets: &[Target]) -> io::Result<()> {
         let mut elements: Vec<Element> = targets.iter().map(|t| (&(*t, None)).into()).collect();
-        elements.sort_by_key(|e| (e.set, e.target.ip(), e.target.port));
+        elements.sort_by_key(Element::order);
         elements.dedup_by_key(|e| e.target);
         for step in elements.chunks(STEP) {
             self.change(|r, seen| {
