@@ -60,6 +60,9 @@ fn ask_for_large_pages<T>(vector: &mut Vec<T>) {
     let ahead = start.align_offset(LARGE_PAGE);
     let length = bytes.saturating_sub(ahead) / LARGE_PAGE * LARGE_PAGE;
     if let Some(start) = NonNull::new(start.wrapping_add(ahead)).filter(|_| length > 0) {
+        // See .cargo/config.toml: with musl the process begins without large pages.
+        #[cfg(target_env = "musl")]
+        let _ = nix::sys::prctl::set_thp_disable(false);
         // SAFETY: the advice changes neither the contents of the memory nor its owner.
         let advice = unsafe { madvise(start.cast(), length, MmapAdvise::MADV_HUGEPAGE) };
         // Without large pages it is only slower.
