@@ -1,10 +1,10 @@
 //! Bans that are entered together, in one transaction.
 
-use rusqlite::{CachedStatement, Connection, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql, params};
 
-use super::forget::forget_some;
-use super::new_ban::{Entered, NewBan, is_known_event, lifted_since, replace};
-use super::rows::{Recent, highest, in_force, is_shared, last_id, longest, renumber};
+use super::forget::{forget_reminder, forget_some};
+use super::new_ban::{Entered, NewBan, REPLACE, is_known_event, judge, keep_past, lifted_since};
+use super::rows::{IN_FORCE, Recent, highest, in_force, is_shared, last_id, longest, renumber};
 use super::unprinted::{Left, Unprinted};
 use crate::target::Target;
 use pipeban::time::Time;
@@ -56,6 +56,10 @@ struct Batch<'a> {
     shared: bool,
     /// Some address was lifted by hand.
     lifted: bool,
+    /// Some firewall has to lift a ban later.
+    reminds: bool,
+    find: CachedStatement<'a>,
+    replace: CachedStatement<'a>,
     /// Enters one ban, and [`ROWS`] of them.
     one: CachedStatement<'a>,
     rows: Option<CachedStatement<'a>>,
@@ -80,7 +84,10 @@ impl<'a> Batch<'a> {
             now,
             left,
             shared: wanted.iter().any(is_others) || is_shared(db)?,
-            lifted: any_lifted(db)?,
+            lifted: has_any(db, "lifted")?,
+            reminds: has_any(db, "later")?,
+            find: db.prepare_cached(IN_FORCE)?,
+            replace: db.prepare_cached(REPLACE)?,
             one: db.prepare_cached(&insertion(1))?,
             rows: match wanted.len() {
                 0..ROWS => None,
@@ -188,7 +195,8 @@ impl<'a> Batch<'a> {
     /// Enters a ban that has not ended, beside those of other hosts.
     fn enter_lasting(&mut self, new: &NewBan, key: (&str, u16)) -> rusqlite::Result<Entered> {
         let (db, backend, now) = (self.db, self.backend, self.now);
-        let find_old = || in_force(db, backend, key, &new.origin, now);
+        let find = &mut self.find;
+        let mut find_old = || in_force(find, backend, key, &new.origin, now);
         let mut old = match self.expect_old {
             true => find_old()?,
             false => None,
@@ -203,7 +211,18 @@ impl<'a> Batch<'a> {
         }
         self.expect_old = old.is_some();
         let id = self.done.changed.last() + 1;
-        let mut done = replace(db, backend, key, new, old, now, id)?;
+        let (old_id, mut done) = judge(db, backend, key, new, old, now)?;
+        if let Entered::New(ban) = done {
+            match old {
+                Some(_) if self.reminds => forget_reminder(db, old_id)?,
+                Some(_) => {}
+                None => keep_past(db, old_id)?,
+            }
+            let (since, until) = (ban.since.0, ban.until.map(|t| t.0));
+            let facts = Some(&new.facts).filter(|f| !f.is_empty());
+            let row = params![old_id, id, since, until, facts, old.is_some()];
+            self.replace.execute(row)?;
+        }
         if let (Entered::Known(_), Some((old_id, ban))) = (done, old)
             && self.left.contains(old_id)
         {
@@ -257,8 +276,8 @@ fn insert<'a>(
     statement.raw_execute()
 }
 
-/// Whether any address was lifted by hand.
-fn any_lifted(db: &Connection) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM lifted LIMIT 1")?
+/// Whether a table has any row.
+fn has_any(db: &Connection, table: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached(&format!("SELECT 1 FROM {table} LIMIT 1"))?
         .exists([])
 }

@@ -58,17 +58,16 @@ pub enum Entered {
     Over,
 }
 
-/// Enters a ban of an address that had one before, under the number `id`; `old` is the one in
-/// force, with its number.
-pub(super) fn replace(
+/// The row that a host's ban of an address takes, which had one before, and whether it is news;
+/// `old` is the one in force, with its number.
+pub(super) fn judge(
     db: &Connection,
     backend: &str,
     key: (&str, u16),
     new: &NewBan,
     old: Option<(i64, Ban)>,
     now: Time,
-    id: i64,
-) -> rusqlite::Result<Entered> {
+) -> rusqlite::Result<(i64, Entered)> {
     let no_news = old.map_or(Entered::Nothing, |(_, old)| Entered::Known(old));
     let old_id = match old {
         Some((id, _)) => id,
@@ -76,27 +75,16 @@ pub(super) fn replace(
     };
     let tells_time = new.event.is_some() || new.said.is_some();
     if tells_time && is_old_news(db, old_id, new, now)? {
-        return Ok(no_news);
+        return Ok((old_id, no_news));
     }
-    let Some(ban) = new.ban.onto(old.map(|(_, old)| old).as_ref(), now) else {
-        return Ok(no_news);
-    };
-    let until = ban.until.map(|t| t.0);
-    let facts = Some(&new.facts).filter(|f| !f.is_empty());
-    match old {
-        Some(_) => forget_reminder(db, old_id)?,
-        None => keep_past(db, old_id)?,
-    }
-    // A ban that is lengthened without evidence keeps its own.
-    let mut update = db.prepare_cached(
-        "UPDATE ban SET id = ?2, since = ?3, until = ?4, ends = ?4,
-             facts = ifnull(?5, iif(?6, facts, NULL))
-         WHERE id = ?1",
-    )?;
-    let (since, lasts) = (ban.since.0, old.is_some());
-    update.execute(params![old_id, id, since, until, facts, lasts])?;
-    Ok(Entered::New(ban))
+    let ban = new.ban.onto(old.map(|(_, old)| old).as_ref(), now);
+    Ok((old_id, ban.map_or(no_news, Entered::New)))
 }
+
+/// Gives a row to another ban, with a number. One that is lengthened without evidence keeps its
+/// own.
+pub(super) const REPLACE: &str = "UPDATE ban SET id = ?2, since = ?3, until = ?4, ends = ?4,
+    facts = ifnull(?5, iif(?6, facts, NULL)) WHERE id = ?1";
 
 /// Whether a ban was entered before for this event or a later one.
 pub(super) fn is_known_event(
@@ -130,7 +118,7 @@ fn is_old_news(db: &Connection, id: i64, new: &NewBan, now: Time) -> rusqlite::R
 
 /// Moves the ended ban of an address to the past ones; a note that a firewall has to lift it is
 /// without object then.
-fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
+pub(super) fn keep_past(db: &Connection, id: i64) -> rusqlite::Result<()> {
     let mut keep = db.prepare_cached(
         "INSERT INTO past (address, backend, since, until, ends, facts, port, origin)
          SELECT address, backend, since, until, ends, facts, port, origin FROM ban WHERE id = ?",

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::ban::Ban;
 use super::forget::forget_reminder;
@@ -85,19 +85,21 @@ pub(super) fn longest(
         .optional()
 }
 
+/// The query of [`in_force`], which is prepared once for many bans.
+pub(super) const IN_FORCE: &str = "SELECT id, address, port, since, ends FROM ban
+    WHERE address = ? AND backend = ? AND port = ? AND origin = ifnull(?, '')
+    AND (ends IS NULL OR ends > ?)";
+
 /// The ban in force that one host has asked for, with its number.
 pub(super) fn in_force(
-    db: &Connection,
+    query: &mut Statement,
     backend: &str,
     (address, port): (&str, u16),
     origin: &str,
     now: Time,
 ) -> rusqlite::Result<Option<(i64, Ban)>> {
-    let mut query = db.prepare_cached(
-        "SELECT id, address, port, since, ends FROM ban
-         WHERE address = ? AND backend = ? AND port = ? AND origin = ?
-         AND (ends IS NULL OR ends > ?)",
-    )?;
+    // See `insertion`.
+    let origin = Some(origin).filter(|origin| !origin.is_empty());
     query
         .query_row(params![address, backend, port, origin, now.0], |row| {
             Ok((row.get(0)?, Ban::read(row, 1)?))
