@@ -78,10 +78,6 @@ impl Nft {
         for set in sets.into_iter().filter(wanted) {
             listed.extend(self.list_set(set)?);
         }
-        let still = |(read, found): Read| {
-            let left = left_since(read, found.left)?;
-            Some(Found { left, ..found })
-        };
         Ok(listed.into_values().filter_map(still).collect())
     }
 
@@ -146,6 +142,12 @@ impl Nft {
             failed => failed.map(|()| count),
         }
     }
+}
+
+/// An element as it is now; `None` if its time has passed.
+pub(super) fn still((read, found): Read) -> Option<Found> {
+    let left = left_since(read, found.left)?;
+    Some(Found { left, ..found })
 }
 
 /// The time left now; `None` if it has passed.

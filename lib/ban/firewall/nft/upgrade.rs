@@ -5,9 +5,10 @@ use nix::errno::Errno;
 
 use super::elements::{self, Element, Found};
 use super::header::CHAIN;
+use super::listing::still;
 use super::put::Put;
 use super::set::{Role, Set};
-use super::{Nft, STEP, again, rules, ruleset};
+use super::{Nft, STEP, rules, ruleset};
 
 impl Nft {
     /// Makes the rules count packets where they do not, and the sets anew in which each element
@@ -79,14 +80,8 @@ impl Nft {
     }
 
     fn elements(&mut self, set: Set) -> Result<Vec<Found>, Errno> {
-        let mut held = Vec::new();
-        again(|| {
-            held.clear();
-            self.socket.ask(&elements::get_all(set), |_, _, a| {
-                held.extend(elements::read(a, set));
-            })
-        })?;
-        Ok(held)
+        let listed = self.list_set(set)?;
+        Ok(listed.into_values().filter_map(still).collect())
     }
 
     /// Deletes a set with its rule, and makes an empty one in its place, in one transaction.
