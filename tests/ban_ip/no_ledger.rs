@@ -416,3 +416,17 @@ fn one_that_restores_meanwhile_hides_no_ban() {
         }
     });
 }
+
+#[test]
+fn a_lift_of_nobody_makes_no_table() {
+    in_namespace("a_lift_of_nobody_makes_no_table", || {
+        if run("nft", &["--version"]).is_none() {
+            return;
+        }
+        let shell = Shell::new();
+        let lifted = shell.run("ban-ip --backend none 203.0.113.1; unban-at now 203.0.113.1");
+        assert_eq!(lifted.out.lines().count(), 2, "{lifted:?}");
+        assert_eq!(shell.run("unban-at now 203.0.113.7").status, Some(1));
+        assert_eq!(run("nft", &["list", "tables"]).as_deref(), Some(""));
+    });
+}

@@ -334,6 +334,14 @@ impl Firewall for Nft {
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
+        // No table is made for this question.
+        if self.seen.generation == 0
+            && !again(|| Ruleset::read(&mut self.socket))
+                .map_err(explain)?
+                .table
+        {
+            return Ok(false);
+        }
         self.put_in_place().map_err(explain)?;
         Ok(self.seen.has_unentered())
     }
