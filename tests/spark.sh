@@ -53,7 +53,10 @@ perl -e '
 mkdir "$work/auth"
 (cd "$work/auth" && awk -v name=a '
     { print >name }
-    NR % 8000 > 7900 && / Invalid user x from / && NR > last + 8000 { name = name "a"; last = NR }' \
+    NR % 8000 > 7900 && / Invalid user x from / && NR > last + 8000 {
+        name = name "a"
+        last = NR
+    }' \
     "$work/all")
 set -- "$work"/auth/*
 [ $# -gt 3 ]
@@ -83,7 +86,8 @@ files=extract-ip,count-ip,step,totals
 must() { "$@" || { tail -n 5 "$work/err" >&2 && exit 1; }; }
 # Fails in the programs of the query, and nowhere else, and prints nothing.
 must_fail() {
-    ! spark "$@" >"$work/out" && grep -q ScriptTransformation "$work/err" && [ ! -s "$work/out" ] || {
+    ! spark "$@" >"$work/out" && grep -q ScriptTransformation "$work/err" &&
+        [ ! -s "$work/out" ] || {
         echo "this has not failed as it should: spark-sql $*" >&2
         tail -n 5 "$work/err" >&2
         exit 1

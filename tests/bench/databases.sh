@@ -65,8 +65,10 @@ commands() {
         printf 'ours\tcount-ip --plain --top 10 %s\n' "$work/log"
     fi
     for name in duckdb chdb polars; do
-        if "$venv/bin/python" -c "import $name" 2>/dev/null || "$venv/bin/pip" --quiet install "$name" >/dev/null 2>&1; then
-            printf '%s\t%s %s %s %s\n' "$name" "$venv/bin/python" "$work/run-$name.py" "$1" "$work/log"
+        if "$venv/bin/python" -c "import $name" 2>/dev/null ||
+            "$venv/bin/pip" --quiet install "$name" >/dev/null 2>&1; then
+            printf '%s\t%s %s %s %s\n' \
+                "$name" "$venv/bin/python" "$work/run-$name.py" "$1" "$work/log"
         else
             echo "  left out, can't be installed: $name" >&2
         fi
@@ -77,7 +79,9 @@ race() {
     commands "$1" >"$work/commands"
     sh -c "$(head -n 1 "$work/commands" | cut -f 2)" | awk '{ print $1 }' >"$work/expected"
     while IFS='	' read -r name command; do
-        [ "$name" = ours ] || sh -c "$command" </dev/null | cut -d ' ' -f 1 | cmp -s - "$work/expected" || echo "  other answers: $name"
+        [ "$name" = ours ] ||
+            sh -c "$command" </dev/null | cut -d ' ' -f 1 | cmp -s - "$work/expected" ||
+            echo "  other answers: $name"
     done <"$work/commands"
     for round in $(seq "$rounds"); do
         while IFS='	' read -r name command; do

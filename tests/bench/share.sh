@@ -1,9 +1,9 @@
 #!/bin/sh
 # Bans that three hosts share over mosquitto with mutual TLS, as examples/share sets it up: each
 # host in a network namespace of its own, with its own kernel firewall. Each line has a figure and,
-# in brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition, local
-# and idle; all by default. PROGRAMS is a folder with other programs than this release's. Runs as
-# root. Needs mosquitto, nft, openssl and perl.
+# in brackets, the aim. Usage: share.sh [PART]… of latency, storm, newcomer, broker, partition,
+# local and idle; all by default. PROGRAMS is a folder with other programs than this release's. Runs
+# as root. Needs mosquitto, nft, openssl and perl.
 set -eu
 cd "$(dirname "$0")/../.."
 if [ "${1-}" != inside ]; then

@@ -89,11 +89,12 @@ compare() {
             }
             print one >together
         }'
-    [ ! -s "$work/one" ] || sort -n "$work/together" | head -n 1 | awk -v name="$1" -v one="$(cat "$work/one")" '
-        one > 0 {
-            printf "  %-8s two runs of one thread at once: %.2f s; two processors do %.2f times the work of one\n",
-                name, $1, 2 * one / $1
-        }'
+    [ ! -s "$work/one" ] || sort -n "$work/together" | head -n 1 |
+        awk -v name="$1" -v one="$(cat "$work/one")" '
+            one > 0 {
+                printf "  %-8s two runs of one thread at once: %.2f s; " \
+                    "two processors do %.2f times the work of one\n", name, $1, 2 * one / $1
+            }'
 }
 
 grep -m 1 'model name' /proc/cpuinfo || :

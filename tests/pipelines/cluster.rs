@@ -38,7 +38,8 @@ fn cluster() -> Option<Shell> {
         match i % 4 {
             0 => format!("{head} Connection closed by{}\n", &from[4..]),
             1 => format!(
-                "{head} Invalid user x {from}\n{head} Failed password for invalid user x {from} ssh2\n"
+                "{head} Invalid user x {from}\n\
+                 {head} Failed password for invalid user x {from} ssh2\n"
             ),
             _ => format!("{head} Failed password for root {from} ssh2\n"),
         }
@@ -86,8 +87,8 @@ fn files_add_up_to_one_run() {
 #[test]
 fn a_cut_within_a_connection_counts_its_try_twice() {
     let Some(shell) = cluster() else { return };
-    let script = "cat <(zcat auth.log.10) auth.log.2 auth.log.1 auth.log >whole; for log in whole auth.log*; \
-                  do extract-ip --preset sshd --count $log; done";
+    let script = "cat <(zcat auth.log.10) auth.log.2 auth.log.1 auth.log >whole; \
+                  for log in whole auth.log*; do extract-ip --preset sshd --count $log; done";
     let counts = printed(&shell, &format!("bash -c '{script}'"));
     let counts: Vec<u32> = counts.lines().map(|n| n.parse().unwrap()).collect();
     // Three cuts, each with one connection that is open.
@@ -102,7 +103,8 @@ fn objects_of_a_store_add_up_to_one_run() {
     }
     // rclone's name for a directory, in the place of a store's.
     let store = "export RCLONE_CONFIG=$PWD/rclone.conf RCLONE_CONFIG_STORE_TYPE=alias \
-                 RCLONE_CONFIG_STORE_REMOTE=$PWD; touch rclone.conf; mkdir logs; cp auth.log* logs; ";
+                 RCLONE_CONFIG_STORE_REMOTE=$PWD; touch rclone.conf; \
+                 mkdir logs; cp auth.log* logs; ";
     let parts = printed(&shell, &format!("{store}{}", command("rclone cat")));
     assert_eq!(parts, printed(&shell, TOTALS));
 }

@@ -216,12 +216,13 @@ fn abuseipdb_gets_the_evidence() {
         &shell,
         "curl",
         &format!(
-            "echo \"$*\" >{directory}/words; cat >{directory}/part; mv {directory}/part {directory}/csv"
+            "echo \"$*\" >{directory}/words; cat >{directory}/part
+             mv {directory}/part {directory}/csv"
         ),
     );
     let log = "for i in 1 2 3 4 5; do date \"+%b %e %T web9 sshd[1]: Failed password for root \
                from 203.0.113.7 port 9 ssh2\"; done";
-    let script = command(&shell, "--format abuseipdb --run 'curl")
+    let script = command(&shell, "--format abuseipdb")
         .replace("follow-log --unit ssh", log)
         .replace("ban-ip --for 1h", "ban-ip --for 1h --backend none");
     let mut live = Live::start(&shell, &script);
@@ -255,7 +256,8 @@ fn mawk_holds_input_back() {
         let script = format!(
             "mkfifo {directory}/in; exec 3<>{directory}/in; echo 203.0.113.7 >&3; \
              {program} '{{ print; fflush() }}' <{directory}/in >{directory}/out & \
-             i=0; while [ ! -s {directory}/out ] && [ $i -lt 20 ]; do i=$((i + 1)); sleep 0.1; done; \
+             i=0; while [ ! -s {directory}/out ] && [ $i -lt 20 ]; do \
+             i=$((i + 1)); sleep 0.1; done; \
              cat {directory}/out; kill $!; rm {directory}/in"
         );
         assert_eq!(
