@@ -137,6 +137,22 @@ fn a_reader_that_leaves() {
     assert_eq!((head.out.as_str(), head.err.as_str()), ("192.0.2.1\n", ""));
 }
 
+/// Whichever thread finds that nothing can be printed, all end, and it is told once.
+#[test]
+fn a_full_disk() {
+    let shell = Shell::new();
+    let mut random = fastrand::Rng::with_seed(22);
+    fs::write(shell.path("big"), hostile(&mut random, 14 << 20)).unwrap();
+    let here = shell.directory.path().display();
+    for threads in [1, 2, 8] {
+        let full = shell.run(&format!(
+            "cd {here}; extract-ip --threads {threads} big big none >/dev/full"
+        ));
+        let told = full.err.matches("standard output: No space left").count();
+        assert_eq!((told, full.status), (1, Some(2)), "{}", full.err);
+    }
+}
+
 /// Compressed data behind text are told once, in whatever part of the file they begin.
 #[test]
 fn compressed_data_amid() {
