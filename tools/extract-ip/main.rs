@@ -13,7 +13,6 @@ mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
 mod object; // `--key`, `--where`: lines that are JSON objects
 mod oldest_first; // `--time`: the oldest of several files first
 mod one_of_each_line; // one address of each line, by the places of the addresses
-mod printer; // the text of several threads, printed in order
 mod selection; // the lines that count, and their addresses
 mod time_window; // `--since`, `--until`: the lines of some time
 mod times; // `--time`: the time of each record

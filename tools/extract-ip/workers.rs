@@ -8,17 +8,16 @@ use std::ffi::OsString;
 use std::fs;
 use std::iter::Enumerate;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, available_parallelism};
 
 use pipeban::complain::Fault;
 use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
 use pipeban::output::Output;
+use pipeban::printer::{Printer, Spare};
 
 use crate::arguments::Arguments;
 use crate::extract::Extractor;
-use crate::printer::{Printer, Spare};
 
 /// Threads that are used unasked, at most: more would share the memory's bandwidth.
 const MOST: usize = 16;
@@ -79,13 +78,7 @@ pub(crate) fn run(
     };
     if extractors.is_empty() {
         for piece in pieces {
-            read(
-                piece,
-                &mut first,
-                &mut input,
-                &mut output,
-                &AtomicBool::new(false),
-            )?;
+            read(piece, &mut first, &mut input, &mut output, || false)?;
         }
         return first.end(&mut output);
     }
@@ -108,15 +101,12 @@ pub(crate) fn run(
     // Where a thread can't be had the others do its work.
     let threads: Vec<_> = extractors.into_iter().flat_map(spawn).collect();
     let mut all = worker(first).work();
-    if !printer.failed.load(Relaxed) {
+    if !printer.failed() {
         for thread in threads {
             all.join(thread.join().unwrap_or_else(|e| resume_unwind(e)));
         }
     }
-    match printer.into_output()? {
-        Some(mut output) => all.end(&mut output),
-        None => Ok(false),
-    }
+    all.end(&mut printer.into_output()?)
 }
 
 impl Worker {
@@ -133,12 +123,12 @@ impl Worker {
             let Some((number, piece)) = next else {
                 return self.extractor;
             };
-            let (to, spare) = (self.shared.printer.clone(), spare.clone());
-            let put = move |text: &mut _| to.put(number, spare.take_text(text));
-            self.output.hand_on(Box::new(put));
-            let (extractor, output) = (&mut self.extractor, &mut self.output);
             let printer = &self.shared.printer;
-            match read(piece, extractor, &mut self.input, output, &printer.failed) {
+            printer.take_from(&mut self.output, number, &spare);
+            let (extractor, output) = (&mut self.extractor, &mut self.output);
+            match read(piece, extractor, &mut self.input, output, || {
+                printer.failed()
+            }) {
                 Ok(()) => printer.end(number),
                 Err(fault) => {
                     printer.fail(fault);
@@ -155,10 +145,10 @@ fn read(
     extractor: &mut Extractor,
     input: &mut Input,
     output: &mut Output,
-    stopped: &AtomicBool,
+    stopped: impl Fn() -> bool,
 ) -> Result<(), Fault> {
     input.begin(piece);
-    while !stopped.load(Relaxed) {
+    while !stopped() {
         match input.next_block_of(None)? {
             (Event::Idle, _) => output.flush()?,
             (Event::End, _) => return output.flush(),

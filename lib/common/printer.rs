@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use pipeban::complain::Fault;
-use pipeban::figures;
-use pipeban::output::{BLOCK, Output};
+use crate::complain::Fault;
+use crate::figures;
+use crate::output::{BLOCK, Output};
 
 /// Bytes of text that may wait, in all.
 const AHEAD: usize = 64 << 20;
@@ -20,11 +20,11 @@ const KEPT: usize = 64;
 /// Buffers of a thread whose text was printed. They come back to that thread, in whose cache they
 /// may be: to fill memory that is in another one's takes as long as to find the text.
 #[derive(Clone, Default)]
-pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Spare {
     /// Takes the text out of a buffer, which is then empty.
-    pub(crate) fn take_text(&self, buffer: &mut Vec<u8>) -> Block {
+    fn take_text(&self, buffer: &mut Vec<u8>) -> Block {
         let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // Text is added until there is more than the size of a block.
         let empty = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK * 2));
@@ -45,7 +45,7 @@ impl Spare {
 }
 
 /// Text of a thread, and the place for its buffer.
-pub(crate) struct Block {
+struct Block {
     text: Vec<u8>,
     spare: Spare,
 }
@@ -63,12 +63,12 @@ impl Block {
 }
 
 /// Prints the text of pieces, which are numbered from 0 on.
-pub(crate) struct Printer {
+pub struct Printer {
     state: Mutex<State>,
     /// Tells those that wait that text was printed.
     printed: Condvar,
     /// Whether nothing more can be printed.
-    pub(crate) failed: AtomicBool,
+    failed: AtomicBool,
 }
 
 struct State {
@@ -121,7 +121,7 @@ impl State {
 
 impl Printer {
     /// Prints to this output.
-    pub(crate) fn new(output: Output) -> Self {
+    pub fn new(output: Output) -> Self {
         let state = State {
             output: Some(output),
             fault: None,
@@ -137,14 +137,23 @@ impl Printer {
         }
     }
 
-    /// Prints text of a piece that has not ended; waits if it is too far ahead. An error says only
-    /// that [another](Self::fail) has ended all.
-    pub(crate) fn put(&self, piece: usize, block: Block) -> Result<(), Fault> {
+    /// From now on an output writes nothing: its text is printed here, as that of this piece. A
+    /// thread has one `spare` for all of its pieces. An error of the output says only that
+    /// [another](Self::fail) has ended all.
+    pub fn take_from(self: &Arc<Self>, output: &mut Output, piece: usize, spare: &Spare) {
+        let (printer, spare) = (self.clone(), spare.clone());
+        output.hand_on(Box::new(move |text| {
+            printer.put(piece, spare.take_text(text))
+        }));
+    }
+
+    /// Prints text of a piece that has not ended; waits if it is too far ahead.
+    fn put(&self, piece: usize, block: Block) -> Result<(), Fault> {
         let mut state = self.lock();
         state.size += block.text.len();
         state.piece(piece).blocks.push_back(block);
         let mut state = self.print(state);
-        while state.size > AHEAD && state.turn != piece && !self.failed.load(Relaxed) {
+        while state.size > AHEAD && state.turn != piece && !self.failed() {
             state.asleep += 1;
             state = self
                 .printed
@@ -152,32 +161,37 @@ impl Printer {
                 .unwrap_or_else(PoisonError::into_inner);
             state.asleep -= 1;
         }
-        match self.failed.load(Relaxed) {
+        match self.failed() {
             true => Err(Fault::ReaderGone),
             false => Ok(()),
         }
     }
 
     /// Ends a piece; prints the text behind it that waits.
-    pub(crate) fn end(&self, piece: usize) {
+    pub fn end(&self, piece: usize) {
         let mut state = self.lock();
         state.piece(piece).ended = true;
         drop(self.print(state));
     }
 
+    /// Whether nothing more can be printed.
+    pub fn failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
     /// Ends all; the first fault is the one that is told.
-    pub(crate) fn fail(&self, fault: Fault) {
+    pub fn fail(&self, fault: Fault) {
         self.lock().fault.get_or_insert(fault);
         self.failed.store(true, Relaxed);
         self.printed.notify_all();
     }
 
     /// The output, when all pieces have ended; or why printing has failed.
-    pub(crate) fn into_output(self: Arc<Self>) -> Result<Option<Output>, Fault> {
+    pub fn into_output(self: Arc<Self>) -> Result<Output, Fault> {
         let mut state = self.lock();
         match state.fault.take() {
             Some(fault) => Err(fault),
-            None => Ok(state.output.take()),
+            None => state.output.take().ok_or(Fault::ReaderGone),
         }
     }
 
