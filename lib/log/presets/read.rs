@@ -11,7 +11,7 @@
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
 //! but PATTERN             … unless the text matches this, too
 //! step N                  … of which one try may write several lines, this one as its Nth (1 to 9)
-//! success                 … no: a login that went well. It is asked for by the rule's full name alone
+//! success                 … no, a login that went well: used where the rule is asked for by name
 //! closes NAME PATTERN     the connection ends after failed attempts, which may be counted already
 //! names PATTERN           no failure, but it has the address of a session
 //! ends PATTERN            the same, and the session ends

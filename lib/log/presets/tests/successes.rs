@@ -73,7 +73,7 @@ fn a_success_is_asked_for() {
     }
 }
 
-/// Whoever forges a success has his failures forgiven.
+/// A stranger who forges a success has his failures forgiven.
 #[test]
 fn no_text_is_a_success() {
     let named = list().into_iter().map(|s| s.name);
