@@ -62,7 +62,7 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
 }
 
 /// A rule that is named, if the service has one of this name.
-fn known<'a>((service, text): Named, rule: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
+fn known((service, text): Named, rule: Option<&str>) -> Result<Option<&str>, Fault> {
     // A rule is seldom named, and to read a file takes time.
     let rules = rule.map_or(vec![], |_| rule_names(text));
     if let Some(rule) = rule.filter(|rule| !rules.contains(rule)) {
