@@ -35,6 +35,9 @@ pub struct Totals {
     last_counted: AddressMap<LastCounted>,
 }
 
+/// Counts of IPv4 networks without times, and of others.
+type TakenOut = (Vec<(u32, u64)>, Vec<(Address, Total)>);
+
 /// Takes addresses into batches to be counted.
 struct Batches<'a> {
     ipv4: (&'a mut Batch<u32>, &'a Counts<u32, 8>),
@@ -142,7 +145,7 @@ impl Totals {
         &mut self,
         goes4: impl Fn(u32) -> bool,
         goes6: impl Fn(Ipv6Key) -> bool,
-    ) -> (Vec<(u32, u64)>, Vec<(Address, Total)>) {
+    ) -> TakenOut {
         let mut fours = Vec::new();
         self.ipv4.take_out(|ip, count| {
             let goes = goes4(ip);
