@@ -2,7 +2,8 @@
 //!
 //! Text of the piece whose turn it is goes out at once; that of later pieces waits, and is printed
 //! by the thread that ends the piece before. Nobody has to be woken for it. A thread that is too
-//! far ahead waits; the thread of the piece whose turn it is never does, so that all go on.
+//! far ahead waits; but the thread of the piece whose turn it is never does while nobody prints, so
+//! that all go on.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -153,7 +154,11 @@ impl Printer {
         state.size += block.text.len();
         state.piece(piece).blocks.push_back(block);
         let mut state = self.print(state);
-        while state.size > AHEAD && state.turn != piece && !self.failed() {
+        // Even where its turn is, while another thread prints the text that has waited.
+        while state.size > AHEAD
+            && (state.turn != piece || state.output.is_none())
+            && !self.failed()
+        {
             state.asleep += 1;
             state = self
                 .printed
