@@ -186,8 +186,11 @@ impl Printer {
 
     /// Ends all; the first fault is the one that is told.
     pub fn fail(&self, fault: Fault) {
-        self.lock().fault.get_or_insert(fault);
+        let mut state = self.lock();
+        state.fault.get_or_insert(fault);
+        // Under the lock: else a thread that is about to wait would not be woken.
         self.failed.store(true, Relaxed);
+        drop(state);
         self.printed.notify_all();
     }
 
