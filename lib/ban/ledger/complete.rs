@@ -22,6 +22,18 @@ pub struct Complete {
 }
 
 impl Complete {
+    /// From the columns state and clock, the first of them at `from`; `None` if there is no row.
+    pub(super) fn read(row: &Row, from: usize) -> rusqlite::Result<Option<Self>> {
+        let state: Option<String> = row.get(from)?;
+        let read = |state| {
+            Ok(Complete {
+                state,
+                clock: row.get(from + 1)?,
+            })
+        };
+        state.map(read).transpose()
+    }
+
     /// Whether this is the state of a firewall, so that it holds all bans that it was told.
     pub fn is_now(&self, state: &str) -> bool {
         let is_same = |now: i64| self.clock.abs_diff(now) <= SAME as u64;
@@ -50,13 +62,8 @@ impl Ledger {
 
 pub(super) fn complete(db: &Connection, backend: &str) -> rusqlite::Result<Option<Complete>> {
     let mut query = db.prepare_cached("SELECT state, clock FROM state WHERE backend = ?")?;
-    let read = |row: &Row| {
-        Ok(Complete {
-            state: row.get(0)?,
-            clock: row.get(1)?,
-        })
-    };
-    query.query_row([backend], read).optional()
+    let found = query.query_row([backend], |row| Complete::read(row, 0));
+    Ok(found.optional()?.flatten())
 }
 
 /// Notes that a firewall that held all is in another state now, and still holds all.

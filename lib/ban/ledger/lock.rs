@@ -32,6 +32,8 @@ pub(super) struct LockFile {
 pub struct BackendLock {
     file: Arc<File>,
     byte: i64,
+    /// Programs that are started meanwhile have the file open too.
+    by_programs: bool,
 }
 
 impl LockFile {
@@ -50,8 +52,9 @@ impl LockFile {
     /// Waits for the lock of this firewall.
     pub(super) fn lock(&self, backend_name: &str) -> Result<BackendLock, Fault> {
         let byte = FIREWALLS.iter().position(|name| *name == backend_name);
-        let lock = self.lock_byte(byte.unwrap_or(FIREWALLS.len()) as i64)?;
+        let mut lock = self.lock_byte(byte.unwrap_or(FIREWALLS.len()) as i64)?;
         if BY_PROGRAMS.contains(&backend_name) {
+            lock.by_programs = true;
             // If this fails, the lock is held as long as this process lives.
             let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::empty()));
         }
@@ -70,6 +73,7 @@ impl LockFile {
         Ok(BackendLock {
             file: self.file.clone(),
             byte,
+            by_programs: false,
         })
     }
 }
@@ -100,7 +104,9 @@ pub fn lock_alone(state_file: Option<&Path>, backend_name: &str) -> Option<Backe
 
 impl Drop for BackendLock {
     fn drop(&mut self) {
-        let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        if self.by_programs {
+            let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        }
         // The file is also closed by the process's end.
         let _ = set(&self.file, self.byte, libc::F_UNLCK);
     }

@@ -14,14 +14,16 @@ use pipeban::time::Time;
 /// is changed gets another number.
 #[derive(Default)]
 pub(super) struct Recent {
+    backend: String,
     before: i64,
     bans: Vec<Ban>,
 }
 
 impl Recent {
-    /// None yet; the first one will be the next after this number.
-    pub(super) fn after(before: i64) -> Self {
+    /// None yet of this firewall; the first one will be the next after this number.
+    pub(super) fn after(backend: &str, before: i64) -> Self {
         Recent {
+            backend: backend.to_owned(),
             before,
             bans: vec![],
         }
@@ -42,10 +44,60 @@ impl Recent {
         self.before + 1..=self.last()
     }
 
+    /// Whether each ban that this firewall has not been told, of those with numbers above `told`
+    /// and at most `highest`, the highest of all, is one of them.
+    pub(super) fn are_all(&self, backend: &str, told: i64, highest: i64) -> bool {
+        self.backend == backend && told >= self.before && highest == self.last()
+    }
+
     /// The ban that got this number, if it is one of them.
     pub(super) fn get(&self, id: i64) -> Option<Ban> {
         let place = usize::try_from(id.checked_sub(self.before + 1)?).ok()?;
         self.bans.get(place).copied()
+    }
+}
+
+/// All that a batch has to know before it begins. One query finds it: a statement of its own for
+/// each would cost a single ban as much as its entry.
+pub(super) struct Tables {
+    /// The highest number of a ban.
+    pub(super) highest: i64,
+    /// Another host has asked for some ban; see [`is_shared`].
+    pub(super) is_shared: bool,
+    /// Some address was lifted by hand.
+    pub(super) has_lifted: bool,
+    /// Some firewall has to lift a ban later.
+    pub(super) has_later: bool,
+    /// Some other process of the same command has, or had, changes to print.
+    pub(super) has_unprinted: bool,
+    /// Bans were entered on this day before.
+    pub(super) has_day: bool,
+}
+
+impl Tables {
+    /// For a process of this number and command, on this day.
+    pub(super) fn look(
+        db: &Connection,
+        (process, command): (i64, &str),
+        day: i64,
+    ) -> rusqlite::Result<Self> {
+        let mut query = db.prepare_cached(
+            "SELECT ifnull((SELECT max(id) FROM ban), 0),
+                 EXISTS (SELECT 1 FROM ban WHERE origin <> ''),
+                 EXISTS (SELECT 1 FROM lifted), EXISTS (SELECT 1 FROM later),
+                 EXISTS (SELECT 1 FROM unprinted WHERE process <> ? AND command = ?),
+                 EXISTS (SELECT 1 FROM day WHERE number = ?)",
+        )?;
+        query.query_row(params![process, command, day], |row| {
+            Ok(Tables {
+                highest: row.get(0)?,
+                is_shared: row.get(1)?,
+                has_lifted: row.get(2)?,
+                has_later: row.get(3)?,
+                has_unprinted: row.get(4)?,
+                has_day: row.get(5)?,
+            })
+        })
     }
 }
 

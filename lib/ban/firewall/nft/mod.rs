@@ -72,7 +72,8 @@ pub(super) struct Nft {
     forgotten: Option<Instant>,
     /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
     changed_by_others: bool,
-    /// Nothing was asked or told since [`ensure`](Firewall::ensure).
+    /// Nothing was asked or told since the last look by [`ensure`](Firewall::ensure) or
+    /// [`has_unentered`](Firewall::has_unentered).
     just_seen: bool,
     /// All transactions since [`state`](Firewall::state) had an effect.
     is_certain: bool,
@@ -222,7 +223,12 @@ impl Nft {
 
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
-        self.put_in_place().map_err(explain)?;
+        // After a look that found all in order the kernel need not be asked again: it refuses a
+        // transaction if anybody has changed the ruleset since, and bans that were lost meanwhile
+        // are found by `lost_again`, as those that are lost a moment later.
+        if !(self.just_seen && self.seen.is_restored()) {
+            self.put_in_place().map_err(explain)?;
+        }
         if self.counts && self.seen.is_old() {
             self.count_all().map_err(explain)?;
         }
@@ -323,10 +329,11 @@ impl Firewall for Nft {
         // A saved ruleset may have old ones, but no mark.
         let is_marked = self.has_unentered()?;
         self.kept = self.seen.unentered;
-        match is_marked {
-            true => Nft::kept_lifts(self).map_err(explain),
-            false => Ok(vec![]),
+        if !is_marked {
+            return Ok(vec![]);
         }
+        self.just_seen = false;
+        Nft::kept_lifts(self).map_err(explain)
     }
 
     fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
@@ -343,6 +350,7 @@ impl Firewall for Nft {
             return Ok(false);
         }
         self.put_in_place().map_err(explain)?;
+        self.just_seen = true;
         Ok(self.seen.has_unentered())
     }
 
