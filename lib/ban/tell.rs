@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
-use crate::ledger::{Ban, Change, Complete, Ledger, Note};
+use crate::ledger::{BackendLock, Ban, Change, Complete, Ledger, Note};
 use crate::target::Target;
 use crate::unentered;
 use pipeban::complain::{self, Fault, describe};
@@ -49,6 +49,10 @@ pub(crate) struct Teller<'a> {
     /// Bans with greater numbers were told since the firewall was last found to have lost bans: it
     /// holds them, unless it loses some again.
     pub(crate) told_before: Option<i64>,
+    /// The firewall's lock, held since before the last bans were entered.
+    lock: Option<BackendLock>,
+    /// It is held, and was since then.
+    held: bool,
     /// Some ban or lift worked.
     worked: bool,
     /// The bans that failed before any worked, with their numbers.
@@ -67,9 +71,16 @@ impl<'a> Teller<'a> {
             key: backend.to_string(),
             firewall,
             told_before: None,
+            lock: None,
+            held: false,
             worked: false,
             failed: vec![],
         }
+    }
+
+    /// The same; the firewall's lock may be held since before the last bans were entered.
+    pub(crate) fn holding(self, lock: Option<BackendLock>) -> Self {
+        Teller { lock, ..self }
     }
 
     pub(crate) fn failure(&self, e: &io::Error) -> Failure {
@@ -106,7 +117,12 @@ impl<'a> Teller<'a> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let _lock = self.ledger.lock(self.backend.name())?;
+        let lock = self.lock.take();
+        self.held = lock.is_some();
+        let _lock = match lock {
+            Some(lock) => lock,
+            None => self.ledger.lock(self.backend.name())?,
+        };
         work(self)
     }
 
@@ -136,7 +152,14 @@ impl<'a> Teller<'a> {
                 if lost == Some(true) && !std::mem::replace(&mut entered_lifts, true) {
                     teller.enter_lifts()?;
                 }
-                let mut pending = teller.ledger.pending(&teller.key, after, last, limit)?;
+                let entered = match teller.held && lost == Some(false) && last.is_none() {
+                    true => teller.ledger.pending_entered(&teller.key, limit),
+                    false => None,
+                };
+                let mut pending = match entered {
+                    Some(pending) => pending,
+                    None => teller.ledger.pending(&teller.key, after, last, limit)?,
+                };
                 outcome.later = pending.later;
                 let complete = pending.complete.as_ref();
                 pending.due.retain(|change| !tried.contains(&change.id));

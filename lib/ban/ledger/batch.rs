@@ -5,7 +5,8 @@ use rusqlite::{Connection, params};
 use super::forget::{day, forget_reminder, forget_some};
 use super::insertion::{Kept, ONE, ROWS, SOME, SOME_LONGER, insert, insert_longer, kept};
 use super::new_ban::{Entered, NewBan, REPLACE, is_known_event, judge, keep_past, lifted_since};
-use super::rows::{IN_FORCE, Recent, Tables, in_force, last_id, longest, renumber};
+use super::recent::Recent;
+use super::rows::{IN_FORCE, Tables, in_force, last_id, longest, renumber};
 use super::unprinted::{Left, Unprinted};
 use crate::target::Target;
 use pipeban::time::Time;
@@ -38,15 +39,16 @@ pub(super) fn enter(
     now: Time,
 ) -> rusqlite::Result<Done> {
     let name = unprinted.as_ref().map(Unprinted::name).unwrap_or_default();
-    let tables = Tables::look(db, name, day(now))?;
+    let tables = Tables::look(db, backend, name, day(now))?;
     let left = match unprinted {
         Some(unprinted) if tables.has_unprinted => unprinted.left(db)?,
         _ => Left::default(),
     };
-    let done = Batch::new(db, backend, wanted, &tables, left, now)?.enter()?;
+    let has_day = tables.has_day;
+    let done = Batch::new(db, backend, wanted, tables, left, now).enter()?;
     let numbers = done.changed.numbers();
     if !numbers.is_empty() {
-        forget_some(db, numbers.clone(), tables.has_day, now)?;
+        forget_some(db, numbers.clone(), has_day, now)?;
         if let Some(unprinted) = unprinted {
             unprinted.note(db, numbers)?;
         }
@@ -86,18 +88,20 @@ impl<'a> Batch<'a> {
         db: &'a Connection,
         backend: &'a str,
         wanted: &'a [NewBan],
-        tables: &Tables,
+        tables: Tables,
         left: Left,
         now: Time,
-    ) -> rusqlite::Result<Self> {
+    ) -> Self {
         let is_others = |new: &NewBan| !new.origin.is_empty();
-        Ok(Batch {
+        let shared = tables.is_shared || wanted.iter().any(is_others);
+        let told = (!shared && !tables.has_later).then_some((tables.told, tables.complete));
+        Batch {
             db,
             backend,
             wanted,
             now,
             left,
-            shared: tables.is_shared || wanted.iter().any(is_others),
+            shared,
             lifted: tables.has_lifted,
             reminds: tables.has_later,
             find: None,
@@ -108,9 +112,9 @@ impl<'a> Batch<'a> {
             last: Last::New,
             done: Done {
                 entered: vec![Entered::Nothing; wanted.len()],
-                changed: Recent::after(backend, tables.highest),
+                changed: Recent::after(backend, tables.highest, told),
             },
-        })
+        }
     }
 
     /// Enters all.

@@ -6,8 +6,6 @@ use std::io;
 use nix::time::{ClockId, clock_gettime};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::store::Ledger;
-use pipeban::complain::Fault;
 
 /// The clock may be set this far meanwhile, in microseconds: the ends of bans in firewall and
 /// ledger are then as far apart.
@@ -41,25 +39,16 @@ impl Complete {
     }
 }
 
-impl Ledger {
-    /// The state in which a firewall held all bans that it was told, if there was any.
-    pub fn complete(&self, backend: &str) -> Result<Option<Complete>, Fault> {
-        self.state.run(|db| complete(db, backend))
-    }
-
-    /// Notes that a firewall in this state holds exactly the bans that it was told.
-    pub fn note_complete(&mut self, backend: &str, state: &str) -> Result<(), Fault> {
-        let Ok(clock) = clock() else {
-            return Ok(());
-        };
-        self.state.run(|db| {
-            let query = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)";
-            let mut insert = db.prepare_cached(query)?;
-            insert.execute(params![backend, state, clock]).map(drop)
-        })
-    }
+/// Notes that a firewall in this state holds exactly the bans that it was told.
+pub(super) fn note_complete(db: &Connection, backend: &str, state: &str) -> rusqlite::Result<()> {
+    let Ok(clock) = clock() else {
+        return Ok(());
+    };
+    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO state VALUES (?, ?, ?)")?;
+    insert.execute(params![backend, state, clock]).map(drop)
 }
 
+/// The state in which a firewall held all bans that it was told, if there was any.
 pub(super) fn complete(db: &Connection, backend: &str) -> rusqlite::Result<Option<Complete>> {
     let mut query = db.prepare_cached("SELECT state, clock FROM state WHERE backend = ?")?;
     let found = query.query_row([backend], |row| Complete::read(row, 0));

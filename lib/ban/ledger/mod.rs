@@ -15,6 +15,7 @@ mod insertion; // the statements that enter new bans
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
 mod new_ban; // a ban to be entered
+mod recent; // the last changes of this process
 mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
 mod unprinted; // changes that a killed process did not print

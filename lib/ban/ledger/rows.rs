@@ -1,61 +1,13 @@
 //! Rows of the ledger's tables.
 
-use std::ops::RangeInclusive;
-
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::ban::Ban;
+use super::complete::Complete;
 use super::forget::forget_reminder;
 use crate::target::Target;
 use pipeban::complain;
 use pipeban::time::Time;
-
-/// The last changes that this process has entered: they need not be read again, since a ban that
-/// is changed gets another number.
-#[derive(Default)]
-pub(super) struct Recent {
-    backend: String,
-    before: i64,
-    bans: Vec<Ban>,
-}
-
-impl Recent {
-    /// None yet of this firewall; the first one will be the next after this number.
-    pub(super) fn after(backend: &str, before: i64) -> Self {
-        Recent {
-            backend: backend.to_owned(),
-            before,
-            bans: vec![],
-        }
-    }
-
-    /// Adds the next one.
-    pub(super) fn push(&mut self, ban: Ban) {
-        self.bans.push(ban);
-    }
-
-    /// The number of the last one.
-    pub(super) fn last(&self) -> i64 {
-        self.before + self.bans.len() as i64
-    }
-
-    /// Their numbers.
-    pub(super) fn numbers(&self) -> RangeInclusive<i64> {
-        self.before + 1..=self.last()
-    }
-
-    /// Whether each ban that this firewall has not been told, of those with numbers above `told`
-    /// and at most `highest`, the highest of all, is one of them.
-    pub(super) fn are_all(&self, backend: &str, told: i64, highest: i64) -> bool {
-        self.backend == backend && told >= self.before && highest == self.last()
-    }
-
-    /// The ban that got this number, if it is one of them.
-    pub(super) fn get(&self, id: i64) -> Option<Ban> {
-        let place = usize::try_from(id.checked_sub(self.before + 1)?).ok()?;
-        self.bans.get(place).copied()
-    }
-}
 
 /// All that a batch has to know before it begins. One query finds it: a statement of its own for
 /// each would cost a single ban as much as its entry.
@@ -72,12 +24,17 @@ pub(super) struct Tables {
     pub(super) has_unprinted: bool,
     /// Bans were entered on this day before.
     pub(super) has_day: bool,
+    /// The number up to which the firewall was told all bans.
+    pub(super) told: i64,
+    /// The state in which it held all of them.
+    pub(super) complete: Option<Complete>,
 }
 
 impl Tables {
-    /// For a process of this number and command, on this day.
+    /// For bans in this firewall, of a process of this number and command, on this day.
     pub(super) fn look(
         db: &Connection,
+        backend: &str,
         (process, command): (i64, &str),
         day: i64,
     ) -> rusqlite::Result<Self> {
@@ -85,10 +42,12 @@ impl Tables {
             "SELECT ifnull((SELECT max(id) FROM ban), 0),
                  EXISTS (SELECT 1 FROM ban WHERE origin <> ''),
                  EXISTS (SELECT 1 FROM lifted), EXISTS (SELECT 1 FROM later),
-                 EXISTS (SELECT 1 FROM unprinted WHERE process <> ? AND command = ?),
-                 EXISTS (SELECT 1 FROM day WHERE number = ?)",
+                 EXISTS (SELECT 1 FROM unprinted WHERE process <> ?2 AND command = ?3),
+                 EXISTS (SELECT 1 FROM day WHERE number = ?4),
+                 ifnull((SELECT ban FROM told WHERE backend = ?1), 0), state, clock
+             FROM (SELECT 1) LEFT JOIN state ON backend = ?1",
         )?;
-        query.query_row(params![process, command, day], |row| {
+        query.query_row(params![backend, process, command, day], |row| {
             Ok(Tables {
                 highest: row.get(0)?,
                 is_shared: row.get(1)?,
@@ -96,6 +55,8 @@ impl Tables {
                 has_later: row.get(3)?,
                 has_unprinted: row.get(4)?,
                 has_day: row.get(5)?,
+                told: row.get(6)?,
+                complete: Complete::read(row, 7)?,
             })
         })
     }

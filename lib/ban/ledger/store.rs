@@ -7,7 +7,8 @@ use rusqlite::params;
 
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
-use super::rows::{Recent, longest, readable};
+use super::recent::Recent;
+use super::rows::{longest, readable};
 use super::unprinted::{Printing, Unprinted};
 use crate::target::Target;
 use pipeban::address::Address;
@@ -308,6 +309,12 @@ impl Ledger {
             Some(file) => file.lock(backend_name),
             None => Err(Fault::new(self.path().display(), "opened to read only")),
         }
+    }
+
+    /// The same, if no other process has the lock just now.
+    pub fn try_lock(&self, backend_name: &str) -> Result<Option<BackendLock>, Fault> {
+        let tried = self.lock.as_ref().map(|file| file.try_lock(backend_name));
+        tried.transpose().map(Option::flatten)
     }
 
     /// The firewalls that hold bans or have to lift some.

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::ban::Ban;
-use super::complete::{Complete, complete, note_state};
+use super::complete::{Complete, complete, note_complete, note_state};
 use super::forget::forget_reminder;
-use super::rows::{IS_LONGEST, Recent, highest, is_shared, longest, readable, told};
+use super::recent::Recent;
+use super::rows::{IS_LONGEST, highest, is_shared, longest, readable, told};
 use super::store::Ledger;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
@@ -63,8 +64,8 @@ impl Ledger {
     ) -> Result<Pending, Fault> {
         let recent = &self.recent;
         self.state.run(|db| {
-            if let Some(pending) = recent_ones(db, recent, backend, after, last, limit)? {
-                return Ok(pending);
+            if let Some((told, complete)) = only_recent(db, recent, backend)? {
+                return Ok(recent_ones(recent, after.max(told), last, limit, complete));
             }
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             // All is read under one lock of the file.
@@ -99,6 +100,13 @@ impl Ledger {
                 complete: complete(&db, backend)?,
             })
         })
+    }
+
+    /// The same, if the firewall's lock is held since before the last [`ban`](Self::ban): then
+    /// nothing has to be read, unless there are reminders or bans of other hosts.
+    pub fn pending_entered(&self, backend: &str, limit: usize) -> Option<Pending> {
+        let (told, complete) = self.recent.told(backend)?;
+        Some(recent_ones(&self.recent, told, None, limit, complete.clone()))
     }
 
     /// The next bans that a firewall should hold, told or not, at most `limit`, with their numbers,
@@ -168,6 +176,16 @@ impl Ledger {
         })
     }
 
+    /// The state in which a firewall held all bans that it was told, if there was any.
+    pub fn complete(&self, backend: &str) -> Result<Option<Complete>, Fault> {
+        self.state.run(|db| complete(db, backend))
+    }
+
+    /// Notes that a firewall in this state holds exactly the bans that it was told.
+    pub fn note_complete(&mut self, backend: &str, state: &str) -> Result<(), Fault> {
+        self.state.run(|db| note_complete(db, backend, state))
+    }
+
     /// Notes that the lifts that are due in a firewall are to be tried again at this moment.
     pub fn put_off(&mut self, backend: &str, until: Time) -> Result<(), Fault> {
         self.state.run(|db| {
@@ -222,16 +240,14 @@ impl Ledger {
     }
 }
 
-/// The same as [`Ledger::pending`] by one query, if all changes that the firewall was not told were
-/// entered by this process just now, and none was changed since; `None` if others have to be read.
-fn recent_ones(
+/// The number up to which a firewall was told all bans, and its state, if all changes above that
+/// were entered by this process just now, and none was changed since, by one query; `None` if
+/// others have to be read.
+fn only_recent(
     db: &Connection,
     recent: &Recent,
     backend: &str,
-    after: i64,
-    last: Option<i64>,
-    limit: usize,
-) -> rusqlite::Result<Option<Pending>> {
+) -> rusqlite::Result<Option<(i64, Option<Complete>)>> {
     if recent.numbers().is_empty() {
         return Ok(None);
     }
@@ -245,25 +261,35 @@ fn recent_ones(
     )?;
     query.query_row([backend], |row| {
         let (told, highest, has_others): (i64, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if has_others || !recent.are_all(backend, told, highest) {
-            return Ok(None);
-        }
-        let after = after.max(told);
-        let last = last.or((after < highest).then_some(highest));
-        let numbers = after + 1..=last.unwrap_or(after);
-        let untold = numbers.take(limit).filter_map(|id| {
-            let ban = recent.get(id)?;
-            let held = ban;
-            Some(Change { id, ban, held })
-        });
-        Ok(Some(Pending {
-            due: vec![],
-            untold: untold.collect(),
-            last,
-            later: false,
-            complete: Complete::read(row, 3)?,
-        }))
+        let are_all = !has_others && recent.are_all(backend, told, highest);
+        let complete = Complete::read(row, 3)?;
+        Ok(are_all.then_some((told, complete)))
     })
+}
+
+/// The next changes of those above `after`, all of which were entered by this process.
+fn recent_ones(
+    recent: &Recent,
+    after: i64,
+    last: Option<i64>,
+    limit: usize,
+    complete: Option<Complete>,
+) -> Pending {
+    let highest = *recent.numbers().end();
+    let last = last.or((after < highest).then_some(highest));
+    let numbers = after + 1..=last.unwrap_or(after);
+    let untold = numbers.take(limit).filter_map(|id| {
+        let ban = recent.get(id)?;
+        let held = ban;
+        Some(Change { id, ban, held })
+    });
+    Pending {
+        due: vec![],
+        untold: untold.collect(),
+        last,
+        later: false,
+        complete,
+    }
 }
 
 /// The bans that a query finds, with their numbers.

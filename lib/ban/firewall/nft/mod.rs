@@ -72,9 +72,10 @@ pub(super) struct Nft {
     forgotten: Option<Instant>,
     /// Another process has changed the ruleset since [`state`](Firewall::state) was asked for.
     changed_by_others: bool,
-    /// Nothing was asked or told since the last look by [`ensure`](Firewall::ensure) or
-    /// [`has_unentered`](Firewall::has_unentered).
+    /// Nothing was asked or told since [`ensure`](Firewall::ensure).
     just_seen: bool,
+    /// The same since [`has_unentered`](Firewall::has_unentered).
+    looked: bool,
     /// All transactions since [`state`](Firewall::state) had an effect.
     is_certain: bool,
     /// Each transaction marks that bans are changed without a ledger.
@@ -101,6 +102,7 @@ impl Nft {
             forgotten: None,
             changed_by_others: false,
             just_seen: false,
+            looked: false,
             is_certain: false,
             marks: false,
         };
@@ -110,7 +112,7 @@ impl Nft {
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
     fn put_in_place(&mut self) -> Result<(), Errno> {
-        self.just_seen = false;
+        (self.just_seen, self.looked) = (false, false);
         if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation
         {
             return Ok(());
@@ -142,7 +144,7 @@ impl Nft {
     fn change(&mut self, body: impl Fn(&mut Request, &Ruleset)) -> Result<(), Errno> {
         // The kernel refuses a transaction of another generation: it need not be asked before.
         let mut ask_first = self.seen.generation == 0;
-        self.just_seen = false;
+        (self.just_seen, self.looked) = (false, false);
         self.is_certain = false;
         again(|| {
             if ask_first {
@@ -226,7 +228,7 @@ impl Firewall for Nft {
         // After a look that found all in order the kernel need not be asked again: it refuses a
         // transaction if anybody has changed the ruleset since, and bans that were lost meanwhile
         // are found by `lost_again`, as those that are lost a moment later.
-        if !(self.just_seen && self.seen.is_restored()) {
+        if !(std::mem::take(&mut self.looked) && self.seen.is_restored()) {
             self.put_in_place().map_err(explain)?;
         }
         if self.counts && self.seen.is_old() {
@@ -332,7 +334,7 @@ impl Firewall for Nft {
         if !is_marked {
             return Ok(vec![]);
         }
-        self.just_seen = false;
+        self.looked = false;
         Nft::kept_lifts(self).map_err(explain)
     }
 
@@ -350,7 +352,7 @@ impl Firewall for Nft {
             return Ok(false);
         }
         self.put_in_place().map_err(explain)?;
-        self.just_seen = true;
+        self.looked = true;
         Ok(self.seen.has_unentered())
     }
 
