@@ -166,7 +166,7 @@ impl<'a> Teller<'a> {
                 if !pending.due.is_empty() {
                     pending.due.truncate(limit);
                     tried.extend(pending.due.iter().map(|change| change.id));
-                    teller.tell_chunk(&pending.due, 0, complete, outcome)?;
+                    teller.tell_chunk(&pending.due, (0, false), complete, outcome)?;
                     return Ok((vec![], true));
                 }
                 let Some(end) = pending.last else {
@@ -175,7 +175,8 @@ impl<'a> Teller<'a> {
                 // Rows that can't be read are passed over.
                 let told = pending.untold.last().map_or(end, |change| change.id);
                 (after, last) = (told, Some(end));
-                let bans = teller.tell_chunk(&pending.untold, told, complete, outcome)?;
+                let told_first = (told, pending.are_first);
+                let bans = teller.tell_chunk(&pending.untold, told_first, complete, outcome)?;
                 Ok((bans, told < end))
             })?;
             if !bans.is_empty() {
@@ -191,18 +192,18 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells these, and notes the results and that all bans up to the number `last` were told;
-    /// answers the bans that were made.
+    /// Tells these, most likely the `first` of their targets, and notes the results and that all
+    /// bans up to the number `last` were told; answers the bans that were made.
     fn tell_chunk(
         &mut self,
         chunk: &[Change],
-        last: i64,
+        (last, first): (i64, bool),
         complete: Option<&Complete>,
         outcome: &mut Outcome,
     ) -> Result<Vec<Ban>, Failure> {
         let now = Time::now();
         let was_complete = self.is_as(complete)?;
-        let mut failed = match tell(self.firewall, chunk, now) {
+        let mut failed = match tell(self.firewall, chunk, first, now) {
             Ok(failed) => failed,
             Err(e) => {
                 if !lasts(&e) {
@@ -290,7 +291,7 @@ impl<'a> Teller<'a> {
         let changes: Vec<Change> = changes.collect();
         let mut refused = HashSet::new();
         for chunk in changes.chunks(self.firewall.at_once()) {
-            let failed = tell(self.firewall, chunk, now).map_err(|e| self.failure(&e))?;
+            let failed = tell(self.firewall, chunk, false, now).map_err(|e| self.failure(&e))?;
             for (i, e) in failed {
                 complain::error(self.backend.name(), describe(&e));
                 refused.insert(changes[i as usize].ban.target);
@@ -307,10 +308,11 @@ impl<'a> Teller<'a> {
 fn tell(
     firewall: &mut dyn Firewall,
     chunk: &[Change],
+    first: bool,
     now: Time,
 ) -> io::Result<BTreeMap<i64, io::Error>> {
     let is_firewalls = |e: &io::Error| lasts(e) || e.kind() == ErrorKind::TimedOut;
-    match tell_together(firewall, chunk, now) {
+    match tell_together(firewall, chunk, first, now) {
         Ok(()) => return Ok(BTreeMap::new()),
         Err(e) if is_firewalls(&e) => return Err(e),
         Err(e) if chunk.len() == 1 => return Ok(BTreeMap::from([(chunk[0].id, e)])),
@@ -318,7 +320,7 @@ fn tell(
     }
     let (mut failed, mut works) = (BTreeMap::new(), false);
     for one in chunk {
-        match tell_together(firewall, std::slice::from_ref(one), now) {
+        match tell_together(firewall, std::slice::from_ref(one), false, now) {
             Ok(()) => works = true,
             Err(e) if is_firewalls(&e) => return Err(e),
             Err(e) if !works && failed.len() >= FAILURES => return Err(e),
@@ -332,7 +334,12 @@ fn tell(
 ///
 /// A process may stand still between its look at the clock and its word to the firewall, in which
 /// the bans are longer then by that time: it tells them again.
-fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io::Result<()> {
+fn tell_together(
+    firewall: &mut dyn Firewall,
+    chunk: &[Change],
+    mut first: bool,
+    now: Time,
+) -> io::Result<()> {
     let ended = chunk.iter().filter(|change| change.held.has_ended(now));
     let lifts: Vec<Target> = ended.map(|change| change.held.target).collect();
     for _ in 0..LOOKS {
@@ -347,7 +354,10 @@ fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io
                 bans.push((held.target, left));
             }
         }
-        firewall.ban(&bans)?;
+        match std::mem::take(&mut first) {
+            true => firewall.ban_first(&bans)?,
+            false => firewall.ban(&bans)?,
+        }
         if bans.is_empty() || looked.elapsed() < STILL + firewall.late() {
             break;
         }
@@ -402,7 +412,7 @@ mod tests {
         };
         let (id, held) = (1, ban);
         let mut firewall = Late(vec![]);
-        tell_together(&mut firewall, &[Change { id, ban, held }], now).unwrap();
+        tell_together(&mut firewall, &[Change { id, ban, held }], false, now).unwrap();
         let times: Vec<Duration> = firewall.0.into_iter().flatten().collect();
         assert!(
             times.len() > 1 && times[0] >= times[1] + 2 * STILL,

@@ -162,6 +162,7 @@ impl<'a> Batch<'a> {
     fn enter_rows(&mut self, rows: &[Wanted; ROWS]) -> rusqlite::Result<usize> {
         let before = self.done.changed.last();
         let news = rows.iter().map(|(_, place)| &self.wanted[*place]);
+        let inserts = self.last != Last::Longer;
         let (number, begins) = match self.last {
             Last::Longer => {
                 let statement = kept(&mut self.longer, self.db, &SOME_LONGER)?;
@@ -190,7 +191,7 @@ impl<'a> Batch<'a> {
                 (ban.since, self.last) = (since, Last::Longer);
             }
             self.done.entered[*place] = Entered::New(ban);
-            self.done.changed.push(ban);
+            self.done.changed.push(ban, inserts);
         }
         others
             .into_iter()
@@ -245,7 +246,7 @@ impl<'a> Batch<'a> {
         };
         if old.is_none() && insert(kept(&mut self.one, db, &ONE)?, backend, [new])? > 0 {
             self.last = Last::New;
-            self.done.changed.push(new.ban);
+            self.done.changed.push(new.ban, true);
             return Ok(Entered::New(new.ban));
         }
         if old.is_none() {
@@ -276,7 +277,7 @@ impl<'a> Batch<'a> {
             done = Entered::New(ban);
         }
         if let Entered::New(ban) = done {
-            self.done.changed.push(ban);
+            self.done.changed.push(ban, false);
         }
         Ok(done)
     }

@@ -12,6 +12,8 @@ pub(super) struct Recent {
     backend: String,
     before: i64,
     bans: Vec<Ban>,
+    /// The ledger had no ban of any of their targets, in force or ended.
+    are_first: bool,
     /// The number up to which the firewall was told all bans before they were entered, and the
     /// state in which it held all of them. `None` if it may have to be told anything else.
     told: Option<(i64, Option<Complete>)>,
@@ -29,13 +31,20 @@ impl Recent {
             backend: backend.to_owned(),
             before,
             bans: vec![],
+            are_first: true,
             told,
         }
     }
 
-    /// Adds the next one.
-    pub(super) fn push(&mut self, ban: Ban) {
+    /// Adds the next one, the first of its target or not.
+    pub(super) fn push(&mut self, ban: Ban, is_first: bool) {
         self.bans.push(ban);
+        self.are_first &= is_first;
+    }
+
+    /// Whether the ledger had no ban of any of their targets, in force or ended.
+    pub(super) fn are_first(&self) -> bool {
+        self.are_first
     }
 
     /// The number of the last one.

@@ -40,6 +40,8 @@ pub struct Change {
 /// The changes that a firewall has to be told next.
 #[derive(Debug)]
 pub struct Pending {
+    /// The ledger had no ban of the untold targets before: most likely the firewall has none.
+    pub are_first: bool,
     /// The bans that have ended by now and that it has still to lift.
     pub due: Vec<Change>,
     /// The next changes that it has not been told.
@@ -91,6 +93,7 @@ impl Ledger {
                 params![after, last, backend, limit],
             )?;
             Ok(Pending {
+                are_first: false,
                 due: changes(&db, backend, due, now)?,
                 untold: changes(&db, backend, untold, now)?,
                 last,
@@ -284,6 +287,7 @@ fn recent_ones(
         Some(Change { id, ban, held })
     });
     Pending {
+        are_first: recent.are_first(),
         due: vec![],
         untold: untold.collect(),
         last,

@@ -293,23 +293,11 @@ impl Firewall for Nft {
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
-        self.expect_old = false;
-        let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
-        // One transaction cannot hold an element twice; of several the last one given stays.
-        elements.sort_by_key(Element::order);
-        elements.dedup_by_key(|e| e.target);
-        let forget = match elements.len() {
-            0..=FEW => {
-                self.forgotten.get_or_insert_with(Instant::now);
-                FORGET_FEW
-            }
-            _ => FORGET_MANY,
-        };
-        self.forget_ended(forget).map_err(explain)?;
-        for step in elements.chunks(STEP) {
-            self.ban_step(step).map_err(explain)?;
-        }
-        Ok(())
+        self.ban_all(entries, false).map_err(explain)
+    }
+
+    fn ban_first(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.ban_all(entries, true).map_err(explain)
     }
 
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
