@@ -39,6 +39,9 @@ pub struct Outcome {
     pub refused: HashSet<Target>,
 }
 
+/// A ban with its number in the ledger.
+pub(crate) type Numbered = (i64, Ban);
+
 /// A firewall and the ledger from which it is told.
 pub(crate) struct Teller<'a> {
     pub(crate) ledger: &'a mut Ledger,
@@ -49,6 +52,8 @@ pub(crate) struct Teller<'a> {
     /// Bans with greater numbers were told since the firewall was last found to have lost bans: it
     /// holds them, unless it loses some again.
     pub(crate) told_before: Option<i64>,
+    /// All bans in force, as they were read when the ledger's [numbers](Ledger::numbers) were these.
+    pub(crate) read: Option<((i64, i64), Vec<Numbered>)>,
     /// The firewall's lock, held since before the last bans were entered.
     lock: Option<BackendLock>,
     /// It is held, and was since then.
@@ -71,6 +76,7 @@ impl<'a> Teller<'a> {
             key: backend.to_string(),
             firewall,
             told_before: None,
+            read: None,
             lock: None,
             held: false,
             worked: false,

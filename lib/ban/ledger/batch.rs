@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::forget::{day, forget_reminder, forget_some};
-use super::insertion::{Kept, ONE, ROWS, SOME, SOME_LONGER, insert, insert_longer, kept};
+use super::insertion::{BEGINS, Kept, ONE, ROWS, SOME, SOME_LONGER, insert, insert_longer, kept};
 use super::new_ban::{Entered, NewBan, REPLACE, is_known_event, judge, keep_past, lifted_since};
 use super::recent::Recent;
 use super::rows::{IN_FORCE, Tables, in_force, last_id, longest, renumber};
@@ -79,6 +79,7 @@ struct Batch<'a> {
     one: Kept<'a>,
     some: Kept<'a>,
     longer: Kept<'a>,
+    begins: Kept<'a>,
     last: Last,
     done: Done,
 }
@@ -109,6 +110,7 @@ impl<'a> Batch<'a> {
             one: None,
             some: None,
             longer: None,
+            begins: None,
             last: Last::New,
             done: Done {
                 entered: vec![Entered::Nothing; wanted.len()],
@@ -166,8 +168,10 @@ impl<'a> Batch<'a> {
         let (number, begins) = match self.last {
             Last::Longer => {
                 let statement = kept(&mut self.longer, self.db, &SOME_LONGER)?;
-                let begins = insert_longer(statement, self.backend, news, self.now)?;
-                (begins.len(), begins)
+                let number = insert_longer(statement, self.backend, news, self.now)?;
+                let begins = kept(&mut self.begins, self.db, BEGINS)?;
+                let begins = begins.query_map([before], |row| row.get(0).map(Time))?;
+                (number, begins.collect::<rusqlite::Result<Vec<Time>>>()?)
             }
             _ => {
                 let statement = kept(&mut self.some, self.db, &SOME)?;

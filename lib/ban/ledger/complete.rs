@@ -6,7 +6,6 @@ use std::io;
 use nix::time::{ClockId, clock_gettime};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-
 /// The clock may be set this far meanwhile, in microseconds: the ends of bans in firewall and
 /// ledger are then as far apart.
 const SAME: i64 = 2_000_000;

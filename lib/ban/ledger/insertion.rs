@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::{CachedStatement, Connection, Row, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 
 use super::new_ban::NewBan;
 use pipeban::time::Time;
@@ -17,7 +17,7 @@ pub(super) static ONE: LazyLock<String> = LazyLock::new(|| insertion(1));
 pub(super) static SOME: LazyLock<String> = LazyLock::new(|| insertion(ROWS));
 
 /// The same, and makes those longer that were in force by the time `?2` and end earlier, as
-/// [`Ban::onto`](super::Ban::onto) has it; answers their beginnings.
+/// [`Ban::onto`](super::Ban::onto) has it.
 pub(super) static SOME_LONGER: LazyLock<String> = LazyLock::new(|| {
     let insertion = insertion(ROWS).replace(" OR IGNORE", "");
     format!(
@@ -25,10 +25,13 @@ pub(super) static SOME_LONGER: LazyLock<String> = LazyLock::new(|| {
          SET id = excluded.id, since = min(ban.since, ?2), until = excluded.until,
              ends = excluded.ends, facts = ifnull(excluded.facts, ban.facts)
          WHERE ban.ends > ?2 AND (excluded.ends IS NULL OR excluded.ends / 1000000
-             > max(ban.ends - max(ban.since - ?2, 0), ?2) / 1000000)
-         RETURNING since"
+             > max(ban.ends - max(ban.since - ?2, 0), ?2) / 1000000)"
     )
 });
+
+/// Finds the beginnings of the bans that got numbers above this one. `RETURNING` would make a table
+/// in memory each time.
+pub(super) const BEGINS: &str = "SELECT since FROM ban WHERE id > ? ORDER BY id";
 
 /// A statement that is prepared when it is first needed: a single new ban needs one of them.
 pub(super) type Kept<'a> = Option<CachedStatement<'a>>;
@@ -71,18 +74,15 @@ pub(super) fn insert<'a>(
     statement.raw_execute()
 }
 
-/// Executes [`SOME_LONGER`]; answers the beginnings of the bans that were entered or made longer,
-/// in their order. The others have no row among them.
+/// Executes [`SOME_LONGER`]; answers the number of those that were entered or made longer.
 pub(super) fn insert_longer<'a>(
     statement: &mut CachedStatement,
     backend: &str,
     rows: impl IntoIterator<Item = &'a NewBan>,
     now: Time,
-) -> rusqlite::Result<Vec<Time>> {
-    bind(statement, backend, rows)?;
+) -> rusqlite::Result<usize> {
     statement.raw_bind_parameter(2, now.0)?;
-    let since = |row: &Row| row.get(0).map(Time);
-    statement.raw_query().mapped(since).collect()
+    insert(statement, backend, rows)
 }
 
 fn bind<'a>(

@@ -22,11 +22,7 @@ pub(super) struct Recent {
 impl Recent {
     /// None yet of this firewall; the first one will be the next after this number. For `told`,
     /// see [`told`](Self::told).
-    pub(super) fn after(
-        backend: &str,
-        before: i64,
-        told: Option<(i64, Option<Complete>)>,
-    ) -> Self {
+    pub(super) fn after(backend: &str, before: i64, told: Option<(i64, Option<Complete>)>) -> Self {
         Recent {
             backend: backend.to_owned(),
             before,

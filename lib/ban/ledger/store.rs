@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use rusqlite::params;
+use rusqlite::{Params, ToSql, params};
 
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
@@ -319,18 +319,24 @@ impl Ledger {
 
     /// The firewalls that hold bans or have to lift some.
     pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
-        self.names(
-            // Of a firewall that was told anything the first ban is enough. The `+` keeps SQLite
-            // from making an index of all bans for that.
+        let told = self.names("SELECT backend FROM told", [])?;
+        // All bans are looked at for these: to compare two texts is the quickest way.
+        let of_others: String = (0..told.len())
+            .map(|i| format!(" AND backend <> ?{}", i + 2))
+            .collect();
+        // Of a firewall that was told anything the first ban is enough. The `+` keeps SQLite from
+        // making an index of all bans for that.
+        let query = format!(
             "SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
                  WHERE +ban.backend = told.backend AND (ends IS NULL OR ends > ?1))
-             UNION SELECT backend FROM ban
-                 WHERE backend NOT IN (SELECT backend FROM told) AND (ends IS NULL OR ends > ?1)
+             UNION SELECT backend FROM ban WHERE (ends IS NULL OR ends > ?1){of_others}
              UNION SELECT backend FROM later
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE id > told.ban AND ban.backend = told.backend)",
-            now,
-        )
+                 WHERE id > told.ban AND +ban.backend = told.backend)"
+        );
+        let mut values: Vec<&dyn ToSql> = vec![&now.0];
+        values.extend(told.iter().map(|name| name as &dyn ToSql));
+        self.names(&query, &values[..])
     }
 
     /// The firewalls that have to lift bans by now, also those that were not told of an end yet.
@@ -338,15 +344,15 @@ impl Ledger {
         self.names(
             "SELECT backend FROM later WHERE due <= ?1
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE id > told.ban AND ban.backend = told.backend AND ends <= ?1)",
-            now,
+                 WHERE id > told.ban AND +ban.backend = told.backend AND ends <= ?1)",
+            [now.0],
         )
     }
 
-    fn names(&self, query: &str, now: Time) -> Result<Vec<String>, Fault> {
+    fn names(&self, query: &str, values: impl Params) -> Result<Vec<String>, Fault> {
         self.state.run(|db| {
             let mut query = db.prepare(query)?;
-            query.query_map([now.0], |row| row.get(0))?.collect()
+            query.query_map(values, |row| row.get(0))?.collect()
         })
     }
 }

@@ -109,7 +109,13 @@ impl Ledger {
     /// nothing has to be read, unless there are reminders or bans of other hosts.
     pub fn pending_entered(&self, backend: &str, limit: usize) -> Option<Pending> {
         let (told, complete) = self.recent.told(backend)?;
-        Some(recent_ones(&self.recent, told, None, limit, complete.clone()))
+        Some(recent_ones(
+            &self.recent,
+            told,
+            None,
+            limit,
+            complete.clone(),
+        ))
     }
 
     /// The next bans that a firewall should hold, told or not, at most `limit`, with their numbers,
@@ -208,6 +214,15 @@ impl Ledger {
     /// The number up to which a firewall was told all bans.
     pub fn told(&self, backend: &str) -> Result<i64, Fault> {
         self.state.run(|db| told(db, backend))
+    }
+
+    /// The highest number of a ban, and that up to which a firewall was told all bans: as long as
+    /// both are the same, no ban was entered or changed, nor told, and none was refused.
+    pub fn numbers(&self, backend: &str) -> Result<(i64, i64), Fault> {
+        self.state.run(|db| {
+            let db = db.unchecked_transaction()?;
+            Ok((highest(&db)?, told(&db, backend)?))
+        })
     }
 
     /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it

@@ -51,7 +51,9 @@ impl Nft {
                 done => return done,
             }
         }
-        elements.chunks(STEP).try_for_each(|step| self.ban_step(step))
+        elements
+            .chunks(STEP)
+            .try_for_each(|step| self.ban_step(step))
     }
 
     /// Bans these in one transaction, whatever is there.
