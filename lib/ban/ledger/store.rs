@@ -91,8 +91,10 @@ impl Ledger {
     /// Opens the ledger in the state file, made if need be; see [`State::open`].
     pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
-        // Bans in bulk touch the whole index again and again.
-        state.run(|db| db.execute_batch("PRAGMA cache_size=-16384"))?;
+        // Bans in bulk touch the whole index again and again. A statement that makes many longer
+        // keeps the pages as they were before it: in memory, not in a file.
+        let words = "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY";
+        state.run(|db| db.execute_batch(words))?;
         let lock = Some(LockFile::open(state.path())?);
         Ok(Ledger {
             state,
@@ -192,6 +194,10 @@ impl Ledger {
         changes: Option<RangeInclusive<i64>>,
         targets: &[Target],
     ) -> Result<(), Fault> {
+        if let Some(changes) = &changes {
+            let number = changes.end() - changes.start();
+            self.write_many(number.try_into().unwrap_or_default())?;
+        }
         let Some(unprinted) = &mut self.unprinted else {
             return Ok(());
         };
