@@ -1,5 +1,8 @@
 //! Rows of the ledger's tables.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::ban::Ban;
@@ -8,6 +11,9 @@ use super::forget::forget_reminder;
 use crate::target::Target;
 use pipeban::complain;
 use pipeban::time::Time;
+
+/// The greatest number of reports that are remembered.
+const REMEMBERED: usize = 1_000;
 
 /// All that a batch has to know before it begins. One query finds it: a statement of its own for
 /// each would cost a single ban as much as its entry.
@@ -161,12 +167,23 @@ pub(super) fn readable<T>(
     for row in rows {
         match row {
             Ok(row) => read.push(row),
-            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => {
-                complain::error("ledger", e);
-            }
-            Err(e @ rusqlite::Error::InvalidColumnType(..)) => complain::error("ledger", e),
+            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => report(e.to_string()),
+            Err(e @ rusqlite::Error::InvalidColumnType(..)) => report(e.to_string()),
             Err(e) => return Err(e),
         }
     }
     Ok(read)
+}
+
+/// Reports a row that can't be read, once: a run reads the ledger several times.
+fn report(text: String) {
+    static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if reported.contains(&text) {
+        return;
+    }
+    complain::error("ledger", &text);
+    if reported.len() < REMEMBERED {
+        reported.insert(text);
+    }
 }
