@@ -52,7 +52,7 @@ pub(crate) struct Teller<'a> {
     /// Bans with greater numbers were told since the firewall was last found to have lost bans: it
     /// holds them, unless it loses some again.
     pub(crate) told_before: Option<i64>,
-    /// All bans in force, as they were read when the ledger's [numbers](Ledger::numbers) were these.
+    /// All bans in force, as they were read when the [numbers](Ledger::numbers) were these.
     pub(crate) read: Option<((i64, i64), Vec<Numbered>)>,
     /// The firewall's lock, held since before the last bans were entered.
     lock: Option<BackendLock>,

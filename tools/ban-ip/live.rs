@@ -29,7 +29,7 @@ use crate::printer::Printer;
 const RETRY: Duration = Duration::from_secs(2);
 /// If no record comes for this time, it is noted which bans were printed.
 const IDLE: Duration = Duration::from_millis(100);
-/// At most this number of records are entered while the firewall's lock is held: others wait for it.
+/// At most this number of records are entered while the firewall's lock is held: others wait.
 const FEW: usize = 8;
 /// The greatest number of bans that wait for the ledger.
 const WAITING: usize = 200_000;
