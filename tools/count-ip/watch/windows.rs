@@ -131,10 +131,13 @@ mod tests {
                 let place = rows.prefetch_row(key, rows.prefetch_index(key));
                 let answer = loop {
                     let add = |row: &mut [i64]| window.add(row, at, now);
-                    match rows.change(key, place, &mut bound, add) {
-                        Some(answer) => break answer,
-                        None => bound.make_room([&mut rows]),
+                    if let (age, 1..) = bound.period()
+                        && let Some(answer) = rows.change(key, place, age, &mut bound, add)
+                    {
+                        bound.advance(1);
+                        break answer;
                     }
+                    bound.make_room([&mut rows]);
                 };
                 let event = Event {
                     at,
