@@ -37,8 +37,8 @@ pub struct Full {
     pub value: Value,
     /// Where the rule reads any, and the target is none: the index of its fields.
     pub fields: Option<u32>,
-    /// Its place in the block.
-    pub place: Range<usize>,
+    /// Its place in the block, which is shorter than 4 GiB. A line fills one cache line.
+    pub place: Range<u32>,
 }
 
 /// Takes bare addresses into a batch.
@@ -50,8 +50,9 @@ pub struct Bare<'a> {
 impl Take for Bare<'_> {
     #[inline(always)]
     fn take(&mut self, bits: Bits) {
-        let target = self.memory.load(bits);
-        self.batch.events.push(Pending { target, line: None });
+        let events = &mut self.batch.events;
+        self.memory
+            .load(bits, |target| events.push(Pending { target, line: None }));
     }
 }
 
@@ -108,7 +109,7 @@ impl EventBatch {
                 success: false,
                 value,
                 fields,
-                place,
+                place: place.start as u32..place.end as u32,
             },
         );
     }

@@ -85,36 +85,38 @@ impl Memory {
         Target::Group(address, hash)
     }
 
-    /// The target of an event of a single address. Loads its slot in the index, the first of two
-    /// accesses to memory.
+    /// Gives the target of an event of a single address to `then`, and loads its slot in the index,
+    /// the first of two accesses to memory. It returns nothing, as a target that is moved as a whole
+    /// would have to wait until its parts are stored.
     #[inline(always)]
-    pub fn load(&self, bits: Bits) -> Target {
+    pub fn load(&self, bits: Bits, then: impl FnOnce(Target)) {
         let Some((_, ipv4, ipv6)) = &self.rows else {
-            return self.load_any(bits.into());
+            return then(self.load_any(bits.into()));
         };
         match bits {
             Bits::V4(number) => {
                 let number = number & self.masks.0;
-                Target::Ipv4(number, ipv4.prefetch_index(number))
+                then(Target::Ipv4(number, ipv4.prefetch_index(number)));
             }
             Bits::V6(number) => {
                 let number = (number & self.masks.1).into();
-                Target::Ipv6(number, ipv6.prefetch_index(number))
+                then(Target::Ipv6(number, ipv6.prefetch_index(number)));
             }
         }
     }
 
-    /// The same of any address or network.
+    /// The target of an event of any address or network. Loads its slot in the index.
     pub fn load_any(&self, address: Address) -> Target {
-        let simple = self.rows.is_some();
-        match address.ip() {
-            IpAddr::V4(ip) if simple && address.prefix_len() >= self.sizes[0] => {
-                self.load(Bits::V4(ip.to_bits()))
+        match (address.ip(), &self.rows) {
+            (IpAddr::V4(ip), Some((_, ipv4, _))) if address.prefix_len() >= self.sizes[0] => {
+                let number = ip.to_bits() & self.masks.0;
+                Target::Ipv4(number, ipv4.prefetch_index(number))
             }
-            IpAddr::V6(ip) if simple && address.prefix_len() >= self.sizes[1] => {
-                self.load(Bits::V6(ip.to_bits()))
+            (IpAddr::V6(ip), Some((_, _, ipv6))) if address.prefix_len() >= self.sizes[1] => {
+                let number = (ip.to_bits() & self.masks.1).into();
+                Target::Ipv6(number, ipv6.prefetch_index(number))
             }
-            ip => {
+            (ip, _) => {
                 let size = self.sizes[usize::from(ip.is_ipv6())];
                 let hash = self.tallies.hash(&address.widen(size));
                 self.tallies.prefetch_index(hash);

@@ -46,6 +46,17 @@ impl Lines<'_> {
         }
         self.reader.read(text).map(Some).ok_or(())
     }
+
+    /// Adds the event of a line that begins at `start`, with the value that is to be distinct.
+    #[inline(always)]
+    fn add(&mut self, line: &Usual, start: usize, at: Option<Time>, value: Value) {
+        let start = self.start + start;
+        let place = start..start + line.length;
+        let batch = &mut *self.batch;
+        self.memory.load(line.bits, |target| {
+            batch.add(target, at, value, None, place)
+        });
+    }
 }
 
 /// Lines of which no field but the time counts.
@@ -58,10 +69,7 @@ impl Take for Bare<'_> {
             return false;
         };
         if own.is_some() || self.0.times.accept_untimed(1) {
-            let target = self.0.memory.load(line.bits);
-            let start = self.0.start + start;
-            let place = start..start + line.length;
-            self.0.batch.add(target, own, Value::NONE, None, place);
+            self.0.add(&line, start, own, Value::NONE);
         }
         true
     }
@@ -80,12 +88,7 @@ impl Take for Distinct<'_> {
             return true;
         }
         match line.first(self.1) {
-            Some(value) => {
-                let target = self.0.memory.load(line.bits);
-                let start = self.0.start + start;
-                let place = start..start + line.length;
-                self.0.batch.add(target, own, value, None, place);
-            }
+            Some(value) => self.0.add(&line, start, own, value),
             None => *self.0.without += 1,
         }
         true

@@ -22,24 +22,14 @@ pub enum Effect {
     Other,
     /// It has no value that could be distinct.
     WithoutValue,
-    /// It is not counted yet: [`Memory::make_room`](super::in_memory::Memory::make_room) must be called first.
+    /// The next one is not counted yet: room must be made first; see
+    /// [`Memory::make_room`](super::in_memory::Memory::make_room).
     Full,
 }
 
-/// The events of a batch, and the clock that they are counted by.
-#[derive(Clone, Copy)]
-pub struct Part<'a> {
-    pub batch: &'a EventBatch,
-    /// The number of the first event that is to be counted.
-    pub from: usize,
-    pub times: &'a Times,
-    /// The time of events without one.
-    pub now: Time,
-}
-
-/// Loads the rows of all events of a batch.
-pub fn prefetch_rows(batch: &mut EventBatch, rows: &AllRows) {
-    let (_, ipv4, ipv6) = rows;
+/// Loads the rows of all events of a batch. This goes before the first is counted: a little ahead of
+/// each is slower, as a wrong guess of the processor holds up the loads too.
+pub fn load_rows(batch: &mut EventBatch, (_, ipv4, ipv6): &AllRows) {
     for event in &mut batch.events {
         match &mut event.target {
             Target::Ipv4(number, place) => *place = ipv4.prefetch_row(*number, *place),
@@ -49,68 +39,88 @@ pub fn prefetch_rows(batch: &mut EventBatch, rows: &AllRows) {
     }
 }
 
-/// Counts events in rows until one needs more; returns its number and its effect.
-pub fn count(part: Part, rows: &mut AllRows, bound: &mut Bound) -> Option<(usize, Effect)> {
-    match rows.0 {
-        RowRule::Events(rule) => count_by(rule, part, rows, bound),
-        RowRule::Distinct(rule) => count_by(rule, part, rows, bound),
-    }
+/// A batch whose events are being counted.
+pub struct Counting<'a> {
+    pub batch: &'a EventBatch,
+    /// The number of events that were counted, or that others count.
+    pub counted: usize,
+    /// The time of events without one.
+    pub now: Time,
 }
 
-#[inline(never)]
-fn count_by<R: CountsInRow>(
-    rule: R,
-    part: Part,
-    (_, ipv4, ipv6): &mut AllRows,
-    bound: &mut Bound,
-) -> Option<(usize, Effect)> {
-    let EventBatch { events, lines, .. } = part.batch;
-    let events = &events[part.from..];
-    let (age, left) = bound.period();
-    for (i, event) in events.iter().take(left).enumerate() {
-        let line = event.line.map(|number| &lines[number as usize]);
-        let (at, limit) = part.times.of(line.and_then(|line| line.at), part.now);
-        let value = line.map(|line| line.value);
-        let value = match R::NEEDS_VALUE {
-            true => value,
-            false => Some(Value::NONE),
-        };
-        let counted = match (&event.target, value) {
-            (Target::Ipv4(number, place), Some(value)) => {
-                ipv4.change(*number, *place, age, bound, |row| {
-                    rule.add(row, value, at, limit)
-                })
-            }
-            (Target::Ipv6(number, place), Some(value)) => {
-                ipv6.change(*number, *place, age, bound, |row| {
-                    rule.add(row, value, at, limit)
-                })
-            }
-            (_, value) => {
-                bound.advance(i);
-                let effect = match value {
-                    Some(_) => Effect::Other,
-                    None => Effect::WithoutValue,
-                };
-                return Some((part.from + i, effect));
-            }
-        };
-        match counted {
-            Some(Verdict::Counted) => {}
-            Some(Verdict::Reached(reached)) => {
-                bound.advance(i + 1);
-                return Some((part.from + i, Effect::Reached(reached)));
-            }
-            Some(Verdict::Late) => {
-                bound.advance(i + 1);
-                return Some((part.from + i, Effect::Late));
-            }
-            None => {
-                bound.advance(i);
-                return Some((part.from + i, Effect::Full));
-            }
+impl Counting<'_> {
+    /// Counts events in rows until one needs more; returns its number and its effect.
+    pub fn count(
+        &mut self,
+        rows: &mut AllRows,
+        bound: &mut Bound,
+        times: &Times,
+    ) -> Option<(usize, Effect)> {
+        match rows.0 {
+            RowRule::Events(rule) => self.count_by(rule, rows, bound, times),
+            RowRule::Distinct(rule) => self.count_by(rule, rows, bound, times),
         }
     }
-    bound.advance(events.len().min(left));
-    (left < events.len()).then_some((part.from + left, Effect::Full))
+
+    #[inline(never)]
+    fn count_by<R: CountsInRow>(
+        &mut self,
+        rule: R,
+        (_, ipv4, ipv6): &mut AllRows,
+        bound: &mut Bound,
+        times: &Times,
+    ) -> Option<(usize, Effect)> {
+        let EventBatch { events, lines, .. } = self.batch;
+        let (age, left) = bound.period();
+        let from = self.counted;
+        let end = events.len().min(from.saturating_add(left));
+        let mut stopped = None;
+        while self.counted < end {
+            let event = &events[self.counted];
+            self.counted += 1;
+            let line = event.line.map(|number| &lines[number as usize]);
+            let (at, limit) = times.of(line.and_then(|line| line.at), self.now);
+            let value = line.map(|line| line.value);
+            let value = match R::NEEDS_VALUE {
+                true => value,
+                false => Some(Value::NONE),
+            };
+            let counted = match (&event.target, value) {
+                (Target::Ipv4(number, place), Some(value)) => {
+                    ipv4.change(*number, *place, age, bound, |row| {
+                        rule.add(row, value, at, limit)
+                    })
+                }
+                (Target::Ipv6(number, place), Some(value)) => {
+                    ipv6.change(*number, *place, age, bound, |row| {
+                        rule.add(row, value, at, limit)
+                    })
+                }
+                (_, Some(_)) => {
+                    stopped = Some(Effect::Other);
+                    break;
+                }
+                (_, None) => {
+                    stopped = Some(Effect::WithoutValue);
+                    break;
+                }
+            };
+            match counted {
+                Some(Verdict::Counted) => continue,
+                Some(Verdict::Reached(reached)) => stopped = Some(Effect::Reached(reached)),
+                Some(Verdict::Late) => stopped = Some(Effect::Late),
+                None => {
+                    self.counted -= 1;
+                    stopped = Some(Effect::Full);
+                }
+            }
+            break;
+        }
+        let elsewhere = matches!(stopped, Some(Effect::Other | Effect::WithoutValue));
+        bound.advance(self.counted - from - usize::from(elsewhere));
+        if stopped.is_none() && self.counted < events.len() {
+            stopped = Some(Effect::Full);
+        }
+        stopped.map(|effect| (self.counted.saturating_sub(1), effect))
+    }
 }

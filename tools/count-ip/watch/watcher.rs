@@ -17,12 +17,13 @@ use super::in_state::Stored;
 use super::lines::Lines;
 use super::policy::Policy;
 use super::report::{evidence_of, print};
-use super::row_batch::{Effect, Part, count, prefetch_rows};
+use super::row_batch::{Counting, Effect, load_rows};
 use super::rule::{Event, Report, Reports, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
+use crate::output::print_count;
 use crate::table::memory::BATCH;
 use crate::times::Times;
 use crate::value::Value;
@@ -189,7 +190,7 @@ impl Watcher {
             success: read.success,
             value,
             fields,
-            place,
+            place: place.start as u32..place.end as u32,
         };
         self.batch.add_full(target, line);
         Ok(())
@@ -224,7 +225,7 @@ impl Watcher {
             batch.count_times(recent, now);
         }
         match self.memory.rows() {
-            Some((rows, _)) => prefetch_rows(&mut batch, rows),
+            Some((rows, _)) => load_rows(&mut batch, rows),
             None => {
                 for pending in &batch.events {
                     self.memory.prefetch_events(&pending.target);
@@ -234,31 +235,29 @@ impl Watcher {
                 }
             }
         }
-        let mut from = 0;
-        while from < batch.events.len() {
-            let part = Part {
-                batch: &batch,
-                from,
-                times: &self.times,
-                now,
-            };
+        let mut part = Counting {
+            batch: &batch,
+            counted: 0,
+            now,
+        };
+        while part.counted < part.batch.events.len() {
             let (number, effect) = match self.memory.rows() {
-                Some((rows, bound)) => match count(part, rows, bound) {
+                Some((rows, bound)) => match part.count(rows, bound, &self.times) {
                     Some(stopped) => stopped,
                     None => break,
                 },
-                None => (from, Effect::Other),
+                None => {
+                    part.counted += 1;
+                    (part.counted - 1, Effect::Other)
+                }
             };
-            from = number + 1;
             let Pending { target, line } = &batch.events[number];
             let line = line.map(|number| &batch.lines[number as usize]);
-            let place = line.map_or(0..0, |line| line.place.clone());
-            let text = &block[place];
+            let text = line.map_or(&[][..], |line| {
+                &block[line.place.start as usize..line.place.end as usize]
+            });
             match effect {
-                Effect::Full => {
-                    self.memory.make_room();
-                    from = number;
-                }
+                Effect::Full => self.memory.make_room(),
                 Effect::WithoutValue => self.without += 1,
                 Effect::Late => self.times.add_late(1),
                 Effect::Reached(reached) => self.print_row(target, reached, text)?,
@@ -413,6 +412,10 @@ impl Watcher {
         // Where events are counted, there are as many as the threshold.
         let count = distinct.map_or(threshold, |_| reached.count);
         let span = (reached.first, reached.last);
+        if line.is_empty() && distinct.is_none() {
+            self.done = true;
+            return print_count(address, count, Some(span), &mut self.output);
+        }
         let report = Report::bare(address, count, distinct, span);
         self.print_reports(&[report], line)
     }

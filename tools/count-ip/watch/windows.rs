@@ -73,6 +73,13 @@ fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Verdict
         times.fill(NONE);
         return Verdict::Reached((Time(at.min(first)), Time(newest)));
     }
+    if at >= last {
+        times.copy_within(1.., 0);
+        if let Some(end) = times.last_mut() {
+            *end = at;
+        }
+        return Verdict::Counted;
+    }
     for time in times.iter_mut().rev() {
         let earlier = at.min(*time);
         *time = at.max(*time);
