@@ -7,7 +7,8 @@ use pipeban::netset::NetSet;
 use crate::arguments::Arguments;
 
 /// Multicast, and networks that are not globally reachable, from IANA's registries of
-/// special-purpose addresses (RFC 6890).
+/// special-purpose addresses (RFC 6890); of IPv6 also all but `2000::/3`, the only space that is
+/// allocated to networks (RFC 4291).
 const SPECIAL: &[&str] = &[
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -23,14 +24,14 @@ const SPECIAL: &[&str] = &[
     "198.51.100.0/24",
     "203.0.113.0/24",
     "224.0.0.0/3",
+    "::/3",
     "2001::/23",
     "2001:db8::/32",
     "2002::/16",
     "3fff::/20",
+    "4000::/2",
+    "8000::/1",
 ];
-
-/// The only IPv6 space that is allocated to networks.
-const UNICAST6: &str = "2000::/3";
 
 /// Decides which addresses are printed.
 pub(crate) struct Keep {
@@ -100,16 +101,10 @@ impl Keep {
         let global = self
             .special
             .as_ref()
-            .is_none_or(|special| is_global(address, special));
+            .is_none_or(|special| special.touching(address).is_none());
         let wanted = self.only.as_ref().is_none_or(|only| only.holds(address));
         family && global && wanted && self.not.touching(address).is_none()
     }
-}
-
-fn is_global(address: &Address, special: &NetSet) -> bool {
-    let given = address.is_ipv4()
-        || Address::parse(UNICAST6.as_bytes()).is_some_and(|net| net.contains(address));
-    given && special.touching(address).is_none()
 }
 
 #[cfg(test)]
@@ -135,12 +130,15 @@ mod tests {
             ("2001:4860:4860::8888", true),
             ("2001:db8::1", false),
             ("2001::1", false),
+            ("::/0", false),
+            ("2000::/2", false),
+            ("4000::1", false),
             ("fe80::1", false),
             ("fd00::1", false),
             ("::1", false),
         ] {
             let parsed = Address::parse(address.as_bytes()).expect("a row of this test");
-            assert_eq!(is_global(&parsed, &special), expected, "{address}");
+            assert_eq!(special.touching(&parsed).is_none(), expected, "{address}");
         }
     }
 }

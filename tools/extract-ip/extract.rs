@@ -290,6 +290,9 @@ impl Extractor {
             if let Some(rule) = rule {
                 record.push("rule", rule.as_bytes());
             }
+            if verdict.is_some_and(|v| v.success) {
+                record.push("success", b"yes");
+            }
             if !fields.is_empty() {
                 fields.of(&line, file, verdict, object, |key, value| {
                     record.push(key, value)

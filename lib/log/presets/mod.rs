@@ -34,7 +34,7 @@ use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
 use self::rule::Rule;
-use self::tries::Tries;
+use self::tries::{Event, Tries};
 use crate::line::{Line, Stamp};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -42,7 +42,7 @@ use pipeban::complain::Fault;
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
 
-/// A failed attempt.
+/// A failed attempt, or a login that went well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<'a> {
     /// The client.
@@ -52,6 +52,8 @@ pub struct Hit<'a> {
     /// The bytes of the address in the line's text; `None` if it was on another line of the
     /// session.
     pub place: Option<Range<usize>>,
+    /// Whether it is no failure, but a login that went well.
+    pub success: bool,
     /// The number of events, at least 1.
     pub count: u32,
     /// The groups that were asked for: the number there, and the text.
@@ -63,14 +65,18 @@ pub struct Hit<'a> {
 struct Last {
     /// The rule and the address of its attempt, if it reported one.
     attempt: Option<(usize, Address)>,
+    /// The texts of it that were asked for.
+    fields: Vec<(usize, Vec<u8>)>,
     /// Its host and file.
     host: Vec<u8>,
     file: Vec<u8>,
 }
 
 impl Last {
-    fn note(&mut self, rule: usize, address: Address, line: &Line) {
-        self.attempt = Some((rule, address));
+    fn note(&mut self, event: &Event, fields: &[(usize, Vec<u8>)], line: &Line) {
+        self.attempt = Some((event.rule, event.address));
+        self.fields.clear();
+        self.fields.extend_from_slice(fields);
         for (mine, its) in [(&mut self.host, line.host), (&mut self.file, line.file)] {
             mine.clear();
             mine.extend_from_slice(its.unwrap_or_default());
@@ -110,8 +116,9 @@ pub struct Presets {
 
 impl Presets {
     /// Loads services by name; `all` is every one that no remote party can turn against others,
-    /// `sshd/failed` one rule of a service, another name with a slash a file of the user's own. The
-    /// error names an unknown name, or the line of a file.
+    /// `sshd/failed` one rule of a service, another name with a slash a file of the user's own, or
+    /// one rule of it. Rules about successes are loaded by such a name alone. The error names an
+    /// unknown name, or the line of a file.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
         let (rules, programs) = load(names)?;
         let literals = rules.iter().map(|rule| groups::literals(rule, &programs));
@@ -184,7 +191,7 @@ impl Presets {
         self.last.attempt = None;
     }
 
-    /// The failed attempts that this line reports; lines come in their order. `follows` says
+    /// The attempts that this line reports; lines come in their order. `follows` says
     /// whether the line is right behind the last one that was checked.
     pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
         let last = self.last.attempt.take().filter(|_| follows);
@@ -199,9 +206,10 @@ impl Presets {
             return (count > 0).then(|| Hit {
                 address,
                 rule: &self.rules[rule].name,
+                success: self.rules[rule].kind == Kind::Success,
                 place: None,
                 count,
-                fields: Vec::new(),
+                fields: self.last.fields.clone(),
             });
         }
         let (mut range, writer) = match (line.program, line.stamp) {
@@ -232,7 +240,7 @@ impl Presets {
         let text = &line.text[range.clone()];
         let group = self.groups.of(writer, &self.rules, &self.programs);
         group.candidates(text, &mut self.candidates);
-        let mut stops = false;
+        let (mut stops, mut success) = (false, None);
         self.found.clear();
         for number in self.candidates.iter().copied() {
             let rule = &mut self.rules[usize::from(number)];
@@ -249,6 +257,10 @@ impl Presets {
                     stops = true;
                     self.unbelieved.1.get_or_insert(usize::from(number));
                 }
+                if rule.kind == Kind::Success {
+                    success.get_or_insert((number, hit));
+                    continue;
+                }
                 self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
                 if rule.is_failure() {
@@ -257,32 +269,44 @@ impl Presets {
             }
         }
         self.met_form = self.met_form || {
-            let mut rules = self.found.iter().map(|(n, _)| &self.rules[usize::from(*n)]);
+            let found = self.found.iter().chain(&success);
+            let mut rules = found.map(|(n, _)| &self.rules[usize::from(*n)]);
             rules.any(|rule| rule.kind != Kind::Stops)
         };
         if stops {
-            self.found
-                .retain(|(number, _)| self.rules[usize::from(*number)].believed);
+            let believed = |(number, _): &(u16, Match)| self.rules[usize::from(*number)].believed;
+            self.found.retain(believed);
+            success = success.filter(believed);
             if !is_stopped {
                 self.stop(line.file);
             }
         }
         let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
-        let (event, fields) = self.found.drain(..).find_map(|(number, mut hit)| {
-            let fields = std::mem::take(&mut hit.fields);
-            hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-            let event =
-                self.tries
-                    .judge(number, &self.rules[usize::from(number)], hit, text, line)?;
-            Some((event, fields))
-        })?;
+        // A line that one rule takes for a failure, and another for a success, is a failure.
+        let (event, fields) =
+            self.found
+                .drain(..)
+                .chain(success)
+                .find_map(|(number, mut hit)| {
+                    let fields = std::mem::take(&mut hit.fields);
+                    hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
+                    let event = self.tries.judge(
+                        number,
+                        &self.rules[usize::from(number)],
+                        hit,
+                        text,
+                        line,
+                    )?;
+                    Some((event, fields))
+                })?;
         let rule = &self.rules[event.rule];
         if rule.kind != Kind::Closes {
-            self.last.note(event.rule, event.address, line);
+            self.last.note(&event, &fields, line);
         }
         (event.count > 0).then(|| Hit {
             address: event.address,
             rule: &rule.name,
+            success: rule.kind == Kind::Success,
             place: event.place.map(shift),
             count: event.count,
             fields,

@@ -81,7 +81,7 @@ impl Tries {
         text: &[u8],
         line: &Line,
     ) -> Option<Event> {
-        let name = match rule.joins {
+        let name = match rule.joins && rule.kind != Kind::Success {
             true => self.name(rule, &found, text, line),
             false => None,
         };
@@ -95,7 +95,8 @@ impl Tries {
             })
         };
         let Some(name) = name else {
-            return event(number, address?, found.count).filter(|_| !rule.joins || rule.counts());
+            let counts = !rule.joins || rule.counts();
+            return event(number, address?, found.count).filter(|_| counts);
         };
         let connection = self.connections.get(name);
         let seen = Seen {
@@ -131,7 +132,8 @@ impl Tries {
                 let (waiting, count) = connection.end()?;
                 event(waiting, address?, connection.add(Report::Total(count)))
             }
-            Kind::Stops => None,
+            // A success is no try: it changes nothing.
+            Kind::Stops | Kind::Success => None,
         }
     }
 
