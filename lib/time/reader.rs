@@ -3,8 +3,8 @@
 use super::moment::Time;
 use super::read::{digits, fraction};
 
-/// Reads RFC 3339 as [`Time::parse`] does. It remembers the last minute, because records that follow
-/// one another nearly always lie in the same one.
+/// Reads RFC 3339 as [`Time::parse`] does, and remembers the last minute: most records lie in that
+/// of the one before.
 #[derive(Clone, Debug, Default)]
 pub struct TimeReader {
     /// The text up to the minute.

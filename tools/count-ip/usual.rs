@@ -92,8 +92,8 @@ impl Searched {
         (start > 0).then(|| &line.text[start..end])
     }
 
-    /// Reads lines in the usual form, at most `most`, until another one comes. Some lines at the end
-    /// of `text` are left unread.
+    /// Reads lines in the usual form, at most `most`, until another kind of line comes. Some at the
+    /// end of `text` are left unread.
     ///
     /// Answers the number of lines read, and their length in bytes.
     pub fn lines(&self, text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {

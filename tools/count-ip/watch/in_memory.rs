@@ -76,8 +76,8 @@ impl Memory {
         }
     }
 
-    /// The target of an event of this address in the group of this key. Loads its slot in the index,
-    /// the first of several accesses to memory.
+    /// The target of an event of this address in the group of this key. Its slot in the index is
+    /// loaded, the first of several accesses to memory.
     #[inline(always)]
     pub fn load_group(&self, address: Address, key: &Value) -> Target {
         let hash = self.groups.hash(key);
@@ -85,9 +85,9 @@ impl Memory {
         Target::Group(address, hash)
     }
 
-    /// Gives the target of an event of a single address to `then`, and loads its slot in the index,
-    /// the first of two accesses to memory. It returns nothing, as a target that is moved as a whole
-    /// would have to wait until its parts are stored.
+    /// Gives the target of an event of a single address to `then`. Its slot in the index is loaded,
+    /// the first of two accesses to memory. The target is not returned: moved as a whole, it would
+    /// have to wait until its parts are stored.
     #[inline(always)]
     pub fn load(&self, bits: Bits, then: impl FnOnce(Target)) {
         let Some((_, ipv4, ipv6)) = &self.rows else {

@@ -27,8 +27,8 @@ pub enum Effect {
     Full,
 }
 
-/// Loads the rows of all events of a batch. This goes before the first is counted: a little ahead of
-/// each is slower, as a wrong guess of the processor holds up the loads too.
+/// Loads the rows of all events of a batch, before the first is counted. A little ahead of each
+/// would be slower, as a wrong guess of the processor holds up the loads too.
 pub fn load_rows(batch: &mut EventBatch, (_, ipv4, ipv6): &AllRows) {
     for event in &mut batch.events {
         match &mut event.target {
