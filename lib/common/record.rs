@@ -183,8 +183,8 @@ impl Record {
 /// there, without the TAB. Prose is left out.
 pub fn fields(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     parts(rest).filter_map(|field| {
-        let (key, _) = key_and_value(field)?;
-        is_key(key).then_some((key, field))
+        let end = field.iter().position(|b| !KEY[usize::from(*b)])?;
+        (end > 0 && field[end] == b'=').then_some((&field[..end], field))
     })
 }
 
@@ -205,11 +205,20 @@ fn key_and_value(field: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a field can have this key: letters, digits, `_`, `-` and `.`.
 pub fn is_key(key: &[u8]) -> bool {
-    !key.is_empty()
-        && key
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b))
+    !key.is_empty() && key.iter().all(|b| KEY[usize::from(*b)])
 }
+
+/// Whether a byte can be in a key.
+static KEY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let own = byte as u8;
+        table[byte] = own.is_ascii_alphanumeric() || matches!(own, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 fn parse_json(line: &[u8]) -> Option<Record> {
     let object = serde_json::from_slice(line).ok()?;

@@ -34,7 +34,7 @@ use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
 use self::rule::Rule;
-use self::tries::Tries;
+use self::tries::{Event, Tries};
 use crate::line::{Line, Stamp};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
@@ -65,14 +65,18 @@ pub struct Hit<'a> {
 struct Last {
     /// The rule and the address of its attempt, if it reported one.
     attempt: Option<(usize, Address)>,
+    /// The texts of it that were asked for.
+    fields: Vec<(usize, Vec<u8>)>,
     /// Its host and file.
     host: Vec<u8>,
     file: Vec<u8>,
 }
 
 impl Last {
-    fn note(&mut self, rule: usize, address: Address, line: &Line) {
-        self.attempt = Some((rule, address));
+    fn note(&mut self, event: &Event, fields: &[(usize, Vec<u8>)], line: &Line) {
+        self.attempt = Some((event.rule, event.address));
+        self.fields.clear();
+        self.fields.extend_from_slice(fields);
         for (mine, its) in [(&mut self.host, line.host), (&mut self.file, line.file)] {
             mine.clear();
             mine.extend_from_slice(its.unwrap_or_default());
@@ -205,7 +209,7 @@ impl Presets {
                 success: self.rules[rule].kind == Kind::Success,
                 place: None,
                 count,
-                fields: Vec::new(),
+                fields: self.last.fields.clone(),
             });
         }
         let (mut range, writer) = match (line.program, line.stamp) {
@@ -297,7 +301,7 @@ impl Presets {
                 })?;
         let rule = &self.rules[event.rule];
         if rule.kind != Kind::Closes {
-            self.last.note(event.rule, event.address, line);
+            self.last.note(&event, &fields, line);
         }
         (event.count > 0).then(|| Hit {
             address: event.address,
