@@ -197,7 +197,8 @@ impl Reader {
             match self.read(task, findings) {
                 // A part without this is read again, and its errors are told then.
                 Ok(_) if is_part && self.extractor.depends() => {}
-                Err(_) if is_part => {}
+                // It may have been left amid.
+                Err(_) if is_part => self.input = self.input.empty_copy(),
                 Ok(done) => _ = to.send(Answer::Done(Box::new(done))),
                 Err(fault) => return Err(fault),
             }
