@@ -5,7 +5,6 @@ mod common;
 mod fields;
 mod groups;
 mod merge;
-mod month;
 mod per;
 mod slow;
 mod state;

@@ -59,7 +59,40 @@ fn presets() {
     assert_eq!(row("-p ''").1, Some(2));
     let (list, status) = row("-p list");
     assert_eq!(status, Some(0));
-    assert!(list.lines().any(|l| l.starts_with("sshd ")), "{list}");
+    let mut lines = list.lines();
+    let listed = lines
+        .any(|l| l.starts_with("sshd ") && l.ends_with(" locked denied; successes: accepted)"));
+    assert!(listed, "{list}");
+    // A success is asked for.
+    let accepted = "192.0.2.9\trule=sshd/accepted\tsuccess=yes";
+    assert_eq!(row("-p sshd/accepted").0, format!("{accepted}\n"));
+    assert_eq!(row("-p sshd,sshd/accepted").0, format!("{ssh}{accepted}\n"));
+    assert_eq!(
+        row("-p all,sshd/accepted").0,
+        format!("{ssh}{accepted}\n{mail}")
+    );
+    let with = row("-p sshd/accepted --with user --time --timezone UTC --line").0;
+    let with = with
+        .split('\t')
+        .filter(|field| !field.starts_with("at="))
+        .collect::<Vec<_>>();
+    let line = AUTH.lines().nth(3).unwrap();
+    assert_eq!(
+        with.join("\t"),
+        format!("{accepted}\tuser=x\tline={line}\n")
+    );
+    assert_eq!(row("-p sshd/accepted --whole").0, format!("{line}\n"));
+    assert_eq!(row("-p sshd/accepted -c").0, "1\n");
+    let object = "{\"address\":\"192.0.2.9\",\"rule\":\"sshd/accepted\",\"success\":\"yes\"}\n";
+    assert_eq!(row("-p sshd/accepted --json").0, object);
+    let (told, _) = row("-p sshd,sshd/accepted --explain");
+    assert!(told.contains("matches --preset sshd/accepted"), "{told}");
+    let (refused, status) = row("-p sshd/accepted | ban-ip --backend none 2>&1");
+    assert!(
+        refused.contains("its record is of a success (success=yes)"),
+        "{refused}"
+    );
+    assert_eq!(status, Some(2));
     let (told, _) = row("-p sshd --explain");
     assert!(told.contains("matches --preset sshd/failed"), "{told}");
     assert!(told.contains("leaves 198.51.100.1"), "{told}");

@@ -10,6 +10,7 @@ mod flood;
 mod lists;
 mod main_job;
 mod mistakes;
+mod month;
 mod pages;
 mod service;
 mod status;

@@ -25,6 +25,7 @@ pub(crate) fn preset(current: &OsStr) -> Vec<CompletionCandidate> {
         let rules = service
             .rules
             .iter()
+            .chain(&service.successes)
             .map(|r| format!("{}/{r}", service.name));
         let rules = rules.filter(|rule| name.contains('/') && rule.starts_with(name));
         candidates.extend(rules.map(|r| CompletionCandidate::new(format!("{before}{r}"))));

@@ -87,6 +87,11 @@ impl Presets {
         &self.rules[usize::from(sighting.rule)].name
     }
 
+    /// Whether a sighting is of a login that went well.
+    pub fn is_success(&self, sighting: &Sighting) -> bool {
+        self.rules[usize::from(sighting.rule)].kind == Kind::Success
+    }
+
     /// Judges a line that waited, together with all before it, which are judged. With the attempt
     /// comes the number of its sighting, if it is by one.
     pub fn settle(

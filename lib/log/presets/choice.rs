@@ -13,10 +13,10 @@ use super::read;
 pub(super) enum Choice<'a> {
     /// Every service that no remote party can turn against others: `all`.
     All,
-    /// The service of this number, and of its failures one alone: `sshd`, `sshd/failed`.
+    /// The service of this number, and of its rules one alone: `sshd`, `sshd/failed`.
     Service(usize, Option<&'a str>),
-    /// A file: `./FILE`.
-    File(Named),
+    /// A file, and of its rules one alone: `./FILE`, `./FILE/failed`.
+    File(Named, Option<&'a str>),
 }
 
 /// The service whose title has this for a name, being a word with a capital letter: `gitea` for
@@ -48,23 +48,30 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
             None => did_you_mean(service, FILES.iter().map(|(name, _)| *name)),
         };
         // A rule of a name that is none, where no file lies.
-        let is_rule = !guess.is_empty() && !Path::new(name).exists();
+        let is_rule = !guess.is_empty() && !Path::new(own::split(name).0).exists();
         if own::is_file(name) && !is_rule {
-            return own::read(name).map(Choice::File);
+            let (file, rule) = own::split(name);
+            let file = own::read(file)?;
+            return Ok(Choice::File(file, known(file, rule)?));
         }
         let what =
             format!("no preset of that name: \"{name}\"{guess} (--preset list; a file has a /)");
         return Err(Fault::new("--preset", what));
     };
+    Ok(Choice::Service(number, known(FILES[number], rule)?))
+}
+
+/// A rule that is named, if the service has one of this name.
+fn known((service, text): Named, rule: Option<&str>) -> Result<Option<&str>, Fault> {
     // A rule is seldom named, and to read a file takes time.
-    let rules = rule.map_or(vec![], |_| rule_names(FILES[number].1));
+    let rules = rule.map_or(vec![], |_| rule_names(text));
     if let Some(rule) = rule.filter(|rule| !rules.contains(rule)) {
         let guess = did_you_mean(rule, rules.iter().copied());
         let all = rules.join(" ");
         let what = format!("{service} has no rule \"{rule}\"{guess} (its rules: {all})");
         return Err(Fault::new("--preset", what));
     }
-    Ok(Choice::Service(number, rule))
+    Ok(rule)
 }
 
 /// The way in which a remote party can make a preset name somebody else, and the condition under
@@ -73,7 +80,7 @@ pub fn forged(name: &str) -> Option<&'static str> {
     let text = match choose(name).ok()? {
         Choice::All => return None,
         Choice::Service(number, _) => FILES[number].1,
-        Choice::File((_, text)) => text,
+        Choice::File((_, text), _) => text,
     };
     Some(read::read(text).forged).filter(|text| !text.is_empty())
 }

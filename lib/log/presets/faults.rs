@@ -31,6 +31,13 @@ pub(super) fn faults(preset: &Preset) -> Vec<(usize, String)> {
             faults.push((rule.line, what));
         }
     }
+    for rule in &preset.rules {
+        let is_other = |r: &&RuleText| r.name == rule.name && r.kind != rule.kind;
+        if rule.kind == Kind::Success && preset.rules.iter().any(|r| is_other(&r)) {
+            let what = "a success and a failure of one name: who forgives by it forgives failures";
+            faults.push((rule.line, what.into()));
+        }
+    }
     for example in &preset.examples {
         if let Some((_, address)) = example.expected
             && Address::parse(address.as_bytes()).is_none()
@@ -102,12 +109,13 @@ fn check(rule: &RuleText, is_marked: bool) -> Result<(), String> {
     }
     let has_address = rule.pattern.contains("<IP");
     match rule.kind {
-        Kind::Rule | Kind::Closes | Kind::Names if !has_address => {
+        Kind::Rule | Kind::Closes | Kind::Names | Kind::Success if !has_address => {
             Err("no <IP> in the pattern: write it where the client's address stands".into())
         }
         Kind::Later | Kind::Stops if has_address => {
             Err("<IP> in a pattern whose address is on another line: use \"rule\"".into())
         }
+        Kind::Success if rule.step > 0 => Err("a success is no step of an attempt".into()),
         Kind::Stops if !is_marked => {
             Err("\"stops\" without \"forged\": only a log that clients write needs it".into())
         }

@@ -1,6 +1,6 @@
 //! The files of presets, and what each is about.
 
-use super::read;
+use super::read::{self, Kind, Preset};
 
 macro_rules! files {
     ($($name:literal)*) => {
@@ -32,16 +32,24 @@ pub struct Service {
     /// The way in which a remote party can make it name somebody else, and the condition under
     /// which it cannot (`REASON; safe if …`); `None` if it never can.
     pub forged: Option<&'static str>,
-    /// The names of its rules.
+    /// The names of its rules about failures.
     pub rules: Vec<&'static str>,
+    /// The names of its rules about successes.
+    pub successes: Vec<&'static str>,
 }
 
 /// The names of the rules in a file, in its order.
 pub(super) fn rule_names(text: &'static str) -> Vec<&'static str> {
-    let mut rules: Vec<_> = read::read(text).rules.iter().map(|r| r.name).collect();
-    rules.retain(|name| !name.is_empty());
-    rules.dedup();
-    rules
+    names(&read::read(text), |_| true)
+}
+
+/// The names of the rules of some kinds, in their order.
+pub(super) fn names(preset: &Preset, is_wanted: impl Fn(Kind) -> bool) -> Vec<&'static str> {
+    let rules = preset.rules.iter().filter(|rule| is_wanted(rule.kind));
+    let mut names: Vec<_> = rules.map(|rule| rule.name).collect();
+    names.retain(|name| !name.is_empty());
+    names.dedup();
+    names
 }
 
 /// All services, by name.
@@ -52,7 +60,8 @@ pub fn list() -> Vec<Service> {
             name,
             title: preset.title,
             forged: Some(preset.forged).filter(|text| !text.is_empty()),
-            rules: rule_names(text),
+            rules: names(&preset, Kind::is_failure),
+            successes: names(&preset, |kind| kind == Kind::Success),
         }
     };
     FILES.iter().map(service).collect()

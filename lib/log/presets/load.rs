@@ -31,13 +31,26 @@ pub(super) fn load<'a>(
                 named[number] = true;
                 single.push((number, rule));
             }
-            Choice::File(file) => {
-                if let Some((line, what)) = faults(&read::read(file.1)).into_iter().next() {
-                    return Err(Fault::new(format!("{name}:{line}"), what));
+            Choice::File(file, rule) => {
+                // The same text is at the same place: each file is read once.
+                let known = files
+                    .iter()
+                    .position(|(_, text)| std::ptr::eq(*text, file.1));
+                let number = known.unwrap_or(files.len());
+                if known.is_none() {
+                    if let Some((line, what)) = faults(&read::read(file.1)).into_iter().next() {
+                        let name = rule
+                            .and_then(|rule| name.strip_suffix(rule))
+                            .unwrap_or(name);
+                        let name = name.trim_end_matches('/');
+                        return Err(Fault::new(format!("{name}:{line}"), what));
+                    }
+                    files.push(file);
+                    chosen.push(false);
+                    named.push(true);
                 }
-                files.push(file);
-                chosen.push(true);
-                named.push(true);
+                chosen[number] |= rule.is_none();
+                single.extend(rule.map(|rule| (number, rule)));
             }
         }
     }
@@ -55,9 +68,12 @@ pub(super) fn load<'a>(
             match rule.kind {
                 Kind::Stops if named[service] => continue,
                 Kind::Stops => {}
+                _ if single.contains(&(service, rule.name)) => {}
+                // A success is never one of many rules: it is asked for.
+                Kind::Success => continue,
                 _ if chosen[service] => {}
+                kind if kind.is_failure() => continue,
                 // The lines that only tell about connections may be needed.
-                kind if kind.is_failure() && !single.contains(&(service, rule.name)) => continue,
                 _ if !single.iter().any(|(number, _)| *number == service) => continue,
                 _ => {}
             }

@@ -48,7 +48,7 @@ use pipeban::complain::Fault;
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
 
-/// A failed attempt.
+/// A failed attempt, or a login that went well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<'a> {
     /// The client.
@@ -58,6 +58,8 @@ pub struct Hit<'a> {
     /// The bytes of the address in the line's text; `None` if it was on another line of the
     /// session.
     pub place: Option<Range<usize>>,
+    /// Whether it is no failure, but a login that went well.
+    pub success: bool,
     /// The number of events, at least 1.
     pub count: u32,
     /// The groups that were asked for: the number there, and the text.
@@ -118,8 +120,9 @@ pub struct Presets {
 
 impl Presets {
     /// Loads services by name; `all` is every one that no remote party can turn against others,
-    /// `sshd/failed` one rule of a service, another name with a slash a file of the user's own. The
-    /// error names an unknown name, or the line of a file.
+    /// `sshd/failed` one rule of a service, another name with a slash a file of the user's own, or
+    /// one rule of it. Rules about successes are loaded by such a name alone. The error names an
+    /// unknown name, or the line of a file.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Presets, Fault> {
         let (rules, programs) = load(names)?;
         let literals = rules.iter().map(|rule| groups::literals(rule, &programs));
@@ -196,7 +199,7 @@ impl Presets {
         }
     }
 
-    /// The failed attempts that this line reports; lines come in their order. `follows` says
+    /// The attempts that this line reports; lines come in their order. `follows` says
     /// whether the line is right behind the last one that was checked.
     pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
         let last = self.last.attempt.take().filter(|_| follows);
@@ -240,6 +243,7 @@ impl Presets {
         (event.count > 0).then(|| Hit {
             address: event.address,
             rule: &rule.name,
+            success: rule.kind == Kind::Success,
             place: place.map(shift),
             count: event.count,
             fields,
@@ -251,6 +255,7 @@ impl Presets {
         Hit {
             address,
             rule: &self.rules[rule].name,
+            success: self.rules[rule].kind == Kind::Success,
             place: None,
             count,
             fields: Vec::new(),
@@ -288,7 +293,7 @@ impl Presets {
         let text = &line.text[range.clone()];
         let group = self.groups.of(writer, &self.rules, &self.programs);
         group.candidates(text, &mut self.candidates);
-        let mut stops = false;
+        let (mut stops, mut success) = (false, None);
         for number in self.candidates.iter().copied() {
             let rule = &mut self.rules[usize::from(number)];
             if is_stopped && !rule.believed {
@@ -306,6 +311,10 @@ impl Presets {
                     stops = true;
                     self.unbelieved.1.get_or_insert(usize::from(number));
                 }
+                if rule.kind == Kind::Success {
+                    success.get_or_insert((number, hit));
+                    continue;
+                }
                 self.found.push((number, hit));
                 // A line about one service's session may be a failure for another.
                 if rule.is_failure() {
@@ -314,16 +323,20 @@ impl Presets {
             }
         }
         self.met_form = self.met_form || {
-            let mut rules = self.found.iter().map(|(n, _)| &self.rules[usize::from(*n)]);
+            let found = self.found.iter().chain(&success);
+            let mut rules = found.map(|(n, _)| &self.rules[usize::from(*n)]);
             rules.any(|rule| rule.kind != Kind::Stops)
         };
         if stops {
-            self.found
-                .retain(|(number, _)| self.rules[usize::from(*number)].believed);
+            let believed = |(number, _): &(u16, Match)| self.rules[usize::from(*number)].believed;
+            self.found.retain(believed);
+            success = success.filter(believed);
             if !is_stopped {
                 self.stop(line.file);
             }
         }
+        // A line that one rule takes for a failure, and another for a success, is a failure.
+        self.found.extend(success);
         (!self.found.is_empty()).then_some(range)
     }
 

@@ -1,6 +1,6 @@
 //! Presets of the user's own, in files.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +24,16 @@ pub(super) type Named = (&'static str, &'static str);
 pub(super) fn is_file(name: &str) -> bool {
     let before = name.split_once('/').map(|(before, _)| before);
     before.is_some_and(|before| !FILES.iter().any(|(service, _)| *service == before))
+}
+
+/// A file, and the rule of it that is named: no path goes on behind what is no directory.
+pub(super) fn split(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once('/') {
+        Some((file, rule)) if fs::metadata(file).is_ok_and(|data| !data.is_dir()) => {
+            (file, Some(rule))
+        }
+        _ => (name, None),
+    }
 }
 
 /// The preset of a file; its name is the file's, without the ending.

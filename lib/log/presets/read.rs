@@ -11,6 +11,7 @@
 //! rule NAME PATTERN       a failed attempt; <IP> in it is its address
 //! but PATTERN             … unless the text matches this, too
 //! step N                  … of which one try may write several lines, this one as its Nth (1 to 9)
+//! success                 … no, a login that went well: used where the rule is asked for by name
 //! closes NAME PATTERN     the connection ends after failed attempts, which may be counted already
 //! names PATTERN           no failure, but it has the address of a session
 //! ends PATTERN            the same, and the session ends
@@ -64,6 +65,7 @@ pub(super) enum Kind {
     Ends,
     Later,
     Stops,
+    Success,
 }
 
 impl Kind {
@@ -101,6 +103,8 @@ pub(super) struct Example {
     pub(super) number: usize,
     /// The rule and the address expected; none: no event.
     pub(super) expected: Option<(&'static str, &'static str)>,
+    /// Whether the rule above is about successes.
+    pub(super) of_success: bool,
     pub(super) before: Vec<&'static str>,
     pub(super) line: &'static str,
 }
@@ -205,10 +209,18 @@ pub(super) fn read(text: &'static str) -> Preset {
                 Ok(step @ 1..=9) => rule.step = step,
                 _ => preset.faults.push((number, "a step is 1 to 9".into())),
             },
+            ("success", Some(rule)) => match rule.kind {
+                Kind::Rule => rule.kind = Kind::Success,
+                _ => {
+                    let what = "a success is a line \"rule\" or \"json\"";
+                    preset.faults.push((number, what.into()));
+                }
+            },
             (">", _) => before.push(rest),
             ("+" | "-", Some(rule)) => preset.examples.push(Example {
                 number,
                 expected: (word == "+").then_some((rule.name, name)),
+                of_success: rule.kind == Kind::Success,
                 before: std::mem::take(&mut before),
                 line: if word == "+" { pattern } else { rest },
             }),
@@ -216,7 +228,7 @@ pub(super) fn read(text: &'static str) -> Preset {
                 let what = format!("no line \"json\" stands before this line: {word}");
                 preset.faults.push((number, what));
             }
-            ("but" | "step" | "+" | "-", None) => {
+            ("but" | "step" | "success" | "+" | "-", None) => {
                 let what = format!("no rule stands before this line: {word}");
                 preset.faults.push((number, what));
             }

@@ -75,9 +75,9 @@ impl Rule {
         }
     }
 
-    /// Whether a line reports failed attempts by itself.
+    /// Whether a line reports attempts by itself.
     pub(super) fn counts(&self) -> bool {
-        matches!(self.kind, Kind::Rule | Kind::Closes)
+        matches!(self.kind, Kind::Rule | Kind::Closes | Kind::Success)
     }
 
     /// Whether its line reports a failure; other lines only tell about connections.
@@ -185,7 +185,8 @@ pub(super) fn compile(pattern: &str, but: Option<&str>) -> Option<Compiled> {
 /// Notes of each rule whether lines of its connection are judged together: where a rule of the
 /// service asks for that.
 pub(super) fn note_connections(rules: &mut [Rule]) {
-    let asks = |rule: &&Rule| rule.step > 0 || !matches!(rule.kind, Kind::Rule | Kind::Stops);
+    let alone = [Kind::Rule, Kind::Stops, Kind::Success];
+    let asks = |rule: &&Rule| rule.step > 0 || !alone.contains(&rule.kind);
     let services: Vec<_> = rules.iter().filter(asks).map(|r| r.service).collect();
     for rule in rules {
         rule.joins = services.contains(&rule.service);

@@ -115,7 +115,7 @@ impl Tries {
         Sighting {
             rule: number,
             by_process: rule.kind == Kind::Ends && !rule.names_session && line.pid.is_some(),
-            name: match rule.joins {
+            name: match rule.joins && rule.kind != Kind::Success {
                 true => self.name(rule, found, text, line),
                 false => None,
             },
@@ -178,7 +178,8 @@ impl Tries {
                 let (waiting, count) = connection.end()?;
                 event(waiting, address?, connection.add(Report::Total(count)))
             }
-            Kind::Stops => None,
+            // A success is no try: it changes nothing.
+            Kind::Stops | Kind::Success => None,
         }
     }
 

@@ -76,6 +76,13 @@ pub(super) struct Found<'a> {
     pub(super) has_line: bool,
 }
 
+/// The attempt that a line is, if it is one.
+struct Own<'a> {
+    address: Address,
+    rule: &'a str,
+    success: bool,
+}
+
 impl Findings {
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
@@ -115,24 +122,28 @@ impl Findings {
         for (sighting, fields) in pending.sightings.iter().zip(pending.fields) {
             let address = sighting.address();
             let itself = address.filter(|_| found.presets.is_by_itself(sighting));
-            let itself = itself.map(|address| (address, found.presets.rule(sighting)));
+            let itself = itself.map(|address| Own {
+                address,
+                rule: found.presets.rule(sighting),
+                success: found.presets.is_success(sighting),
+            });
             self.add_text(found, itself, fields, record, at, output)?;
         }
         self.sightings.extend_from_slice(pending.sightings);
         Ok(())
     }
 
-    /// Adds a text of a line: for an attempt by this address and rule, if they are known.
+    /// Adds a text of a line: for this attempt, if that is known.
     fn add_text(
         &mut self,
         found: &Found,
-        known: Option<(Address, &str)>,
+        known: Option<Own>,
         fields: &[(usize, Vec<u8>)],
         record: &mut Record,
         at: &[u8],
         output: &mut Output,
     ) -> Result<(), Fault> {
-        let is_kept = known.map(|(address, _)| found.keep.keeps(&address));
+        let is_kept = known.as_ref().map(|own| found.keep.keeps(&own.address));
         let mut form = match is_kept {
             Some(true) => Form::Kept,
             Some(false) => Form::Left,
@@ -142,10 +153,10 @@ impl Findings {
             match (found.whole, known) {
                 (Some(whole), _) if whole.prints() => output.line(found.given.whole)?,
                 (Some(_), _) => {}
-                (None, Some((address, rule))) => {
-                    record.begin(address);
+                (None, Some(own)) => {
+                    record.begin(own.address);
                     push_time(record, at);
-                    record.push("rule", rule.as_bytes());
+                    push_rule(record, own.rule, own.success);
                     found.push_rest(record, fields);
                     output.record(record)?;
                 }
@@ -166,6 +177,14 @@ impl Findings {
     }
 }
 
+/// Adds the rule of an attempt to a record.
+pub(super) fn push_rule(record: &mut Record, rule: &str, success: bool) {
+    record.push("rule", rule.as_bytes());
+    if success {
+        record.push("success", b"yes");
+    }
+}
+
 fn push_time(record: &mut Record, at: &[u8]) {
     if !at.is_empty() {
         record.push("at", at);
@@ -179,6 +198,7 @@ impl Found<'_> {
             let verdict = Verdict {
                 found: None,
                 rule: None,
+                success: false,
                 count: 1,
                 fields: fields.to_vec(),
                 stamp: None,

@@ -15,7 +15,7 @@ use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
 use pipeban_log::presets::Presets;
 
-use self::findings::Found;
+use self::findings::{Found, push_rule};
 use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::lines::{BlockLine, Lines};
@@ -336,7 +336,7 @@ impl Extractor {
                 }
             }
             if let Some(rule) = rule {
-                record.push("rule", rule.as_bytes());
+                push_rule(record, rule, verdict.is_some_and(|v| v.success));
             }
             if !fields.is_empty() {
                 fields.of(&line, file, verdict, object, |key, value| {

@@ -8,7 +8,7 @@ use pipeban::record::Record;
 use pipeban_log::presets::Hit;
 
 use super::Extractor;
-use super::findings::{Findings, Form, Text, Waiting};
+use super::findings::{Findings, Form, Text, Waiting, push_rule};
 use crate::address_filter::Keep;
 use crate::time_window::Window;
 use crate::times::Times;
@@ -129,7 +129,7 @@ fn print(
     let (head, rest) = text.split_at(rule as usize);
     record.begin(hit.address);
     record.push_text(head);
-    record.push("rule", hit.rule.as_bytes());
+    push_rule(record, hit.rule, hit.success);
     record.push_text(rest);
     (0..count).try_for_each(|_| output.record(record))
 }

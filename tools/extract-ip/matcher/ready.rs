@@ -13,7 +13,10 @@ use super::verdict::Verdict;
 /// Prints the names of the presets and their rules.
 pub(crate) fn list_presets(out: &mut Vec<u8>) {
     for service in presets::list() {
-        let rules = service.rules.join(" ");
+        let mut rules = service.rules.join(" ");
+        if !service.successes.is_empty() {
+            rules += &format!("; successes: {}", service.successes.join(" "));
+        }
         let line = format!("{:15} {} ({rules})\n", service.name, service.title);
         out.extend_from_slice(line.as_bytes());
         if let Some(forged) = service.forged {
@@ -59,6 +62,7 @@ pub(super) fn judge_by_presets<'a>(
     Some(Verdict {
         found: Some(Found::new(hit.address, place)),
         rule: Some(hit.rule),
+        success: hit.success,
         count: hit.count,
         fields: hit.fields,
         stamp: None,
@@ -108,6 +112,7 @@ pub(super) fn judge_by_filter<'a>(
     Some(Verdict {
         found: Some(Found::new(address, place)),
         rule: Some(filter.rule(pattern)),
+        success: false,
         count: 1,
         fields: fields.collect(),
         stamp: filter.stamp().filter(|_| !is_off),

@@ -11,6 +11,8 @@ pub(crate) struct Verdict<'a> {
     pub(crate) found: Option<Found>,
     /// The name of the pattern, for the record.
     pub(crate) rule: Option<&'a str>,
+    /// Whether the line tells of a login that went well, and not of a failure.
+    pub(crate) success: bool,
     /// The number of events.
     pub(crate) count: u32,
     /// Texts of groups that were asked for, by their number there.

@@ -8,7 +8,7 @@ use regex_syntax::hir::{Class, ClassBytesRange, Hir, HirKind};
 use super::super::Presets;
 use super::super::faults::MARKS;
 use super::super::read::{self, Example, Preset};
-use super::hostile::{self, plain};
+use super::hostile::{self, VICTIM, plain};
 use crate::line::LineReader;
 use crate::sieve;
 
@@ -63,13 +63,15 @@ fn has_free_text(hir: &Hir) -> bool {
     }
 }
 
-/// An example that is not what it says.
+/// An example that is not what it says. `presets` has the rules about failures, or about successes
+/// where the example is of one.
 pub(super) fn wrong(presets: &mut Presets, example: &Example) -> Option<Wrong> {
     let before: Vec<_> = example.before.iter().map(|line| plain(line)).collect();
     let found = verdict_after(presets, &before, &plain(example.line));
-    let found = found.as_ref().map(|(rule, address)| {
-        let rule = rule.rsplit_once('/').map_or(&rule[..], |(_, rule)| rule);
-        (rule, &address[..])
+    let found = found.as_ref().map(|told| {
+        let rule = told.rule.rsplit_once('/');
+        let rule = rule.map_or(&told.rule[..], |(_, rule)| rule);
+        (rule, &told.address[..])
     });
     if found == example.expected {
         return None;
@@ -83,51 +85,82 @@ pub(super) fn wrong(presets: &mut Presets, example: &Example) -> Option<Wrong> {
     Some((example.number, what))
 }
 
-/// Puts hostile text into an example, until `end`. Answers the number of lines that were tried, and
-/// the first that names somebody else.
-pub(super) fn hostile(
-    presets: &mut Presets,
+/// The example with hostile text in its marks: the lines before it, and its line.
+pub(in crate::presets) fn tries(
     example: &Example,
-    end: Instant,
-) -> (usize, Option<Wrong>) {
-    let Some((_, address)) = example.expected else {
-        return (0, None);
-    };
+    lures: &[Vec<u8>],
+) -> Vec<(Vec<Vec<u8>>, Vec<u8>)> {
+    // A line that is no event has no client.
+    let address = example.expected.map_or(VICTIM, |(_, address)| address);
     let before: Vec<_> = example.before.iter().map(|line| plain(line)).collect();
-    let lines = hostile::hostile(example.line, address);
+    let lines = hostile::hostile(example.line, address, lures);
     let mut tries: Vec<_> = lines.into_iter().map(|l| (before.clone(), l)).collect();
     for (number, line) in example.before.iter().enumerate() {
-        for line in hostile::hostile(line, address) {
+        for line in hostile::hostile(line, address, lures) {
             let mut before = before.clone();
             before[number] = line;
             tries.push((before, plain(example.line)));
         }
     }
+    tries
+}
+
+/// The thing that hostile text in an example has done, if it may not do that: to name somebody
+/// else, or to be a success where there was none.
+pub(in crate::presets) fn forged(example: &Example, told: &Told) -> Option<String> {
+    let Told { rule, address, .. } = told;
+    if told.success && !example.of_success {
+        return Some(format!("hostile text is a success, {rule} of {address}"));
+    }
+    let (_, own) = example.expected?;
+    (address != own).then(|| format!("hostile text names {address} in place of {own}"))
+}
+
+/// Puts hostile text into an example, until `end`. Answers the number of lines that were tried, and
+/// the first that is forged.
+pub(super) fn hostile(
+    presets: &mut Presets,
+    example: &Example,
+    lures: &[Vec<u8>],
+    end: Instant,
+) -> (usize, Option<Wrong>) {
+    let tries = tries(example, lures);
     for (number, (before, line)) in tries.iter().enumerate() {
         if Instant::now() > end {
             return (number, None);
         }
-        let found = verdict_after(presets, before, line);
-        if let Some((_, found)) = found.filter(|(_, found)| found != address) {
-            let line = String::from_utf8_lossy(line);
-            let what = format!("hostile text names {found} in place of {address}: {line}");
+        let told = verdict_after(presets, before, line);
+        if let Some(what) = told.and_then(|told| forged(example, &told)) {
+            let what = format!("{what}: {}", String::from_utf8_lossy(line));
             return (number + 1, Some((example.number, what)));
         }
     }
     (tries.len(), None)
 }
 
-/// The rule and the address of a line behind others.
+/// The thing that presets tell of a line.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) rule: String,
+    pub(crate) address: String,
+    pub(crate) success: bool,
+}
+
+/// The verdict about a line behind others.
 pub(crate) fn verdict_after(
     presets: &mut Presets,
     before: &[Vec<u8>],
     line: &[u8],
-) -> Option<(String, String)> {
+) -> Option<Told> {
     presets.begin_file();
     let mut reader = LineReader::new(Zone::UTC, None);
     for line in before {
         presets.check(&reader.read(line), true);
     }
     let hit = presets.check(&reader.read(line), true)?;
-    Some((hit.rule.to_string(), hit.address.to_string()))
+    Some(Told {
+        rule: hit.rule.to_string(),
+        address: hit.address.to_string(),
+        success: hit.success,
+    })
 }

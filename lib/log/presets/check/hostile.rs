@@ -1,6 +1,13 @@
 //! Hostile text in the examples of a preset.
 
+use pipeban::time::Zone;
+
 use super::super::faults::MARKS;
+use super::super::read::Preset;
+use crate::line::LineReader;
+
+/// The ends of a success's words that are tried, at most.
+const MAX_ENDS: usize = 40;
 
 /// The address that hostile text tries to tell; no example has it.
 pub(crate) const VICTIM: &str = "198.51.100.66";
@@ -174,8 +181,41 @@ fn arrives(mark: char, text: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-/// The line with hostile text in each place alone, then in all places at once.
-pub(crate) fn hostile(line: &str, address: &str) -> Vec<Vec<u8>> {
+/// Texts that try to be a success: the lines of successes, their words, and the ends of these from
+/// each part on, of their client and of the victim.
+pub(in crate::presets) fn lures(preset: &Preset) -> Vec<Vec<u8>> {
+    let mut lures = Vec::new();
+    for example in preset.examples.iter().filter(|e| e.of_success) {
+        let Some((_, address)) = example.expected else {
+            continue;
+        };
+        let line = plain(example.line);
+        let mut reader = LineReader::new(Zone::UTC, None);
+        let read = reader.read(&line);
+        let range = match read.program {
+            Some(_) => read.words_range(),
+            None => read.rest_range(),
+        };
+        let words = &line[range];
+        lures.push(line.clone());
+        let begins = |at: &usize| {
+            let at = *at;
+            let is_word = |byte: u8| byte.is_ascii_alphanumeric();
+            at == 0 || is_word(words[at]) && !is_word(words[at - 1])
+        };
+        let ends = (0..words.len()).filter(begins).take(MAX_ENDS);
+        lures.extend(ends.map(|at| words[at..].to_vec()));
+        let own = String::from_utf8_lossy(&line).replace(address, VICTIM);
+        lures.push(own.into_bytes());
+        let own = String::from_utf8_lossy(words).replace(address, VICTIM);
+        lures.push(own.into_bytes());
+    }
+    lures
+}
+
+/// The line with hostile text in each place alone, then in all places at once; `more` are texts
+/// beside those that are tried of any line.
+pub(crate) fn hostile(line: &str, address: &str, more: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut places = Vec::new();
     with(line, &mut |number, _, inner| {
         places.push(number);
@@ -184,13 +224,14 @@ pub(crate) fn hostile(line: &str, address: &str) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     let everywhere = (!places.is_empty()).then_some(None);
     for chosen in places.into_iter().map(Some).chain(everywhere) {
-        for payload in payloads(line, address, chosen.unwrap_or(0)) {
+        let usual = payloads(line, address, chosen.unwrap_or(0));
+        for payload in usual.iter().chain(more) {
             for way in 0..2 {
                 lines.push(with(line, &mut |number, mark, inner| {
                     if chosen.is_some_and(|chosen| number != chosen) {
                         return inner.as_bytes().to_vec();
                     }
-                    let ways = arrives(mark, &payload);
+                    let ways = arrives(mark, payload);
                     ways[way.min(ways.len() - 1)].clone()
                 }));
             }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use pipeban::complain::Fault;
 
+use super::Presets;
 use super::choice::{Choice, choose};
 use super::faults::faults;
-use super::files::FILES;
-use super::{Presets, read};
+use super::files::{FILES, names};
+use super::read::{self, Kind, Preset};
 
 /// A check takes at most this long.
 const MAX_TIME: Duration = Duration::from_secs(20);
@@ -31,11 +32,21 @@ pub struct Report {
     pub speed: u64,
 }
 
+/// The full names of a preset's rules about successes.
+pub(super) fn successes(name: &str, preset: &Preset) -> Vec<String> {
+    let rules = names(preset, |kind| kind == Kind::Success);
+    rules.iter().map(|rule| format!("{name}/{rule}")).collect()
+}
+
 /// Checks a preset by its name, or a file of the user's own. The error says why it can't be read.
 pub fn check(name: &str) -> Result<Report, Fault> {
     let (name, text) = match choose(name)? {
         Choice::Service(number, _) => FILES[number],
-        Choice::File((_, text)) => (name, text),
+        Choice::File((_, text), None) => (name, text),
+        Choice::File((_, text), Some(rule)) => {
+            let file = name.strip_suffix(rule).unwrap_or(name);
+            (file.trim_end_matches('/'), text)
+        }
         Choice::All => return Err(Fault::new("--check", "of one preset after the other")),
     };
     let preset = read::read(text);
@@ -49,20 +60,34 @@ pub fn check(name: &str) -> Result<Report, Fault> {
         return Ok(report);
     }
     let end = Instant::now() + MAX_TIME;
-    let mut presets = Presets::new([name])?;
+    let mut failures = Presets::new([name])?;
+    let all = successes(name, &preset);
+    // Alone: the rules about failures may be used in another run.
+    let mut successes = match all.is_empty() {
+        true => None,
+        false => Some(Presets::new(all.iter().map(String::as_str))?),
+    };
     examples::missing(&preset, &mut report.faults);
+    let lures = hostile::lures(&preset);
     for example in &preset.examples {
-        report.faults.extend(examples::wrong(&mut presets, example));
-        let (tried, wrong) = examples::hostile(&mut presets, example, end);
-        report.hostile += tried;
-        report.faults.extend(wrong);
+        let of_kind = match (example.of_success, &mut successes) {
+            (true, Some(successes)) => successes,
+            _ => &mut failures,
+        };
+        report.faults.extend(examples::wrong(of_kind, example));
+        for presets in [&mut failures].into_iter().chain(&mut successes) {
+            let (tried, wrong) = examples::hostile(presets, example, &lures, end);
+            report.hostile += tried;
+            report.faults.extend(wrong);
+        }
         if Instant::now() > end {
             let what = "not all was tried: the patterns are too slow".into();
             report.faults.push((example.number, what));
             return Ok(report);
         }
     }
-    let (speed, slow) = speed::measure(&mut presets, &preset, end);
+    let mut all = Presets::new(all.iter().map(String::as_str).chain([name]))?;
+    let (speed, slow) = speed::measure(&mut all, &preset, end);
     report.speed = speed;
     report.faults.extend(slow);
     report.faults.sort_by_key(|(line, _)| *line);

@@ -19,7 +19,7 @@ pub(super) fn read(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn tries(log: &str) -> Vec<Try> {
+pub(super) fn tries(log: &str) -> Vec<Try> {
     let text = String::from_utf8(read(&format!("{log}.tries"))).expect("a table in UTF-8");
     let rows = text.lines().filter(|l| !l.starts_with('#'));
     let row = |line: &str| {

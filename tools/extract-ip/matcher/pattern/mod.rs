@@ -187,6 +187,7 @@ impl Pattern {
             fields = self.fields(line, named.as_ref());
         }
         Some(Verdict {
+            success: false,
             found: named,
             rule: self.rule(),
             count: 1,
