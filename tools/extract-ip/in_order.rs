@@ -76,12 +76,15 @@ struct Begun {
     again: Option<Piece>,
 }
 
-/// Buffers for output, to be used again.
+/// The output of a piece, and the lines in it that wait.
+type Room = (Vec<u8>, Findings);
+
+/// Memory for the output of pieces, to be used again.
 #[derive(Clone, Default)]
-struct Spare(Arc<Mutex<Vec<(Vec<u8>, Findings)>>>);
+struct Spare(Arc<Mutex<Vec<Room>>>);
 
 impl Spare {
-    fn take(&self) -> (Vec<u8>, Findings) {
+    fn take(&self) -> Room {
         let buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         buffer.unwrap_or_default()
     }

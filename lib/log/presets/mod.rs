@@ -27,7 +27,6 @@ use std::ops::Range;
 
 use memchr::memrchr;
 
-pub use self::amid::{Behind, Known, Pending};
 pub use self::choice::forged;
 pub use self::files::{Service, list};
 use self::groups::{Groups, Writer};
@@ -42,6 +41,7 @@ use self::tries::Tries;
 pub use self::waiting::Again;
 use self::waiting::{Attempt, Waiting};
 use crate::line::{Line, Stamp};
+pub use amid::{Behind, Known, Pending};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 

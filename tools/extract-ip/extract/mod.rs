@@ -15,7 +15,6 @@ use pipeban::record::Record;
 use pipeban_log::line::{Line, LineReader};
 use pipeban_log::presets::Presets;
 
-use self::findings::{Found, push_rule};
 use crate::address_filter::Keep;
 use crate::arguments::Arguments;
 use crate::lines::{BlockLine, Lines};
@@ -26,9 +25,10 @@ use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::{self, Silence};
 use crate::whole_lines::WholeLines;
+use findings::{Found, push_rule};
 
-pub(crate) use self::amid::{Behind, Known};
-pub(crate) use self::findings::Findings;
+pub(crate) use amid::{Behind, Known};
+pub(crate) use findings::Findings;
 
 /// A block is dense where more than one byte in this many is of a line with a literal.
 const DENSE: usize = 4;
