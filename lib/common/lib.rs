@@ -28,6 +28,7 @@ pub mod unpack; // compressed files, unpacked
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod lists; // published lists, and the networks that their lines mean
 pub mod output; // the one way out: flushed before a wait
+pub mod printer; // the text of several threads, printed in order
 pub mod records; // records from lines or from operands
 
 pub mod netset; // a set of networks, asked which of them touches an address

@@ -21,10 +21,7 @@ use crate::record::Record;
 use crate::terminal;
 
 /// The size of a write, in bytes: that of a pipe.
-const BLOCK: usize = 64 << 10;
-
-/// The size of a block that is handed to another thread, in bytes.
-pub const HANDED_ON: usize = 256 << 10;
+pub const BLOCK: usize = 64 << 10;
 
 /// Takes text in place of standard output.
 type Taker = Box<dyn FnMut(&mut Vec<u8>) -> Result<(), Fault> + Send>;
@@ -158,8 +155,7 @@ impl Output {
 
     /// Flushes when the buffer has reached the size of a write.
     pub fn flush_if_full(&mut self) -> Result<(), Fault> {
-        let full = if self.to.is_some() { HANDED_ON } else { BLOCK };
-        if self.buffer.len() < full {
+        if self.buffer.len() < BLOCK {
             Ok(())
         } else {
             self.flush()

@@ -65,6 +65,26 @@ fn as_one_thread() {
     }
 }
 
+/// Whichever thread finds that nothing can be printed, all end, and it is told once.
+#[test]
+fn a_full_disk() {
+    let shell = Shell::new();
+    let mut random = fastrand::Rng::with_seed(22);
+    fs::write(shell.path("big"), records(&mut random, 700_000)).unwrap();
+    let here = shell.directory.path().display();
+    for threads in [1, 2, 8] {
+        let full = shell.run(&format!(
+            "cd {here}; count-ip --threads {threads} big >/dev/full"
+        ));
+        let told = full.err.matches("standard output: No space left").count();
+        assert_eq!((told, full.status), (1, Some(2)), "{}", full.err);
+        let head = shell.run(&format!(
+            "cd {here}; count-ip --threads {threads} big 2>/dev/null | head -n 1 | wc -l"
+        ));
+        assert_eq!(head.out, "1\n", "{threads} threads");
+    }
+}
+
 /// More addresses than the tables of several threads may hold; a file that is not there; a line
 /// that is too long: one thread does it, and says what is wrong with which line.
 #[test]

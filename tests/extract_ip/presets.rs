@@ -228,6 +228,17 @@ fn fields_by_with() {
         row("-p sshd --with user,host --with pid,program,file", line),
         "203.0.113.7\trule=sshd/failed\tuser=a b\thost=host\tpid=7\tprogram=sshd\tfile=/var/log/auth.log\n"
     );
+    // The same message once more has the same texts.
+    let repeated = "Mar 30 02:16:18 host last message repeated 2 times\n";
+    let one = line
+        .strip_prefix("/var/log/auth.log\t")
+        .unwrap()
+        .to_string()
+        + repeated;
+    assert_eq!(
+        row("-p sshd --with user", &one),
+        "203.0.113.7\trule=sshd/failed\tuser=a b\n".repeat(3)
+    );
     assert_eq!(
         row(
             "-e 'for (?P<user>.*) from <IP> port (?P<tail>.*)' --with tail,user",

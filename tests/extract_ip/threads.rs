@@ -1,7 +1,11 @@
 //! `--threads`: whatever their number, the output is that of one.
 
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::common::{Outcome, Shell};
 
@@ -135,6 +139,65 @@ fn a_reader_that_leaves() {
         "cd {here}; extract-ip --line --threads 4 big big big | head -c 20 | cut -f 1"
     ));
     assert_eq!((head.out.as_str(), head.err.as_str()), ("192.0.2.1\n", ""));
+}
+
+/// Whichever thread finds that nothing can be printed, all end, and it is told once.
+#[test]
+fn a_full_disk() {
+    let shell = Shell::new();
+    let mut random = fastrand::Rng::with_seed(22);
+    fs::write(shell.path("big"), hostile(&mut random, 14 << 20)).unwrap();
+    let here = shell.directory.path().display();
+    for threads in [1, 2, 8] {
+        let full = shell.run(&format!(
+            "cd {here}; extract-ip --threads {threads} big big none >/dev/full"
+        ));
+        let told = full.err.matches("standard output: No space left").count();
+        assert_eq!((told, full.status), (1, Some(2)), "{}", full.err);
+    }
+}
+
+/// Text of a later file waits in bounded memory, also while another thread prints what has waited.
+#[test]
+fn waiting_text_is_bounded() {
+    let shell = Shell::new();
+    let line = format!("{} 192.0.2.1\n", "x".repeat(1000));
+    for (name, lines) in [("a", 3_000), ("b", 500_000)] {
+        let packed = zstd::encode_all(line.repeat(lines).as_bytes(), 1).unwrap();
+        fs::write(shell.path(name), packed).unwrap();
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_extract-ip"))
+        .args(["--line", "--threads", "2"])
+        .args([shell.path("a"), shell.path("b")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let highest = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|l| l.trim().strip_suffix(" kB"));
+        kilobytes.unwrap().parse::<u32>().unwrap()
+    };
+    // It grows until it waits for its reader.
+    let settled = || {
+        let mut before = 0;
+        while highest() > before {
+            before = highest();
+            thread::sleep(Duration::from_millis(1500));
+        }
+        before
+    };
+    settled();
+    // The text of the first file, and a part of the other's.
+    let mut some = vec![0; 5 << 20];
+    out.read_exact(&mut some).unwrap();
+    let kilobytes = settled();
+    assert!((64_000..200_000).contains(&kilobytes), "{kilobytes} kB");
+    let rest = io::copy(&mut out, &mut io::sink()).unwrap();
+    let text = "192.0.2.1\tline=".len() + line.len();
+    assert_eq!(rest + some.len() as u64, text as u64 * 503_000);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 /// Compressed data behind text are told once, in whatever part of the file they begin.

@@ -17,7 +17,7 @@ use std::thread::Builder;
 use pipeban::complain::{self, Fault, Held};
 use pipeban::figures;
 use pipeban::input::{Event, Input, PIECE, Piece};
-use pipeban::output::{HANDED_ON, Output};
+use pipeban::output::{BLOCK, Output};
 
 use crate::arguments::Arguments;
 use crate::extract::{Behind, Extractor, Findings, Known};
@@ -25,7 +25,7 @@ use crate::extract::{Behind, Extractor, Findings, Known};
 /// The output of a part that may wait, in bytes; a part that has more is read in its turn.
 const MOST_TEXT: usize = 4 * PIECE as usize;
 /// The blocks of a whole file's output that may wait.
-const MOST_BLOCKS: usize = MOST_TEXT / HANDED_ON;
+const MOST_BLOCKS: usize = MOST_TEXT / BLOCK;
 
 /// Whether all operands are files that can be read so.
 pub(crate) fn pays(arguments: &Arguments, extractor: &Extractor) -> bool {

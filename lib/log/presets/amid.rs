@@ -22,6 +22,8 @@ pub struct Behind {
     known: Known,
     unbelieved: (u64, Option<usize>),
     attempt: Option<Attempt>,
+    /// The texts that were asked for, of each sighting of the last line.
+    fields: Vec<Vec<(usize, Vec<u8>)>>,
     host: Vec<u8>,
     file: Vec<u8>,
 }
@@ -105,7 +107,7 @@ impl Presets {
                 return None;
             }
             self.last.attempt = last;
-            return (count > 0).then(|| (None, self.hit(rule, address, count)));
+            return (count > 0).then(|| (None, self.hit(rule, address, count, Vec::new())));
         }
         let judge = |tries: &mut Tries, sighting: &Sighting| {
             let rule = &self.rules[usize::from(sighting.rule)];
@@ -125,14 +127,21 @@ impl Presets {
         };
         if self.rules[event.rule].kind != Kind::Closes {
             self.last.attempt = Some(Attempt::By(event.rule, event.address));
+            self.last.sighting = number;
         }
-        let hit = || self.hit(event.rule, event.address, event.count);
+        let hit = || self.hit(event.rule, event.address, event.count, Vec::new());
         (event.count > 0).then(|| (Some(number), hit()))
     }
 
     /// The facts about the lines judged so far.
     pub fn behind(&mut self) -> Behind {
+        let waiting = self.waiting.as_ref().map(|waiting| &waiting.fields);
+        let fields = match (self.last.attempt, waiting) {
+            (Some(Attempt::Waits), Some(fields)) => fields.clone(),
+            _ => vec![self.last.fields.clone()],
+        };
         Behind {
+            fields,
             known: self.known(),
             unbelieved: std::mem::take(&mut self.unbelieved),
             attempt: self.last.attempt,
@@ -149,8 +158,10 @@ impl Presets {
         match behind.attempt {
             Some(Attempt::Unknown) => return,
             Some(Attempt::Waits) => {}
-            by => self.last.attempt = by,
+            by => (self.last.attempt, self.last.sighting) = (by, 0),
         }
+        let fields = behind.fields.into_iter().nth(self.last.sighting);
+        self.last.fields = fields.unwrap_or_default();
         (self.last.host, self.last.file) = (behind.host, behind.file);
     }
 
@@ -166,7 +177,8 @@ impl Presets {
         };
         waiting.clear();
         match again {
-            Some((Attempt::Waits, again)) => waiting.again = Some(again),
+            // The texts that were asked for are those of the line before.
+            Some((Attempt::Waits, again)) if self.wanted.is_empty() => waiting.again = Some(again),
             Some(_) => waiting.depends = true,
             None => {}
         }
@@ -187,7 +199,7 @@ impl Presets {
         waiting
             .fields
             .extend(found.map(|(_, found)| std::mem::take(&mut found.fields)));
-        self.last.note(Attempt::Waits, line);
+        self.last.note(Attempt::Waits, &Vec::new(), line);
         true
     }
 }

@@ -48,6 +48,9 @@ use pipeban::complain::Fault;
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
 
+/// Texts that were asked for: the number there, and the text.
+type Fields = Vec<(usize, Vec<u8>)>;
+
 /// A failed attempt, or a login that went well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<'a> {
@@ -71,14 +74,19 @@ pub struct Hit<'a> {
 struct Last {
     /// Its attempt, if it reported one.
     attempt: Option<Attempt>,
+    /// The texts of it that were asked for.
+    fields: Fields,
+    /// The number of its sighting, if it waited.
+    sighting: usize,
     /// Its host and file.
     host: Vec<u8>,
     file: Vec<u8>,
 }
 
 impl Last {
-    fn note(&mut self, attempt: Attempt, line: &Line) {
+    fn note(&mut self, attempt: Attempt, fields: &Fields, line: &Line) {
         self.attempt = Some(attempt);
+        self.fields.clone_from(fields);
         for (mine, its) in [(&mut self.host, line.host), (&mut self.file, line.file)] {
             mine.clear();
             mine.extend_from_slice(its.unwrap_or_default());
@@ -216,7 +224,8 @@ impl Presets {
                 Attempt::By(rule, address) => {
                     // Another message may follow that says the same again.
                     self.last.attempt = Some(last);
-                    return (count > 0).then(|| self.hit(rule, address, count));
+                    let fields = self.last.fields.clone();
+                    return (count > 0).then(|| self.hit(rule, address, count, fields));
                 }
                 unsure => again = Some((unsure, Again { count, is_same })),
             }
@@ -237,7 +246,7 @@ impl Presets {
         let rule = &self.rules[event.rule];
         if rule.kind != Kind::Closes {
             let attempt = Attempt::By(event.rule, event.address);
-            self.last.note(attempt, line);
+            self.last.note(attempt, &fields, line);
         }
         let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
         (event.count > 0).then(|| Hit {
@@ -250,15 +259,15 @@ impl Presets {
         })
     }
 
-    /// An attempt that other lines report.
-    fn hit(&self, rule: usize, address: Address, count: u32) -> Hit<'_> {
+    /// An attempt of which the place is not known.
+    fn hit(&self, rule: usize, address: Address, count: u32, fields: Fields) -> Hit<'_> {
         Hit {
             address,
             rule: &self.rules[rule].name,
             success: self.rules[rule].kind == Kind::Success,
             place: None,
             count,
-            fields: Vec::new(),
+            fields,
         }
     }
 

@@ -150,19 +150,22 @@ impl<K: Key, const N: usize> Counts<K, N> {
         self.table.prefetch(self.home(key));
     }
 
-    /// All keys with their counts, in no order.
-    pub fn into_counts(self) -> impl Iterator<Item = (K, u64)> {
-        let excess = self.excess;
-        let slots = self.table.into_slots().into_iter();
-        slots.filter(|slot| slot.value != 0).map(move |slot| {
-            let more = excess.get(&slot.key).copied().unwrap_or(0);
-            (slot.key, u64::from(slot.value >> 8).saturating_add(more))
-        })
+    /// Takes out the counts that `takes` accepts, which gets each with its key. Their slots stay.
+    pub fn take_out(&mut self, mut takes: impl FnMut(K, u64) -> bool) {
+        for slot in self.table.used_mut() {
+            let more = self.excess.get(&slot.key).copied().unwrap_or(0);
+            if takes(slot.key, u64::from(slot.value >> 8).saturating_add(more)) {
+                if more > 0 {
+                    self.excess.remove(&slot.key);
+                }
+                // Not 0: the search for other keys may lead over this slot.
+                slot.value = 1;
+            }
+        }
     }
 
-    /// The keys whose count is at least `least`, the highest count first, then by key; of these,
-    /// the first `top`.
-    pub fn rank(self, least: u64, top: usize) -> impl Iterator<Item = (K, u64)> {
+    /// The keys whose count is at least `least`; of these, the first `top`.
+    pub fn rank(self, least: u64, top: usize) -> Ranked<K> {
         // In place: most of the addresses that fill the memory are here.
         let mut slots = self.table.into_slots();
         // A count with an excess is higher than any without.
@@ -181,12 +184,35 @@ impl<K: Key, const N: usize> Counts<K, N> {
         keep_first(&mut first, top, |(key, count)| (Reverse(*count), *key));
         let top = top - first.len();
         keep_first(&mut slots, top, |slot| slot.key.rank(slot.value >> 8));
-        let count = |slot: Slot<K>| (slot.key, u64::from(slot.value >> 8));
-        first.into_iter().chain(slots.into_iter().map(count))
+        Ranked { first, slots }
     }
 
     fn is_full(&self) -> bool {
         self.used * 4 >= self.table.len() * 3
+    }
+}
+
+/// Keys with their counts, the highest count first, then by key.
+pub struct Ranked<K> {
+    /// The counts that no slot can hold.
+    first: Vec<(K, u64)>,
+    slots: Vec<Slot<K>>,
+}
+
+impl<K: Key> Ranked<K> {
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.first.len() + self.slots.len()
+    }
+
+    /// The key at a place, and its count.
+    #[inline(always)]
+    pub fn get(&self, place: usize) -> Option<(K, u64)> {
+        let Some(place) = place.checked_sub(self.first.len()) else {
+            return self.first.get(place).copied();
+        };
+        let slot = self.slots.get(place)?;
+        Some((slot.key, u64::from(slot.value >> 8)))
     }
 }
 

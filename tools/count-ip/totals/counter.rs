@@ -1,7 +1,7 @@
 //! The counts of all addresses, in memory.
 
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use memchr::memchr;
@@ -9,6 +9,7 @@ use pipeban::address::list::{Bits, Take, addresses};
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
+use super::ranking::Ranking;
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
@@ -33,6 +34,9 @@ pub struct Totals {
     throttle: Option<Duration>,
     last_counted: AddressMap<LastCounted>,
 }
+
+/// Counts of IPv4 networks without times, and of others.
+type TakenOut = (Vec<(u32, u64)>, Vec<(Address, Total)>);
 
 /// Takes addresses into batches to be counted.
 struct Batches<'a> {
@@ -135,23 +139,34 @@ impl Totals {
         }
     }
 
-    /// All counts in no order: those of IPv4 networks without times, and those of all others.
-    pub fn into_counts(
-        self,
-    ) -> (
-        impl Iterator<Item = (u32, u64)>,
-        impl Iterator<Item = (Address, Total)>,
-    ) {
-        let length = self.prefixes.1;
-        let six = self.ipv6.into_counts().map(move |(ip, count)| {
-            let ip = IpAddr::from(Ipv6Addr::from_bits(ip.into()));
-            let network = Address::network(ip, length).unwrap_or(ip.into());
-            (network, Total { count, span: None })
+    /// Takes out the counts of the networks that these functions accept, in no order: those of IPv4
+    /// networks without times, and those of others. All networks with times are taken out.
+    pub fn take_out(
+        &mut self,
+        goes4: impl Fn(u32) -> bool,
+        goes6: impl Fn(Ipv6Key) -> bool,
+    ) -> TakenOut {
+        let mut fours = Vec::new();
+        self.ipv4.take_out(|ip, count| {
+            let goes = goes4(ip);
+            if goes {
+                fours.push((ip, count));
+            }
+            goes
         });
-        (
-            self.ipv4.into_counts(),
-            six.chain(self.others.into_values()),
-        )
+        let others = std::mem::replace(&mut self.others, AddressMap::new());
+        let mut others: Vec<_> = others.into_values().collect();
+        let length = self.prefixes.1;
+        self.ipv6.take_out(|ip, count| {
+            let goes = goes6(ip);
+            if goes {
+                let ip = IpAddr::from(Ipv6Addr::from_bits(ip.into()));
+                let network = Address::network(ip, length).unwrap_or(ip.into());
+                others.push((network, Total { count, span: None }));
+            }
+            goes
+        });
+        (fours, others)
     }
 
     /// The memory that the addresses held here would take in tables for all, in bytes, at most: a
@@ -256,9 +271,8 @@ impl Totals {
         self.bound.report(true);
     }
 
-    /// The totals of at least `least`, the highest first, then by address; of these, the first
-    /// `top`.
-    pub fn rank(mut self, least: u64, top: usize) -> impl Iterator<Item = (Address, Total)> {
+    /// The totals of at least `least`; of these, the first `top`.
+    pub fn rank(mut self, least: u64, top: usize) -> Ranking {
         let (len4, len6) = self.prefixes;
         let mut others: Vec<_> = self.others.into_values().collect();
         // An address may have events both with a time and without.
@@ -276,32 +290,11 @@ impl Totals {
         keep_first(&mut others, top, |(address, total)| {
             (Reverse(total.count), *address)
         });
-        let network = |ip: IpAddr, len| Address::network(ip, len).unwrap_or(ip.into());
-        let bare = |address, count| (address, Total { count, span: None });
-        let ipv4 = self
-            .ipv4
-            .rank(least, top)
-            .map(move |(ip, count)| bare(network(Ipv4Addr::from_bits(ip).into(), len4), count));
-        let ipv6 = self.ipv6.rank(least, top).map(move |(ip, count)| {
-            bare(network(Ipv6Addr::from_bits(ip.into()).into(), len6), count)
-        });
-        merge(merge(ipv4, ipv6), others.into_iter()).take(top)
+        Ranking {
+            ipv4: self.ipv4.rank(least, top),
+            ipv6: self.ipv6.rank(least, top),
+            others,
+            prefixes: self.prefixes,
+        }
     }
-}
-
-/// Merges two rankings into one.
-pub fn merge(
-    first: impl Iterator<Item = (Address, Total)>,
-    second: impl Iterator<Item = (Address, Total)>,
-) -> impl Iterator<Item = (Address, Total)> {
-    let (mut first, mut second) = (first.peekable(), second.peekable());
-    let rank = |(address, total): &(Address, Total), than: &(Address, Total)| {
-        let counts = than.1.count.cmp(&total.count);
-        counts.then_with(|| address.cmp(&than.0))
-    };
-    std::iter::from_fn(move || match (first.peek(), second.peek()) {
-        (Some(one), Some(other)) if rank(other, one).is_lt() => second.next(),
-        (Some(_), _) => first.next(),
-        (None, _) => second.next(),
-    })
 }

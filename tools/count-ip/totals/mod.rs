@@ -2,6 +2,8 @@
 
 mod total; // the count of one address
 
+mod ranking; // totals in the order in which they are printed
+
 mod by_field; // counts of a field's values, in memory
 mod columns; // totals as a person reads them
 mod counter; // counts of all addresses, in memory

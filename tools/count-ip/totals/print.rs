@@ -2,66 +2,112 @@
 
 use std::io::Write;
 use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread::{self, Builder};
 
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 use pipeban::output::Output;
+use pipeban::printer::{Printer, Spare};
 
 use super::columns;
-use super::counter::{Totals, merge};
+use super::counter::Totals;
+use super::ranking::{Place, Ranking, between};
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::output::{check_saturation, print_count};
 
-/// Totals in the order in which they are printed.
-type Ranked = Box<dyn Iterator<Item = (Address, Total)> + Send>;
+/// Several threads print this many totals of a shard at once.
+const PART: usize = 1 << 14;
 
 /// Prints the totals of all shards, which have no address in common; true if there were any.
 pub fn totals(shards: Vec<Totals>, arguments: &Arguments) -> Result<bool, Fault> {
     let least = arguments.min.unwrap_or(0);
     let top = arguments.top.unwrap_or(usize::MAX);
-    let rank = |shard: Totals| -> Ranked { Box::new(shard.rank(least, top)) };
-    let ranked = match <[Totals; 1]>::try_from(shards) {
-        Ok([only]) => rank(only),
-        Err(shards) => std::thread::scope(|scope| {
+    let rank = |shard: Totals| shard.rank(least, top);
+    let ranked: Vec<_> = match <[Totals; 1]>::try_from(shards) {
+        Ok([only]) => vec![rank(only)],
+        Err(shards) => thread::scope(|scope| {
             let sorted: Vec<_> = shards
                 .into_iter()
                 .map(|shard| scope.spawn(|| rank(shard)))
                 .collect();
-            let sorted = sorted
-                .into_iter()
-                .map(|one| one.join().unwrap_or_else(|e| resume_unwind(e)));
-            sorted.fold(Box::new(std::iter::empty()) as Ranked, |all, one| {
-                Box::new(merge(all, one))
-            })
+            let sorted = sorted.into_iter();
+            sorted
+                .map(|one| one.join().unwrap_or_else(|e| resume_unwind(e)))
+                .collect()
         }),
     };
-    print(ranked.take(top), arguments)
+    let mut output = Output::new(arguments.json);
+    let any = ranked.iter().any(|shard| shard.len() > 0);
+    let columns = !arguments.plain && !arguments.json && Output::is_terminal();
+    let all = || between(&ranked, None, None).take(top);
+    if columns {
+        columns::print(all(), &mut output)?;
+    } else if ranked.len() > 1 && arguments.top.is_none() {
+        output = print_by_several(&ranked, arguments, output)?;
+    } else {
+        print(all(), arguments.plain, &mut output)?;
+    }
+    output.flush()?;
+    Ok(any)
 }
 
-/// Prints them; true if there were any.
+/// Prints all totals by as many threads as there are shards.
+fn print_by_several(
+    shards: &[Ranking],
+    arguments: &Arguments,
+    output: Output,
+) -> Result<Output, Fault> {
+    let longest = shards.iter().max_by_key(|shard| shard.len());
+    let cuts = longest.map_or_else(Vec::new, |shard| shard.cuts(shard.len() / PART + 1));
+    let from = std::iter::once(None).chain(cuts.iter().copied().map(Some));
+    let to = cuts.iter().copied().map(Some).chain([None]);
+    let parts: Vec<(Option<Place>, Option<Place>)> = from.zip(to).collect();
+    let printer = Arc::new(Printer::new(output));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let (mut text, spare) = (Output::new(arguments.json), Spare::default());
+        while !printer.failed() {
+            let number = next.fetch_add(1, Relaxed);
+            let Some((from, to)) = parts.get(number) else {
+                return;
+            };
+            printer.take_from(&mut text, number, &spare);
+            let printed = print(between(shards, *from, *to), arguments.plain, &mut text);
+            match printed.and_then(|()| text.flush()) {
+                Ok(()) => printer.end(number),
+                Err(fault) => printer.fail(fault),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..shards.len() {
+            // Where a thread can't be had the others do its work.
+            let _ = Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    printer.into_output()
+}
+
+/// Prints totals.
 fn print(
     ranked: impl Iterator<Item = (Address, Total)>,
-    arguments: &Arguments,
-) -> Result<bool, Fault> {
-    let mut output = Output::new(arguments.json);
-    let mut ranked = ranked.peekable();
-    let any = ranked.peek().is_some();
-    if arguments.plain {
-        for (address, total) in ranked {
+    plain: bool,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    for (address, total) in ranked {
+        if plain {
             check_saturation(total.count);
             let buffer = output.buffer();
             write!(buffer, "{:7} ", total.count).expect("a Vec takes every write");
             address.write(buffer);
             output.line(b"")?;
-        }
-    } else if Output::is_terminal() && !arguments.json {
-        columns::print(ranked, &mut output)?;
-    } else {
-        for (address, total) in ranked {
-            print_count(address, total.count, total.span, &mut output)?;
+        } else {
+            print_count(address, total.count, total.span, output)?;
         }
     }
-    output.flush()?;
-    Ok(any)
+    Ok(())
 }

@@ -35,7 +35,8 @@ impl Saved {
     /// Adds these totals to those in the file.
     pub fn add(&mut self, totals: Totals) -> Result<(), Fault> {
         let totals = totals.rank(1, usize::MAX);
-        self.add_all(totals.map(|(address, total)| (address.to_string(), total)))
+        let all = totals.all();
+        self.add_all(all.map(|(address, total)| (address.to_string(), total)))
     }
 
     /// The same for the values of a field, each with its addresses: the first of them has all

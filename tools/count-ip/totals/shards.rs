@@ -1,7 +1,6 @@
 //! Totals counted by several threads. Each reads pieces of the files. While the addresses are few,
-//! it counts them in a table of its own. Beyond that, and in the end, each thread has a shard of
-//! the tables: the addresses of some hashes. Events and counts go to the thread that has their
-//! address.
+//! it counts them all in its table. Beyond that, and in the end, its table is a shard: it has the
+//! addresses of some hashes. Events and counts go to the thread that has their address.
 //!
 //! Totals do not depend on the order of events, but evictions do. So where one thread would have to
 //! let go of addresses, and where something is wrong with a file, all begins again with one thread.
@@ -31,7 +30,7 @@ const MOST: usize = 16;
 /// there.
 const TOGETHER: usize = 16 << 10;
 const WAITING: usize = 8;
-/// The part of the memory that the tables of their own may take in all.
+/// The part of the memory that the tables may take in all while each has all addresses.
 const OWN: usize = MEMORY / 4;
 /// The lines that are read between two looks at the events of others.
 const AT_ONCE: usize = 1 << 16;
@@ -118,9 +117,10 @@ struct Shared {
 
 struct Worker {
     number: usize,
-    /// The events of all addresses, while these are few.
-    own: Option<Totals>,
-    shard: Totals,
+    /// The counts of all addresses, while these are few; then those of the shard.
+    totals: Totals,
+    /// Whether the addresses of other shards are given to their threads.
+    splits: bool,
     split: Split,
     merge: bool,
     /// The events that other threads found.
@@ -175,8 +175,8 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     let [four, six] = arguments.sizes();
     let worker = |(number, inbox)| Worker {
         number,
-        own: Some(Totals::new(arguments)),
-        shard: Totals::new(arguments),
+        totals: Totals::new(arguments),
+        splits: false,
         split: Split {
             shards: (0..threads).map(|_| Events::default()).collect(),
             masks: (mask4(four[0]), mask6(six[0])),
@@ -236,7 +236,7 @@ impl Worker {
         while self.read(&mut input) {
             self.pass_on();
         }
-        self.give_own_away();
+        self.begin_to_split();
         for to in 0..self.outboxes.len() {
             self.send(to);
         }
@@ -245,7 +245,7 @@ impl Worker {
         while let Ok(events) = self.inbox.recv() {
             self.count_all(events);
         }
-        (self.shard, self.told)
+        (self.totals, self.told)
     }
 
     /// Reads a piece; false if there is none.
@@ -285,30 +285,40 @@ impl Worker {
 
     fn count_block(&mut self, block: &[u8], told: &mut Told) {
         let most = OWN / self.split.shards.len();
-        if let Some(own) = self.own.as_mut().filter(|own| own.memory() <= most) {
-            let (lines, bad) = own.count(block);
-            let bad = bad.into_iter();
-            told.bad
-                .extend(bad.map(|(line, what)| (told.lines + line, what)));
-            told.lines += lines;
-        } else {
-            self.split_block(block, told);
-            self.pass_on();
+        if !self.splits && self.totals.memory() > most {
+            self.begin_to_split();
         }
+        if self.splits {
+            self.split_block(block, told);
+            return self.pass_on();
+        }
+        let (lines, bad) = self.totals.count(block);
+        let bad = bad.into_iter();
+        told.bad
+            .extend(bad.map(|(line, what)| (told.lines + line, what)));
+        told.lines += lines;
     }
 
-    /// Gives the counts of the own table to the threads that have the addresses.
-    fn give_own_away(&mut self) {
-        let Some(own) = self.own.take() else { return };
-        let (fours, others) = own.into_counts();
-        for (i, (ip, count)) in fours.enumerate() {
+    /// From now on the table has this shard alone: the counts of others go to the threads that have
+    /// the addresses.
+    fn begin_to_split(&mut self) {
+        if std::mem::replace(&mut self.splits, true) {
+            return;
+        }
+        let (split, number) = (&self.split, self.number);
+        let is_other = |hash| split.shard(hash) != number;
+        let (fours, others) = self.totals.take_out(
+            |ip| is_other(ip.hash(split.seed)),
+            |ip| is_other(ip.hash(split.seed)),
+        );
+        for (i, (ip, count)) in fours.into_iter().enumerate() {
             let shard = self.split.shard(ip.hash(self.split.seed));
             self.split.shards[shard].counts.push((ip, count));
             if i % TOGETHER == 0 {
                 self.pass_on();
             }
         }
-        for (i, (address, total)) in others.enumerate() {
+        for (i, (address, total)) in others.into_iter().enumerate() {
             self.split.take_line(Line {
                 address,
                 count: total.count,
@@ -372,12 +382,12 @@ impl Worker {
     }
 
     fn count_all(&mut self, mut events: Events) {
-        self.shard.add_bare(&events.ipv4, &events.ipv6);
-        self.shard.add_counts(&events.counts);
+        self.totals.add_bare(&events.ipv4, &events.ipv6);
+        self.totals.add_counts(&events.counts);
         for line in &events.others {
-            self.shard.count_other(line.address, line.count, line.span);
+            self.totals.count_other(line.address, line.count, line.span);
         }
-        if self.shard.memory() > (MEMORY - OWN) / self.split.shards.len() {
+        if self.totals.memory() > MEMORY / self.split.shards.len() {
             self.shared.gives_up.store(true, Relaxed);
         }
         if self.spare.len() < WAITING {
