@@ -319,6 +319,19 @@ mod tests {
     }
 
     #[test]
+    fn messages_wait() {
+        hold();
+        error("log", "unreadable");
+        for number in 1..=12 {
+            bad_line_of("log", Some(number), "no object");
+        }
+        let held = held();
+        // The error, the first ten of the bad lines, and their number.
+        assert_eq!((held.messages.len(), held.bad_lines), (11, 12));
+        assert!(!waits(|_| {}));
+    }
+
+    #[test]
     fn bad_lines_by_the_hour() {
         let mut lines = BadLines {
             all: 0,

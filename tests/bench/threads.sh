@@ -12,7 +12,9 @@
 # threads pay. One thread alone prints; at 15 bytes of output for 100 of input it writes 10 GB/s
 # into /dev/null for 16 readers, but a pipe takes 2 to 4 GB/s, that of five readers or so. Totals
 # are sorted and printed by one thread: a million take 0.1 s, which 16 threads that count 100
-# million in 0.07 s would wait for; --top and --min save the printing.
+# million in 0.07 s would wait for; --top and --min save the printing. Lines of connections, with a
+# preset, are settled by one thread: a tenth of all work where each line is one of these, so that
+# there some ten processors pay; in a log with such lines now and then it is next to nothing.
 #
 #     sh tests/bench/threads.sh [-m MEGABYTES] [-n MILLIONS] [-r ROUNDS] [-t "1 2 4"] [JOB…]
 #
