@@ -49,6 +49,10 @@ parallel parallel
 rclone rclone
 groff groff-base
 grepcidr grepcidr
+bgzip tabix
+pixz pixz
+pzstd zstd
+xz xz-utils
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata
