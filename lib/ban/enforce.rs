@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Firewall};
-use crate::ledger::{Ban, Ledger};
+use crate::ledger::{BackendLock, Ban, Ledger};
 use crate::restore::{Refuses, agree, leave_out, restore};
 use crate::target::Target;
 use crate::tell::Teller;
@@ -22,16 +22,19 @@ const ATTEMPTS: usize = 100;
 /// of `known` is in force by the ledger: if the firewall does not hold it, it is put back. When all
 /// are put back, those that `refuses` names a reason for are left out; see [`Refuses`].
 ///
-/// `made` gets the bans as they are made or put back, some at a time; then no lock is held.
+/// `lock` is that of the firewall, if it is held since before the last bans were entered; it is
+/// released. `made` gets the bans as they are made or put back, some at a time; then no lock is
+/// held.
 pub fn enforce(
     ledger: &mut Ledger,
     backend: &Backend,
     firewall: &mut dyn Firewall,
+    lock: Option<BackendLock>,
     known: &[Ban],
     refuses: Refuses,
     made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
 ) -> Result<Outcome, Failure> {
-    let mut teller = Teller::new(ledger, backend, firewall);
+    let mut teller = Teller::new(ledger, backend, firewall).holding(lock);
     let mut outcome = Outcome::default();
     let mut ensured = None;
     if !known.is_empty() {

@@ -8,7 +8,7 @@ use crate::firewall::{Backend, Entry, Firewall};
 use crate::holdings::{Held, Holdings};
 use crate::ledger::{Ban, Ledger, Note, Whose};
 use crate::target::Target;
-use crate::tell::{Outcome, Teller};
+use crate::tell::{Numbered, Outcome, Teller};
 use pipeban::address::Address;
 use pipeban::complain::{self, Fault};
 use pipeban::time::Time;
@@ -20,6 +20,8 @@ const SAME: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 100;
 /// The number of bans that are read from the ledger together.
 const CHUNK: usize = 20_000;
+/// Up to this number, bans that were looked through are kept until they are put back.
+const KEPT: usize = 200_000;
 
 /// Why an address or network must not be banned now, whatever the ledger says; `None` if it may. It
 /// fails if that can't be found out: then nothing is put back.
@@ -35,9 +37,6 @@ pub struct Changes {
     /// The result of telling it the bans that it was not told before.
     pub outcome: Outcome,
 }
-
-/// A ban with its number in the ledger.
-type Numbered = (i64, Ban);
 
 /// Makes the firewall hold exactly the bans of the ledger, without those that are refused.
 pub fn sync(
@@ -104,6 +103,9 @@ fn has_unentered(teller: &mut Teller) -> Result<bool, Failure> {
 pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Target>, Failure> {
     let now = Time::now();
     let (mut refused, mut last) = (Vec::new(), 0);
+    let numbers = teller.ledger.numbers(&teller.key)?;
+    // All of them are read, unless some were told just now: those are left out here.
+    let mut read = teller.told_before.is_none().then(Vec::new);
     // Those that were told just now were not refused.
     let before = teller.told_before.unwrap_or(i64::MAX);
     while last < before {
@@ -111,8 +113,16 @@ pub(crate) fn leave_out(teller: &mut Teller, refuses: Refuses) -> Result<Vec<Tar
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
         chunk.retain(|(id, _)| *id <= before);
-        refused.extend(without_refused(chunk, refuses)?.1);
+        let (chunk, others) = without_refused(chunk, refuses)?;
+        refused.extend(others);
+        match &mut read {
+            Some(bans) if bans.len() < KEPT => bans.extend(chunk),
+            _ => read = None,
+        }
     }
+    teller.read = read
+        .filter(|_| refused.is_empty())
+        .map(|bans| (numbers, bans));
     if !refused.is_empty() {
         let addresses: Vec<Address> = refused.iter().map(|target| target.address).collect();
         teller.ledger.end(&addresses, Whose::default(), now, now)?;
@@ -174,11 +184,18 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     let begun = Time::now();
     let mut longer = has_unentered(teller)?.then(Vec::new);
     let mut holdings = look(teller)?;
-    let told = teller.ledger.told(&teller.key)?;
+    let (highest, told) = teller.ledger.numbers(&teller.key)?;
+    // Each change gives a ban another number, and one that is refused was told just before.
+    let read = teller.read.take();
+    let read = read.filter(|(numbers, _)| *numbers == (highest, told));
+    let mut read = read.map(|(_, bans)| bans.into_iter());
     let mut last = 0;
     loop {
         let now = Time::now();
-        let chunk = teller.ledger.in_force(&teller.key, last, now, CHUNK)?;
+        let chunk: Vec<Numbered> = match &mut read {
+            Some(bans) => bans.by_ref().take(CHUNK).collect(),
+            None => teller.ledger.in_force(&teller.key, last, now, CHUNK)?,
+        };
         let Some((id, _)) = chunk.last() else { break };
         last = *id;
         let before = teller.told_before.unwrap_or(i64::MAX);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::firewall::{Backend, Entry, Firewall, lasts};
-use crate::ledger::{Ban, Change, Complete, Ledger, Note};
+use crate::ledger::{BackendLock, Ban, Change, Complete, Ledger, Note};
 use crate::target::Target;
 use crate::unentered;
 use pipeban::complain::{self, Fault, describe};
@@ -39,6 +39,9 @@ pub struct Outcome {
     pub refused: HashSet<Target>,
 }
 
+/// A ban with its number in the ledger.
+pub(crate) type Numbered = (i64, Ban);
+
 /// A firewall and the ledger from which it is told.
 pub(crate) struct Teller<'a> {
     pub(crate) ledger: &'a mut Ledger,
@@ -49,6 +52,12 @@ pub(crate) struct Teller<'a> {
     /// Bans with greater numbers were told since the firewall was last found to have lost bans: it
     /// holds them, unless it loses some again.
     pub(crate) told_before: Option<i64>,
+    /// All bans in force, as they were read when the [numbers](Ledger::numbers) were these.
+    pub(crate) read: Option<((i64, i64), Vec<Numbered>)>,
+    /// The firewall's lock, held since before the last bans were entered.
+    lock: Option<BackendLock>,
+    /// It is held, and was since then.
+    held: bool,
     /// Some ban or lift worked.
     worked: bool,
     /// The bans that failed before any worked, with their numbers.
@@ -67,9 +76,17 @@ impl<'a> Teller<'a> {
             key: backend.to_string(),
             firewall,
             told_before: None,
+            read: None,
+            lock: None,
+            held: false,
             worked: false,
             failed: vec![],
         }
+    }
+
+    /// The same; the firewall's lock may be held since before the last bans were entered.
+    pub(crate) fn holding(self, lock: Option<BackendLock>) -> Self {
+        Teller { lock, ..self }
     }
 
     pub(crate) fn failure(&self, e: &io::Error) -> Failure {
@@ -106,7 +123,12 @@ impl<'a> Teller<'a> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let _lock = self.ledger.lock(self.backend.name())?;
+        let lock = self.lock.take();
+        self.held = lock.is_some();
+        let _lock = match lock {
+            Some(lock) => lock,
+            None => self.ledger.lock(self.backend.name())?,
+        };
         work(self)
     }
 
@@ -136,14 +158,21 @@ impl<'a> Teller<'a> {
                 if lost == Some(true) && !std::mem::replace(&mut entered_lifts, true) {
                     teller.enter_lifts()?;
                 }
-                let mut pending = teller.ledger.pending(&teller.key, after, last, limit)?;
+                let entered = match teller.held && lost == Some(false) && last.is_none() {
+                    true => teller.ledger.pending_entered(&teller.key, limit),
+                    false => None,
+                };
+                let mut pending = match entered {
+                    Some(pending) => pending,
+                    None => teller.ledger.pending(&teller.key, after, last, limit)?,
+                };
                 outcome.later = pending.later;
                 let complete = pending.complete.as_ref();
                 pending.due.retain(|change| !tried.contains(&change.id));
                 if !pending.due.is_empty() {
                     pending.due.truncate(limit);
                     tried.extend(pending.due.iter().map(|change| change.id));
-                    teller.tell_chunk(&pending.due, 0, complete, outcome)?;
+                    teller.tell_chunk(&pending.due, (0, false), complete, outcome)?;
                     return Ok((vec![], true));
                 }
                 let Some(end) = pending.last else {
@@ -152,7 +181,8 @@ impl<'a> Teller<'a> {
                 // Rows that can't be read are passed over.
                 let told = pending.untold.last().map_or(end, |change| change.id);
                 (after, last) = (told, Some(end));
-                let bans = teller.tell_chunk(&pending.untold, told, complete, outcome)?;
+                let told_first = (told, pending.are_first);
+                let bans = teller.tell_chunk(&pending.untold, told_first, complete, outcome)?;
                 Ok((bans, told < end))
             })?;
             if !bans.is_empty() {
@@ -168,18 +198,18 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells these, and notes the results and that all bans up to the number `last` were told;
-    /// answers the bans that were made.
+    /// Tells these, most likely the `first` of their targets, and notes the results and that all
+    /// bans up to the number `last` were told; answers the bans that were made.
     fn tell_chunk(
         &mut self,
         chunk: &[Change],
-        last: i64,
+        (last, first): (i64, bool),
         complete: Option<&Complete>,
         outcome: &mut Outcome,
     ) -> Result<Vec<Ban>, Failure> {
         let now = Time::now();
         let was_complete = self.is_as(complete)?;
-        let mut failed = match tell(self.firewall, chunk, now) {
+        let mut failed = match tell(self.firewall, chunk, first, now) {
             Ok(failed) => failed,
             Err(e) => {
                 if !lasts(&e) {
@@ -267,7 +297,7 @@ impl<'a> Teller<'a> {
         let changes: Vec<Change> = changes.collect();
         let mut refused = HashSet::new();
         for chunk in changes.chunks(self.firewall.at_once()) {
-            let failed = tell(self.firewall, chunk, now).map_err(|e| self.failure(&e))?;
+            let failed = tell(self.firewall, chunk, false, now).map_err(|e| self.failure(&e))?;
             for (i, e) in failed {
                 complain::error(self.backend.name(), describe(&e));
                 refused.insert(changes[i as usize].ban.target);
@@ -284,10 +314,11 @@ impl<'a> Teller<'a> {
 fn tell(
     firewall: &mut dyn Firewall,
     chunk: &[Change],
+    first: bool,
     now: Time,
 ) -> io::Result<BTreeMap<i64, io::Error>> {
     let is_firewalls = |e: &io::Error| lasts(e) || e.kind() == ErrorKind::TimedOut;
-    match tell_together(firewall, chunk, now) {
+    match tell_together(firewall, chunk, first, now) {
         Ok(()) => return Ok(BTreeMap::new()),
         Err(e) if is_firewalls(&e) => return Err(e),
         Err(e) if chunk.len() == 1 => return Ok(BTreeMap::from([(chunk[0].id, e)])),
@@ -295,7 +326,7 @@ fn tell(
     }
     let (mut failed, mut works) = (BTreeMap::new(), false);
     for one in chunk {
-        match tell_together(firewall, std::slice::from_ref(one), now) {
+        match tell_together(firewall, std::slice::from_ref(one), false, now) {
             Ok(()) => works = true,
             Err(e) if is_firewalls(&e) => return Err(e),
             Err(e) if !works && failed.len() >= FAILURES => return Err(e),
@@ -309,7 +340,12 @@ fn tell(
 ///
 /// A process may stand still between its look at the clock and its word to the firewall, in which
 /// the bans are longer then by that time: it tells them again.
-fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io::Result<()> {
+fn tell_together(
+    firewall: &mut dyn Firewall,
+    chunk: &[Change],
+    mut first: bool,
+    now: Time,
+) -> io::Result<()> {
     let ended = chunk.iter().filter(|change| change.held.has_ended(now));
     let lifts: Vec<Target> = ended.map(|change| change.held.target).collect();
     for _ in 0..LOOKS {
@@ -324,7 +360,10 @@ fn tell_together(firewall: &mut dyn Firewall, chunk: &[Change], now: Time) -> io
                 bans.push((held.target, left));
             }
         }
-        firewall.ban(&bans)?;
+        match std::mem::take(&mut first) {
+            true => firewall.ban_first(&bans)?,
+            false => firewall.ban(&bans)?,
+        }
         if bans.is_empty() || looked.elapsed() < STILL + firewall.late() {
             break;
         }
@@ -379,7 +418,7 @@ mod tests {
         };
         let (id, held) = (1, ban);
         let mut firewall = Late(vec![]);
-        tell_together(&mut firewall, &[Change { id, ban, held }], now).unwrap();
+        tell_together(&mut firewall, &[Change { id, ban, held }], false, now).unwrap();
         let times: Vec<Duration> = firewall.0.into_iter().flatten().collect();
         assert!(
             times.len() > 1 && times[0] >= times[1] + 2 * STILL,

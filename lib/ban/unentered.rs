@@ -10,7 +10,8 @@
 //!    file can be opened; and so does a program that goes on after its caller was killed.
 //! 3. A kept lift is the last change of its target: kept lifts are entered, and then forgotten,
 //!    before any ban is entered or told ([`enter_lifts`]), and a ban without the ledger forgets
-//!    that of its target. So the lift ends all bans of the ledger.
+//!    that of its target. So the lift ends all bans of the ledger, also one that was entered
+//!    beside it and told before the lift was seen: the mark is looked for again after that.
 //! 4. The mark is removed only by a restorer, when no lift is kept: it has the firewall's lock, it
 //!    has listed the bans after it took it, and each of them that the ledger does not have is
 //!    entered, or is lifted, or has a change in the ledger that the firewall has still to be told.
@@ -44,7 +45,7 @@ pub fn enter_lifts(
 }
 
 /// The same; the firewall's lock is held.
-pub(crate) fn enter_lifts_locked(
+pub fn enter_lifts_locked(
     ledger: &mut Ledger,
     backend: &Backend,
     firewall: &mut dyn Firewall,

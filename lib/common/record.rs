@@ -36,6 +36,11 @@ impl Record {
         Record { address, text }
     }
 
+    /// Makes room for fields of this length in all.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
     /// All fields as they stand in the line, each with the TAB before it.
     pub fn fields_text(&self) -> &[u8] {
         &self.text
@@ -97,10 +102,7 @@ impl Record {
 
     /// Keys and values in their order, the values escaped.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.text
-            .split(|b| *b == b'\t')
-            .skip(1)
-            .filter_map(key_and_value)
+        parts(&self.text).filter_map(key_and_value)
     }
 
     /// The value of the first field of this name.
@@ -180,17 +182,20 @@ impl Record {
 /// The fields in the text behind an address: of each its key, and the whole of it as it stands
 /// there, without the TAB. Prose is left out.
 pub fn fields(rest: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    // The text before the first TAB is none.
+    parts(rest).filter_map(|field| {
+        let end = field.iter().position(|b| !KEY[usize::from(*b)])?;
+        (end > 0 && field[end] == b'=').then_some((&field[..end], field))
+    })
+}
+
+/// The parts behind each TAB; the text before the first one is none.
+fn parts(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = memchr(b'\t', rest).map(|tab| &rest[tab + 1..]);
-    let parts = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         let text = rest?;
         let end = memchr(b'\t', text);
         rest = end.map(|end| &text[end + 1..]);
         Some(&text[..end.unwrap_or(text.len())])
-    });
-    parts.filter_map(|field| {
-        let (key, _) = key_and_value(field)?;
-        is_key(key).then_some((key, field))
     })
 }
 
@@ -200,11 +205,20 @@ fn key_and_value(field: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether a field can have this key: letters, digits, `_`, `-` and `.`.
 pub fn is_key(key: &[u8]) -> bool {
-    !key.is_empty()
-        && key
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b))
+    !key.is_empty() && key.iter().all(|b| KEY[usize::from(*b)])
 }
+
+/// Whether a byte can be in a key.
+static KEY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let own = byte as u8;
+        table[byte] = own.is_ascii_alphanumeric() || matches!(own, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 fn parse_json(line: &[u8]) -> Option<Record> {
     let object = serde_json::from_slice(line).ok()?;

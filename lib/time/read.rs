@@ -52,7 +52,8 @@ fn usual(text: &[u8]) -> Option<i64> {
 
 /// Microseconds of the fraction that `text` begins with, such as `.123`, and the rest of the text;
 /// 0 where it begins with none.
-fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+#[inline(always)]
+pub(super) fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(text) = text.strip_prefix(b".") else {
         return Some((0, text));
     };
@@ -67,7 +68,8 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     ))
 }
 
-fn digits(text: &[u8]) -> Option<i64> {
+#[inline(always)]
+pub(super) fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |n, b| match b.wrapping_sub(b'0') {
         digit @ 0..=9 => Some(n * 10 + i64::from(digit)),
         _ => None,

@@ -59,6 +59,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
         &mut ledger,
         &Backend::None,
         &mut firewall,
+        None,
         &[],
         &mut |_| Ok(None),
         &mut |_| Ok(()),
@@ -72,6 +73,7 @@ fn a_firewall_that_hangs_is_waited_for_once() {
             &mut ledger,
             &Backend::None,
             &mut firewall,
+            None,
             &[],
             &mut |_| Ok(None),
             &mut |_| Ok(())

@@ -16,6 +16,7 @@
 //! | one firewall, one ban or one row fails | x | x | | x | `one_fails` |
 //! | a firewall that hangs or is slow | | | | x | `hanging`, `one_fails` |
 //! | the clock is set | x | x | `storm` | | `both`, `no_ledger`, `storm` |
+//! | the first ban of an address that is there; two at once | x | | | | `first` |
 //! | networks and their addresses | x | x | x | | `both` |
 //! | killed at any system call (tests/kills.sh: all) | x | all | x | | `kills` |
 //! | sixteen at once, killed and flushed (tests/storm.sh) | x | x | x | | `storm` |
@@ -28,6 +29,7 @@ mod common;
 mod counters;
 mod faults;
 mod firewall;
+mod first;
 mod follow;
 mod hanging;
 mod kills;

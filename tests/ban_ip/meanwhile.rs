@@ -10,7 +10,7 @@ use crate::no_ledger::signal;
 
 /// Starts a command that is stopped at its message to the kernel with this number; `None` if it has
 /// ended before.
-fn stopped(shell: &Shell, when: usize, command: &str) -> Option<Child> {
+pub fn stopped(shell: &Shell, when: usize, command: &str) -> Option<Child> {
     let log = shell.path("calls");
     let _ = std::fs::remove_file(&log);
     let mut process = shell

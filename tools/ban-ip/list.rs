@@ -12,6 +12,9 @@ use pipeban_ban::whose;
 use crate::arguments::Arguments;
 use crate::listing::Listing;
 
+/// The usual length of `since=`, `until=`, `packets=` and `bytes=`.
+const ROOM: usize = 128;
+
 /// Prints a record for each ban, or for each that one host has asked for.
 pub fn run(arguments: &Arguments, backend: &Backend, output: &mut Output) -> Result<bool, Fault> {
     let origin = origin(arguments);
@@ -131,10 +134,13 @@ pub fn of_ban(details: &BanDetails, usual: &str, formatter: &mut BanFormatter) -
     let address = details.ban.target.address;
     let mut record = Record::with_fields(address, &details.facts);
     record.remove("line");
+    // The times and counters are put behind it.
+    record.reserve(ROOM);
     if !details.origin.is_empty() {
         record.set("origin", details.origin.as_bytes());
     }
     let mut times = Record::new(address);
+    times.reserve(ROOM);
     formatter.describe(&details.ban, &mut times);
     if details.backend != usual {
         times.set("backend", name_in(&details.backend).as_bytes());

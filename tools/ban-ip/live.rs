@@ -12,7 +12,9 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{Backend, Firewall};
-use pipeban_ban::ledger::{Ban, Entered, HostLift, Ledger, NewBan, Printing, lock_alone};
+use pipeban_ban::ledger::{
+    BackendLock, Ban, Entered, HostLift, Ledger, NewBan, Printing, lock_alone,
+};
 use pipeban_ban::never::Never;
 use pipeban_ban::restore::adopt;
 use pipeban_ban::target::Target;
@@ -27,6 +29,8 @@ use crate::printer::Printer;
 const RETRY: Duration = Duration::from_secs(2);
 /// If no record comes for this time, it is noted which bans were printed.
 const IDLE: Duration = Duration::from_millis(100);
+/// At most this number of records are entered while the firewall's lock is held: others wait.
+const FEW: usize = 8;
 /// The greatest number of bans that wait for the ledger.
 const WAITING: usize = 200_000;
 
@@ -160,7 +164,7 @@ impl Live {
             }
             Err(fault) => return self.do_without(fault),
         }
-        let done = self.enforce(&[], never, &mut |_| Ok(()));
+        let done = self.enforce(None, &[], never, &mut |_| Ok(()));
         self.printed();
         match done {
             Err(Failure::Ledger(fault)) => self.do_without(fault),
@@ -239,7 +243,7 @@ impl Live {
         if !lifted.contains(&true) {
             return Ok(false);
         }
-        match self.enforce(&[], never, &mut |_| Ok(())) {
+        match self.enforce(None, &[], never, &mut |_| Ok(())) {
             Ok(()) => (),
             // It is told again by the next run.
             Err(Failure::Firewall {
@@ -270,7 +274,17 @@ impl Live {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        let entered = unentered::enter_lifts(ledger, &self.backend, self.firewall.as_mut());
+        // A few are entered under the firewall's lock, if it is free: then all that it has to be
+        // told is known.
+        let lock = match printer.batch.len() {
+            ..=FEW => ledger.try_lock(self.backend.name())?,
+            _ => None,
+        };
+        let enter_lifts = match lock {
+            Some(_) => unentered::enter_lifts_locked,
+            None => unentered::enter_lifts,
+        };
+        let entered = enter_lifts(ledger, &self.backend, self.firewall.as_mut());
         if let Err(failure @ Failure::Ledger(_)) = entered {
             return Err(failure);
         }
@@ -293,7 +307,7 @@ impl Live {
         count_over(&mut self.over, &self.policy, printer, &entered, &records);
         printer.expect(entered, records, std::mem::take(&mut self.untold));
         let known = printer.known();
-        self.enforce(&known, never, &mut |bans| printer.made(bans))?;
+        self.enforce(lock, &known, never, &mut |bans| printer.made(bans))?;
         // Another process may have told the firewall bans of this one.
         if let Some(ledger) = &self.ledger {
             for ban in printer.expected() {
@@ -307,6 +321,7 @@ impl Live {
 
     fn enforce(
         &mut self,
+        lock: Option<BackendLock>,
         known: &[Ban],
         never: &mut Never,
         made: &mut dyn FnMut(&[Ban]) -> Result<(), Fault>,
@@ -316,7 +331,7 @@ impl Live {
         };
         let firewall = self.firewall.as_mut();
         let refuses = &mut |net: &Address| Ok(never.protects(net));
-        let outcome = enforce(ledger, &self.backend, firewall, known, refuses, made)?;
+        let outcome = enforce(ledger, &self.backend, firewall, lock, known, refuses, made)?;
         if outcome.later {
             waiter::start(ledger.path())?;
         }

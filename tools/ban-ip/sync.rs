@@ -139,6 +139,8 @@ fn print(changes: &Changes, output: &mut Output) -> Result<(), Fault> {
     let mut formatter = BanFormatter::default();
     for ban in &changes.put_back {
         let mut record = Record::new(ban.target.address);
+        // Of `since=` and `until=`.
+        record.reserve(64);
         set_port(&ban.target, &mut record);
         formatter.describe(ban, &mut record);
         output.record(&record)?;

@@ -57,6 +57,12 @@ impl Times {
         true
     }
 
+    /// Whether a record with a time was seen.
+    #[inline(always)]
+    pub fn is_timed(&self) -> bool {
+        self.timed
+    }
+
     /// To be called for each record with a time. True if it is the first one behind others without
     /// a time where these are refused: all that was counted so far must be forgotten.
     #[inline(always)]

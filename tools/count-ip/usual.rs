@@ -2,15 +2,17 @@
 
 use pipeban::address::list::{Bits, long};
 
-use crate::steps::Steps;
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+use crate::steps::Avx2;
+use crate::steps::{Plain, Steps};
 use crate::value::{Value, Values};
 
 /// The highest number of keys that are looked for in a line.
 const MOST: usize = 4;
 
 /// The keys whose fields are looked for in each line.
-#[derive(Clone, Debug, Default)]
-pub struct Searched(Vec<Key>);
+#[derive(Clone, Debug)]
+pub struct Searched([Key; MOST]);
 
 /// The key of a field.
 #[derive(Clone, Debug)]
@@ -24,12 +26,12 @@ struct Key {
 }
 
 /// A line in the usual form.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Usual<'a> {
     pub bits: Bits,
-    /// The text of the first `at=`.
-    pub at: Option<&'a [u8]>,
-    /// Where the text of the first field of each searched key begins and ends; 0 if there is none.
+    /// Where the text of the first `at=` begins and ends; 0 if there is none.
+    at: (usize, usize),
+    /// The same for each searched key.
     values: [(usize, usize); MOST],
     /// The line, and the text behind it.
     text: &'a [u8],
@@ -37,7 +39,21 @@ pub struct Usual<'a> {
     pub length: usize,
 }
 
-impl Usual<'_> {
+/// Receives lines in the usual form. It is no closure, as compilers do not always inline one.
+pub trait Take {
+    /// Called for each line, which begins at `start`, until it answers `false`: it left that line.
+    fn take(&mut self, line: Usual, start: usize) -> bool;
+}
+
+impl<'a> Usual<'a> {
+    /// The text of the first `at=`.
+    #[inline(always)]
+    pub fn at(&self) -> Option<&'a [u8]> {
+        self.text
+            .get(self.at.0..self.at.1)
+            .filter(|_| self.at.0 > 0)
+    }
+
     /// The value of the field with the first of the keys.
     #[inline(always)]
     pub fn first(&self, values: Values) -> Option<Value> {
@@ -49,19 +65,20 @@ impl Usual<'_> {
 impl Searched {
     /// Keys without their `=`, at most [`MOST`]; the same one twice counts once.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut searched = Searched::default();
+        let mut searched = Searched::none();
+        let mut known = 0;
         for key in keys {
             if searched.place(key).is_none() {
-                searched.0.push(Key::new(key));
+                searched.0[known] = Key::new(key);
+                known += 1;
             }
         }
-        debug_assert!(searched.0.len() <= MOST);
         searched
     }
 
     /// No keys.
     pub const fn none() -> Self {
-        Searched(Vec::new())
+        Searched([const { Key::none() }; MOST])
     }
 
     fn place(&self, key: &str) -> Option<usize> {
@@ -75,6 +92,55 @@ impl Searched {
         (start > 0).then(|| &line.text[start..end])
     }
 
+    /// Reads lines in the usual form, at most `most`, until another kind of line comes. Some at the
+    /// end of `text` are left unread.
+    ///
+    /// Answers the number of lines read, and their length in bytes.
+    pub fn lines(&self, text: &[u8], most: usize, to: &mut impl Take) -> (usize, usize) {
+        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+        if let Some(avx2) = Avx2::detect() {
+            // SAFETY: the processor has the features that the function is compiled for.
+            return unsafe { self.lines_by_avx2(text, most, avx2, to) };
+        }
+        self.lines_by(text, most, Plain, to)
+    }
+
+    /// In a function of its own, so that it has all registers.
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    fn lines_by_avx2(
+        &self,
+        text: &[u8],
+        most: usize,
+        avx2: Avx2,
+        to: &mut impl Take,
+    ) -> (usize, usize) {
+        self.lines_by(text, most, avx2, to)
+    }
+
+    #[inline(always)]
+    fn lines_by(
+        &self,
+        text: &[u8],
+        most: usize,
+        steps: impl Steps,
+        to: &mut impl Take,
+    ) -> (usize, usize) {
+        let (mut count, mut used) = (0, 0);
+        while count < most
+            && let Some(line) = self.read(&text[used..], steps)
+        {
+            let length = line.length;
+            if !to.take(line, used) {
+                break;
+            }
+            count += 1;
+            used += length + 1;
+        }
+        (count, used)
+    }
+
     /// Reads the line that `text` begins with. `None` says only that this function does not read
     /// it: it needs an address in the common form, a TAB behind it, no backslash and no carriage
     /// return, and 64 bytes of text behind the last place that it looks at.
@@ -82,7 +148,7 @@ impl Searched {
     pub fn read<'a>(&self, text: &'a [u8], steps: impl Steps) -> Option<Usual<'a>> {
         let mut line = Usual {
             bits: Bits::V4(0),
-            at: None,
+            at: (0, 0),
             values: [(0, 0); MOST],
             text,
             length: 0,
@@ -129,9 +195,10 @@ impl Searched {
             return;
         };
         let eight = u64::from_le_bytes(*eight);
-        if eight & AT.1 == AT.0 && line.at.is_none() {
-            line.at = text.get(start + 3..end);
+        if eight & AT.1 == AT.0 && line.at.0 == 0 {
+            line.at = (start + 3, end);
         }
+        // Of a fixed number, so that no place in memory depends on it.
         for (key, value) in self.0.iter().zip(&mut line.values) {
             // A key holds no TAB, so that what is like it does not reach beyond the field.
             if eight & key.mask == key.first && value.0 == 0 && key.ends(&text[start..]) {
@@ -153,6 +220,15 @@ impl Key {
         let (first, mask) = number(&text);
         Key { text, first, mask }
     }
+
+    /// A key that no field has.
+    const fn none() -> Self {
+        Key {
+            text: Vec::new(),
+            first: 1,
+            mask: 0,
+        }
+    }
 }
 
 /// The first eight bytes of a text, or as many as there are, as a number, and their bits.
@@ -170,9 +246,6 @@ const fn number(text: &[u8]) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::line::{Line, field};
-    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    use crate::steps::Avx2;
-    use crate::steps::Plain;
     use memchr::memchr;
     use pipeban::address::Address;
 
@@ -242,7 +315,7 @@ mod tests {
                 .flatten()
                 .expect("a line");
             assert_eq!(Address::from(line.bits), general.address);
-            assert_eq!(line.at, field(&text[..end], "at"));
+            assert_eq!(line.at(), field(&text[..end], "at"));
             for key in ["user", "longer-than-eight"] {
                 let value = searched.get(&line, key);
                 assert_eq!(value, field(&text[..end], key));

@@ -124,6 +124,7 @@ fn lift_in(ledger: &mut Ledger, backend: &str) -> Result<Vec<Ban>, Failure> {
         ledger,
         &backend,
         opened.as_mut(),
+        None,
         &[],
         &mut |net| never.protects(net),
         &mut |_| Ok(()),

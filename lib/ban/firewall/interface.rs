@@ -131,6 +131,11 @@ pub trait Firewall {
     /// takes the new time, longer or shorter, and no packet gets through meanwhile.
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()>;
 
+    /// The same, if most likely none of these addresses is or was banned: then it may be quicker.
+    fn ban_first(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.ban(entries)
+    }
+
     /// Bans all of these, which no ledger knows: after this, and after each part of it that is done
     /// before a kill, [`ensure`](Self::ensure) answers that the bans have to be restored, and then
     /// these are entered. This holds also if another process has listed the bans just before, and

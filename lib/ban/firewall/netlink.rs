@@ -30,6 +30,10 @@ pub(super) struct Request {
     messages: u32,
     last: usize,
     wants_ack: bool,
+    /// The number of messages in the whole answer, of which an error leaves some out.
+    answers: usize,
+    /// It asks for a list, of any number of messages.
+    lists: bool,
 }
 
 impl Request {
@@ -67,9 +71,14 @@ impl Request {
         }
         // One answer for all; a kernel before 6.10 gives none to the end of a batch.
         request.bytes[request.last + 6] |= NLM_F_ACK as u8;
-        request.wants_ack = true;
         request.write(NFNL_MSG_BATCH_END, 0, &about, |_| ());
+        (request.wants_ack, request.answers) = (true, 1);
         request
+    }
+
+    /// The last message gets this number of messages as its answer, and not one.
+    pub(super) fn last_gets(&mut self, answers: usize) {
+        self.answers += answers - 1;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -111,8 +120,12 @@ impl Request {
 
     fn write(&mut self, kind: u16, flags: u16, about: &[u8], body: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
+        // Of most messages: else the room grows many times.
+        self.bytes.reserve(256);
         self.last = start;
         self.messages += 1;
+        self.answers += 1;
+        self.lists |= flags & NLM_F_DUMP == NLM_F_DUMP;
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
         self.bytes
@@ -179,9 +192,11 @@ impl Socket {
         )?;
         let mut outcome = Ok(());
         let mut acknowledged = !request.wants_ack;
+        let mut answers = 0;
         // The kernel works while the message is sent, and goes on with a dump while it is read: so
-        // when there is nothing to read, nothing will come. All is read, also after an error.
-        loop {
+        // when there is nothing to read, nothing will come. All is read, also after an error: the
+        // acknowledgement of a transaction is its last message.
+        while request.lists || !acknowledged || answers < request.answers {
             let len = match recv(fd, &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(len) => len,
                 Err(Errno::EAGAIN) if acknowledged => return outcome,
@@ -190,6 +205,7 @@ impl Socket {
             };
             let mut rest = &self.buffer[..len];
             while let Some((kind, flags, body)) = next_message(&mut rest) {
+                answers += 1;
                 let errno = match kind {
                     NLMSG_ERROR | NLMSG_DONE => -i32_at(body, 0),
                     _ => 0,
@@ -207,6 +223,7 @@ impl Socket {
                 }
             }
         }
+        outcome
     }
 }
 

@@ -1,16 +1,26 @@
 //! Bans that are entered together, in one transaction.
 
-use rusqlite::{CachedStatement, Connection, ToSql, params};
+use rusqlite::{Connection, params};
 
-use super::forget::{forget_reminder, forget_some};
+use super::forget::{day, forget_reminder, forget_some};
+use super::insertion::{BEGINS, Kept, ONE, ROWS, SOME, SOME_LONGER, insert, insert_longer, kept};
 use super::new_ban::{Entered, NewBan, REPLACE, is_known_event, judge, keep_past, lifted_since};
-use super::rows::{IN_FORCE, Recent, highest, in_force, is_shared, last_id, longest, renumber};
+use super::recent::Recent;
+use super::rows::{IN_FORCE, Tables, in_force, last_id, longest, renumber};
 use super::unprinted::{Left, Unprinted};
 use crate::target::Target;
 use pipeban::time::Time;
 
-/// The number of new bans that one statement enters.
-const ROWS: usize = 32;
+/// The result of the last ban that was entered: most likely also that of the next one.
+#[derive(Clone, Copy, PartialEq)]
+enum Last {
+    /// No ban of its target was in force.
+    New,
+    /// One was, and is longer now.
+    Longer,
+    /// One was, and it is no news.
+    Known,
+}
 
 /// The results of a batch.
 pub(super) struct Done {
@@ -28,12 +38,17 @@ pub(super) fn enter(
     wanted: &[NewBan],
     now: Time,
 ) -> rusqlite::Result<Done> {
-    let left = unprinted.as_ref().map(|u| u.left(db)).transpose()?;
-    let left = left.unwrap_or_default();
-    let done = Batch::new(db, backend, wanted, left, now)?.enter()?;
+    let name = unprinted.as_ref().map(Unprinted::name).unwrap_or_default();
+    let tables = Tables::look(db, backend, name, day(now))?;
+    let left = match unprinted {
+        Some(unprinted) if tables.has_unprinted => unprinted.left(db)?,
+        _ => Left::default(),
+    };
+    let has_day = tables.has_day;
+    let done = Batch::new(db, backend, wanted, tables, left, now).enter()?;
     let numbers = done.changed.numbers();
     if !numbers.is_empty() {
-        forget_some(db, numbers.clone(), now)?;
+        forget_some(db, numbers.clone(), has_day, now)?;
         if let Some(unprinted) = unprinted {
             unprinted.note(db, numbers)?;
         }
@@ -58,13 +73,14 @@ struct Batch<'a> {
     lifted: bool,
     /// Some firewall has to lift a ban later.
     reminds: bool,
-    find: CachedStatement<'a>,
-    replace: CachedStatement<'a>,
-    /// Enters one ban, and [`ROWS`] of them.
-    one: CachedStatement<'a>,
-    rows: Option<CachedStatement<'a>>,
-    /// Of the last address a ban was in force: then most likely also of the next one.
-    expect_old: bool,
+    find: Kept<'a>,
+    replace: Kept<'a>,
+    /// Enters one ban, and [`ROWS`] of them; the last one makes others longer, too.
+    one: Kept<'a>,
+    some: Kept<'a>,
+    longer: Kept<'a>,
+    begins: Kept<'a>,
+    last: Last,
     done: Done,
 }
 
@@ -73,32 +89,34 @@ impl<'a> Batch<'a> {
         db: &'a Connection,
         backend: &'a str,
         wanted: &'a [NewBan],
+        tables: Tables,
         left: Left,
         now: Time,
-    ) -> rusqlite::Result<Self> {
+    ) -> Self {
         let is_others = |new: &NewBan| !new.origin.is_empty();
-        Ok(Batch {
+        let shared = tables.is_shared || wanted.iter().any(is_others);
+        let told = (!shared && !tables.has_later).then_some((tables.told, tables.complete));
+        Batch {
             db,
             backend,
             wanted,
             now,
             left,
-            shared: wanted.iter().any(is_others) || is_shared(db)?,
-            lifted: has_any(db, "lifted")?,
-            reminds: has_any(db, "later")?,
-            find: db.prepare_cached(IN_FORCE)?,
-            replace: db.prepare_cached(REPLACE)?,
-            one: db.prepare_cached(&insertion(1))?,
-            rows: match wanted.len() {
-                0..ROWS => None,
-                ROWS.. => Some(db.prepare_cached(&insertion(ROWS))?),
-            },
-            expect_old: false,
+            shared,
+            lifted: tables.has_lifted,
+            reminds: tables.has_later,
+            find: None,
+            replace: None,
+            one: None,
+            some: None,
+            longer: None,
+            begins: None,
+            last: Last::New,
             done: Done {
                 entered: vec![Entered::Nothing; wanted.len()],
-                changed: Recent::after(highest(db)?),
+                changed: Recent::after(backend, tables.highest, told),
             },
-        })
+        }
     }
 
     /// Enters all.
@@ -110,7 +128,7 @@ impl<'a> Batch<'a> {
         let mut rest = order.as_slice();
         while let Some((_, place)) = rest.first() {
             let entered = match rest.first_chunk() {
-                Some(rows) if !self.expect_old && self.are_plain(rows)? => self.enter_rows(rows)?,
+                Some(rows) if self.are_plain(rows)? => self.enter_rows(rows)?,
                 _ => self.enter_one(*place).map(|()| 1)?,
             };
             rest = &rest[entered..];
@@ -118,14 +136,24 @@ impl<'a> Batch<'a> {
         Ok(self.done)
     }
 
-    /// Whether these need no look at other rows, if their addresses had no ban.
+    /// Whether these are most likely entered without a look at other rows: their targets had no
+    /// ban, or one in force that they make longer.
     fn are_plain(&self, rows: &[Wanted; ROWS]) -> rusqlite::Result<bool> {
-        if self.shared || !rows.is_sorted_by(|a, b| a.0 != b.0) {
+        let looks = match self.last {
+            Last::New => false,
+            Last::Longer => self.reminds || !self.left.is_empty(),
+            Last::Known => true,
+        };
+        if looks || self.shared || !rows.is_sorted_by(|a, b| a.0 != b.0) {
             return Ok(false);
         }
         for (_, place) in rows {
             let new = &self.wanted[*place];
-            if new.ban.has_ended(self.now) || self.lifted && lifted_since(self.db, new, self.now)? {
+            let tells_time = new.event.is_some() || new.said.is_some();
+            if new.ban.has_ended(self.now)
+                || self.last == Last::Longer && tells_time
+                || self.lifted && lifted_since(self.db, new, self.now)?
+            {
                 return Ok(false);
             }
         }
@@ -135,23 +163,39 @@ impl<'a> Batch<'a> {
     /// Enters plain ones; answers their number.
     fn enter_rows(&mut self, rows: &[Wanted; ROWS]) -> rusqlite::Result<usize> {
         let before = self.done.changed.last();
-        let statement = self.rows.as_mut().expect("there are as many");
         let news = rows.iter().map(|(_, place)| &self.wanted[*place]);
-        let inserted = insert(statement, self.backend, news)?;
-        self.expect_old = inserted < ROWS;
-        let mut others = Vec::new();
+        let inserts = self.last != Last::Longer;
+        let (number, begins) = match self.last {
+            Last::Longer => {
+                let statement = kept(&mut self.longer, self.db, &SOME_LONGER)?;
+                let number = insert_longer(statement, self.backend, news, self.now)?;
+                let begins = kept(&mut self.begins, self.db, BEGINS)?;
+                let begins = begins.query_map([before], |row| row.get(0).map(Time))?;
+                (number, begins.collect::<rusqlite::Result<Vec<Time>>>()?)
+            }
+            _ => {
+                let statement = kept(&mut self.some, self.db, &SOME)?;
+                (insert(statement, self.backend, news)?, vec![])
+            }
+        };
+        let (mut begins, mut others) = (begins.into_iter(), Vec::new());
+        self.last = Last::New;
         for (target, place) in rows {
             let new = &self.wanted[*place];
-            let is_new = inserted == ROWS || {
+            let is_entered = number == ROWS || {
                 let key = (target.address.to_string(), target.port);
                 last_id(self.db, self.backend, (&key.0, key.1), &new.origin)? > before
             };
-            if is_new {
-                self.done.entered[*place] = Entered::New(new.ban);
-                self.done.changed.push(new.ban);
-            } else {
+            if !is_entered {
                 others.push(*place);
+                continue;
             }
+            let mut ban = new.ban;
+            if let Some(since) = begins.next().filter(|since| *since != ban.since) {
+                (ban.since, self.last) = (since, Last::Longer);
+            }
+            self.done.entered[*place] = Entered::New(ban);
+            self.done.changed.push(ban, inserts);
         }
         others
             .into_iter()
@@ -196,22 +240,29 @@ impl<'a> Batch<'a> {
     fn enter_lasting(&mut self, new: &NewBan, key: (&str, u16)) -> rusqlite::Result<Entered> {
         let (db, backend, now) = (self.db, self.backend, self.now);
         let find = &mut self.find;
-        let mut find_old = || in_force(find, backend, key, &new.origin, now);
-        let mut old = match self.expect_old {
-            true => find_old()?,
-            false => None,
+        let mut find_old = || {
+            let find = kept(find, db, IN_FORCE)?;
+            in_force(find, backend, key, &new.origin, now)
         };
-        if old.is_none() && insert(&mut self.one, backend, [new])? > 0 {
-            self.expect_old = false;
-            self.done.changed.push(new.ban);
+        let mut old = match self.last {
+            Last::New => None,
+            Last::Longer | Last::Known => find_old()?,
+        };
+        if old.is_none() && insert(kept(&mut self.one, db, &ONE)?, backend, [new])? > 0 {
+            self.last = Last::New;
+            self.done.changed.push(new.ban, true);
             return Ok(Entered::New(new.ban));
         }
         if old.is_none() {
             old = find_old()?;
         }
-        self.expect_old = old.is_some();
         let id = self.done.changed.last() + 1;
         let (old_id, mut done) = judge(db, backend, key, new, old, now)?;
+        self.last = match (done, old) {
+            (_, None) => Last::New,
+            (Entered::New(_), Some(_)) => Last::Longer,
+            (_, Some(_)) => Last::Known,
+        };
         if let Entered::New(ban) = done {
             match old {
                 Some(_) if self.reminds => forget_reminder(db, old_id)?,
@@ -221,7 +272,7 @@ impl<'a> Batch<'a> {
             let (since, until) = (ban.since.0, ban.until.map(|t| t.0));
             let facts = Some(&new.facts).filter(|f| !f.is_empty());
             let row = params![old_id, id, since, until, facts, old.is_some()];
-            self.replace.execute(row)?;
+            kept(&mut self.replace, db, REPLACE)?.execute(row)?;
         }
         if let (Entered::Known(_), Some((old_id, ban))) = (done, old)
             && self.left.contains(old_id)
@@ -230,54 +281,8 @@ impl<'a> Batch<'a> {
             done = Entered::New(ban);
         }
         if let Entered::New(ban) = done {
-            self.done.changed.push(ban);
+            self.done.changed.push(ban, false);
         }
         Ok(done)
     }
-}
-
-/// The statement that enters this number of bans, those that have no row yet.
-fn insertion(rows: usize) -> String {
-    let row = |i: usize| {
-        let [address, since, until, facts, origin, port] = [2, 3, 4, 5, 6, 7].map(|n| n + 6 * i);
-        // The pointer of an empty text that is bound is none: to compare it costs 100 ns (AVX-512).
-        let origin = format!("ifnull(?{origin}, '')");
-        format!("(?{address}, ?1, ?{since}, ?{until}, ?{until}, ?{facts}, {origin}, ?{port})")
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
-    let columns = "address, backend, since, until, ends, facts, origin, port";
-    format!(
-        "INSERT OR IGNORE INTO ban ({columns}) VALUES {}",
-        rows.join(", ")
-    )
-}
-
-/// Executes the [`insertion`] of these rows; answers the number of those that had none.
-fn insert<'a>(
-    statement: &mut CachedStatement,
-    backend: &str,
-    rows: impl IntoIterator<Item = &'a NewBan>,
-) -> rusqlite::Result<usize> {
-    statement.raw_bind_parameter(1, backend)?;
-    let mut last = 1;
-    let mut bind = |value: &dyn ToSql| {
-        last += 1;
-        statement.raw_bind_parameter(last, value)
-    };
-    for new in rows {
-        let ban = &new.ban;
-        bind(&ban.target.address.to_string())?;
-        bind(&ban.since.0)?;
-        bind(&ban.until.map(|t| t.0))?;
-        bind(&Some(&new.facts).filter(|f| !f.is_empty()))?;
-        bind(&Some(&new.origin).filter(|o| !o.is_empty()))?;
-        bind(&ban.target.port)?;
-    }
-    statement.raw_execute()
-}
-
-/// Whether a table has any row.
-fn has_any(db: &Connection, table: &str) -> rusqlite::Result<bool> {
-    db.prepare_cached(&format!("SELECT 1 FROM {table} LIMIT 1"))?
-        .exists([])
 }

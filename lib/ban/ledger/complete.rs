@@ -6,9 +6,6 @@ use std::io;
 use nix::time::{ClockId, clock_gettime};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::store::Ledger;
-use pipeban::complain::Fault;
-
 /// The clock may be set this far meanwhile, in microseconds: the ends of bans in firewall and
 /// ledger are then as far apart.
 const SAME: i64 = 2_000_000;
@@ -22,6 +19,18 @@ pub struct Complete {
 }
 
 impl Complete {
+    /// From the columns state and clock, the first of them at `from`; `None` if there is no row.
+    pub(super) fn read(row: &Row, from: usize) -> rusqlite::Result<Option<Self>> {
+        let state: Option<String> = row.get(from)?;
+        let read = |state| {
+            Ok(Complete {
+                state,
+                clock: row.get(from + 1)?,
+            })
+        };
+        state.map(read).transpose()
+    }
+
     /// Whether this is the state of a firewall, so that it holds all bans that it was told.
     pub fn is_now(&self, state: &str) -> bool {
         let is_same = |now: i64| self.clock.abs_diff(now) <= SAME as u64;
@@ -29,34 +38,20 @@ impl Complete {
     }
 }
 
-impl Ledger {
-    /// The state in which a firewall held all bans that it was told, if there was any.
-    pub fn complete(&self, backend: &str) -> Result<Option<Complete>, Fault> {
-        self.state.run(|db| complete(db, backend))
-    }
-
-    /// Notes that a firewall in this state holds exactly the bans that it was told.
-    pub fn note_complete(&mut self, backend: &str, state: &str) -> Result<(), Fault> {
-        let Ok(clock) = clock() else {
-            return Ok(());
-        };
-        self.state.run(|db| {
-            let query = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)";
-            let mut insert = db.prepare_cached(query)?;
-            insert.execute(params![backend, state, clock]).map(drop)
-        })
-    }
+/// Notes that a firewall in this state holds exactly the bans that it was told.
+pub(super) fn note_complete(db: &Connection, backend: &str, state: &str) -> rusqlite::Result<()> {
+    let Ok(clock) = clock() else {
+        return Ok(());
+    };
+    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO state VALUES (?, ?, ?)")?;
+    insert.execute(params![backend, state, clock]).map(drop)
 }
 
+/// The state in which a firewall held all bans that it was told, if there was any.
 pub(super) fn complete(db: &Connection, backend: &str) -> rusqlite::Result<Option<Complete>> {
     let mut query = db.prepare_cached("SELECT state, clock FROM state WHERE backend = ?")?;
-    let read = |row: &Row| {
-        Ok(Complete {
-            state: row.get(0)?,
-            clock: row.get(1)?,
-        })
-    };
-    query.query_row([backend], read).optional()
+    let found = query.query_row([backend], |row| Complete::read(row, 0));
+    Ok(found.optional()?.flatten())
 }
 
 /// Notes that a firewall that held all is in another state now, and still holds all.

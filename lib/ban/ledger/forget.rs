@@ -24,15 +24,24 @@ pub(super) fn forget_reminder(db: &Connection, id: i64) -> rusqlite::Result<()> 
     delete.execute([id]).map(drop)
 }
 
-/// Forgets some, if it is time after changes with these numbers, the last ones.
+/// The number of a day since 1970.
+pub(super) fn day(now: Time) -> i64 {
+    now.0.div_euclid(DAY)
+}
+
+/// Forgets some, if it is time after changes with these numbers, the last ones. A day on which none
+/// were entered before is noted.
 pub(super) fn forget_some(
     db: &Connection,
     changes: RangeInclusive<i64>,
+    is_noted: bool,
     now: Time,
 ) -> rusqlite::Result<()> {
     let (first, last) = changes.into_inner();
-    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO day VALUES (?)")?;
-    insert.execute([now.0.div_euclid(DAY)])?;
+    if !is_noted {
+        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO day VALUES (?)")?;
+        insert.execute([day(now)])?;
+    }
     if last / FORGET_EVERY == (first - 1) / FORGET_EVERY {
         return Ok(());
     }

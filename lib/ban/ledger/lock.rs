@@ -32,6 +32,8 @@ pub(super) struct LockFile {
 pub struct BackendLock {
     file: Arc<File>,
     byte: i64,
+    /// Programs that are started meanwhile have the file open too.
+    by_programs: bool,
 }
 
 impl LockFile {
@@ -49,13 +51,19 @@ impl LockFile {
 
     /// Waits for the lock of this firewall.
     pub(super) fn lock(&self, backend_name: &str) -> Result<BackendLock, Fault> {
-        let byte = FIREWALLS.iter().position(|name| *name == backend_name);
-        let lock = self.lock_byte(byte.unwrap_or(FIREWALLS.len()) as i64)?;
-        if BY_PROGRAMS.contains(&backend_name) {
-            // If this fails, the lock is held as long as this process lives.
-            let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::empty()));
+        let lock = self.lock_byte(byte_of(backend_name))?;
+        Ok(lock.of(backend_name))
+    }
+
+    /// The same; `None` if another process has it.
+    pub(super) fn try_lock(&self, backend_name: &str) -> Result<Option<BackendLock>, Fault> {
+        let byte = byte_of(backend_name);
+        let lock = flock(byte, libc::F_WRLCK);
+        match fcntl(self.file.as_fd(), FcntlArg::F_OFD_SETLK(&lock)) {
+            Ok(_) => Ok(Some(self.locked(byte).of(backend_name))),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+            Err(e) => Err(self.fault(e)),
         }
-        Ok(lock)
     }
 
     /// Gives this process a number, made from a random one, that others can ask for.
@@ -65,13 +73,40 @@ impl LockFile {
     }
 
     fn lock_byte(&self, byte: i64) -> Result<BackendLock, Fault> {
-        let fault = |e: std::io::Error| Fault::new(self.path.display(), describe(&e));
-        set(&self.file, byte, libc::F_WRLCK).map_err(|e| fault(e.into()))?;
-        Ok(BackendLock {
+        set(&self.file, byte, libc::F_WRLCK).map_err(|e| self.fault(e))?;
+        Ok(self.locked(byte))
+    }
+
+    /// The lock of a byte, which is held.
+    fn locked(&self, byte: i64) -> BackendLock {
+        BackendLock {
             file: self.file.clone(),
             byte,
-        })
+            by_programs: false,
+        }
     }
+
+    fn fault(&self, e: Errno) -> Fault {
+        Fault::new(self.path.display(), describe(&e.into()))
+    }
+}
+
+impl BackendLock {
+    /// The lock is that of this firewall.
+    fn of(mut self, backend_name: &str) -> Self {
+        if BY_PROGRAMS.contains(&backend_name) {
+            self.by_programs = true;
+            // If this fails, the lock is held as long as this process lives.
+            let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::empty()));
+        }
+        self
+    }
+}
+
+/// The byte of a firewall.
+fn byte_of(backend_name: &str) -> i64 {
+    let byte = FIREWALLS.iter().position(|name| *name == backend_name);
+    byte.unwrap_or(FIREWALLS.len()) as i64
 }
 
 /// A lock that tells that this process lives.
@@ -100,7 +135,9 @@ pub fn lock_alone(state_file: Option<&Path>, backend_name: &str) -> Option<Backe
 
 impl Drop for BackendLock {
     fn drop(&mut self) {
-        let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        if self.by_programs {
+            let _ = fcntl(&*self.file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        }
         // The file is also closed by the process's end.
         let _ = set(&self.file, self.byte, libc::F_UNLCK);
     }

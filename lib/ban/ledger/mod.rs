@@ -11,9 +11,11 @@ mod batch; // bans that are entered together
 mod changes; // all bans at once, and the changes since
 mod enter; // new bans and longer ones
 mod forget; // ended bans are forgotten in time
+mod insertion; // the statements that enter new bans
 mod lifts; // bans that are lifted or end at another time
 mod lock; // a lock for each firewall
 mod new_ban; // a ban to be entered
+mod recent; // the last changes of this process
 mod rows; // rows of the tables
 mod store; // the open ledger, and questions to it
 mod unprinted; // changes that a killed process did not print

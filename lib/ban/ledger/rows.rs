@@ -1,51 +1,70 @@
 //! Rows of the ledger's tables.
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::ban::Ban;
+use super::complete::Complete;
 use super::forget::forget_reminder;
 use crate::target::Target;
 use pipeban::complain;
 use pipeban::time::Time;
 
-/// The last changes that this process has entered: they need not be read again, since a ban that
-/// is changed gets another number.
-#[derive(Default)]
-pub(super) struct Recent {
-    before: i64,
-    bans: Vec<Ban>,
+/// The greatest number of reports that are remembered.
+const REMEMBERED: usize = 1_000;
+
+/// All that a batch has to know before it begins. One query finds it: a statement of its own for
+/// each would cost a single ban as much as its entry.
+pub(super) struct Tables {
+    /// The highest number of a ban.
+    pub(super) highest: i64,
+    /// Another host has asked for some ban; see [`is_shared`].
+    pub(super) is_shared: bool,
+    /// Some address was lifted by hand.
+    pub(super) has_lifted: bool,
+    /// Some firewall has to lift a ban later.
+    pub(super) has_later: bool,
+    /// Some other process of the same command has, or had, changes to print.
+    pub(super) has_unprinted: bool,
+    /// Bans were entered on this day before.
+    pub(super) has_day: bool,
+    /// The number up to which the firewall was told all bans.
+    pub(super) told: i64,
+    /// The state in which it held all of them.
+    pub(super) complete: Option<Complete>,
 }
 
-impl Recent {
-    /// None yet; the first one will be the next after this number.
-    pub(super) fn after(before: i64) -> Self {
-        Recent {
-            before,
-            bans: vec![],
-        }
-    }
-
-    /// Adds the next one.
-    pub(super) fn push(&mut self, ban: Ban) {
-        self.bans.push(ban);
-    }
-
-    /// The number of the last one.
-    pub(super) fn last(&self) -> i64 {
-        self.before + self.bans.len() as i64
-    }
-
-    /// Their numbers.
-    pub(super) fn numbers(&self) -> RangeInclusive<i64> {
-        self.before + 1..=self.last()
-    }
-
-    /// The ban that got this number, if it is one of them.
-    pub(super) fn get(&self, id: i64) -> Option<Ban> {
-        let place = usize::try_from(id.checked_sub(self.before + 1)?).ok()?;
-        self.bans.get(place).copied()
+impl Tables {
+    /// For bans in this firewall, of a process of this number and command, on this day.
+    pub(super) fn look(
+        db: &Connection,
+        backend: &str,
+        (process, command): (i64, &str),
+        day: i64,
+    ) -> rusqlite::Result<Self> {
+        let mut query = db.prepare_cached(
+            "SELECT ifnull((SELECT max(id) FROM ban), 0),
+                 EXISTS (SELECT 1 FROM ban WHERE origin <> ''),
+                 EXISTS (SELECT 1 FROM lifted), EXISTS (SELECT 1 FROM later),
+                 EXISTS (SELECT 1 FROM unprinted WHERE process <> ?2 AND command = ?3),
+                 EXISTS (SELECT 1 FROM day WHERE number = ?4),
+                 ifnull((SELECT ban FROM told WHERE backend = ?1), 0), state, clock
+             FROM (SELECT 1) LEFT JOIN state ON backend = ?1",
+        )?;
+        query.query_row(params![backend, process, command, day], |row| {
+            Ok(Tables {
+                highest: row.get(0)?,
+                is_shared: row.get(1)?,
+                has_lifted: row.get(2)?,
+                has_later: row.get(3)?,
+                has_unprinted: row.get(4)?,
+                has_day: row.get(5)?,
+                told: row.get(6)?,
+                complete: Complete::read(row, 7)?,
+            })
+        })
     }
 }
 
@@ -148,12 +167,23 @@ pub(super) fn readable<T>(
     for row in rows {
         match row {
             Ok(row) => read.push(row),
-            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => {
-                complain::error("ledger", e);
-            }
-            Err(e @ rusqlite::Error::InvalidColumnType(..)) => complain::error("ledger", e),
+            Err(rusqlite::Error::FromSqlConversionFailure(_, _, e)) => report(e.to_string()),
+            Err(e @ rusqlite::Error::InvalidColumnType(..)) => report(e.to_string()),
             Err(e) => return Err(e),
         }
     }
     Ok(read)
+}
+
+/// Reports a row that can't be read, once: a run reads the ledger several times.
+fn report(text: String) {
+    static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if reported.contains(&text) {
+        return;
+    }
+    complain::error("ledger", &text);
+    if reported.len() < REMEMBERED {
+        reported.insert(text);
+    }
 }

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use rusqlite::params;
+use rusqlite::{Params, ToSql, params};
 
 use super::ban::{Ban, BanDetails, DETAILS};
 use super::lock::{BackendLock, LockFile};
-use super::rows::{Recent, longest, readable};
+use super::recent::Recent;
+use super::rows::{longest, readable};
 use super::unprinted::{Printing, Unprinted};
 use crate::target::Target;
 use pipeban::address::Address;
@@ -90,8 +91,10 @@ impl Ledger {
     /// Opens the ledger in the state file, made if need be; see [`State::open`].
     pub fn open(state_file: Option<&Path>) -> Result<Self, Fault> {
         let state = State::open(state_file, SCHEMA)?;
-        // Bans in bulk touch the whole index again and again.
-        state.run(|db| db.execute_batch("PRAGMA cache_size=-16384"))?;
+        // Bans in bulk touch the whole index again and again. A statement that makes many longer
+        // keeps the pages as they were before it: in memory, not in a file.
+        let words = "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY";
+        state.run(|db| db.execute_batch(words))?;
         let lock = Some(LockFile::open(state.path())?);
         Ok(Ledger {
             state,
@@ -191,6 +194,10 @@ impl Ledger {
         changes: Option<RangeInclusive<i64>>,
         targets: &[Target],
     ) -> Result<(), Fault> {
+        if let Some(changes) = &changes {
+            let number = changes.end() - changes.start();
+            self.write_many(number.try_into().unwrap_or_default())?;
+        }
         let Some(unprinted) = &mut self.unprinted else {
             return Ok(());
         };
@@ -310,20 +317,32 @@ impl Ledger {
         }
     }
 
+    /// The same, if no other process has the lock just now.
+    pub fn try_lock(&self, backend_name: &str) -> Result<Option<BackendLock>, Fault> {
+        let tried = self.lock.as_ref().map(|file| file.try_lock(backend_name));
+        tried.transpose().map(Option::flatten)
+    }
+
     /// The firewalls that hold bans or have to lift some.
     pub fn backends(&self, now: Time) -> Result<Vec<String>, Fault> {
-        self.names(
-            // Of a firewall that was told anything the first ban is enough. The `+` keeps SQLite
-            // from making an index of all bans for that.
+        let told = self.names("SELECT backend FROM told", [])?;
+        // All bans are looked at for these: to compare two texts is the quickest way.
+        let of_others: String = (0..told.len())
+            .map(|i| format!(" AND backend <> ?{}", i + 2))
+            .collect();
+        // Of a firewall that was told anything the first ban is enough. The `+` keeps SQLite from
+        // making an index of all bans for that.
+        let query = format!(
             "SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
                  WHERE +ban.backend = told.backend AND (ends IS NULL OR ends > ?1))
-             UNION SELECT backend FROM ban
-                 WHERE backend NOT IN (SELECT backend FROM told) AND (ends IS NULL OR ends > ?1)
+             UNION SELECT backend FROM ban WHERE (ends IS NULL OR ends > ?1){of_others}
              UNION SELECT backend FROM later
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE id > told.ban AND ban.backend = told.backend)",
-            now,
-        )
+                 WHERE id > told.ban AND +ban.backend = told.backend)"
+        );
+        let mut values: Vec<&dyn ToSql> = vec![&now.0];
+        values.extend(told.iter().map(|name| name as &dyn ToSql));
+        self.names(&query, &values[..])
     }
 
     /// The firewalls that have to lift bans by now, also those that were not told of an end yet.
@@ -331,15 +350,15 @@ impl Ledger {
         self.names(
             "SELECT backend FROM later WHERE due <= ?1
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE id > told.ban AND ban.backend = told.backend AND ends <= ?1)",
-            now,
+                 WHERE id > told.ban AND +ban.backend = told.backend AND ends <= ?1)",
+            [now.0],
         )
     }
 
-    fn names(&self, query: &str, now: Time) -> Result<Vec<String>, Fault> {
+    fn names(&self, query: &str, values: impl Params) -> Result<Vec<String>, Fault> {
         self.state.run(|db| {
             let mut query = db.prepare(query)?;
-            query.query_map([now.0], |row| row.get(0))?.collect()
+            query.query_map(values, |row| row.get(0))?.collect()
         })
     }
 }

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::ban::Ban;
-use super::complete::{Complete, complete, note_state};
+use super::complete::{Complete, complete, note_complete, note_state};
 use super::forget::forget_reminder;
-use super::rows::{IS_LONGEST, Recent, highest, is_shared, longest, readable, told};
+use super::recent::Recent;
+use super::rows::{IS_LONGEST, highest, is_shared, longest, readable, told};
 use super::store::Ledger;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
@@ -39,6 +40,8 @@ pub struct Change {
 /// The changes that a firewall has to be told next.
 #[derive(Debug)]
 pub struct Pending {
+    /// The ledger had no ban of the untold targets before: most likely the firewall has none.
+    pub are_first: bool,
     /// The bans that have ended by now and that it has still to lift.
     pub due: Vec<Change>,
     /// The next changes that it has not been told.
@@ -61,12 +64,15 @@ impl Ledger {
         last: Option<i64>,
         limit: usize,
     ) -> Result<Pending, Fault> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let recent = &self.recent;
         self.state.run(|db| {
+            if let Some((told, complete)) = only_recent(db, recent, backend)? {
+                return Ok(recent_ones(recent, after.max(told), last, limit, complete));
+            }
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             // All is read under one lock of the file.
             let db = db.unchecked_transaction()?;
             let now = Time::now();
-            let recent = &self.recent;
             let due = bans(
                 &db,
                 recent,
@@ -87,6 +93,7 @@ impl Ledger {
                 params![after, last, backend, limit],
             )?;
             Ok(Pending {
+                are_first: false,
                 due: changes(&db, backend, due, now)?,
                 untold: changes(&db, backend, untold, now)?,
                 last,
@@ -96,6 +103,19 @@ impl Ledger {
                 complete: complete(&db, backend)?,
             })
         })
+    }
+
+    /// The same, if the firewall's lock is held since before the last [`ban`](Self::ban): then
+    /// nothing has to be read, unless there are reminders or bans of other hosts.
+    pub fn pending_entered(&self, backend: &str, limit: usize) -> Option<Pending> {
+        let (told, complete) = self.recent.told(backend)?;
+        Some(recent_ones(
+            &self.recent,
+            told,
+            None,
+            limit,
+            complete.clone(),
+        ))
     }
 
     /// The next bans that a firewall should hold, told or not, at most `limit`, with their numbers,
@@ -145,6 +165,9 @@ impl Ledger {
                 note_state(db, backend, state)?;
             }
             note_told(db, backend, told)?;
+            if notes.is_empty() {
+                return Ok(());
+            }
             let mut remind = db.prepare_cached(
                 "INSERT OR REPLACE INTO later SELECT id, backend, ifnull(?2, ends) FROM ban
                  WHERE id = ?1 AND ifnull(?2, ends) IS NOT NULL",
@@ -160,6 +183,16 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// The state in which a firewall held all bans that it was told, if there was any.
+    pub fn complete(&self, backend: &str) -> Result<Option<Complete>, Fault> {
+        self.state.run(|db| complete(db, backend))
+    }
+
+    /// Notes that a firewall in this state holds exactly the bans that it was told.
+    pub fn note_complete(&mut self, backend: &str, state: &str) -> Result<(), Fault> {
+        self.state.run(|db| note_complete(db, backend, state))
     }
 
     /// Notes that the lifts that are due in a firewall are to be tried again at this moment.
@@ -181,6 +214,15 @@ impl Ledger {
     /// The number up to which a firewall was told all bans.
     pub fn told(&self, backend: &str) -> Result<i64, Fault> {
         self.state.run(|db| told(db, backend))
+    }
+
+    /// The highest number of a ban, and that up to which a firewall was told all bans: as long as
+    /// both are the same, no ban was entered or changed, nor told, and none was refused.
+    pub fn numbers(&self, backend: &str) -> Result<(i64, i64), Fault> {
+        self.state.run(|db| {
+            let db = db.unchecked_transaction()?;
+            Ok((highest(&db)?, told(&db, backend)?))
+        })
     }
 
     /// Puts a ban behind all others that are to be told; answers its new number, or `None` if it
@@ -213,6 +255,59 @@ impl Ledger {
             }
             Ok(due.map(Time))
         })
+    }
+}
+
+/// The number up to which a firewall was told all bans, and its state, if all changes above that
+/// were entered by this process just now, and none was changed since, by one query; `None` if
+/// others have to be read.
+fn only_recent(
+    db: &Connection,
+    recent: &Recent,
+    backend: &str,
+) -> rusqlite::Result<Option<(i64, Option<Complete>)>> {
+    if recent.numbers().is_empty() {
+        return Ok(None);
+    }
+    // One statement reads one state of the file.
+    let mut query = db.prepare_cached(
+        "SELECT ifnull((SELECT ban FROM told WHERE backend = ?1), 0),
+             ifnull((SELECT max(id) FROM ban), 0),
+             EXISTS (SELECT 1 FROM later) OR EXISTS (SELECT 1 FROM ban WHERE origin <> ''),
+             state, clock
+         FROM (SELECT 1) LEFT JOIN state ON backend = ?1",
+    )?;
+    query.query_row([backend], |row| {
+        let (told, highest, has_others): (i64, i64, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let are_all = !has_others && recent.are_all(backend, told, highest);
+        let complete = Complete::read(row, 3)?;
+        Ok(are_all.then_some((told, complete)))
+    })
+}
+
+/// The next changes of those above `after`, all of which were entered by this process.
+fn recent_ones(
+    recent: &Recent,
+    after: i64,
+    last: Option<i64>,
+    limit: usize,
+    complete: Option<Complete>,
+) -> Pending {
+    let highest = *recent.numbers().end();
+    let last = last.or((after < highest).then_some(highest));
+    let numbers = after + 1..=last.unwrap_or(after);
+    let untold = numbers.take(limit).filter_map(|id| {
+        let ban = recent.get(id)?;
+        let held = ban;
+        Some(Change { id, ban, held })
+    });
+    Pending {
+        are_first: recent.are_first(),
+        due: vec![],
+        untold: untold.collect(),
+        last,
+        later: false,
+        complete,
     }
 }
 

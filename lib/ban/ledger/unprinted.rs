@@ -50,8 +50,8 @@ pub(super) struct Unprinted {
     kind: Printing,
     /// Is locked as long as this process lives.
     process: ProcessLock,
-    /// There are rows of this process.
-    noted: bool,
+    /// The number of rows of this process.
+    noted: usize,
     /// All of them were printed.
     printed: bool,
     /// Killed processes whose changes this one prints.
@@ -68,6 +68,11 @@ pub(super) struct Left {
 }
 
 impl Left {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether the change of this number is one of them.
     pub(super) fn contains(&self, id: i64) -> bool {
         self.ranges.iter().any(|range| range.contains(&id))
@@ -84,7 +89,7 @@ impl Unprinted {
         Ok(Unprinted {
             kind,
             process: file.lock_process(RandomState::new().hash_one(0))?,
-            noted: false,
+            noted: 0,
             printed: false,
             ancestors: vec![],
         })
@@ -97,14 +102,25 @@ impl Unprinted {
 
     /// Notes that changes with these numbers were entered and have still to be printed.
     pub(super) fn note(&mut self, db: &Connection, changes: Range) -> rusqlite::Result<()> {
+        let (number, name) = (self.process.number(), self.kind.name());
+        let (first, last) = changes.into_inner();
+        if self.printed && self.noted == 1 && self.ancestors.is_empty() {
+            // In place of a row that is removed, and another one.
+            let mut update = db.prepare_cached(
+                "UPDATE unprinted SET first = ?2, last = ?3, address = NULL, port = NULL, at = ?4
+                 WHERE process = ?1",
+            )?;
+            if update.execute(params![number, first, last, Time::now().0])? == 1 {
+                self.printed = false;
+                return Ok(());
+            }
+        }
         self.forget_printed(db)?;
         let mut insert = db.prepare_cached(
             "INSERT INTO unprinted (process, command, first, last, at) VALUES (?, ?, ?, ?, ?)",
         )?;
-        let (number, name) = (self.process.number(), self.kind.name());
-        let (first, last) = changes.into_inner();
         insert.execute(params![number, name, first, last, Time::now().0])?;
-        self.noted = true;
+        self.noted += 1;
         Ok(())
     }
 
@@ -117,7 +133,7 @@ impl Unprinted {
         let (number, name) = (self.process.number(), self.kind.name());
         let address = target.address.to_string();
         insert.execute(params![number, name, address, target.port, Time::now().0])?;
-        self.noted = true;
+        self.noted += 1;
         Ok(())
     }
 
@@ -128,7 +144,7 @@ impl Unprinted {
 
     /// Whether there are rows to be removed.
     pub(super) fn is_printed(&self) -> bool {
-        self.printed && (self.noted || !self.ancestors.is_empty())
+        self.printed && (self.noted > 0 || !self.ancestors.is_empty())
     }
 
     /// Removes the rows of what was printed, and rows that nobody asked for in time.
@@ -141,10 +157,16 @@ impl Unprinted {
             }
             db.prepare_cached("DELETE FROM unprinted WHERE at < ?")?
                 .execute([Time::now().0 - KEPT])?;
-            self.noted = false;
+            self.noted = 0;
         }
         self.printed = false;
         Ok(())
+    }
+
+    /// The number of this process, and the name of its command: [`left`](Self::left) finds
+    /// something only if another one of that name has a row.
+    pub(super) fn name(&self) -> (i64, &'static str) {
+        (self.process.number(), self.kind.name())
     }
 
     /// The changes that killed processes of the same command have not printed.

@@ -72,18 +72,17 @@ impl<K: Key, const N: usize> Rows<K, N> {
 
     /// Changes the row of a key, which is made if there is none; `None` if
     /// [`Bound::make_room`] must be called first. `place` is the one that
-    /// [`prefetch_row`](Self::prefetch_row) returned.
+    /// [`prefetch_row`](Self::prefetch_row) returned, `age` that of the [`Bound::period`]. The
+    /// caller calls [`Bound::advance`].
     #[inline(always)]
     pub fn change<R>(
         &mut self,
         key: K,
         place: usize,
+        age: u8,
         bound: &mut Bound,
         change: impl FnOnce(&mut [i64]) -> R,
     ) -> Option<R> {
-        let (age, 1..) = bound.period() else {
-            return None;
-        };
         let mut slot = *self.index.get(place);
         let mut place = place;
         if slot.key != key || slot.value == 0 {
@@ -95,7 +94,6 @@ impl<K: Key, const N: usize> Rows<K, N> {
         }
         slot.value = slot.value & !0xff | u32::from(age);
         *self.index.get_mut(place) = slot;
-        bound.advance(1);
         let start = self.start(slot.value >> 8);
         Some(change(&mut self.rows[start..][..self.width]))
     }

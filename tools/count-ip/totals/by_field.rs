@@ -118,7 +118,7 @@ impl FieldTotals {
             return None;
         }
         let line = self.searched.read(text, Plain)?;
-        let at = match line.at {
+        let at = match line.at() {
             Some(text) => Some(Time::parse(text)?),
             None => None,
         };

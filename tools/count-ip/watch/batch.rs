@@ -37,8 +37,8 @@ pub struct Full {
     pub value: Value,
     /// Where the rule reads any, and the target is none: the index of its fields.
     pub fields: Option<u32>,
-    /// Its place in the block.
-    pub place: Range<usize>,
+    /// Its place in the block, which is shorter than 4 GiB. A line fills one cache line.
+    pub place: Range<u32>,
 }
 
 /// Takes bare addresses into a batch.
@@ -50,9 +50,9 @@ pub struct Bare<'a> {
 impl Take for Bare<'_> {
     #[inline(always)]
     fn take(&mut self, bits: Bits) {
-        let mut target = self.memory.target_of(bits);
-        self.memory.prefetch_index(&mut target);
-        self.batch.events.push(Pending { target, line: None });
+        let events = &mut self.batch.events;
+        self.memory
+            .load(bits, |target| events.push(Pending { target, line: None }));
     }
 }
 
@@ -91,21 +91,35 @@ impl EventBatch {
         Some(self.fields.len() as u32 - 1)
     }
 
-    /// Adds the event of a line at this place; the caller fills in the rest. Each part is written
-    /// where it stays: moved as a whole, it would have to wait until its parts are stored.
+    /// Adds the event of a line.
     #[inline(always)]
-    pub fn add(&mut self, target: Target, place: Range<usize>) -> &mut Full {
-        let number = self.lines.len();
-        let line = Some(number as u32);
+    pub fn add(
+        &mut self,
+        target: Target,
+        at: Option<Time>,
+        value: Value,
+        fields: Option<u32>,
+        place: Range<usize>,
+    ) {
+        self.add_full(
+            target,
+            Full {
+                count: 1,
+                at,
+                success: false,
+                value,
+                fields,
+                place: place.start as u32..place.end as u32,
+            },
+        );
+    }
+
+    /// The same with all that a line can say.
+    #[inline(always)]
+    pub fn add_full(&mut self, target: Target, line: Full) {
+        let number = self.lines.len() as u32;
+        self.lines.push(line);
+        let line = Some(number);
         self.events.push(Pending { target, line });
-        self.lines.push(Full {
-            count: 1,
-            at: None,
-            success: false,
-            value: Value::NONE,
-            fields: None,
-            place,
-        });
-        &mut self.lines[number]
     }
 }

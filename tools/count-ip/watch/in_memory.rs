@@ -8,9 +8,8 @@ use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
 use super::groups::group::Group;
-use super::policy::{GroupKey, Policy, RowRule, Store};
-use super::rule::Verdict;
-use super::sets::Reached;
+use super::policy::{GroupKey, Policy, Store};
+use super::row_rule::RowRule;
 use super::tally::Tally;
 use crate::table::bound::Bound;
 use crate::table::key::Ipv6Key;
@@ -19,13 +18,16 @@ use crate::table::rows::{MOST_ADDRESSES, Rows};
 use crate::throttle::LastCounted;
 use crate::value::Value;
 
+/// The rule of rows, and those of IPv4 and IPv6.
+pub type AllRows = (RowRule, Rows<u32, 8>, Rows<Ipv6Key, 1>);
+
 /// The tallies of all addresses.
 pub struct Memory {
     tallies: AddressMap<Tally>,
     groups: Map<Value, Group>,
     last_counted: AddressMap<LastCounted>,
     /// Where the rule is simple, the events of nearly all addresses.
-    rows: Option<(RowRule, Rows<u32, 8>, Rows<Ipv6Key, 1>)>,
+    rows: Option<AllRows>,
     /// The prefix lengths of the smallest networks that are counted, of IPv4 and IPv6.
     sizes: [u8; 2],
     /// The same as masks.
@@ -74,65 +76,62 @@ impl Memory {
         }
     }
 
-    /// The target of an event of this address or network.
+    /// The target of an event of this address in the group of this key. Its slot in the index is
+    /// loaded, the first of several accesses to memory.
     #[inline(always)]
-    pub fn target(&self, address: Address) -> Target {
-        let simple = self.rows.is_some();
-        match address.ip() {
-            IpAddr::V4(ip) if simple && address.prefix_len() >= self.sizes[0] => {
-                self.target_of(Bits::V4(ip.to_bits()))
+    pub fn load_group(&self, address: Address, key: &Value) -> Target {
+        let hash = self.groups.hash(key);
+        self.groups.prefetch_index(hash);
+        Target::Group(address, hash)
+    }
+
+    /// Gives the target of an event of a single address to `then`. Its slot in the index is loaded,
+    /// the first of two accesses to memory. The target is not returned: moved as a whole, it would
+    /// have to wait until its parts are stored.
+    #[inline(always)]
+    pub fn load(&self, bits: Bits, then: impl FnOnce(Target)) {
+        let Some((_, ipv4, ipv6)) = &self.rows else {
+            return then(self.load_any(bits.into()));
+        };
+        match bits {
+            Bits::V4(number) => {
+                let number = number & self.masks.0;
+                then(Target::Ipv4(number, ipv4.prefetch_index(number)));
             }
-            IpAddr::V6(ip) if simple && address.prefix_len() >= self.sizes[1] => {
-                self.target_of(Bits::V6(ip.to_bits()))
+            Bits::V6(number) => {
+                let number = (number & self.masks.1).into();
+                then(Target::Ipv6(number, ipv6.prefetch_index(number)));
             }
-            ip => {
+        }
+    }
+
+    /// The target of an event of any address or network. Loads its slot in the index.
+    pub fn load_any(&self, address: Address) -> Target {
+        match (address.ip(), &self.rows) {
+            (IpAddr::V4(ip), Some((_, ipv4, _))) if address.prefix_len() >= self.sizes[0] => {
+                let number = ip.to_bits() & self.masks.0;
+                Target::Ipv4(number, ipv4.prefetch_index(number))
+            }
+            (IpAddr::V6(ip), Some((_, _, ipv6))) if address.prefix_len() >= self.sizes[1] => {
+                let number = (ip.to_bits() & self.masks.1).into();
+                Target::Ipv6(number, ipv6.prefetch_index(number))
+            }
+            (ip, _) => {
                 let size = self.sizes[usize::from(ip.is_ipv6())];
-                Target::Tally(address, self.tallies.hash(&address.widen(size)))
+                let hash = self.tallies.hash(&address.widen(size));
+                self.tallies.prefetch_index(hash);
+                Target::Tally(address, hash)
             }
         }
     }
 
-    /// The target of an event of this address in the group of this key.
-    pub fn group_target(&self, address: Address, key: &Value) -> Target {
-        Target::Group(address, self.groups.hash(key))
-    }
-
-    /// The same for a single address.
+    /// Loads the events themselves, the second access; of targets that are rows see
+    /// [`prefetch_rows`](super::row_batch::prefetch_rows).
     #[inline(always)]
-    pub fn target_of(&self, bits: Bits) -> Target {
-        if self.rows.is_some() {
-            return match bits {
-                Bits::V4(number) => Target::Ipv4(number & self.masks.0, 0),
-                Bits::V6(number) => Target::Ipv6((number & self.masks.1).into(), 0),
-            };
-        }
-        self.target(bits.into())
-    }
-
-    /// Loads the slots in the indexes of a target, the first of two accesses to memory.
-    #[inline(always)]
-    pub fn prefetch_index(&self, target: &mut Target) {
-        match (target, &self.rows) {
-            (Target::Ipv4(number, at), Some((_, ipv4, _))) => *at = ipv4.prefetch_index(*number),
-            (Target::Ipv6(number, at), Some((_, _, ipv6))) => *at = ipv6.prefetch_index(*number),
-            (Target::Group(_, hash), _) => self.groups.prefetch_index(*hash),
-            (Target::Tally(_, hash), _) => self.tallies.prefetch_index(*hash),
-            _ => {}
-        }
-    }
-
-    /// Loads the events themselves, the second access.
-    #[inline(always)]
-    pub fn prefetch_events(&self, target: &mut Target) {
-        match (target, &self.rows) {
-            (Target::Ipv4(number, at), Some((_, ipv4, _))) => {
-                *at = ipv4.prefetch_row(*number, *at);
-            }
-            (Target::Ipv6(number, at), Some((_, _, ipv6))) => {
-                *at = ipv6.prefetch_row(*number, *at);
-            }
-            (Target::Group(_, hash), _) => self.groups.prefetch_entry(*hash),
-            (Target::Tally(_, hash), _) => self.tallies.prefetch_entry(*hash),
+    pub fn prefetch_events(&self, target: &Target) {
+        match target {
+            Target::Group(_, hash) => self.groups.prefetch_entry(*hash),
+            Target::Tally(_, hash) => self.tallies.prefetch_entry(*hash),
             _ => {}
         }
     }
@@ -160,42 +159,18 @@ impl Memory {
         Address::from(ip).widen(size)
     }
 
-    /// Whether distinct values are counted in rows.
+    /// Whether the events of single addresses are in rows, and whether these are distinct values.
     #[inline(always)]
-    pub fn has_sets(&self) -> bool {
-        matches!(self.rows, Some((RowRule::Distinct(_), ..)))
+    pub fn has_rows(&self) -> (bool, bool) {
+        let distinct = matches!(self.rows, Some((RowRule::Distinct(_), ..)));
+        (self.rows.is_some(), distinct)
     }
 
-    /// Counts an event whose target is a row; `None` if it is none. Returns the events that reached
-    /// the threshold. `value` is the one that is to be distinct.
+    /// The rows, with the bound under which they are.
     #[inline(always)]
-    pub fn count_row(
-        &mut self,
-        target: &Target,
-        value: Value,
-        at: Time,
-        now: Option<Time>,
-    ) -> Option<Verdict<Reached>> {
-        loop {
-            let Some((rule, ipv4, ipv6)) = &mut self.rows else {
-                return None;
-            };
-            let (rule, bound) = (*rule, &mut self.bound);
-            // Two closures, as one for both would be called and not inlined.
-            let reached = match target {
-                Target::Ipv4(number, place) => {
-                    ipv4.change(*number, *place, bound, |row| rule.add(row, value, at, now))
-                }
-                Target::Ipv6(number, place) => {
-                    ipv6.change(*number, *place, bound, |row| rule.add(row, value, at, now))
-                }
-                _ => return None,
-            };
-            if reached.is_some() {
-                return reached;
-            }
-            self.make_room();
-        }
+    pub fn rows(&mut self) -> Option<(&mut AllRows, &mut Bound)> {
+        let rows = self.rows.as_mut()?;
+        Some((rows, &mut self.bound))
     }
 
     /// Reports how many addresses were evicted, if any were.
@@ -203,8 +178,9 @@ impl Memory {
         self.bound.report(false);
     }
 
+    /// Makes it possible to count the next event.
     #[cold]
-    fn make_room(&mut self) {
+    pub fn make_room(&mut self) {
         let last_counted = &mut self.last_counted;
         let (tallies, groups) = (&mut self.tallies, &mut self.groups);
         match &mut self.rows {

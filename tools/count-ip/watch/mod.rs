@@ -8,6 +8,8 @@ mod windows; // the same for millions of addresses with the simplest rule
 
 mod sets; // distinct values of millions of addresses with the simplest rule
 
+mod row_rule; // one of these two
+
 mod encode; // a tally as the state file keeps it
 
 mod groups; // events counted by a field, by distinct values, with successes that forgive
@@ -19,6 +21,8 @@ mod in_state; // tallies in the state file
 mod report; // the record of an address that reached the threshold
 
 mod batch; // events that are read and not counted yet
+mod lines; // lines in the usual form, taken into a batch
+mod row_batch; // events of a batch counted in rows
 
 mod watcher; // lines of the stream, counted in batches
 

@@ -6,8 +6,9 @@ use pipeban::address::Address;
 use pipeban::time::{Time, format_duration};
 
 use super::groups::group::{Group, GroupEvent, GroupRule};
+use super::row_rule::RowRule;
 use super::rule::{Event, Report, Reports, Rule, Verdict};
-use super::sets::{DistinctRule, Reached};
+use super::sets::DistinctRule;
 use super::tally::Tally;
 use super::windows::{self, Window};
 use crate::arguments::Arguments;
@@ -62,44 +63,6 @@ pub enum GroupKey<'a> {
     Network(Address),
     /// The value of the field by which events are counted.
     Field(&'a Text),
-}
-
-/// A rule that keeps a row of numbers for each address.
-#[derive(Clone, Copy)]
-pub enum RowRule {
-    /// A threshold of events within a window.
-    Events(Window),
-    /// A threshold of distinct values.
-    Distinct(DistinctRule),
-}
-
-impl RowRule {
-    /// Counts an event in a row. `value` is the one that is to be distinct.
-    #[inline(always)]
-    pub fn add(
-        &self,
-        row: &mut [i64],
-        value: Value,
-        at: Time,
-        now: Option<Time>,
-    ) -> Verdict<Reached> {
-        match self {
-            RowRule::Events(window) => window.add(row, at, now).map(|(first, last)| Reached {
-                count: 0,
-                first,
-                last,
-            }),
-            RowRule::Distinct(rule) => rule.add(row, value, at, now),
-        }
-    }
-
-    /// The width of a row.
-    pub fn width(&self) -> usize {
-        match self {
-            RowRule::Events(window) => window.width(),
-            RowRule::Distinct(rule) => rule.width(),
-        }
-    }
 }
 
 /// A store of tallies: memory, or the state file.
@@ -272,11 +235,9 @@ impl Policy {
             .map_or(&NONE, |groups| &groups.searched)
     }
 
-    /// The value of a line that is to be distinct, where the rule is a simple one.
-    #[inline(always)]
-    pub fn distinct_value(&self, line: &Usual) -> Option<Value> {
-        let groups = self.groups.as_ref()?;
-        line.first(groups.values)
+    /// Makes the values of fields, where the rule reads any.
+    pub fn values(&self) -> Option<Values> {
+        self.groups.as_ref().map(|groups| groups.values)
     }
 
     /// Prefix lengths of the smallest networks that are counted, IPv4 and IPv6.

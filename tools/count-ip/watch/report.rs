@@ -9,8 +9,10 @@ use pipeban::record::{Record, fields};
 use super::rule::Report;
 use crate::output::{check_saturation, print_count};
 
-/// The keys that a report sets.
-const REPLACED: [&[u8]; 5] = [b"count", b"hosts", b"distinct", b"first", b"last"];
+/// Whether a report sets the field of this key.
+fn is_replaced(key: &[u8]) -> bool {
+    matches!(key, b"count" | b"hosts" | b"distinct" | b"first" | b"last")
+}
 
 /// The length at which a line that is evidence is cut, in bytes.
 const EVIDENCE: usize = 8 << 10;
@@ -73,18 +75,15 @@ fn print_quickly(
     let buffer = output.buffer();
     report.address.write(buffer);
     let by = by.map(str::as_bytes);
-    for (key, field) in fields(rest) {
-        let passes = match report.decided {
-            true => !REPLACED.contains(&key),
-            false => Some(key) == by,
-        };
-        if passes {
-            buffer.push(b'\t');
-            buffer.extend_from_slice(field);
-        }
-        if passes && !report.decided {
-            break;
-        }
+    let passes = |key| match report.decided {
+        true => !is_replaced(key),
+        false => Some(key) == by,
+    };
+    let most = if report.decided { usize::MAX } else { 1 };
+    let passing = fields(rest).filter(|(key, _)| passes(key));
+    for (_, field) in passing.take(most) {
+        buffer.push(b'\t');
+        buffer.extend_from_slice(field);
     }
     let mut number = |key: &[u8], number: u64| {
         buffer.extend_from_slice(key);

@@ -5,26 +5,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use memchr::memchr;
-use pipeban::address::Address;
 use pipeban::address::list::addresses;
 use pipeban::complain::{self, Fault};
 use pipeban::figures;
 use pipeban::output::Output;
-use pipeban::time::{Recent, Time};
+use pipeban::time::{Recent, Time, TimeReader};
 
 use super::batch::{Bare, EventBatch, Full, Pending};
 use super::in_memory::{Memory, Target};
 use super::in_state::Stored;
+use super::lines::Lines;
 use super::policy::Policy;
 use super::report::{evidence_of, print};
+use super::row_batch::{Counting, Effect, load_rows};
 use super::rule::{Event, Report, Reports, Verdict};
 use super::sets::Reached;
 use crate::arguments::Arguments;
 use crate::fields::Fields;
 use crate::line::{BadLines, Line, has_successes};
-#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-use crate::steps::Avx2;
-use crate::steps::{Plain, Steps};
+use crate::output::print_count;
 use crate::table::memory::BATCH;
 use crate::times::Times;
 use crate::value::Value;
@@ -39,6 +38,7 @@ pub struct Watcher {
     stored: Option<Stored>,
     output: Output,
     times: Times,
+    reader: TimeReader,
     /// The events of the last window, where there is one: a figure for `pipeban-status`.
     recent: Option<Arc<Recent>>,
     /// The number of records without a field that the rule needs.
@@ -81,6 +81,7 @@ impl Watcher {
             output,
             recent,
             times: Times::new(live, arguments.within.is_some()),
+            reader: TimeReader::default(),
             merge: arguments.merge,
             policy,
             done: false,
@@ -89,22 +90,6 @@ impl Watcher {
 
     /// Counts the lines of a block; returns their number and the bad ones.
     pub fn count(&mut self, block: &[u8]) -> Result<(u64, BadLines), Fault> {
-        #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-        if let Some(avx2) = Avx2::detect() {
-            // SAFETY: the processor has the features that the function is compiled for.
-            return unsafe { self.count_by_avx2(block, avx2) };
-        }
-        self.count_lines(block, Plain)
-    }
-
-    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    #[target_feature(enable = "avx2,bmi1,popcnt")]
-    fn count_by_avx2(&mut self, block: &[u8], avx2: Avx2) -> Result<(u64, BadLines), Fault> {
-        self.count_lines(block, avx2)
-    }
-
-    #[inline(always)]
-    fn count_lines(&mut self, block: &[u8], steps: impl Steps) -> Result<(u64, BadLines), Fault> {
         // All of a block arrived with one read.
         let now = Time::now();
         let mut bad = Vec::new();
@@ -112,9 +97,9 @@ impl Watcher {
         let mut lines = 0;
         let mut at = 0;
         // Behind a line with fields most have some.
-        let mut was_usual = false;
+        let mut were_usual = false;
         while at < block.len() {
-            if !was_usual {
+            if !were_usual {
                 let free = self.batch.free();
                 let mut bare = Bare {
                     memory: &self.memory,
@@ -128,24 +113,23 @@ impl Watcher {
                 }
             }
             if self.batch.free() > 0 && at < block.len() {
-                let rest = &block[at..];
-                lines += 1;
                 let may_succeed = *successes.get_or_insert_with(|| has_successes(block));
-                let usual = match self.merge || may_succeed {
-                    true => None,
-                    false => self.take_usual(rest, at, steps),
+                let (count, used) = match self.merge || may_succeed {
+                    true => (0, 0),
+                    false => self.take_usual(block, at),
                 };
-                was_usual = usual.is_some();
-                at += 1 + match usual {
-                    Some(length) => length,
-                    None => {
-                        let end = memchr(b'\n', rest).unwrap_or(rest.len());
-                        if let Err(fault) = self.take(rest, at..at + end, may_succeed) {
-                            bad.push((lines, fault));
-                        }
-                        end
+                were_usual = count > 0;
+                lines += count as u64;
+                at += used;
+                if !were_usual {
+                    let rest = &block[at..];
+                    let end = memchr(b'\n', rest).unwrap_or(rest.len());
+                    lines += 1;
+                    if let Err(fault) = self.take(rest, at..at + end, may_succeed) {
+                        bad.push((lines, fault));
                     }
-                };
+                    at += end + 1;
+                }
             }
             if self.batch.free() == 0 {
                 self.count_batch(block, now)?;
@@ -156,39 +140,20 @@ impl Watcher {
         Ok((lines, bad))
     }
 
-    /// Takes the line at `at` into the batch, with which `text` begins; returns its length, or
-    /// `None` where [`take`](Self::take) must read it.
-    #[inline(always)]
-    fn take_usual(&mut self, text: &[u8], at: usize, steps: impl Steps) -> Option<usize> {
-        let line = self.policy.searched().read(text, steps)?;
-        let own = match line.at {
-            Some(text) => Some(Time::parse(text)?),
-            None => None,
+    /// Takes the lines in the usual form from `at` on into the batch, until another kind of line
+    /// comes. Answers their number and their length in bytes.
+    fn take_usual(&mut self, block: &[u8], at: usize) -> (usize, usize) {
+        let most = self.batch.free();
+        let lines = Lines {
+            policy: &self.policy,
+            memory: &self.memory,
+            batch: &mut self.batch,
+            times: &mut self.times,
+            reader: &mut self.reader,
+            without: &mut self.without,
+            start: at,
         };
-        if !self.accept(own) {
-            return Some(line.length);
-        }
-        let mut target = self.memory.target_of(line.bits);
-        let (mut value, mut fields) = (Value::NONE, None);
-        if self.memory.has_sets() && target.is_row() {
-            let Some(own) = self.policy.distinct_value(&line) else {
-                self.without += 1;
-                return Some(line.length);
-            };
-            value = own;
-        } else if self.policy.keys().is_some() {
-            let address: Address = line.bits.into();
-            let Some((own, key)) = self.policy.fields_of(&line, &address) else {
-                self.without += 1;
-                return Some(line.length);
-            };
-            target = self.memory.group_target(address, &key);
-            fields = self.batch.add_fields(own);
-        }
-        self.memory.prefetch_index(&mut target);
-        let full = self.batch.add(target, at..at + line.length);
-        (full.at, full.value, full.fields) = (own, value, fields);
-        Some(line.length)
+        lines.take(&block[at..], most)
     }
 
     /// Takes the line at this place of the block, with which `text` begins, into the batch. The
@@ -206,7 +171,7 @@ impl Watcher {
         if !self.accept(own) {
             return Ok(());
         }
-        let mut target = self.memory.target(read.address);
+        let mut target = self.memory.load_any(read.address);
         let (mut value, mut fields) = (Value::NONE, None);
         if self.policy.keys().is_some() {
             let Some((own, key)) = self.policy.read_fields(&text[..end], &read.address) else {
@@ -214,15 +179,20 @@ impl Watcher {
                 return Ok(());
             };
             value = own.distinct;
-            if !(self.memory.has_sets() && target.is_row()) {
-                target = self.memory.group_target(read.address, &key);
+            if !target.is_row() {
+                target = self.memory.load_group(read.address, &key);
                 fields = self.batch.add_fields(own);
             }
         }
-        self.memory.prefetch_index(&mut target);
-        let full = self.batch.add(target, place);
-        (full.count, full.at, full.success) = (read.count, own, read.success);
-        (full.value, full.fields) = (value, fields);
+        let line = Full {
+            count: read.count,
+            at: own,
+            success: read.success,
+            value,
+            fields,
+            place: place.start as u32..place.end as u32,
+        };
+        self.batch.add_full(target, line);
         Ok(())
     }
 
@@ -254,40 +224,48 @@ impl Watcher {
         if let Some(recent) = &self.recent {
             batch.count_times(recent, now);
         }
-        for pending in &mut batch.events {
-            self.memory.prefetch_events(&mut pending.target);
-        }
-        if self.policy.keys().is_some() {
-            for pending in &batch.events {
-                self.memory.prefetch_group(&pending.target);
-            }
-        }
-        for Pending { target, line } in &batch.events {
-            let line = line.map(|number| &batch.lines[number as usize]);
-            let (at, limit) = self.times.of(line.and_then(|line| line.at), now);
-            let value = match line {
-                Some(line) => line.value,
-                // A bare address has no value.
-                None if self.memory.has_sets() => {
-                    self.without += 1;
-                    continue;
+        match self.memory.rows() {
+            Some((rows, _)) => load_rows(&mut batch, rows),
+            None => {
+                for pending in &batch.events {
+                    self.memory.prefetch_events(&pending.target);
                 }
-                None => Value::NONE,
-            };
-            let verdict = self.memory.count_row(target, value, at, limit);
-            if let Some(Verdict::Counted) = verdict {
-                continue;
+                for pending in &batch.events {
+                    self.memory.prefetch_group(&pending.target);
+                }
             }
-            let place = line.map_or(0..0, |line| line.place.clone());
-            let text = &block[place];
-            match verdict {
-                Some(Verdict::Counted) => {}
-                Some(Verdict::Late) => self.times.add_late(1),
-                Some(Verdict::Reached(reached)) => self.print_row(target, reached, text)?,
+        }
+        let mut part = Counting {
+            batch: &batch,
+            counted: 0,
+            now,
+        };
+        while part.counted < part.batch.events.len() {
+            let (number, effect) = match self.memory.rows() {
+                Some((rows, bound)) => match part.count(rows, bound, &self.times) {
+                    Some(stopped) => stopped,
+                    None => break,
+                },
                 None => {
+                    part.counted += 1;
+                    (part.counted - 1, Effect::Other)
+                }
+            };
+            let Pending { target, line } = &batch.events[number];
+            let line = line.map(|number| &batch.lines[number as usize]);
+            let text = line.map_or(&[][..], |line| {
+                &block[line.place.start as usize..line.place.end as usize]
+            });
+            match effect {
+                Effect::Full => self.memory.make_room(),
+                Effect::WithoutValue => self.without += 1,
+                Effect::Late => self.times.add_late(1),
+                Effect::Reached(reached) => self.print_row(target, reached, text)?,
+                Effect::Other => {
+                    let time = self.times.of(line.and_then(|line| line.at), now);
                     let fields = line.and_then(|line| line.fields);
                     let fields = fields.map(|number| &batch.fields[number as usize]);
-                    self.count_other(target, line, fields, (at, limit), text)?;
+                    self.count_other(target, line, fields, time, text)?;
                 }
             }
         }
@@ -430,10 +408,14 @@ impl Watcher {
     fn print_row(&mut self, target: &Target, reached: Reached, line: &[u8]) -> Result<(), Fault> {
         let address = self.memory.address(target);
         let threshold = self.policy.rule.threshold.unwrap_or(0);
-        let distinct = self.memory.has_sets().then_some(threshold);
+        let distinct = self.memory.has_rows().1.then_some(threshold);
         // Where events are counted, there are as many as the threshold.
         let count = distinct.map_or(threshold, |_| reached.count);
         let span = (reached.first, reached.last);
+        if line.is_empty() && distinct.is_none() {
+            self.done = true;
+            return print_count(address, count, Some(span), &mut self.output);
+        }
         let report = Report::bare(address, count, distinct, span);
         self.print_reports(&[report], line)
     }

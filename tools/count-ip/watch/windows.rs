@@ -73,6 +73,13 @@ fn slide(times: &mut [i64], at: Time, now: Option<Time>, within: i64) -> Verdict
         times.fill(NONE);
         return Verdict::Reached((Time(at.min(first)), Time(newest)));
     }
+    if at >= last {
+        times.copy_within(1.., 0);
+        if let Some(end) = times.last_mut() {
+            *end = at;
+        }
+        return Verdict::Counted;
+    }
     for time in times.iter_mut().rev() {
         let earlier = at.min(*time);
         *time = at.max(*time);
@@ -131,10 +138,13 @@ mod tests {
                 let place = rows.prefetch_row(key, rows.prefetch_index(key));
                 let answer = loop {
                     let add = |row: &mut [i64]| window.add(row, at, now);
-                    match rows.change(key, place, &mut bound, add) {
-                        Some(answer) => break answer,
-                        None => bound.make_room([&mut rows]),
+                    if let (age, 1..) = bound.period()
+                        && let Some(answer) = rows.change(key, place, age, &mut bound, add)
+                    {
+                        bound.advance(1);
+                        break answer;
                     }
+                    bound.make_room([&mut rows]);
                 };
                 let event = Event {
                     at,

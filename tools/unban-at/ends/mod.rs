@@ -264,9 +264,8 @@ impl Ends {
             held.filter(|(target, _)| is_asked(target)).collect()
         };
         let found = found.into_iter();
-        found
-            .map(|(backend, held)| (backend, entries(held)))
-            .collect()
+        let found = found.map(|(backend, held)| (backend, entries(held)));
+        found.collect()
     }
 
     /// Tells a firewall the new ends; answers the addresses whose lift failed.
@@ -281,6 +280,7 @@ impl Ends {
             ledger,
             &backend,
             opened,
+            None,
             &[],
             &mut |net| self.never.protects(net),
             &mut |_| Ok(()),

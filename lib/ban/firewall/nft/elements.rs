@@ -146,6 +146,7 @@ pub(super) fn get<'a>(parts: impl Iterator<Item = &'a [Element]>) -> Request {
     let mut r = Request::default();
     for part in parts {
         r.message(NFT_MSG_GETSETELEM, 0, NFPROTO_INET, |r| write(r, part, &[]));
+        r.last_gets(part.len());
     }
     r
 }

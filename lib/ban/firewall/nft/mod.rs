@@ -74,6 +74,8 @@ pub(super) struct Nft {
     changed_by_others: bool,
     /// Nothing was asked or told since [`ensure`](Firewall::ensure).
     just_seen: bool,
+    /// The same since [`has_unentered`](Firewall::has_unentered).
+    looked: bool,
     /// All transactions since [`state`](Firewall::state) had an effect.
     is_certain: bool,
     /// Each transaction marks that bans are changed without a ledger.
@@ -100,6 +102,7 @@ impl Nft {
             forgotten: None,
             changed_by_others: false,
             just_seen: false,
+            looked: false,
             is_certain: false,
             marks: false,
         };
@@ -109,7 +112,7 @@ impl Nft {
 
     /// Makes sure that table, chain and rules are in place, and notes at which generation.
     fn put_in_place(&mut self) -> Result<(), Errno> {
-        self.just_seen = false;
+        (self.just_seen, self.looked) = (false, false);
         if self.seen.generation != 0 && seen::generation(&mut self.socket)? == self.seen.generation
         {
             return Ok(());
@@ -141,7 +144,7 @@ impl Nft {
     fn change(&mut self, body: impl Fn(&mut Request, &Ruleset)) -> Result<(), Errno> {
         // The kernel refuses a transaction of another generation: it need not be asked before.
         let mut ask_first = self.seen.generation == 0;
-        self.just_seen = false;
+        (self.just_seen, self.looked) = (false, false);
         self.is_certain = false;
         again(|| {
             if ask_first {
@@ -222,7 +225,12 @@ impl Nft {
 
 impl Firewall for Nft {
     fn ensure(&mut self) -> io::Result<bool> {
-        self.put_in_place().map_err(explain)?;
+        // After a look that found all in order the kernel need not be asked again: it refuses a
+        // transaction if anybody has changed the ruleset since, and bans that were lost meanwhile
+        // are found by `lost_again`, as those that are lost a moment later.
+        if !(std::mem::take(&mut self.looked) && self.seen.is_restored()) {
+            self.put_in_place().map_err(explain)?;
+        }
         if self.counts && self.seen.is_old() {
             self.count_all().map_err(explain)?;
         }
@@ -285,23 +293,11 @@ impl Firewall for Nft {
     }
 
     fn ban(&mut self, entries: &[Entry]) -> io::Result<()> {
-        self.expect_old = false;
-        let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
-        // One transaction cannot hold an element twice; of several the last one given stays.
-        elements.sort_by_key(Element::order);
-        elements.dedup_by_key(|e| e.target);
-        let forget = match elements.len() {
-            0..=FEW => {
-                self.forgotten.get_or_insert_with(Instant::now);
-                FORGET_FEW
-            }
-            _ => FORGET_MANY,
-        };
-        self.forget_ended(forget).map_err(explain)?;
-        for step in elements.chunks(STEP) {
-            self.ban_step(step).map_err(explain)?;
-        }
-        Ok(())
+        self.ban_all(entries, false).map_err(explain)
+    }
+
+    fn ban_first(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.ban_all(entries, true).map_err(explain)
     }
 
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
@@ -323,10 +319,11 @@ impl Firewall for Nft {
         // A saved ruleset may have old ones, but no mark.
         let is_marked = self.has_unentered()?;
         self.kept = self.seen.unentered;
-        match is_marked {
-            true => Nft::kept_lifts(self).map_err(explain),
-            false => Ok(vec![]),
+        if !is_marked {
+            return Ok(vec![]);
         }
+        self.looked = false;
+        Nft::kept_lifts(self).map_err(explain)
     }
 
     fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
@@ -343,6 +340,7 @@ impl Firewall for Nft {
             return Ok(false);
         }
         self.put_in_place().map_err(explain)?;
+        self.looked = true;
         Ok(self.seen.has_unentered())
     }
 

@@ -2,14 +2,15 @@
 //! that they need.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
 use super::elements::{self, Element, Found};
 use super::seen::Ruleset;
 use super::set::{Role, Set};
-use super::{ASKED, FEW, FOREIGN, Nft, hits, rules, ruleset};
+use super::{ASKED, FEW, FOREIGN, FORGET_FEW, FORGET_MANY, Nft, STEP, hits, rules, ruleset};
+use crate::firewall::interface::Entry;
 use crate::firewall::netlink::Request;
 use crate::target::Target;
 
@@ -28,8 +29,35 @@ pub(super) enum Put {
 }
 
 impl Nft {
+    /// Bans these, whatever is there; `first` says that most likely none of them is or was there.
+    pub(super) fn ban_all(&mut self, entries: &[Entry], first: bool) -> Result<(), Errno> {
+        self.expect_old = false;
+        let mut elements: Vec<Element> = entries.iter().rev().map(Element::from).collect();
+        // One transaction cannot hold an element twice; of several the last one given stays.
+        elements.sort_by_key(Element::order);
+        elements.dedup_by_key(|e| e.target);
+        let forget = match elements.len() {
+            0..=FEW => {
+                self.forgotten.get_or_insert_with(Instant::now);
+                FORGET_FEW
+            }
+            _ => FORGET_MANY,
+        };
+        self.forget_ended(forget)?;
+        if first && elements.len() <= FEW {
+            // No look: there is nothing that it would find.
+            match self.put(&elements, Put::New) {
+                Err(Errno::EEXIST) => (),
+                done => return done,
+            }
+        }
+        elements
+            .chunks(STEP)
+            .try_for_each(|step| self.ban_step(step))
+    }
+
     /// Bans these in one transaction, whatever is there.
-    pub(super) fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
+    fn ban_step(&mut self, elements: &[Element]) -> Result<(), Errno> {
         let few = elements.len() <= FEW;
         if few && self.prepare_few(elements)? || !few && self.expect_old {
             return self.ban_again(elements);
