@@ -1,5 +1,6 @@
 //! Compressed files: recognised by their first bytes, and unpacked.
 
+mod blocks; // xz, block by block
 mod members; // the places of members in a file, and their text
 
 mod several; // a file unpacked by several threads
