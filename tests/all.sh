@@ -52,6 +52,7 @@ grepcidr grepcidr
 bgzip tabix
 pixz pixz
 pzstd zstd
+zstd zstd
 xz xz-utils
 zsh zsh
 fish fish

@@ -1,8 +1,8 @@
 //! A compressed regular file, unpacked by several threads: BGZF and zstd member by member, xz block
 //! by block.
 //!
-//! The sizes in such a file may be a lie, and it may be damaged. The text and the error must be those
-//! of one thread, byte for byte. So text is given out when its member is known to be good;
+//! The sizes in such a file may be a lie, and it may be damaged. The text and the error must be
+//! those of one thread, byte for byte. So text is given out when its member is known to be good;
 //! from the first doubt on one thread unpacks the file once more, from its beginning.
 
 use std::collections::VecDeque;

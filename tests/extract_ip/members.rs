@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use crate::common::{Shell, left_out, run};
+use crate::common::{Shell, run};
 
 /// Each file, and the commands that write it from `log`.
 const FILES: [(&str, &str); 6] = [
@@ -42,21 +42,20 @@ fn log(random: &mut fastrand::Rng) -> String {
 
 #[test]
 fn as_one_thread() {
-    for tool in [
-        "bgzip --version",
-        "pzstd -V",
-        "xz --version",
-        "zstd -V",
-        "pixz -h",
-    ] {
-        let (program, flag) = tool.split_once(' ').unwrap();
-        if run("which", &[program]).is_none() {
-            return left_out(&format!("no {program} {flag}"));
-        }
-    }
     let shell = Shell::new();
     let mut random = fastrand::Rng::with_seed(18);
     fs::write(shell.path("log"), log(&mut random)).unwrap();
+    let [from, to] = ["log", "log.tpxz"].map(|name| shell.path(name).display().to_string());
+    let tools = [
+        run("bgzip", &["--version"]),
+        run("pzstd", &["-V"]),
+        run("zstd", &["-V"]),
+        run("xz", &["-V"]),
+        run("pixz", &["-1", &from, &to]),
+    ];
+    if tools.contains(&None) {
+        return;
+    }
     let here = shell.directory.path().display();
     let records = shell.run(&format!("cd {here}; extract-ip log")).out;
     for (name, command) in FILES {
@@ -97,8 +96,8 @@ fn as_one_thread() {
 /// Files of records, counted.
 #[test]
 fn totals() {
-    if run("which", &["bgzip"]).is_none() {
-        return left_out("bgzip is not installed");
+    if run("bgzip", &["--version"]).is_none() {
+        return;
     }
     let shell = Shell::new();
     let mut random = fastrand::Rng::with_seed(19);
