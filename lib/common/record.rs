@@ -127,6 +127,11 @@ impl Record {
         escape(value, &mut self.text);
     }
 
+    /// Adds fields at the end, as [`fields_text`](Self::fields_text) gives them.
+    pub fn push_text(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+    }
+
     /// Adds all fields of another record at the end.
     pub fn append(&mut self, other: &Record) {
         self.text.extend_from_slice(&other.text);

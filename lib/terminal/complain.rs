@@ -2,12 +2,13 @@
 //!
 //! The process remembers that it complained; this decides its exit status.
 
+use std::cell::RefCell;
 use std::fmt::{self, Display, Write as _};
 use std::io::{IsTerminal, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::terminal::is_control;
@@ -28,6 +29,60 @@ static BAD_LINES: Mutex<BadLines> = Mutex::new(BadLines {
     told: 0,
     hour: None,
 });
+
+thread_local! {
+    /// The messages of this thread, while they wait.
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+/// Messages of a thread about lines that it may have read in vain: they wait until that is known.
+/// Of bad lines only those that can be told in full are here, and the number of all.
+#[derive(Default)]
+pub struct Held {
+    messages: Vec<Message>,
+    bad_lines: u64,
+}
+
+enum Message {
+    Error(String, String),
+    Once(Arc<AtomicBool>, String, String),
+    BadLine(String, Option<u64>, String),
+}
+
+impl Held {
+    /// Tells them. The numbers of lines are counted from the one behind these `lines`.
+    pub fn tell(self, lines: u64) {
+        let mut untold = self.bad_lines;
+        for message in self.messages {
+            match message {
+                Message::Error(place, what) => error(place, what),
+                Message::Once(told, place, what) => error_once(&told, place, what),
+                Message::BadLine(place, number, what) => {
+                    bad_line_of(place, number.map(|number| lines + number), what);
+                    untold -= 1;
+                }
+            }
+        }
+        if let Ok(mut lines) = BAD_LINES.lock() {
+            lines.all += untold;
+        }
+    }
+}
+
+/// From here on the messages of this thread wait, but for [notes](note).
+pub fn hold() {
+    HELD.with_borrow_mut(|held| *held = Some(Held::default()));
+}
+
+/// Ends that; answers the messages that wait.
+pub fn held() -> Held {
+    HELD.take().unwrap_or_default()
+}
+
+/// Lets a message wait, if those of this thread do.
+fn waits(add: impl FnOnce(&mut Held)) -> bool {
+    HELD.with_borrow_mut(|held| held.as_mut().map(add).is_some())
+}
 
 /// Why a run ends before its work is done.
 #[derive(Debug)]
@@ -127,8 +182,25 @@ fn to_system_log(message: &str) -> std::io::Result<usize> {
 
 /// Reports an error that does not end the run; the exit status becomes 2.
 pub fn error(place: impl Display, what: impl Display) {
+    if waits(|held| {
+        let message = Message::Error(place.to_string(), what.to_string());
+        held.messages.push(message);
+    }) {
+        return;
+    }
     FAILED.store(true, Relaxed);
     note(place, what);
+}
+
+/// Reports an error once, though several threads may find it.
+pub fn error_once(told: &Arc<AtomicBool>, place: impl Display, what: impl Display) {
+    let waiting = waits(|held| {
+        let message = Message::Once(told.clone(), place.to_string(), what.to_string());
+        held.messages.push(message);
+    });
+    if !waiting && !told.swap(true, Relaxed) {
+        error(place, what);
+    }
 }
 
 /// Reports a fault that does not end the run; but if the reader has gone, that is answered.
@@ -144,12 +216,28 @@ pub fn fault(fault: Fault) -> Result<(), Fault> {
 
 /// Reports a line of input that can't be used; the exit status becomes 2.
 pub fn bad_line(place: impl Display, what: impl Display) {
+    bad_line_of(place, None, what);
+}
+
+/// The same, with the number of the line in its file, if that is known.
+pub fn bad_line_of(file: impl Display, number: Option<u64>, what: impl Display) {
+    if waits(|held| {
+        held.bad_lines += 1;
+        if held.bad_lines <= IN_FULL {
+            let message = Message::BadLine(file.to_string(), number, what.to_string());
+            held.messages.push(message);
+        }
+    }) {
+        return;
+    }
     FAILED.store(true, Relaxed);
     let in_full = BAD_LINES
         .lock()
         .is_ok_and(|mut lines| lines.add(Instant::now()));
-    if in_full {
-        note(place, what);
+    match number.filter(|_| in_full) {
+        Some(number) => note(format_args!("{file}:{number}"), what),
+        None if in_full => note(file, what),
+        None => {}
     }
 }
 
@@ -228,6 +316,19 @@ mod tests {
             drop_numbers(&mut message);
             assert_eq!(message, expected);
         }
+    }
+
+    #[test]
+    fn messages_wait() {
+        hold();
+        error("log", "unreadable");
+        for number in 1..=12 {
+            bad_line_of("log", Some(number), "no object");
+        }
+        let held = held();
+        // The error, the first ten of the bad lines, and their number.
+        assert_eq!((held.messages.len(), held.bad_lines), (11, 12));
+        assert!(!waits(|_| {}));
     }
 
     #[test]

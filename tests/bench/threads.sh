@@ -12,12 +12,15 @@
 # threads pay. One thread alone prints; at 15 bytes of output for 100 of input it writes 10 GB/s
 # into /dev/null for 16 readers, but a pipe takes 2 to 4 GB/s, that of five readers or so. Totals
 # are sorted and printed by one thread: a million take 0.1 s, which 16 threads that count 100
-# million in 0.07 s would wait for; --top and --min save the printing.
+# million in 0.07 s would wait for; --top and --min save the printing. Lines of connections, with a
+# preset, are settled by one thread: a tenth of all work where each line is one of these, so that
+# there some ten processors pay; in a log with such lines now and then it is next to nothing.
 #
 #     sh tests/bench/threads.sh [-m MEGABYTES] [-n MILLIONS] [-r ROUNDS] [-t "1 2 4"] [JOB…]
 #
-# Jobs: dense, sparse, regex, only and count (MILLIONS of records); all, if none is named. Without
-# -t: 1, 2 and as many threads as there are processors.
+# Jobs: dense, sparse, regex, only, preset (sshd, dense), sessions (sshd and PAM, several lines of
+# each connection), quiet (sshd, on one line in a hundred), time and count (MILLIONS of records);
+# all, if none is named. Without -t: 1, 2 and as many threads as there are processors.
 set -eu
 cd "$(dirname "$0")/../.."
 megabytes=2000
@@ -60,6 +63,30 @@ log() {
         for (1 .. $bytes / length($part) + 1) { print $part }' "$1" "$((megabytes * 1000000))" >"$work/log"
 }
 
+# Connections to sshd, each of several lines.
+connections() {
+    perl -e '
+        srand 8;
+        my $part = "";
+        for my $i (0 .. 30_000) {
+            my $clock = sprintf "%02d:%02d:%02d", $i / 3600, $i / 60 % 60, $i % 60;
+            my $ip = join ".", 1 + int rand 223, map { int rand 256 } 1 .. 3;
+            my ($pid, $port) = (1000 + int rand 60000, 1024 + int rand 60000);
+            my @words = rand() < 0.5
+                ? ("Invalid user admin from $ip port $port",
+                    "pam_unix(sshd:auth): check pass; user unknown",
+                    "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=$ip",
+                    "Failed password for invalid user admin from $ip port $port ssh2",
+                    "Connection closed by invalid user admin $ip port $port [preauth]")
+                : ("Connection from $ip port $port on 192.0.2.1 port 22",
+                    "Failed password for root from $ip port $port ssh2",
+                    "Received disconnect from $ip port $port:11: Bye Bye [preauth]",
+                    "Disconnected from authenticating user root $ip port $port [preauth]");
+            $part .= "Mar 30 $clock host sshd[$pid]: $_\n" for @words;
+        }
+        for (1 .. $ARGV[0] / length($part) + 1) { print $part }' "$((megabytes * 1000000))" >"$work/log"
+}
+
 # The command with each number of threads, in turns.
 compare() {
     : >"$work/together"
@@ -99,7 +126,7 @@ compare() {
 
 grep -m 1 'model name' /proc/cpuinfo || :
 echo "$(nproc) processors, load $(cut -d ' ' -f 1 /proc/loadavg)"
-for job in ${jobs:-dense sparse regex only count}; do
+for job in ${jobs:-dense sparse regex only preset sessions quiet time count}; do
     case $job in
     dense | sparse)
         log "$job"
@@ -108,6 +135,22 @@ for job in ${jobs:-dense sparse regex only count}; do
     regex)
         log dense
         compare regex "extract-ip --regex 'Failed password .* from <IP> port' $work/log"
+        ;;
+    preset)
+        log dense
+        compare preset "extract-ip --preset sshd $work/log"
+        ;;
+    sessions)
+        connections
+        compare sessions "extract-ip --preset sshd,pam-generic $work/log"
+        ;;
+    quiet)
+        log sparse
+        compare quiet "extract-ip --preset sshd $work/log"
+        ;;
+    time)
+        log dense
+        compare time "extract-ip --time $work/log"
         ;;
     only)
         log dense

@@ -10,6 +10,7 @@ mod finder;
 mod flags;
 mod forms;
 mod from_fail2ban;
+mod in_order;
 mod members;
 mod objects;
 mod own_presets;

@@ -8,6 +8,7 @@ mod complete; // values that a shell offers at Tab
 mod explain; // `--explain`: how each line is judged, and why
 mod extract; // from blocks of lines to records
 mod fields; // `--with`: further fields of a record
+mod in_order; // the same, where a line is judged by those before it
 mod lines; // the lines of a block, and the fields of a line
 mod matcher; // whether a line counts: `--regex`, `--preset`, `--filter`
 mod object; // `--key`, `--where`: lines that are JSON objects
@@ -52,11 +53,17 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
         return oldest_first::run(arguments, keep);
     }
     let first = Extractor::new(&arguments, keep.clone())?;
-    let cuts = first.is_of_each_line();
-    let others = 1..workers::count(&arguments, cuts);
+    let in_order = in_order::pays(&arguments, &first);
+    let cuts = in_order || first.is_of_each_line();
+    let threads = workers::count(&arguments, cuts);
+    let others = usize::from(!in_order || threads == 1)..threads;
     let others = others.map(|_| Extractor::new(&arguments, keep.clone()));
     let mut extractors = others.collect::<Result<Vec<_>, _>>()?;
     extractors.push(first);
     let input = time_window::input(&arguments)?;
-    workers::run(extractors, input, Output::new(arguments.json), cuts)
+    let output = Output::new(arguments.json);
+    match in_order {
+        true => in_order::run(extractors, input, output),
+        false => workers::run(extractors, input, output, cuts),
+    }
 }

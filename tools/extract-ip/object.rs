@@ -105,18 +105,20 @@ impl Objects {
         self.key.is_some()
     }
 
-    /// The object that a line is, if it counts. A line that is none is told, with its place.
+    /// The object that a line is, if it counts. A line that is none is told, with its file and its
+    /// number there.
     pub(crate) fn read(
         &mut self,
         raw: &[u8],
         line: &Line,
-        place: impl Fn() -> String,
+        file: &str,
+        number: Option<u64>,
     ) -> Option<&Object> {
         match self.judge(raw, line) {
             Ok(object) => Some(object),
             Err(passed) => {
                 if passed.is_fault() {
-                    complain::bad_line(place(), passed);
+                    complain::bad_line_of(file, number, passed);
                 }
                 None
             }

@@ -46,6 +46,34 @@ impl Judge {
         self.matchers.is_empty() && self.exclude.is_empty()
     }
 
+    /// The presets, if there are any.
+    pub(crate) fn presets(&self) -> Option<&Presets> {
+        self.matchers.iter().find_map(|matcher| match matcher {
+            Matcher::Presets(presets) => Some(&**presets),
+            _ => None,
+        })
+    }
+
+    /// The presets, to be told about lines.
+    pub(crate) fn presets_mut(&mut self) -> Option<&mut Presets> {
+        let mut all = self.matchers.iter_mut();
+        all.find_map(|matcher| match matcher {
+            Matcher::Presets(presets) => Some(&mut **presets),
+            _ => None,
+        })
+    }
+
+    /// Whether the line that was judged last waits until those before are known.
+    pub(crate) fn waits(&self) -> bool {
+        self.presets()
+            .is_some_and(|presets| presets.pending().is_some())
+    }
+
+    /// Whether an exclusion matches.
+    pub(crate) fn excludes(&mut self, text: &[u8]) -> bool {
+        self.exclude.iter_mut().any(|pattern| pattern.matches(text))
+    }
+
     /// Judges a line. Lines come in their order; `follows` says whether this one is right behind
     /// the last one.
     pub(crate) fn judge(&mut self, line: &Line, follows: bool) -> Judgement<'_> {
@@ -257,13 +285,7 @@ impl Chooser {
 
     /// The presets, if there are any.
     pub(crate) fn presets(&self) -> Option<&Presets> {
-        self.judge
-            .matchers
-            .iter()
-            .find_map(|matcher| match matcher {
-                Matcher::Presets(presets) => Some(&**presets),
-                _ => None,
-            })
+        self.judge.presets()
     }
 
     /// Whether every line counts.

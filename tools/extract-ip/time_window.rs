@@ -1,6 +1,6 @@
 //! `--since` and `--until`: only the lines of some time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pipeban::complain::{self, Fault};
 use pipeban::input::Input;
@@ -9,6 +9,9 @@ use pipeban::time::{Time, parse_past};
 use crate::arguments::Arguments;
 use crate::bisect;
 use crate::times;
+
+/// The present of the process: all threads have the same.
+static NOW: OnceLock<Time> = OnceLock::new();
 
 /// From when on, and until when.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +27,7 @@ pub(crate) struct Window {
 impl Window {
     /// `None` without either option.
     pub(crate) fn new(arguments: &Arguments) -> Result<Option<Self>, Fault> {
-        let now = Time::now();
+        let now = *NOW.get_or_init(Time::now);
         let read = |flag: &'static str, text: &Option<String>| {
             let time = text
                 .as_deref()
@@ -64,6 +67,12 @@ impl Window {
         let timeless = time.is_none() && !self.live;
         self.without += u64::from(timeless);
         timeless
+    }
+
+    /// Takes out the number of lines so far, for [`join`](Self::join).
+    pub(crate) fn take(&mut self) -> Self {
+        let without = std::mem::take(&mut self.without);
+        Window { without, ..*self }
     }
 
     /// Adds the lines of other files.

@@ -49,6 +49,12 @@ impl Times {
         None
     }
 
+    /// Takes out the number of lines so far, for [`join`](Self::join).
+    pub(crate) fn take(&mut self) -> Self {
+        let without = std::mem::take(&mut self.without);
+        Times { without, ..*self }
+    }
+
     /// Adds the lines of other files.
     pub(crate) fn join(&mut self, other: Self) {
         self.without += other.without;

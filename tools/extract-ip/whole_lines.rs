@@ -23,6 +23,16 @@ impl WholeLines {
         })
     }
 
+    /// Whether the lines are printed, not only counted.
+    pub(crate) fn prints(&self) -> bool {
+        self.prints
+    }
+
+    /// Counts a line that is printed otherwise.
+    pub(crate) fn count(&mut self) {
+        self.number += 1;
+    }
+
     /// Takes a line, without its newline.
     pub(crate) fn add(&mut self, line: &[u8], output: &mut Output) -> Result<(), Fault> {
         self.number += 1;
@@ -52,6 +62,12 @@ impl WholeLines {
             result = self.add(&block[start..end], output);
         });
         result
+    }
+
+    /// Takes out the number of lines so far, for [`join`](Self::join).
+    pub(crate) fn take(&mut self) -> Self {
+        let number = std::mem::take(&mut self.number);
+        WholeLines { number, ..*self }
     }
 
     /// Adds the lines of other files.

@@ -22,28 +22,19 @@ use crate::extract::Extractor;
 /// Threads that are used unasked, at most: more would share the memory's bandwidth.
 const MOST: usize = 16;
 
-/// The number of threads that pay: one if an operand is no regular file, or if the output of a file
-/// depends on those before it.
+/// The number of threads that pay: one if an operand is no regular file, or if no file is cut.
 pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
-    let Arguments {
-        files,
-        preset,
-        filter,
-        ..
-    } = arguments;
-    let sessions = !preset.is_empty() || !filter.is_empty();
     // A file that can't be read is reported when its turn comes.
     let size = |file: &OsString| match fs::metadata(file) {
         _ if file == "-" => None,
         Ok(data) => data.is_file().then_some(data.len()),
         Err(_) => Some(0),
     };
-    let sizes = files.iter().map(size).collect::<Option<Vec<_>>>();
-    let Some(sizes) = sizes.filter(|_| !arguments.wants_time() && !sessions) else {
+    let sizes = arguments.files.iter().map(size);
+    let Some(sizes) = sizes.collect::<Option<Vec<_>>>().filter(|_| cuts) else {
         return 1;
     };
-    let pieces = |size: &u64| if cuts { size / PIECE + 1 } else { 1 };
-    let pieces = sizes.iter().map(pieces).sum::<u64>();
+    let pieces = sizes.iter().map(|size| size / PIECE + 1).sum::<u64>();
     let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
     let threads = arguments.threads.map_or_else(processors, usize::from);
     threads.min(usize::try_from(pieces).unwrap_or(MOST)).max(1)

@@ -39,6 +39,17 @@ impl Piece {
     pub fn operand(&self) -> usize {
         self.operand
     }
+
+    /// The same part of a file, to be read once more; `None` if this is a whole operand. To be
+    /// called before this one is read.
+    pub fn again(&self) -> Option<Piece> {
+        let Operand::Opened(name, Ok(source)) = &self.from else {
+            return None;
+        };
+        let from = Operand::Opened(name.clone(), Ok(source.again()?));
+        let operand = self.operand;
+        Some(Piece { from, operand })
+    }
 }
 
 /// The pieces of all operands, in order. Files are opened when their turn comes, each once.

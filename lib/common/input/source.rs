@@ -145,6 +145,16 @@ impl Source {
         }
     }
 
+    /// The same part of a file, from its beginning; `None` if this is no part. It is not counted.
+    pub(super) fn again(&self) -> Option<Self> {
+        let Bytes::Part(Shared(file, range, _)) = &self.bytes else {
+            return None;
+        };
+        let part = Shared(file.clone(), range.clone(), Arc::default());
+        let (name, head, told) = (self.name.clone(), self.head.clone(), self.told.clone());
+        Some(Source::part(name, head, told, part))
+    }
+
     /// Whether a read would answer at once.
     pub(super) fn ready(&mut self) -> bool {
         match &mut self.bytes {
@@ -195,9 +205,9 @@ impl Source {
 
     /// Tells once that compressed data follow on text, as `cat auth.log auth.log.2.gz` writes them.
     fn look(&mut self, bytes: &[u8]) {
-        if self.amid.begins(bytes) && !self.told.swap(true, Relaxed) {
+        if self.amid.begins(bytes) {
             let what = "gzip data behind plain text are not read: unpack them first, by zcat -f";
-            complain::error(&self.name, what);
+            complain::error_once(&self.told, &self.name, what);
         }
     }
 

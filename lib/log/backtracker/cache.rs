@@ -41,7 +41,8 @@ impl Cache {
     /// The bytes of group `number` in the last match, if it took part; 0 is the whole match.
     pub fn group(&self, number: usize) -> Option<(usize, usize)> {
         let slot = |n| self.slots.get(n).copied().filter(|at| *at != UNSET);
-        let (start, end) = slot(2 * number).zip(slot(2 * number + 1))?;
+        let first = number.checked_mul(2)?;
+        let (start, end) = slot(first).zip(slot(first + 1))?;
         Some((start as usize, end as usize))
     }
 

@@ -17,7 +17,7 @@ mod values;
 mod verdict;
 
 pub use self::argument::names;
-pub use self::rules::Filter;
+pub use self::rules::{Filter, Known};
 pub use self::verdict::Verdict;
 
 use self::pattern::Trouble;

@@ -21,6 +21,11 @@ const MAX_LINES: usize = 1000;
 /// A pattern's answer; or its number, and why it has none.
 pub(super) type Answer<T> = Result<T, (usize, Trouble)>;
 
+/// The facts about earlier lines by which a filter judges the next one, if it does not
+/// [remember](Filter::remembers) these.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known(Vec<usize>);
+
 /// A filter, and its memory of earlier lines.
 #[derive(Debug)]
 pub struct Filter {
@@ -236,6 +241,27 @@ impl Filter {
     /// Whether several lines are searched together.
     pub fn joins_lines(&self) -> bool {
         self.lines > 1
+    }
+
+    /// Whether a line is judged together with earlier ones.
+    pub fn remembers(&self) -> bool {
+        let mut all = self.prefix.iter().chain(&self.failures);
+        self.joins_lines() || all.any(|pattern| pattern.names(Group::Session))
+    }
+
+    /// Begins another input, whose stamps may have another form.
+    pub fn begin_file(&mut self) {
+        self.dates.forget();
+    }
+
+    /// The facts about earlier lines.
+    pub fn known(&self) -> Known {
+        Known(self.dates.known())
+    }
+
+    /// Takes over those of the same filter elsewhere.
+    pub fn learn(&mut self, known: &Known) {
+        self.dates.learn(&known.0);
     }
 
     /// Texts of which every line that matters has one; `None` where any line may matter.

@@ -27,6 +27,7 @@
 //! - A line without a stamp, in an input that has had heads, is told as such ([`Line::headed`]): it
 //!   goes on with the line before, and is no other program's.
 
+mod amid; // from the middle of a log on
 mod carrier; // what is around a line
 mod head; // who wrote it, when
 mod json; // objects, walked from the left
@@ -48,6 +49,7 @@ use carrier::{Entry, Said, Text};
 use head::{Begun, Head};
 use pieces::{Last, Pieces};
 
+pub use amid::Known;
 pub use head::Stamp;
 use pipeban::time::{Time, Zone};
 

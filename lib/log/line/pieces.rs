@@ -16,7 +16,7 @@ pub(super) enum Last {
 }
 
 /// The streams of a container.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Pieces {
     /// Whether a line came from one.
     pub(super) any: bool,

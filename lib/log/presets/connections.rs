@@ -7,6 +7,7 @@
 //! connection reports tries in total; those that were not counted yet are counted then.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pipeban::address::Address;
@@ -137,11 +138,14 @@ impl Name {
     }
 }
 
+/// The seed of names: all threads of a process give a connection the same.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
 /// The connections that are remembered.
 ///
 /// They stand in the order of their first lines, so that those of late are near each other: a
 /// log's next line is about one of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connections {
     /// For some bits of a name, the connections with them.
     sets: Vec<Set>,
@@ -150,6 +154,17 @@ pub(super) struct Connections {
     /// The number of the next connection; smaller by more than [`MAX_CONNECTIONS`]: forgotten.
     next: u32,
     seed: RandomState,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Connections {
+            sets: Vec::new(),
+            places: Vec::new(),
+            next: 0,
+            seed: SEED.clone(),
+        }
+    }
 }
 
 /// One line of the processor's cache.

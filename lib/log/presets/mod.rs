@@ -3,6 +3,7 @@
 //! A service is one file here, compiled into the program: its patterns, lines that they match, and
 //! lines that they must not match. `read.rs` describes the format; the tests run every line.
 
+mod amid;
 pub mod check;
 mod choice;
 mod connections;
@@ -20,6 +21,7 @@ mod rule;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod waiting;
 
 use std::ops::Range;
 
@@ -34,13 +36,20 @@ use self::programs::Programs;
 use self::read::Kind;
 pub use self::repeated::MAX_EVENTS;
 use self::rule::Rule;
-use self::tries::{Event, Tries};
+pub use self::tries::Sighting;
+use self::tries::Tries;
+pub use self::waiting::Again;
+use self::waiting::{Attempt, Waiting};
 use crate::line::{Line, Stamp};
+pub use amid::{Behind, Known, Pending};
 use pipeban::address::Address;
 use pipeban::complain::Fault;
 
 /// The files in one input into which a client can write lines, at most; a host has few such logs.
 const MAX_FILES: usize = 100;
+
+/// Texts that were asked for: the number there, and the text.
+type Fields = Vec<(usize, Vec<u8>)>;
 
 /// A failed attempt, or a login that went well.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,20 +72,21 @@ pub struct Hit<'a> {
 /// The line before.
 #[derive(Debug, Default)]
 struct Last {
-    /// The rule and the address of its attempt, if it reported one.
-    attempt: Option<(usize, Address)>,
+    /// Its attempt, if it reported one.
+    attempt: Option<Attempt>,
     /// The texts of it that were asked for.
-    fields: Vec<(usize, Vec<u8>)>,
+    fields: Fields,
+    /// The number of its sighting, if it waited.
+    sighting: usize,
     /// Its host and file.
     host: Vec<u8>,
     file: Vec<u8>,
 }
 
 impl Last {
-    fn note(&mut self, event: &Event, fields: &[(usize, Vec<u8>)], line: &Line) {
-        self.attempt = Some((event.rule, event.address));
-        self.fields.clear();
-        self.fields.extend_from_slice(fields);
+    fn note(&mut self, attempt: Attempt, fields: &Fields, line: &Line) {
+        self.attempt = Some(attempt);
+        self.fields.clone_from(fields);
         for (mine, its) in [(&mut self.host, line.host), (&mut self.file, line.file)] {
             mine.clear();
             mine.extend_from_slice(its.unwrap_or_default());
@@ -112,6 +122,8 @@ pub struct Presets {
     /// The number of failures in such files that were not believed, and the rule that first showed
     /// that a file is one.
     unbelieved: (u64, Option<usize>),
+    /// In the middle of an input: the last line, if its judgement depends on lines before.
+    waiting: Option<Waiting>,
 }
 
 impl Presets {
@@ -142,6 +154,7 @@ impl Presets {
             last: Last::default(),
             stopped: Vec::new(),
             unbelieved: (0, None),
+            waiting: None,
         })
     }
 
@@ -189,29 +202,78 @@ impl Presets {
     /// Passes over a line that is not checked.
     pub fn pass(&mut self) {
         self.last.attempt = None;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.clear();
+        }
     }
 
     /// The attempts that this line reports; lines come in their order. `follows` says
     /// whether the line is right behind the last one that was checked.
     pub fn check(&mut self, line: &Line, follows: bool) -> Option<Hit<'_>> {
         let last = self.last.attempt.take().filter(|_| follows);
-        if let Some((rule, address)) = last
+        let mut again = None;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.clear();
+        }
+        if let Some(last) = last
             && let Some(count) = repeated::last(line)
         {
-            if !self.last.is_of(line) {
-                return None;
+            let is_same = self.last.is_of(line);
+            match last {
+                Attempt::By(..) if !is_same => return None,
+                Attempt::By(rule, address) => {
+                    // Another message may follow that says the same again.
+                    self.last.attempt = Some(last);
+                    let fields = self.last.fields.clone();
+                    return (count > 0).then(|| self.hit(rule, address, count, fields));
+                }
+                unsure => again = Some((unsure, Again { count, is_same })),
             }
-            // Another message may follow that says the same again.
-            self.last.attempt = last;
-            return (count > 0).then(|| Hit {
-                address,
-                rule: &self.rules[rule].name,
-                success: self.rules[rule].kind == Kind::Success,
-                place: None,
-                count,
-                fields: self.last.fields.clone(),
-            });
         }
+        let range = self.find(line);
+        if self.waiting.is_some() && self.waits(again, &range, line) {
+            return None;
+        }
+        let range = range?;
+        let text = &line.text[range.clone()];
+        let (event, place, fields) = self.found.drain(..).find_map(|(number, mut hit)| {
+            let fields = std::mem::take(&mut hit.fields);
+            let rule = &self.rules[usize::from(number)];
+            let sighting = self.tries.sighting(number, rule, &hit, text, line);
+            let event = self.tries.judge(rule, &sighting)?;
+            Some((event, hit.address.map(|(_, place)| place), fields))
+        })?;
+        let rule = &self.rules[event.rule];
+        if rule.kind != Kind::Closes {
+            let attempt = Attempt::By(event.rule, event.address);
+            self.last.note(attempt, &fields, line);
+        }
+        let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
+        (event.count > 0).then(|| Hit {
+            address: event.address,
+            rule: &rule.name,
+            success: rule.kind == Kind::Success,
+            place: place.map(shift),
+            count: event.count,
+            fields,
+        })
+    }
+
+    /// An attempt of which the place is not known.
+    fn hit(&self, rule: usize, address: Address, count: u32, fields: Fields) -> Hit<'_> {
+        Hit {
+            address,
+            rule: &self.rules[rule].name,
+            success: self.rules[rule].kind == Kind::Success,
+            place: None,
+            count,
+            fields,
+        }
+    }
+
+    /// Puts the matches of a line into `found`; answers where their text is.
+    fn find(&mut self, line: &Line) -> Option<Range<usize>> {
+        self.found.clear();
         let (mut range, writer) = match (line.program, line.stamp) {
             (Some(program), _) => {
                 let number = self.programs.number_of(program)?;
@@ -241,7 +303,6 @@ impl Presets {
         let group = self.groups.of(writer, &self.rules, &self.programs);
         group.candidates(text, &mut self.candidates);
         let (mut stops, mut success) = (false, None);
-        self.found.clear();
         for number in self.candidates.iter().copied() {
             let rule = &mut self.rules[usize::from(number)];
             if is_stopped && !rule.believed {
@@ -249,10 +310,12 @@ impl Presets {
                 self.unbelieved.0 += u64::from(counts);
                 continue;
             }
-            if self.tries.has_none_to_end(rule, line) {
+            // Amid an input that is not known.
+            if self.waiting.is_none() && self.tries.has_none_to_end(rule, line) {
                 continue;
             }
-            if let Some(hit) = rule.search(text, &self.wanted) {
+            if let Some(mut hit) = rule.search(text, &self.wanted) {
+                hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
                 if rule.kind == Kind::Stops {
                     stops = true;
                     self.unbelieved.1.get_or_insert(usize::from(number));
@@ -281,36 +344,9 @@ impl Presets {
                 self.stop(line.file);
             }
         }
-        let shift = |r: Range<usize>| range.start + r.start..range.start + r.end;
         // A line that one rule takes for a failure, and another for a success, is a failure.
-        let (event, fields) =
-            self.found
-                .drain(..)
-                .chain(success)
-                .find_map(|(number, mut hit)| {
-                    let fields = std::mem::take(&mut hit.fields);
-                    hit.count = hit.count.saturating_mul(repeats).min(MAX_EVENTS);
-                    let event = self.tries.judge(
-                        number,
-                        &self.rules[usize::from(number)],
-                        hit,
-                        text,
-                        line,
-                    )?;
-                    Some((event, fields))
-                })?;
-        let rule = &self.rules[event.rule];
-        if rule.kind != Kind::Closes {
-            self.last.note(&event, &fields, line);
-        }
-        (event.count > 0).then(|| Hit {
-            address: event.address,
-            rule: &rule.name,
-            success: rule.kind == Kind::Success,
-            place: event.place.map(shift),
-            count: event.count,
-            fields,
-        })
+        self.found.extend(success);
+        (!self.found.is_empty()).then_some(range)
     }
 
     /// Notes that a client can write lines into a file.

@@ -1,20 +1,45 @@
 //! Judges the lines of one connection together.
 
-use std::ops::Range;
-
 use super::connections::{Connections, Name, Report, Seen};
 use super::matched::Match;
 use super::read::Kind;
 use super::rule::Rule;
 use crate::line::Line;
 use pipeban::address::Address;
+use pipeban::time::Time;
+
+/// A match of a rule, and all by which it is judged together with other lines of its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting {
+    /// The number of the rule.
+    pub(super) rule: u16,
+    /// Whether the rule is only about the end of a connection, which its process names.
+    by_process: bool,
+    /// The name of the connection; `None` if the line is judged alone.
+    name: Option<Name>,
+    pub(super) address: Option<Address>,
+    port: Option<u16>,
+    time: Option<Time>,
+    count: u32,
+}
 
 /// An event, with the number of its rule.
 pub(super) struct Event {
     pub(super) rule: usize,
     pub(super) address: Address,
-    pub(super) place: Option<Range<usize>>,
     pub(super) count: u32,
+}
+
+impl Sighting {
+    /// The client, if the line names it.
+    pub fn address(&self) -> Option<Address> {
+        self.address
+    }
+
+    /// Whether its judgement depends on other lines.
+    pub(super) fn depends(&self) -> bool {
+        self.name.is_some()
+    }
 }
 
 /// Whether two texts are the same. To compare empty ones with a call of the library is slow where
@@ -72,40 +97,61 @@ impl Tries {
         !self.connections.knows(name)
     }
 
-    /// The event of a match, together with other lines of its connection.
-    pub(super) fn judge(
+    /// Whether a sighting is only about the end of a connection that is not known.
+    pub(super) fn ends_none(&self, sighting: &Sighting) -> bool {
+        let name = sighting.name.filter(|_| sighting.by_process);
+        name.is_some_and(|name| !self.connections.knows(name))
+    }
+
+    /// A match, by all that its judgement needs.
+    pub(super) fn sighting(
         &mut self,
         number: u16,
         rule: &Rule,
-        found: Match,
+        found: &Match,
         text: &[u8],
         line: &Line,
-    ) -> Option<Event> {
-        let name = match rule.joins && rule.kind != Kind::Success {
-            true => self.name(rule, &found, text, line),
-            false => None,
-        };
-        let (address, place) = found.address.unzip();
+    ) -> Sighting {
+        Sighting {
+            rule: number,
+            by_process: rule.kind == Kind::Ends && !rule.names_session && line.pid.is_some(),
+            name: match rule.joins && rule.kind != Kind::Success {
+                true => self.name(rule, found, text, line),
+                false => None,
+            },
+            address: found.address.as_ref().map(|(address, _)| *address),
+            port: found.port,
+            time: line.time,
+            count: found.count,
+        }
+    }
+
+    /// The event of a sighting, together with other lines of its connection.
+    pub(super) fn judge(&mut self, rule: &Rule, sighting: &Sighting) -> Option<Event> {
+        let Sighting {
+            rule: number,
+            address,
+            count,
+            ..
+        } = *sighting;
         let event = |rule, address, count| {
             Some(Event {
                 rule: usize::from(rule),
                 address,
-                place,
                 count,
             })
         };
-        let Some(name) = name else {
-            let counts = !rule.joins || rule.counts();
-            return event(number, address?, found.count).filter(|_| counts);
+        let Some(name) = sighting.name else {
+            return event(number, address?, count).filter(|_| !rule.joins || rule.counts());
         };
         let connection = self.connections.get(name);
         let seen = Seen {
             address,
-            port: found.port,
-            time: line.time,
+            port: sighting.port,
+            time: sighting.time,
         };
         let tries = Report::Tries {
-            count: found.count,
+            count,
             step: rule.step,
         };
         match rule.kind {
@@ -115,7 +161,7 @@ impl Tries {
             }
             Kind::Closes => {
                 connection.see(&seen);
-                event(number, address?, connection.add(Report::Total(found.count)))
+                event(number, address?, connection.add(Report::Total(count)))
             }
             Kind::Later => {
                 connection.see(&seen);

@@ -62,6 +62,10 @@ pub struct StampReader {
     named: Option<(Named, i32)>,
     /// The last stamp, in seconds, if there was one.
     last: Option<i64>,
+    /// Whether the last stamp, where there is none, is not known.
+    begun_amid: bool,
+    /// Whether a time depends on that one.
+    depends: bool,
 }
 
 /// An hour on the clock, and what is known of it.
@@ -97,6 +101,8 @@ impl StampReader {
             recent: Recent::default(),
             named: None,
             last: None,
+            begun_amid: false,
+            depends: false,
         }
     }
 
@@ -118,6 +124,34 @@ impl StampReader {
         self.order.forget();
         self.recent = Recent::default();
         self.last = None;
+        (self.begun_amid, self.depends) = (false, false);
+    }
+
+    /// Whether the log is known to write the day first.
+    pub(crate) fn day_first(&self) -> Option<bool> {
+        self.order.day_first()
+    }
+
+    /// Begins in the middle of a log, of whose order of day and month this is known; its last stamp
+    /// is not.
+    pub(crate) fn begin_amid(&mut self, day_first: Option<bool>) {
+        self.begin_log();
+        self.order.learn(day_first);
+        self.begun_amid = true;
+    }
+
+    /// Whether a time, since [`begin_amid`](Self::begin_amid), depends on the stamp before.
+    pub(crate) fn depends(&self) -> bool {
+        self.depends
+    }
+
+    /// Goes on behind stamps of the same log that another reader has read.
+    pub(crate) fn go_on_behind(&mut self, other: &StampReader) {
+        if self.day_first() != other.day_first() {
+            self.order.learn(other.day_first());
+            self.recent = Recent::default();
+        }
+        self.last = other.last.or(self.last);
     }
 
     /// The same as [`read`](Self::read), or nothing where that would take longer.
@@ -242,7 +276,8 @@ impl StampReader {
     }
 
     /// Which of two moments that clocks show alike is meant.
-    fn one_of(&self, (first, last): (i64, i64)) -> i64 {
+    fn one_of(&mut self, (first, last): (i64, i64)) -> i64 {
+        self.depends |= self.begun_amid && self.last.is_none() && first != last;
         match self.last {
             Some(before) if first < before - LATE => last,
             _ => first,

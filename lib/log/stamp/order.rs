@@ -27,6 +27,16 @@ impl Order {
         self.day_first = None;
     }
 
+    /// Whether a date of this log so far had the day first.
+    pub(super) fn day_first(&self) -> Option<bool> {
+        self.day_first
+    }
+
+    /// Takes over what is known of this log.
+    pub(super) fn learn(&mut self, day_first: Option<bool>) {
+        self.day_first = day_first;
+    }
+
     /// Reads month and day, where no year follows, in the order that is known of this log.
     pub(super) fn undated(&self, [first, second]: [u32; 2]) -> Option<Fields> {
         let day_first = first > 12 || (self.day_first == Some(true) && second <= 12);

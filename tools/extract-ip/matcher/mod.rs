@@ -6,9 +6,9 @@ mod ready;
 mod verdict;
 
 use pipeban::complain::Fault;
-use pipeban_log::filter::Filter;
+use pipeban_log::filter::{self, Filter};
 use pipeban_log::line::Line;
-use pipeban_log::presets::Presets;
+use pipeban_log::presets::{self, Presets};
 
 pub(crate) use self::pattern::{Pattern, is_mark, tell_tags};
 pub(crate) use self::ready::{list_presets, marked_presets, tell_marks};
@@ -20,6 +20,21 @@ pub(crate) enum Matcher {
     Presets(Box<Presets>),
     /// With the names of the groups that are asked for.
     Filter(Box<Filter>, Vec<String>),
+}
+
+/// The facts about earlier lines by which a matcher judges the next one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Known {
+    Nothing,
+    OfPresets(presets::Known),
+    OfFilter(filter::Known),
+}
+
+/// The facts about lines that a matcher has judged.
+pub(crate) enum Behind {
+    Nothing,
+    OfPresets(Box<presets::Behind>),
+    OfFilter(filter::Known),
 }
 
 impl Matcher {
@@ -73,8 +88,59 @@ impl Matcher {
 
     /// Begins another input.
     pub(crate) fn begin_file(&mut self) {
-        if let Matcher::Presets(presets) = self {
-            presets.begin_file();
+        match self {
+            Matcher::Pattern(_) => {}
+            Matcher::Presets(presets) => presets.begin_file(),
+            Matcher::Filter(filter, _) => filter.begin_file(),
+        }
+    }
+
+    /// Whether lines are judged together with earlier ones in a way that only one thread can.
+    pub(crate) fn remembers(&self) -> bool {
+        match self {
+            Matcher::Pattern(_) | Matcher::Presets(_) => false,
+            Matcher::Filter(filter, _) => filter.remembers(),
+        }
+    }
+
+    /// The facts about earlier lines by which the next one is judged.
+    pub(crate) fn known(&self) -> Known {
+        match self {
+            Matcher::Pattern(_) => Known::Nothing,
+            Matcher::Presets(presets) => Known::OfPresets(presets.known()),
+            Matcher::Filter(filter, _) => Known::OfFilter(filter.known()),
+        }
+    }
+
+    /// Begins in the middle of an input, of which this is known.
+    pub(crate) fn begin_amid(&mut self, known: &Known) {
+        match (self, known) {
+            (Matcher::Presets(presets), Known::OfPresets(known)) => presets.begin_amid(known),
+            (Matcher::Filter(filter, _), Known::OfFilter(known)) => filter.learn(known),
+            _ => {}
+        }
+    }
+
+    /// Whether a judgement since then depends on more than was known.
+    pub(crate) fn depends(&self) -> bool {
+        matches!(self, Matcher::Presets(presets) if presets.depends())
+    }
+
+    /// The facts about the lines judged so far.
+    pub(crate) fn behind(&mut self) -> Behind {
+        match self {
+            Matcher::Pattern(_) => Behind::Nothing,
+            Matcher::Presets(presets) => Behind::OfPresets(Box::new(presets.behind())),
+            Matcher::Filter(filter, _) => Behind::OfFilter(filter.known()),
+        }
+    }
+
+    /// Goes on behind lines that the same matcher has judged elsewhere.
+    pub(crate) fn go_on_behind(&mut self, behind: Behind) {
+        match (self, behind) {
+            (Matcher::Presets(presets), Behind::OfPresets(behind)) => presets.go_on_behind(*behind),
+            (Matcher::Filter(filter, _), Behind::OfFilter(known)) => filter.learn(&known),
+            _ => {}
         }
     }
 

@@ -14,6 +14,9 @@ use std::ops::Range;
 use self::form::{AT_BEGINNING, Form, Match, Place, form, format_of, forms_of, replace_name};
 use crate::stamp::StampFormat;
 
+/// No form, and the place where a stamp is expected, before the first line.
+const UNKNOWN: (usize, usize) = (usize::MAX, 1);
+
 /// The forms of a filter's time stamps.
 #[derive(Debug)]
 pub(super) struct Dates {
@@ -57,11 +60,40 @@ impl Dates {
         if forms.is_empty() {
             forms = usual()?;
         }
+        let (last, last_start) = UNKNOWN;
         Ok(Dates {
             forms,
-            last: usize::MAX,
-            last_start: 1,
+            last,
+            last_start,
         })
+    }
+
+    /// Forgets what lines have taught so far.
+    pub(super) fn forget(&mut self) {
+        (self.last, self.last_start) = UNKNOWN;
+        self.forms
+            .iter_mut()
+            .for_each(|form| form.start = usize::MAX);
+    }
+
+    /// The form that is tried first, and where stamps began, as earlier lines have taught.
+    pub(super) fn known(&self) -> Vec<usize> {
+        let starts = self.forms.iter().map(|form| form.start);
+        [self.last, self.last_start]
+            .into_iter()
+            .chain(starts)
+            .collect()
+    }
+
+    /// Takes over what these forms have learnt elsewhere.
+    pub(super) fn learn(&mut self, known: &[usize]) {
+        let [last, last_start, starts @ ..] = known else {
+            return;
+        };
+        (self.last, self.last_start) = (*last, *last_start);
+        for (form, start) in self.forms.iter_mut().zip(starts) {
+            form.start = *start;
+        }
     }
 
     /// The forms' patterns, in the order in which they are first tried.

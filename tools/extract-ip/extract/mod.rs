@@ -1,5 +1,9 @@
 //! From blocks of lines to records.
 
+mod amid; // from the middle of the input on
+mod findings; // the text of lines whose judgement waits
+mod settle; // such lines, judged
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -21,10 +25,14 @@ use crate::time_window::Window;
 use crate::times::{self, Times};
 use crate::unknown_input::{self, Silence};
 use crate::whole_lines::WholeLines;
+use findings::{Found, push_rule};
+
+pub(crate) use amid::{Behind, Known};
+pub(crate) use findings::Findings;
 
 /// A block is dense where more than one byte in this many is of a line with a literal.
 const DENSE: usize = 4;
-/// Behind a dense block the literals are not searched for in this many.
+/// After a dense block the literals are not searched for in this many.
 const DENSE_BLOCKS: u32 = 32;
 
 /// Turns blocks of lines into records.
@@ -65,6 +73,8 @@ pub(crate) struct Extractor {
     record: Record,
     /// The text of its time.
     at: Vec<u8>,
+    /// The lines that wait, if any do.
+    findings: Findings,
 }
 
 impl Extractor {
@@ -108,6 +118,7 @@ impl Extractor {
             done: false,
             record: Record::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into()),
             at: Vec::new(),
+            findings: Findings::default(),
         })
     }
 
@@ -128,16 +139,32 @@ impl Extractor {
     ) -> Result<(), Fault> {
         if origin.number != self.operand {
             self.operand = origin.number;
-            self.lines = 0;
-            self.reader.begin_file();
-            self.chooser.judge.begin_file();
-            self.may_skip = false;
-            // In a later part the same is known as behind the file's first lines.
-            let mut lines = Lines::new(origin.head);
-            while let Some(line) = lines.next(None) {
-                self.reader.read(line.text);
-            }
+            self.begin_file(origin.head);
         }
+        self.go_on(block, origin.name, output)
+    }
+
+    /// Begins a file, or a part of one that has `head` for its first lines: of such a part the same
+    /// is known as behind these.
+    pub(crate) fn begin_file(&mut self, head: &[u8]) {
+        self.lines = 0;
+        self.reader.begin_file();
+        self.stamps.begin_file();
+        self.chooser.judge.begin_file();
+        self.may_skip = false;
+        let mut lines = Lines::new(head);
+        while let Some(line) = lines.next(None) {
+            self.reader.read(line.text);
+        }
+    }
+
+    /// Prints the records of the next block of whole lines of the same file.
+    pub(crate) fn go_on(
+        &mut self,
+        block: &[u8],
+        file: Option<&str>,
+        output: &mut Output,
+    ) -> Result<(), Fault> {
         if self.bare && self.chooser.takes_every_line() && self.without_carriers(block) {
             if let Some(whole) = &mut self.whole {
                 return whole.add_from_block(block, &self.chooser.picker, output);
@@ -167,7 +194,7 @@ impl Extractor {
             read += raw.text.len();
             self.follows &= !raw.skipped;
             self.lines += 1;
-            self.line(&raw, origin.name, output)?;
+            self.line(&raw, file, output)?;
             self.follows = true;
             if self.silence.is_some() && self.chooser.presets().is_some_and(Presets::met_form) {
                 self.silence = None;
@@ -222,7 +249,8 @@ impl Extractor {
         if let Some(objects) = &mut self.chooser.objects {
             // Of a part of a file nobody knows where it begins.
             let number = Some(self.lines).filter(|_| self.window.is_none());
-            match objects.read(raw, &line, || place(file, number)) {
+            let file = file.unwrap_or("standard input");
+            match objects.read(raw, &line, file, number) {
                 Some(read) => object = read,
                 None => return Ok(()),
             }
@@ -233,15 +261,35 @@ impl Extractor {
         };
         // Presets need all lines until they know whether this input has heads of their programs.
         self.may_skip = line.headed && self.silence.is_none() || !self.chooser.needs_heads;
-        let Judgement::Counts(verdict) = judgement else {
-            return Ok(());
+        let is_out = self.window.is_some_and(|w| w.leaves_out(line.time));
+        let verdict = match judgement {
+            Judgement::Counts(verdict) if !is_out => verdict,
+            Judgement::NoMatch => {
+                if !self.chooser.judge.waits() {
+                    return Ok(());
+                }
+                let counts = !is_out && !self.chooser.judge.excludes(line.text);
+                let Some(presets) = self.chooser.judge.presets() else {
+                    return Ok(());
+                };
+                let found = Found {
+                    line: &line,
+                    given,
+                    file,
+                    object,
+                    presets,
+                    keep: &self.chooser.picker.keep,
+                    fields: &self.chooser.fields,
+                    counts,
+                    whole: self.whole.as_ref(),
+                    has_time: self.times.is_some(),
+                    has_line: self.line,
+                };
+                let findings = &mut self.findings;
+                return findings.add(&found, &mut self.record, &mut self.at, output);
+            }
+            _ => return Ok(()),
         };
-        if self
-            .window
-            .is_some_and(|window| window.leaves_out(line.time))
-        {
-            return Ok(());
-        }
         let verdict = verdict.as_ref().map(|(_, verdict)| verdict);
         let rule = verdict.and_then(|v| v.rule);
         let named = verdict.and_then(|v| v.found.as_ref());
@@ -288,10 +336,7 @@ impl Extractor {
                 }
             }
             if let Some(rule) = rule {
-                record.push("rule", rule.as_bytes());
-            }
-            if verdict.is_some_and(|v| v.success) {
-                record.push("success", b"yes");
+                push_rule(record, rule, verdict.is_some_and(|v| v.success));
             }
             if !fields.is_empty() {
                 fields.of(&line, file, verdict, object, |key, value| {
@@ -371,14 +416,5 @@ impl Extractor {
             Some(whole) => whole.end(output),
             None => Ok(self.done),
         }
-    }
-}
-
-/// The place of a line, for a message.
-fn place(file: Option<&str>, number: Option<u64>) -> String {
-    let file = file.unwrap_or("standard input");
-    match number {
-        Some(number) => format!("{file}:{number}"),
-        None => file.into(),
     }
 }
