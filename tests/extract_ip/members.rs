@@ -83,6 +83,13 @@ fn as_one_thread() {
             let one = all(1);
             if number == 0 && name != "mixed.gz" {
                 assert!(one.out.starts_with(&(records.clone() + "0\n")), "{name}");
+                for limit in [100_000, 300_000] {
+                    let limited = shell.run(&format!(
+                        "cd {here}; ulimit -v {limit}; extract-ip --threads 8 {name}"
+                    ));
+                    assert_eq!(limited.err, "", "{name}, {limit} KiB");
+                    assert!(limited.out == records, "{name}, {limit} KiB");
+                }
             }
             for threads in [2, 3, 8] {
                 let several = all(threads);

@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use memchr::{memchr, memrchr};
 use nix::errno::Errno;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use crate::complain::{self, Fault, describe};
 use crate::figures;
@@ -115,8 +116,12 @@ impl Input {
     }
 
     /// From now on compressed regular files are unpacked by several threads, where their format
-    /// allows: by this number in all, or by as many as there are processors, at most 16.
+    /// allows: by this number in all, or by as many as there are processors, at most 16. Under a
+    /// limit of addresses, which their heaps would use up, one thread does it.
     pub fn unpack_by(&mut self, threads: Option<u8>) {
+        if getrlimit(Resource::RLIMIT_AS).is_ok_and(|(limit, _)| limit != RLIM_INFINITY) {
+            return;
+        }
         let processors = || available_parallelism().map_or(1, |n| n.get()).min(16);
         let threads = threads.map_or_else(processors, usize::from);
         self.unpackers = threads.div_ceil(self.operands.len().max(1));
