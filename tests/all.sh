@@ -49,6 +49,11 @@ parallel parallel
 rclone rclone
 groff groff-base
 grepcidr grepcidr
+bgzip tabix
+pixz pixz
+pzstd zstd
+zstd zstd
+xz xz-utils
 zsh zsh
 fish fish
 /usr/share/zoneinfo/Asia/Tokyo tzdata

@@ -115,7 +115,7 @@ pub fn compare(
     let now = Time::now();
     comparison
         .bans
-        .retain(|(details, seen)| seen.is_some() || !details.ban.has_ended(now));
+        .retain(|(details, seen)| seen.is_some() || !details.has_ended(now));
     if let Some(ledger) = ledger.filter(|_| comparison.can_tell) {
         settle(&mut comparison, ledger, backend, firewall)?;
     }
@@ -193,7 +193,7 @@ fn settle(
         let mut rest = Vec::new();
         for target in suspects {
             let ban = ledger.last_ban(&key, &target, None)?;
-            let ban = ban.filter(|details| !details.ban.has_ended(now));
+            let ban = ban.filter(|details| !details.has_ended(now));
             let ours = ban.as_ref().map(|details| details.ban.left(now));
             let none = Some(Duration::ZERO);
             let seen = held.get(&target);

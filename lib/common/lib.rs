@@ -16,6 +16,9 @@ pub use pipeban_time as time; // moments, durations, time zones, the times of at
 pub use pipeban_masks as masks; // many bytes compared at once
 
 #[doc(inline)]
+pub use pipeban_unpack as unpack; // compressed files, unpacked
+
+#[doc(inline)]
 pub use pipeban_process::{detach, privilege, program}; // this process, and programs that it runs
 
 pub mod address; // an address or network and its canonical text
@@ -23,7 +26,6 @@ pub mod record; // a line that begins with an address, then `key=value`
 
 pub mod figures; // the figures of a running tool, told on SIGUSR1
 pub mod journal; // files of systemd's journal, read as lines
-pub mod unpack; // compressed files, unpacked
 
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod lists; // published lists, and the networks that their lines mean

@@ -305,6 +305,41 @@ fn a_wrong_clock_makes_no_ban_longer_and_forgets_none() {
 }
 
 #[test]
+fn a_lift_stays_a_lift_when_the_clock_is_set_back() {
+    let test = "a_lift_stays_a_lift_when_the_clock_is_set_back";
+    with_each(test, |backend, _, flush| {
+        let shell = Shell::new();
+        let ban = format!("ban-ip --backend {backend}");
+        shell.run(&format!(
+            "{ban} --for 10h 203.0.113.7 203.0.113.8 198.51.100.1
+             unban-at now 203.0.113.7 203.0.113.8"
+        ));
+        // To set the clock back is to set all times of the ledger ahead: nine hours.
+        let state = shell.path("state.db").display().to_string();
+        let rows = "UPDATE ban SET since = since + 32400000000, until = until + 32400000000,
+                        ends = ends + 32400000000;
+                    UPDATE lifted SET at = at + 32400000000";
+        run("sqlite3", &[&state, rows]);
+        let sync = shell.run(&format!("{ban} --sync"));
+        assert!(!sync.out.contains("203.0.113."), "{backend}: {sync:?}");
+        run("sh", &["-c", flush]);
+        shell.run(&format!("{ban} --for 1h 198.51.100.2"));
+        assert!(!held(backend).contains("203.0.113."), "{backend}");
+        let list = shell.run(&format!("{ban} --list"));
+        assert_eq!(list.addresses(), ["198.51.100.1", "198.51.100.2"]);
+        let why = shell.run("ban-ip --why 203.0.113.7");
+        assert!(why.out.contains("lifted="), "{backend}: {why:?}");
+        let again = shell.run("unban-at now 203.0.113.7");
+        ended(&again, 1, &[], backend);
+        // A new event bans again.
+        let new = shell.run(&format!("{ban} --for 1h 203.0.113.8"));
+        ended(&new, 0, &["203.0.113.8"], backend);
+        assert!(held(backend).contains("203.0.113.8"), "{backend}");
+        shell.run(&format!("{ban} --list | unban-at now"));
+    });
+}
+
+#[test]
 fn networks_and_their_addresses_know_of_each_other() {
     with_each(
         "networks_and_their_addresses_know_of_each_other",

@@ -171,6 +171,8 @@ fn messages() {
     let without = "count-ip: input: records without user=, which do not count: 2\n";
     let passed = "count-ip: input: records with success=yes are no failures: \
                   they do not count (see --forgive)\n";
+    let nobody = "count-ip: input: a success without user= forgives nothing \
+                  (extract-ip --with user)\n";
     for (arguments, events, expected) in [
         ("--distinct user -n 9", "7@0/ 8@1/ 7@2/a", without),
         ("--by user -n 9", "7@0/ 8@1/ 7@2/a", without),
@@ -179,6 +181,7 @@ fn messages() {
         ("-n 9 -w 60", "7@0/a+ 7@1/a+ 7@2/a", passed),
         ("-n 9 --forgive rule=x", "7@0/a+ 7@1/a+ 7@2/a", passed),
         ("-n 9 --forgive success=yes", "7@0/a+ 7@1/a+ 7@2/a", ""),
+        ("-n 9 --forgive success=yes", "7@0/+ 7@1/+ 7@2/", nobody),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
         let (_, error, status) = count_ip(&arguments, records(events).as_bytes());

@@ -11,6 +11,7 @@ mod flags;
 mod forms;
 mod from_fail2ban;
 mod in_order;
+mod members;
 mod objects;
 mod own_presets;
 mod presets;

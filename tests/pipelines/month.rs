@@ -240,3 +240,53 @@ fn sprays_are_found_and_users_are_not() {
         forgiving.len()
     );
 }
+
+/// One line of sshd for each word: `f:NAME` a failure, `a:NAME` a login, `d:TEXT` a farewell.
+fn lines(events: &[String]) -> String {
+    let line = |(second, event): (usize, &String)| {
+        let (kind, text) = event.split_once(':').unwrap();
+        let words = match kind {
+            "f" => format!("Failed password for {text} from 203.0.113.7 port 5 ssh2"),
+            "a" => format!("Accepted password for {text} from 203.0.113.7 port 5 ssh2"),
+            _ => format!("Received disconnect from 203.0.113.7 port 5:11: {text}"),
+        };
+        format!("2026-06-01T00:00:{second:02}Z host sshd[{second}]: {words}\n")
+    };
+    events.iter().enumerate().map(line).collect()
+}
+
+/// The figures of count-ip(1), from a log: one valid account is worth nothing for other names, and
+/// for its own eight failures in a window in place of four; the words of a success nothing at all.
+#[test]
+fn an_adversary_in_a_log() {
+    let shell = Shell::new();
+    let printed = |events: &[String], presets: &str, rule: &str| {
+        fs::write(shell.path("auth.log"), lines(events)).unwrap();
+        let rule = format!("-n 5 -w 10m {rule} --forgive rule=sshd/accepted");
+        printed(&shell, presets, &rule).len()
+    };
+    let both = "sshd,sshd/accepted";
+    let others = (0..5).flat_map(|i| [format!("f:victim{i}"), "a:own".into()]);
+    let others: Vec<_> = others.collect();
+    assert_eq!(printed(&others, both, ""), 1);
+    assert_eq!(printed(&others, both, "--distinct user"), 1);
+    let own = |after: usize| {
+        let events = ["f:own"; 4].iter().chain(&["a:own"]);
+        let events = events.chain(["f:own"; 5].iter().take(after));
+        events.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (printed(&own(4), both, ""), printed(&own(5), both, "")),
+        (0, 1)
+    );
+    let success = "Accepted password for victim from 203.0.113.7 port 5 ssh2";
+    let forged = [
+        "f:victim".into(),
+        format!("d:{success}"),
+        format!("f:invalid user {success}"),
+    ];
+    let forged: Vec<_> = forged.iter().cycle().take(15).cloned().collect();
+    // Five failures of each name, ten in all.
+    assert_eq!(printed(&forged, both, ""), 2);
+    assert_eq!(printed(&forged, "sshd/accepted", ""), 0);
+}

@@ -140,7 +140,7 @@ fn look_up(
             let mut since: BTreeMap<Target, Time> = BTreeMap::new();
             for details in ledger.map_or(Ok(vec![]), |ledger| ledger.history(&network))? {
                 let ban = details.ban;
-                if details.backend == key && !ban.has_ended(now) {
+                if details.backend == key && !details.has_ended(now) {
                     since.insert(ban.target, ban.since);
                     case.in_ledger.insert(ban.target);
                 }

@@ -65,7 +65,7 @@ impl DryRun {
             let target = candidate.targets()[0];
             let origin = (candidate.origin != "*").then_some(candidate.origin.as_str());
             let found = ledger.last_ban(&self.backend, &target, origin)?;
-            if found.is_some_and(|details| !details.ban.has_ended(Time::now())) {
+            if found.is_some_and(|details| !details.has_ended(Time::now())) {
                 output.record(&candidate.record)?;
                 done = true;
             }

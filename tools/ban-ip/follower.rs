@@ -173,7 +173,7 @@ impl Follower {
     /// are printed.
     fn take(&mut self, details: &BanDetails, output: &mut Output) -> Result<(), Fault> {
         let key = self.key(details);
-        if details.ban.has_ended(Time::now()) {
+        if details.has_ended(Time::now()) {
             return match self.forget(key) {
                 true => output.record(&self.lifted(details)),
                 false => Ok(()),

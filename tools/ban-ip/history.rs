@@ -59,7 +59,7 @@ pub fn run(
     let mut in_force = HashSet::new();
     for details in &history {
         let mut dropped = None;
-        if !details.ban.has_ended(now) {
+        if !details.has_ended(now) {
             let key = (details.ban.target, details.backend.as_str());
             dropped = unknown.get(&key).and_then(|(_, dropped)| *dropped);
             in_force.insert(key);

@@ -105,6 +105,7 @@ pub(crate) fn input(arguments: &Arguments) -> Result<Input, Fault> {
         let part = move |file: &_| bisect::part(file, since, until, reader.clone());
         input.read_part(Arc::new(part));
     }
+    input.unpack_by(arguments.threads);
     input.show_progress();
     Ok(input)
 }

@@ -123,6 +123,12 @@ pub struct BanDetails {
 }
 
 impl BanDetails {
+    /// Whether it has ended by then. One that was lifted has, also if a clock that was ahead says
+    /// that the lift is still to come.
+    pub fn has_ended(&self, now: Time) -> bool {
+        self.planned_end != self.ban.until || self.ban.has_ended(now)
+    }
+
     /// From the columns of [`DETAILS`].
     pub(super) fn read(row: &Row) -> rusqlite::Result<Self> {
         Ok(BanDetails {

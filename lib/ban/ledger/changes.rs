@@ -114,7 +114,7 @@ fn current(db: &Connection, now: Time, origin: Option<&str>) -> rusqlite::Result
         "?3 IS NOT NULL"
     };
     let mut query = db.prepare(&format!(
-        "SELECT {DETAILS} FROM ban WHERE (ends IS NULL OR ends > ?1)
+        "SELECT {DETAILS} FROM ban WHERE (ends IS NULL OR ends > ?1) AND ends IS until
          AND origin = ifnull(?2, origin) AND {of_several}"
     ))?;
     let mut bans = readable(query.query_map(params![now.0, origin, now.0], BanDetails::read)?)?;

@@ -96,7 +96,7 @@ impl Ledger {
                     remember(db, &lift.address, at)?;
                 }
                 let mut query = db.prepare_cached(
-                    "SELECT id, port, ends IS NULL OR ends > ?5 FROM ban
+                    "SELECT id, port, ends IS until AND (ends IS NULL OR ends > ?5) FROM ban
                      WHERE address = ?1 AND backend = ?2
                      AND origin = ifnull(?3, origin) AND since / 1000000 <= ?4 / 1000000",
                 )?;
@@ -140,7 +140,8 @@ fn end(
     // Also a ban that has ended, if its firewall has still to lift it.
     let mut query = db.prepare_cached(
         "SELECT id, backend, address, port, since, ends,
-             ends IS NULL OR ends > ?2 OR id IN (SELECT ban FROM later)
+             ends IS until AND (ends IS NULL OR ends > ?2)
+             OR id IN (SELECT ban FROM later)
              OR id > ifnull((SELECT ban FROM told WHERE backend = ban.backend), 0)
          FROM ban WHERE address = ?1 AND origin = ifnull(?3, origin)",
     )?;

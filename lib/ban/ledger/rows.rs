@@ -74,7 +74,7 @@ pub(super) const LONGEST: &str = "ORDER BY ifnull(ends, 9223372036854775807) DES
 /// A condition that leaves out a row of `ban` beside a longer one that has not ended by `?3`.
 pub(super) const IS_LONGEST: &str = "NOT EXISTS (SELECT 1 FROM ban AS other
     WHERE other.address = ban.address AND other.backend = ban.backend AND other.port = ban.port
-    AND (other.ends IS NULL OR other.ends > ?3)
+    AND (other.ends IS NULL OR other.ends > ?3) AND other.ends IS other.until
     AND (ifnull(other.ends, 9223372036854775807), other.id)
         > (ifnull(ban.ends, 9223372036854775807), ban.id))";
 
@@ -95,10 +95,12 @@ pub(super) fn longest(
     let mut query = db.prepare_cached(&format!(
         "SELECT id, address, port, since, ends FROM ban
          WHERE address = ? AND backend = ? AND port = ? AND since <= ?
-         AND (ends IS NULL OR ends > ?) {LONGEST}"
+         AND (ends IS NULL OR ends > ?) AND (ends IS until OR ?) {LONGEST}"
     ))?;
     let address = target.address.to_string();
-    let values = params![address, backend, target.port, begun.0, now.0];
+    // A moment may lie before a lift.
+    let is_past = begun < Time::MAX;
+    let values = params![address, backend, target.port, begun.0, now.0, is_past];
     query
         .query_row(values, |row| Ok((row.get(0)?, Ban::read(row, 1)?)))
         .optional()
@@ -107,7 +109,7 @@ pub(super) fn longest(
 /// The query of [`in_force`], which is prepared once for many bans.
 pub(super) const IN_FORCE: &str = "SELECT id, address, port, since, ends FROM ban
     WHERE address = ? AND backend = ? AND port = ? AND origin = ifnull(?, '')
-    AND (ends IS NULL OR ends > ?)";
+    AND (ends IS NULL OR ends > ?) AND ends IS until";
 
 /// The ban in force that one host has asked for, with its number.
 pub(super) fn in_force(

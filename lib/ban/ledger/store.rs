@@ -276,7 +276,8 @@ impl Ledger {
         self.state.run(|db| {
             let query = format!(
                 "SELECT {DETAILS} FROM ban
-                 WHERE address = ? AND port = 0 AND (ends IS NULL OR ends > ?)"
+                 WHERE address = ? AND port = 0
+                 AND (ends IS NULL OR ends > ?) AND ends IS until"
             );
             let mut query = db.prepare_cached(&query)?;
             let mut found = Vec::new();
@@ -334,8 +335,10 @@ impl Ledger {
         // making an index of all bans for that.
         let query = format!(
             "SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE +ban.backend = told.backend AND (ends IS NULL OR ends > ?1))
-             UNION SELECT backend FROM ban WHERE (ends IS NULL OR ends > ?1){of_others}
+                 WHERE +ban.backend = told.backend AND ends IS until
+                 AND (ends IS NULL OR ends > ?1))
+             UNION SELECT backend FROM ban
+                 WHERE (ends IS NULL OR ends > ?1) AND ends IS until{of_others}
              UNION SELECT backend FROM later
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
                  WHERE id > told.ban AND +ban.backend = told.backend)"
@@ -350,7 +353,8 @@ impl Ledger {
         self.names(
             "SELECT backend FROM later WHERE due <= ?1
              UNION SELECT backend FROM told WHERE EXISTS (SELECT 1 FROM ban
-                 WHERE id > told.ban AND +ban.backend = told.backend AND ends <= ?1)",
+                 WHERE id > told.ban AND +ban.backend = told.backend
+                 AND (ends <= ?1 OR ends IS NOT until))",
             [now.0],
         )
     }

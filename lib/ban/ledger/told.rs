@@ -76,8 +76,9 @@ impl Ledger {
             let due = bans(
                 &db,
                 recent,
-                "SELECT id, address, port, since, ends FROM later JOIN ban ON ban.id = later.ban
-                 WHERE later.backend = ? AND due <= ?",
+                "SELECT id, address, port, since, iif(ends IS until, ends, min(ends, ?2))
+                 FROM later JOIN ban ON ban.id = later.ban
+                 WHERE later.backend = ?1 AND due <= ?2",
                 params![backend, now.0],
             )?;
             let after = after.max(told(&db, backend)?);
@@ -88,9 +89,9 @@ impl Ledger {
             let untold = bans(
                 &db,
                 recent,
-                "SELECT id, address, port, since, ends FROM ban
-                 WHERE id > ? AND id <= ? AND backend = ? ORDER BY id LIMIT ?",
-                params![after, last, backend, limit],
+                "SELECT id, address, port, since, iif(ends IS until, ends, min(ends, ?5)) FROM ban
+                 WHERE id > ?1 AND id <= ?2 AND backend = ?3 ORDER BY id LIMIT ?4",
+                params![after, last, backend, limit, now.0],
             )?;
             Ok(Pending {
                 are_first: false,
@@ -133,7 +134,8 @@ impl Ledger {
         };
         let query = format!(
             "SELECT id, address, port, since, ends FROM ban
-             WHERE id > ?2 AND backend = ?1 AND (ends IS NULL OR ends > ?3) AND {of_several}
+             WHERE id > ?2 AND backend = ?1 AND (ends IS NULL OR ends > ?3) AND ends IS until
+             AND {of_several}
              ORDER BY id LIMIT ?4"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -43,7 +43,7 @@ impl Ledger {
             let has_none = is_told_all && !later.exists([backend])?;
             let mut pending = db.prepare_cached(
                 "SELECT 1 FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
-                 AND (id > ?4 OR ends <= ?5 AND id IN (SELECT ban FROM later))",
+                 AND (id > ?4 OR (ends <= ?5 OR ends IS NOT until) AND id IN (SELECT ban FROM later))",
             )?;
             let mut bans = Vec::with_capacity(held.len());
             for (target, left) in held {
@@ -69,7 +69,7 @@ impl Ledger {
         self.state.write(|db| {
             let mut find = db.prepare_cached(
                 "SELECT id FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
-                 AND (ends IS NULL OR ends > ?4)",
+                 AND (ends IS NULL OR ends > ?4) AND ends IS until",
             )?;
             for target in lifts {
                 let address = target.address.to_string();

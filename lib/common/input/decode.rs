@@ -5,8 +5,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::unpack::unpack;
-
 /// The size of a chunk of unpacked text, in bytes, and the number of chunks ahead of the reader.
 const CHUNK: usize = 64 << 10;
 const AHEAD: usize = 8;
@@ -22,11 +20,15 @@ pub(super) struct Decoded {
 }
 
 impl Decoded {
-    pub(super) fn start(packed: impl Read + Send + 'static) -> Self {
+    /// Reads the text that `open` gives, which is called in the thread.
+    pub(super) fn start<F>(open: F) -> Self
+    where
+        F: FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + 'static,
+    {
         let (sender, chunks) = sync_channel(AHEAD);
         thread::spawn(move || {
             let decode = || -> io::Result<()> {
-                let mut decoder = unpack(packed)?;
+                let mut decoder = open()?;
                 loop {
                     let mut chunk = vec![0; CHUNK];
                     let length = decoder.read(&mut chunk)?;

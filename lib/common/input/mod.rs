@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use memchr::{memchr, memrchr};
@@ -80,6 +81,8 @@ pub struct Input {
     fails: bool,
     /// The part of each file to read; without it all.
     part: Option<Arc<Part>>,
+    /// Threads that unpack a compressed file.
+    unpackers: usize,
 }
 
 enum Filled {
@@ -107,7 +110,16 @@ impl Input {
             progress: None,
             fails: false,
             part: None,
+            unpackers: 1,
         }
+    }
+
+    /// From now on compressed regular files are unpacked by several threads, where their format
+    /// allows: by this number in all, or by as many as there are processors, at most 16.
+    pub fn unpack_by(&mut self, threads: Option<u8>) {
+        let processors = || available_parallelism().map_or(1, |n| n.get()).min(16);
+        let threads = threads.map_or_else(processors, usize::from);
+        self.unpackers = threads.div_ceil(self.operands.len().max(1));
     }
 
     /// From now on of a regular file that is not compressed only a part is read.
@@ -137,6 +149,7 @@ impl Input {
             progress: self.progress.clone(),
             operands: VecDeque::from([operand]),
             part: self.part.clone(),
+            unpackers: self.unpackers,
             ..Input::new(vec![])
         })
     }
@@ -160,6 +173,7 @@ impl Input {
         Input {
             progress: self.progress.clone(),
             part: self.part.clone(),
+            unpackers: self.unpackers,
             operands: VecDeque::new(),
             ..Input::new(vec![])
         }
@@ -178,7 +192,8 @@ impl Input {
             if let Operand::Name(name) = operand
                 && !is_fifo(name)
             {
-                let opened = open(name, self.progress.as_deref(), self.part.as_deref());
+                let part = self.part.as_deref();
+                let opened = open(name, self.progress.as_deref(), part, self.unpackers);
                 if opened.as_ref().is_err_and(is_too_many) {
                     return;
                 }
@@ -333,7 +348,8 @@ impl Input {
                 let (name, opened) = match operand {
                     Operand::Opened(name, opened) => (name, opened),
                     Operand::Name(name) => {
-                        let opened = open(&name, self.progress.as_deref(), self.part.as_deref());
+                        let part = self.part.as_deref();
+                        let opened = open(&name, self.progress.as_deref(), part, self.unpackers);
                         (name, opened)
                     }
                 };

@@ -20,9 +20,10 @@ pub(super) fn open(
     name: &OsString,
     progress: Option<&Mutex<Progress>>,
     part: Option<&Part>,
+    unpackers: usize,
 ) -> io::Result<Source> {
     let counter = progress.and_then(|p| Some(p.lock().ok()?.counter()));
-    Source::open(name, counter.unwrap_or_default(), part)
+    Source::open(name, counter.unwrap_or_default(), part, unpackers)
 }
 
 /// Whether it is a FIFO, whose opening waits for a writer.

@@ -19,7 +19,7 @@ use super::decode::Decoded;
 use crate::complain;
 use crate::figures;
 use crate::journal::JournalText;
-use crate::unpack::{Amid, is_packed, is_packed_file, unread};
+use crate::unpack::{Amid, is_packed, is_packed_file, unpack, unpack_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -37,6 +37,8 @@ pub(super) struct Source {
     pub told_idle: bool,
     /// The file's first lines, if this is a later part of it.
     pub head: Arc<[u8]>,
+    /// Threads that unpack it.
+    unpackers: usize,
     bytes: Bytes,
     amid: Amid,
     /// Whether that was told, of any part of the file.
@@ -62,11 +64,12 @@ enum Bytes {
 
 impl Source {
     /// Opens an operand; of a regular file that is not compressed, only `part` is read. Its bytes,
-    /// as they stand in the file, are added to `counter`.
+    /// as they stand in the file, are added to `counter`. `unpackers`: the threads that unpack it.
     pub(super) fn open(
         operand: &OsString,
         counter: Arc<AtomicU64>,
         part: Option<&Part>,
+        unpackers: usize,
     ) -> io::Result<Self> {
         let (name, file) = if operand == "-" {
             (
@@ -90,7 +93,8 @@ impl Source {
                 lines: 0,
                 told_idle: false,
                 head: Arc::default(),
-                bytes: Bytes::Decoded(Decoded::start(text)),
+                unpackers,
+                bytes: Bytes::Decoded(Decoded::start(|| unpack(text))),
                 amid: Amid::default(),
                 told: Arc::default(),
             });
@@ -118,6 +122,7 @@ impl Source {
             lines: 0,
             told_idle: false,
             head: Arc::default(),
+            unpackers,
             bytes,
             amid: Amid::default(),
             told: Arc::default(),
@@ -133,6 +138,7 @@ impl Source {
             lines: 0,
             told_idle: false,
             head,
+            unpackers: 1,
             bytes: Bytes::Part(part),
             amid,
             told,
@@ -212,9 +218,18 @@ impl Source {
             return Err(io::Error::other(what));
         }
         if let Bytes::Unread { file, waits } = std::mem::replace(&mut self.bytes, Bytes::Over) {
-            self.bytes = if is_packed(head) {
-                let whole = io::Cursor::new(head.to_vec()).chain(file);
-                Bytes::Decoded(Decoded::start(whole))
+            // Standard input may be another's, who has read a part of it.
+            let is_whole = !waits && self.name != STANDARD_INPUT;
+            let (head, threads) = (head.to_vec(), self.unpackers);
+            self.bytes = if is_packed(&head) && is_whole {
+                let Blocking(file, counter, _) = file;
+                counter.fetch_sub(head.len() as u64, Relaxed);
+                Bytes::Decoded(Decoded::start(move || {
+                    unpack_file(file, &head, threads, counter)
+                }))
+            } else if is_packed(&head) {
+                let whole = io::Cursor::new(head).chain(file);
+                Bytes::Decoded(Decoded::start(|| unpack(whole)))
             } else {
                 Bytes::Plain { file, waits }
             };

@@ -224,7 +224,8 @@ impl<K: Key, const N: usize> Aged for Counts<K, N> {
     }
 
     fn lower_ages(&mut self, by: u8) {
-        for slot in self.table.used_mut() {
+        // A slot whose count was taken out has an age alone, and must not become empty.
+        for slot in self.table.used_mut().filter(|slot| slot.value > 0xff) {
             slot.value -= u32::from((slot.value as u8).min(by));
         }
     }
@@ -262,5 +263,37 @@ impl<K: Key, const N: usize> Aged for Counts<K, N> {
     fn grow(&mut self) {
         let seed = self.seed;
         self.table.grow(|slot| slot.key.hash(seed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts that were taken out leave the others where they are found.
+    #[test]
+    fn after_some_were_taken_out() {
+        let mut bound = Bound::new(None, true);
+        let mut counts = Counts::<u32, 8>::new();
+        let add = |counts: &mut Counts<u32, 8>, bound: &mut Bound, key| {
+            while !counts.add(key, 1, bound) {
+                bound.make_room([counts as &mut dyn Aged]);
+            }
+        };
+        (0..10_000).for_each(|key| add(&mut counts, &mut bound, key));
+        let mut taken = Vec::new();
+        counts.take_out(|key, count| {
+            let takes = key % 3 != 0;
+            taken.extend(takes.then_some((key, count)));
+            takes
+        });
+        assert_eq!(taken.len(), 6_666);
+        counts.lower_ages(127);
+        (0..10_000).for_each(|key| add(&mut counts, &mut bound, key));
+        let ranked = counts.rank(1, usize::MAX);
+        let all: Vec<_> = (0..).map_while(|place| ranked.get(place)).collect();
+        let twice = (0..10_000).filter(|key| key % 3 == 0).map(|key| (key, 2));
+        let once = (0..10_000).filter(|key| key % 3 != 0).map(|key| (key, 1));
+        assert_eq!(all, twice.chain(once).collect::<Vec<_>>());
     }
 }

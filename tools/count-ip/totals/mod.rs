@@ -166,6 +166,7 @@ fn count_all<C: Counter>(arguments: &Arguments) -> Result<bool, Fault> {
         false => None,
     };
     let mut input = Input::new(arguments.files.clone());
+    input.unpack_by(arguments.threads);
     input.open_all();
     keep_none().map_err(|e| Fault::new("capabilities", e))?;
     let mut deadline = None;

@@ -165,6 +165,7 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
         return None;
     }
     let mut input = Input::new(arguments.files.clone());
+    input.unpack_by(arguments.threads);
     input.fail_on_error();
     let shared = Arc::new(Shared {
         pieces: Mutex::new(input.pieces(true).enumerate()),

@@ -28,6 +28,10 @@ use crate::table::memory::BATCH;
 use crate::times::Times;
 use crate::value::Value;
 
+const PASSED_OVER: &str =
+    "records with success=yes are no failures: they do not count (see --forgive)";
+const FORGIVES_NOTHING: &str = "a success without user= forgives nothing (extract-ip --with user)";
+
 /// Counts the lines of the stream.
 pub struct Watcher {
     policy: Policy,
@@ -45,7 +49,7 @@ pub struct Watcher {
     without: u64,
     /// Whether successes forgive failures.
     forgives: bool,
-    /// Whether it was said that successes are passed over.
+    /// Whether it was said that successes have no effect.
     told_successes: bool,
     merge: bool,
     /// Whether a record was printed.
@@ -164,7 +168,7 @@ impl Watcher {
             return Ok(());
         };
         if read.success && !self.forgives {
-            self.pass_over();
+            self.tell_successes(PASSED_OVER);
             return Ok(());
         }
         let own = read.span.map(|(_, last)| last);
@@ -297,8 +301,11 @@ impl Watcher {
         let fields = fields.or(read.as_ref().map(|(fields, _)| fields));
         let forgives = fields.is_some_and(|fields| fields.success);
         if full.is_some_and(|full| full.success) && !forgives {
-            self.pass_over();
+            self.tell_successes(PASSED_OVER);
             return Ok(());
+        }
+        if forgives && fields.is_some_and(|fields| fields.user == Value::NONE) {
+            self.tell_successes(FORGIVES_NOTHING);
         }
         let count = full.map_or(1, |full| full.count);
         let lines = match evidence {
@@ -347,14 +354,11 @@ impl Watcher {
         Ok(())
     }
 
-    /// Passes over a record of a success, which is said once.
+    /// Says once why a success has no effect.
     #[cold]
-    fn pass_over(&mut self) {
+    fn tell_successes(&mut self, what: &str) {
         if !std::mem::replace(&mut self.told_successes, true) {
-            complain::note(
-                "input",
-                "records with success=yes are no failures: they do not count (see --forgive)",
-            );
+            complain::note("input", what);
         }
     }
 

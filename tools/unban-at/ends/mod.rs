@@ -445,6 +445,6 @@ impl Ends {
             return Ok(false);
         };
         let held = ledger.last_ban(&self.usual.to_string(), &(*address).into(), None)?;
-        Ok(held.is_some_and(|details| !details.ban.has_ended(now)))
+        Ok(held.is_some_and(|details| !details.has_ended(now)))
     }
 }

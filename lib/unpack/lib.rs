@@ -1,11 +1,18 @@
 //! Compressed files: recognised by their first bytes, and unpacked.
 
+mod blocks; // xz, block by block
+mod members; // the places of members in a file, and their text
+
+mod several; // a file unpacked by several threads
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 
 use liblzma::stream::{CONCATENATED, Stream};
 use memchr::memmem;
+
+pub use several::unpack_file;
 
 /// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
 /// bzip2's magic.
@@ -23,9 +30,18 @@ const PIECE: usize = 64 << 10;
 
 /// Whether a file that begins with these bytes is a compressed one; six bytes are enough to tell.
 pub fn is_packed(first: &[u8]) -> bool {
-    [GZIP, ZSTD, XZ, BZIP2]
-        .iter()
-        .any(|magic| first.starts_with(magic))
+    let magics = [GZIP, XZ, BZIP2];
+    magics.iter().any(|magic| first.starts_with(magic)) || is_zstd(first)
+}
+
+/// Whether these are the first bytes of a frame of zstd. pzstd begins with one to be skipped.
+fn is_zstd(first: &[u8]) -> bool {
+    first.starts_with(ZSTD) || is_skipped(first)
+}
+
+/// Whether these are the first bytes of a frame without text (RFC 8878 3.1.2).
+fn is_skipped(first: &[u8]) -> bool {
+    first.len() >= 4 && first[0] & 0xf0 == 0x50 && first[1..4] == *b"\x2a\x4d\x18"
 }
 
 /// The kind of a file that begins with these bytes, if it is one that can't be read as text, with a
@@ -117,7 +133,7 @@ pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + S
     };
     Ok(if first.starts_with(GZIP) {
         Box::new(flate2::bufread::MultiGzDecoder::new(stream))
-    } else if first.starts_with(ZSTD) {
+    } else if is_zstd(first) {
         Box::new(zstd::stream::read::Decoder::with_buffer(stream)?)
     } else if first.starts_with(XZ) {
         let decoder = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
@@ -161,11 +177,13 @@ mod tests {
         let zstd = |text: &[u8]| zstd::encode_all(text, 1).unwrap();
         let plain = |text: &[u8]| text.to_vec();
         type Form<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
-        let forms: [(Form, bool); 5] = [
+        let skipped = |text: &[u8]| [&b"\x50\x2a\x4d\x18\x01\0\0\0x"[..], &zstd(text)].concat();
+        let forms: [(Form, bool); 6] = [
             (&gzip, true),
             (&bzip2, true),
             (&xz, true),
             (&zstd, true),
+            (&skipped, true),
             (&plain, false),
         ];
         for (i, (form, packed)) in forms.iter().enumerate() {
