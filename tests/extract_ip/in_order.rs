@@ -84,6 +84,16 @@ impl Log {
         }
     }
 
+    /// The same, with stamps of one form.
+    fn ordered(self) -> Log {
+        let (form, changes) = (4, false);
+        Log {
+            form,
+            changes,
+            ..self
+        }
+    }
+
     /// The next line of a daemon.
     fn daemon(&mut self) -> String {
         if self.begun.len() < 20 {
@@ -138,6 +148,10 @@ impl Log {
     /// A stamp in the form of this segment.
     fn stamp(&mut self) -> String {
         self.now += self.random.i64(0..2) * self.random.i64(0..3);
+        // To days that could be months, too.
+        if self.changes && self.random.u16(..10_000) == 0 {
+            self.now += self.random.i64(0..3) * 86_400;
+        }
         let time = chrono::DateTime::from_timestamp(self.now, 0).unwrap();
         let form = match self.form {
             0 => "%b %e %H:%M:%S",
@@ -258,6 +272,7 @@ fn times_and_keys() {
     let shell = Shell::new();
     let write = |name: &str, text: String| fs::write(shell.path(name), text).unwrap();
     write("plain", Log::new(1).segments(&[0], 15 << 20));
+    write("ordered", Log::new(7).ordered().segments(&[0], 14 << 20));
     write("mixed", Log::new(2).segments(&[0, 1, 2, 3], 15 << 20));
     write("pieces", Log::new(3).segments(&[2, 3], 15 << 20));
     write("objects", Log::new(4).segments(&[4], 14 << 20));
@@ -271,9 +286,9 @@ fn times_and_keys() {
         "extract-ip --time --first -e 'password for (?P<user>.*) from <IP>' --with user,host mixed",
         "extract-ip --time -6 pieces",
         "extract-ip --with host,pid,file small none plain packed pieces",
-        "extract-ip --since 2025-10-26T00:30:00Z --until 2025-10-26T01:10:00Z plain",
-        "extract-ip -c --since 2025-10-26T00:30:00Z mixed plain",
-        "extract-ip --whole --until 2025-10-26T00:30:00Z -e Failed plain mixed",
+        "extract-ip --since 2025-10-26T00:30:00Z --until 2025-10-26T01:10:00Z ordered",
+        "extract-ip -c --since 2025-10-26T00:30:00Z mixed ordered",
+        "extract-ip --whole --until 2025-10-26T00:30:00Z -e Failed ordered mixed",
         "extract-ip --key ip small objects plain",
         "extract-ip --key ip --where user=u1 --time --with user -l objects",
         "extract-ip --filter ./filter.conf --with user plain small mixed packed",
@@ -291,8 +306,7 @@ fn presets() {
     let mut sshd = all.clone();
     sshd.retain(|lines| lines.iter().any(|line| line.contains("sshd")));
     write("sshd", Log::of(11, &sshd).segments(&[0], 14 << 20));
-    let mut ordered = Log::of(18, &sshd);
-    (ordered.form, ordered.changes) = (4, false);
+    let ordered = Log::of(18, &sshd).ordered();
     write("ordered", ordered.segments(&[0], 14 << 20));
     write(
         "mixed",
