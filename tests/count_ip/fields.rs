@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::common::left_out;
+use crate::common::{Shell, left_out};
 use crate::count_ip;
 
 /// `7@65 alice` is a failure of alice at 203.0.113.7, 65 s after midnight; `+` marks a success.
@@ -357,4 +357,17 @@ fn hostile_names_are_bounded() {
         "{output}"
     );
     assert!(error.starts_with("count-ip: memory: 1000 "), "{error}");
+}
+
+/// Values fill the memory and no more: nothing is held twice while it is sorted and printed.
+#[test]
+fn values_without_end() {
+    let shell = Shell::new();
+    let record = |n: u32| format!("203.0.113.{}\tuser=u{}\n", n % 250, n * 997);
+    let records: String = (0..1_000_000).map(record).collect();
+    let bounded = shell.feed("ulimit -v 270000; count-ip --by user", records.as_bytes());
+    let told = "times an address was let go, and its count with it";
+    assert!(bounded.err.contains(told), "{}", bounded.err);
+    assert_eq!(bounded.status, Some(2));
+    assert!(bounded.out.lines().count() > 500_000);
 }

@@ -2,7 +2,9 @@
 
 use std::ptr::NonNull;
 
+use nix::libc::RLIM_INFINITY;
 use nix::sys::mman::{MmapAdvise, madvise};
+use nix::sys::resource::{Resource, getrlimit};
 pub use pipeban::masks::prefetch;
 
 /// The memory for tables and for the values that hang on them, in bytes, where the user sets no
@@ -39,12 +41,14 @@ pub fn has_capacity<T>(values: &Vec<T>, all: usize) -> bool {
 
 /// An empty vector with the capacity for at least `values` values. A large one gets all that the
 /// bound on memory allows, so that it can grow in place: this reserves addresses only, and the
-/// system gives memory when it is used.
+/// system gives memory when it is used. Where addresses are limited (`ulimit -v`), other vectors
+/// need them.
 fn vector<T>(values: usize) -> Vec<T> {
     let mut vector = Vec::new();
     let most = MEMORY / size_of::<T>();
     let many = values * size_of::<T>() >= LARGE_PAGE && values <= most;
-    if !many || vector.try_reserve_exact(most).is_err() {
+    let limited = || !getrlimit(Resource::RLIMIT_AS).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
+    if !many || limited() || vector.try_reserve_exact(most).is_err() {
         vector.reserve_exact(values);
     }
     ask_for_large_pages(&mut vector);

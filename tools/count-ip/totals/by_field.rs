@@ -31,6 +31,9 @@ pub struct FieldTotal {
     pub addresses: AddressSet,
 }
 
+/// A total in its order, with the key of its value.
+pub type Ranked = (Value, FieldTotal);
+
 impl Weight for FieldTotal {
     fn weight(&self) -> usize {
         let weight = self.text.len() + self.addresses.weight();
@@ -241,10 +244,11 @@ impl FieldTotals {
 
     /// The totals of at least `least`, the highest first, then by value; of these, the first
     /// `top`.
-    pub fn rank(self, least: u64, top: usize) -> Vec<FieldTotal> {
-        let mut all: Vec<_> = self.into_totals().collect();
-        all.retain(|total| total.sum.count >= least);
-        all.sort_unstable_by(|a, b| {
+    pub fn rank(self, least: u64, top: usize) -> Vec<Ranked> {
+        // With their keys, as they lie in the table: so the vector takes over its memory.
+        let mut all: Vec<_> = self.totals.into_values().collect();
+        all.retain(|(_, total)| total.sum.count >= least);
+        all.sort_unstable_by(|(_, a), (_, b)| {
             let counts = Reverse(a.sum.count).cmp(&Reverse(b.sum.count));
             counts.then_with(|| a.text.cmp(&b.text))
         });

@@ -10,7 +10,7 @@ use pipeban::record::escape;
 use pipeban::table::{Column, Table};
 use serde_json::{Map, Value};
 
-use super::by_field::{FieldTotal, FieldTotals};
+use super::by_field::{FieldTotal, FieldTotals, Ranked};
 use super::columns::bar;
 use crate::arguments::Arguments;
 use crate::output::check_saturation;
@@ -26,7 +26,7 @@ pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> 
     if terminal {
         columns(key, &ranked, &mut output)?;
     }
-    for value in ranked.iter().filter(|_| !terminal) {
+    for (_, value) in ranked.iter().filter(|_| !terminal) {
         let sum = &value.sum;
         check_saturation(sum.count);
         let addresses = value.addresses.len() as u64;
@@ -72,11 +72,13 @@ const WIDEST: usize = 40;
 const BAR: usize = 30;
 
 /// Prints the value, the count, the number of addresses and a bar in proportion to the count.
-fn columns(key: &str, ranked: &[FieldTotal], output: &mut Output) -> Result<(), Fault> {
-    let most = ranked.first().map_or(1, |value| value.sum.count.max(1));
+fn columns(key: &str, ranked: &[Ranked], output: &mut Output) -> Result<(), Fault> {
+    let most = ranked
+        .first()
+        .map_or(1, |(_, value)| value.sum.count.max(1));
     let columns = [key, "count", "addresses", ""].map(|heading| Column(heading, 0));
     let mut table = Table::new(&columns);
-    for value in ranked {
+    for (_, value) in ranked {
         let sum = &value.sum;
         check_saturation(sum.count);
         let text = String::from_utf8_lossy(&value.text);
