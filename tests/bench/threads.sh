@@ -75,7 +75,8 @@ connections() {
             my @words = rand() < 0.5
                 ? ("Invalid user admin from $ip port $port",
                     "pam_unix(sshd:auth): check pass; user unknown",
-                    "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=$ip",
+                    "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 "
+                        . "tty=ssh ruser= rhost=$ip",
                     "Failed password for invalid user admin from $ip port $port ssh2",
                     "Connection closed by invalid user admin $ip port $port [preauth]")
                 : ("Connection from $ip port $port on 192.0.2.1 port 22",
@@ -84,7 +85,8 @@ connections() {
                     "Disconnected from authenticating user root $ip port $port [preauth]");
             $part .= "Mar 30 $clock host sshd[$pid]: $_\n" for @words;
         }
-        for (1 .. $ARGV[0] / length($part) + 1) { print $part }' "$((megabytes * 1000000))" >"$work/log"
+        for (1 .. $ARGV[0] / length($part) + 1) { print $part }
+    ' "$((megabytes * 1000000))" >"$work/log"
 }
 
 # The command with each number of threads, in turns.

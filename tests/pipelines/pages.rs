@@ -156,7 +156,8 @@ fn lay_out(shell: &Shell) {
     let mistakes = ["03:30:00", "03:30:10", "03:30:20"];
     let later = ["03:32:00", "03:32:10", "03:32:20"];
     auth += &failures("192.0.2.46", "30", &mistakes).replace("root", "hanako");
-    auth += "Mar 30 03:30:30 trippyboy sshd[4291]: Accepted password for hanako from 192.0.2.46 port 50045 ssh2\n";
+    auth += "Mar 30 03:30:30 trippyboy sshd[4291]: Accepted password for hanako \
+             from 192.0.2.46 port 50045 ssh2\n";
     auth += &failures("192.0.2.46", "30", &later).replace("root", "hanako");
     auth += &failures("192.0.2.44", "30", &["04:00:00", "05:00:00"]);
     auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro from 198.51.100.23 port 50045 ssh2\n";

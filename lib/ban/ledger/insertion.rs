@@ -24,7 +24,8 @@ pub(super) static SOME_LONGER: LazyLock<String> = LazyLock::new(|| {
         "{insertion} ON CONFLICT (address, backend, port, origin) DO UPDATE
          SET id = excluded.id, since = min(ban.since, ?2), until = excluded.until,
              ends = excluded.ends, facts = ifnull(excluded.facts, ban.facts)
-         WHERE ban.ends > ?2 AND ban.ends IS ban.until AND (excluded.ends IS NULL OR excluded.ends / 1000000
+         WHERE ban.ends > ?2 AND ban.ends IS ban.until
+         AND (excluded.ends IS NULL OR excluded.ends / 1000000
              > max(ban.ends - max(ban.since - ?2, 0), ?2) / 1000000)"
     )
 });

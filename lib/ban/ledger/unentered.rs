@@ -43,7 +43,8 @@ impl Ledger {
             let has_none = is_told_all && !later.exists([backend])?;
             let mut pending = db.prepare_cached(
                 "SELECT 1 FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
-                 AND (id > ?4 OR (ends <= ?5 OR ends IS NOT until) AND id IN (SELECT ban FROM later))",
+                 AND (id > ?4
+                     OR (ends <= ?5 OR ends IS NOT until) AND id IN (SELECT ban FROM later))",
             )?;
             let mut bans = Vec::with_capacity(held.len());
             for (target, left) in held {
