@@ -6,210 +6,18 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common::{Outcome, Shell, run, unshared, wait_until};
+use crate::common::{Outcome, Shell, unshared, wait_until};
 
-/// A pipeline is known by a part of its text. What it must print, and what it must not; a line that
-/// begins so.
-struct Row(
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-);
+mod logs; // the logs that lie there
+mod rows; // the expected results
 
-const ROWS: [Row; 28] = [
-    Row(
-        "count-ip --top 20",
-        &["203.0.113.7\tcount=9", "2001:db8::7\tcount=5"],
-        &["192.0.2.10\t"],
-    ),
-    Row(
-        "--preset sshd /var/log/auth.log |\n  count-ip --threshold 5 --within 10m |\n  ban-ip --for 1h --dry-run",
-        &["203.0.113.7\t", "2001:db8::7\t", "192.0.2.46\t"],
-        &["192.0.2.44", "198.51.100.77"],
-    ),
-    Row(
-        "--forgive rule=sshd/accepted",
-        &["203.0.113.7\t", "2001:db8::7\t"],
-        &["192.0.2.46"],
-    ),
-    Row(
-        "<drop.txt | mail-ban",
-        &["203.0.113.0/24\t", "198.51.100.0/25\t"],
-        &[],
-    ),
-    Row(
-        "ban-ip --list --origin . | ssh",
-        &["198.51.100.0/25\t"],
-        &[],
-    ),
-    Row(
-        "unban-at now --origin web1",
-        &["192.0.2.77\t"],
-        &["203.0.113.7\t"],
-    ),
-    Row("ban-ip --why", &["203.0.113.7\t", "198.51.100.0/25\t"], &[]),
-    Row("--plain", &["     10 203.0.113.7"], &[]),
-    Row(
-        "--prefix4 24",
-        // One address, however many events.
-        &["203.0.113.0/24\tcount=1", "2001:db8::/48\tcount=1"],
-        &["203.0.113.7"],
-    ),
-    Row(
-        "cut -f 1 would-be-banned",
-        &["203.0.113.7", "2001:db8::7", "198.51.100.23"],
-        &["192.0.2.44", "198.51.100.77"],
-    ),
-    Row(
-        "join banned-at",
-        &["198.51.100.23 2"],
-        // The first pretended to log in, before and after its ban.
-        &["203.0.113.7", "192.0.2.10"],
-    ),
-    Row("uniq -c", &["      5 2026-03-29T02h"], &[]),
-    Row("sort -u >in-auth", &["203.0.113.200"], &["203.0.113.7"]),
-    Row(
-        "--preset sshd --only 203.0.113.7",
-        &["Mar 30 02:16:00 trippyboy sshd"],
-        &["203.0.113.7", "Mar 30 06:00:01"],
-    ),
-    Row(
-        "--whole --only drop.txt",
-        &["203.0.113.200 - - [30/Mar", "1"],
-        &["192.0.2.10"],
-    ),
-    Row(
-        "--for 1d --max-prefix4 8",
-        &["203.0.113.0/24\t", "198.51.100.0/25\t"],
-        &[],
-    ),
-    Row("--for 2d --max-prefix4 8", &[], &[]),
-    Row(
-        "--never customers",
-        &["203.0.113.0/24\t", "2001:db8:bad::/48\t"],
-        &["192.0.2.128/25"],
-    ),
-    Row("comm -13", &["203.0.113.200"], &["192.0.2.10"]),
-    Row(
-        "--never proxies",
-        &["203.0.113.0/24\t", "198.51.100.0/25\t"],
-        &[],
-    ),
-    Row("unban-at now <drop.txt", &["198.51.100.0/25\t"], &[]),
-    Row(
-        "ssh other.example.org ban-ip --list",
-        &["203.0.113.7\t"],
-        &[],
-    ),
-    Row(
-        "--dry-run | mail-ban --to root",
-        // Printed into the mail alone.
-        &[],
-        &["203.0.113.7\t"],
-    ),
-    // Both are this journal.
-    Row("--from start -D", &["203.0.113.7\tcount="], &[]),
-    Row(
-        "--from start --unit 'cron*'",
-        &["203.0.113.7\tat=2026-03-30T02:16:41"],
-        &[],
-    ),
-    Row("/var/log/secure*", &["203.0.113.7"], &["192.0.2.44"]),
-    Row("for host in", &["2001:db8::7\t"], &[]),
-    Row("--once --from resume", &[], &[]),
-];
+use logs::{journal_of_sshd, lay_out};
+use rows::{ROWS, Row};
 
 /// The bans here and on the other host before each begins.
 const BEFORE: &str = "ban-ip --origin web1 192.0.2.77 >/dev/null
 ban-ip --for 1h 203.0.113.7 203.0.113.0/24 198.51.100.0/25 >/dev/null
 ssh other.example.org ban-ip --for 1h 203.0.113.7 >/dev/null\n";
-
-const STUBS: [(&str, &str); 3] = [
-    // The other host has a firewall and a state of its own.
-    (
-        "ssh",
-        "host=$1; shift; PIPEBAN_STATE=$PIPEBAN_STATE.$host exec unshare -n sh -c \"$*\"",
-    ),
-    ("curl", "cat drop.txt"),
-    ("sendmail", "cat >/dev/null"),
-];
-
-fn failures(address: &str, day: &str, times: &[&str]) -> String {
-    let line = |time: &&str| {
-        format!(
-            "Mar {day} {time} trippyboy sshd[4287]: Failed password for root from {address} port 50045 ssh2\n"
-        )
-    };
-    times.iter().map(line).collect()
-}
-
-fn lay_out(shell: &Shell) {
-    let close = ["02:16:00", "02:16:10", "02:16:20", "02:16:30", "02:16:40"];
-    let hostile = "Mar 30 02:20:00 trippyboy sshd[4287]: Failed password for invalid user x from 198.51.100.77 port 1 ssh2 from 203.0.113.7 port 2 ssh2\n";
-    let mut auth = failures("203.0.113.7", "30", &close) + hostile;
-    auth += &failures(
-        "2001:db8::7",
-        "30",
-        &["03:00:00", "03:00:01", "03:00:02", "03:00:03", "03:00:04"],
-    );
-    // A person who mistypes, twice.
-    let mistakes = ["03:30:00", "03:30:10", "03:30:20"];
-    let later = ["03:32:00", "03:32:10", "03:32:20"];
-    auth += &failures("192.0.2.46", "30", &mistakes).replace("root", "hanako");
-    auth += "Mar 30 03:30:30 trippyboy sshd[4291]: Accepted password for hanako \
-             from 192.0.2.46 port 50045 ssh2\n";
-    auth += &failures("192.0.2.46", "30", &later).replace("root", "hanako");
-    auth += &failures("192.0.2.44", "30", &["04:00:00", "05:00:00"]);
-    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro from 198.51.100.23 port 50045 ssh2\n";
-    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted publickey for taro from 192.0.2.10 port 50045 ssh2: RSA x\n";
-    auth += "Mar 30 06:00:01 trippyboy sshd[4290]: Received disconnect from 192.0.2.44 \
-             port 9:11: Accepted password for root from 203.0.113.7 port 1 ssh2\n";
-    let yesterday = failures("198.51.100.23", "29", &close);
-    let before = failures("203.0.113.7", " 1", &["01:00:00", "02:00:00", "03:00:00"]);
-    let access = "203.0.113.200 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 404 0\n192.0.2.10 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 200 9\n";
-    for directory in [
-        "bin",
-        "work",
-        "log/nginx",
-        "log/journal",
-        "work/journal-of-web1",
-    ] {
-        fs::create_dir_all(shell.path(directory)).unwrap();
-    }
-    for (name, text) in [
-        ("log/auth.log", auth.as_str()),
-        ("log/auth.log.1", &yesterday),
-        ("log/auth.log.2", &before),
-        ("log/secure", ""),
-        ("log/secure-20260330", &auth),
-        ("log/nginx/access.log", access),
-        (
-            "work/drop.txt",
-            "; Spamhaus DROP List\n203.0.113.0/24 ; SBL1\n198.51.100.0/25 ; SBL2\n",
-        ),
-        (
-            "work/firehol.netset",
-            "#\n# a list\n#\n192.0.2.128/25\n2001:db8:bad::/48\n",
-        ),
-        ("work/customers", "192.0.2.200\n"),
-        ("work/proxies", "10.0.0.5\n"),
-    ] {
-        fs::write(shell.path(name), text).unwrap();
-    }
-    for folder in ["log/journal", "work/journal-of-web1"] {
-        let journal = shell.path(folder).join("system.journal");
-        fs::write(journal, journal_of_sshd()).unwrap();
-    }
-    for (name, script) in STUBS {
-        let path = shell.path(&format!("bin/{name}"));
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        run("chmod", &["755", path.to_str().unwrap()]);
-    }
-    run("gzip", &[shell.path("log/auth.log.2").to_str().unwrap()]);
-    let logs = shell.path("log");
-    run("mount", &["--bind", logs.to_str().unwrap(), "/var/log"]);
-    run("mount", &["-t", "tmpfs", "none", "/var/lib"]);
-}
 
 /// The scripts in a page: blocks fenced as `sh`, and the commands of those fenced as `crontab`.
 fn scripts(page: &str) -> Vec<String> {
@@ -360,13 +168,6 @@ fn start(shell: &Shell, script: &str) -> Live {
     let mut live = command(shell, script);
     live.stdout(out).stdin(Stdio::null()).process_group(0);
     Live(live.spawn().unwrap())
-}
-
-/// A real journal of another year, with failures of 203.0.113.7 in the unit `cron`.
-fn journal_of_sshd() -> Vec<u8> {
-    let sample = "lib/journal/tests/samples/systemd-252-compact.journal.zst";
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join(sample);
-    zstd::decode_all(fs::File::open(sample).unwrap()).unwrap()
 }
 
 /// The same on that journal while it grows.

@@ -35,16 +35,16 @@ impl Lines<'_> {
         }
     }
 
-    /// The time of a line, if it has one. The error says that another way must read the line.
+    /// The time of a line that counts, if it has one. The error is the answer to give where none
+    /// counts: `true` if the line is passed over, `false` if another way must read it.
     #[inline(always)]
-    fn time(&mut self, line: &Usual) -> Result<Option<Time>, ()> {
-        let Some(text) = line.at() else {
-            return Ok(None);
-        };
-        if !self.times.is_timed() {
-            return Err(());
+    fn time(&mut self, line: &Usual) -> Result<Option<Time>, bool> {
+        match line.at() {
+            None if self.times.accept_untimed(1) => Ok(None),
+            None => Err(true),
+            Some(_) if !self.times.is_timed() => Err(false),
+            Some(text) => self.reader.read(text).map(Some).ok_or(false),
         }
-        self.reader.read(text).map(Some).ok_or(())
     }
 
     /// Adds the event of a line that begins at `start`, with the value that is to be distinct.
@@ -65,11 +65,9 @@ struct Bare<'a>(Lines<'a>);
 impl Take for Bare<'_> {
     #[inline(always)]
     fn take(&mut self, line: Usual, start: usize) -> bool {
-        let Ok(own) = self.0.time(&line) else {
-            return false;
-        };
-        if own.is_some() || self.0.times.accept_untimed(1) {
-            self.0.add(&line, start, own, Value::NONE);
+        match self.0.time(&line) {
+            Ok(own) => self.0.add(&line, start, own, Value::NONE),
+            Err(passed) => return passed,
         }
         true
     }
@@ -81,12 +79,10 @@ struct Distinct<'a>(Lines<'a>, Values);
 impl Take for Distinct<'_> {
     #[inline(always)]
     fn take(&mut self, line: Usual, start: usize) -> bool {
-        let Ok(own) = self.0.time(&line) else {
-            return false;
+        let own = match self.0.time(&line) {
+            Ok(own) => own,
+            Err(passed) => return passed,
         };
-        if own.is_none() && !self.0.times.accept_untimed(1) {
-            return true;
-        }
         match line.first(self.1) {
             Some(value) => self.0.add(&line, start, own, value),
             None => *self.0.without += 1,
@@ -101,12 +97,10 @@ struct Grouped<'a>(Lines<'a>);
 impl Take for Grouped<'_> {
     #[inline(always)]
     fn take(&mut self, line: Usual, start: usize) -> bool {
-        let Ok(own) = self.0.time(&line) else {
-            return false;
+        let own = match self.0.time(&line) {
+            Ok(own) => own,
+            Err(passed) => return passed,
         };
-        if own.is_none() && !self.0.times.accept_untimed(1) {
-            return true;
-        }
         let address: Address = line.bits.into();
         match self.0.policy.fields_of(&line, &address) {
             Some((fields, key)) => {
