@@ -162,9 +162,13 @@ pub(crate) fn restore(
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
+            let knows_all = !has_unentered(teller)?;
             teller.enter_kept()?;
             teller.is_complete()?;
-            restore_once(teller, printed.as_deref_mut())?;
+            let knows_all = !restore_once(teller, printed.as_deref_mut())? && knows_all;
+            if !knows_all {
+                forget_ended(teller)?;
+            }
             let restored = teller.firewall.restored();
             if restored.map_err(|e| teller.failure(&e))? {
                 if let Some(state) = teller.state_after()? {
@@ -181,7 +185,8 @@ pub(crate) fn restore(
     })
 }
 
-fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
+/// The same, once; answers whether others were lifted.
+fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<bool, Failure> {
     let begun = Time::now();
     let mut longer = has_unentered(teller)?.then(Vec::new);
     let mut holdings = look(teller)?;
@@ -242,10 +247,16 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     }
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
+    let any = !others.is_empty();
     if let Some(printed) = printed {
         printed.let_go.extend(others);
     }
-    Ok(())
+    Ok(any)
+}
+
+fn forget_ended(teller: &mut Teller) -> Result<(), Failure> {
+    let forgotten = teller.firewall.forget_ended();
+    forgotten.map_err(|e| teller.failure(&e))
 }
 
 /// Enters the bans that were made without the ledger: those `others` that are no half bans, and are
@@ -384,6 +395,7 @@ pub fn adopt(
         let held = t.firewall.list().map_err(|e| t.failure(&e))?;
         let held = held.unwrap_or_default();
         t.ledger.enter_bans(&t.key, &held, begun)?;
+        forget_ended(t)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

@@ -135,6 +135,13 @@ pub trait Firewall {
     /// since [`ensure`](Self::ensure).
     fn restored(&mut self) -> io::Result<bool>;
 
+    /// Forgets the packets that bans have dropped that have ended. To be called where bans were
+    /// made that the ledger never knew: [`ban_first`](Self::ban_first) does not look for their
+    /// counters.
+    fn forget_ended(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Whether bans may have been lost since [`ensure`](Self::ensure), as far as a backend can tell
     /// that at once; `false` if it can't.
     fn lost_again(&mut self) -> io::Result<bool> {

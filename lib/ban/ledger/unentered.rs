@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     /// Gives bans the ends that a firewall has, each with the time that was left after the moment
-    /// `begun`: earlier ones for all hosts, and later ones. One of which nothing was left has ended.
+    /// `begun`: earlier ones for all hosts, and later ones. Without any time left one has ended.
     /// The firewall has then to be told.
     pub fn enter_ends(
         &mut self,

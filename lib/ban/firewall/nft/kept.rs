@@ -14,8 +14,8 @@ use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, Request};
 use crate::target::Target;
 use pipeban::address::Address;
 
-/// The sets. Their keys are an address, [`inverted`], IPv4 as in RFC 4291, 2.5.5.2; a prefix length;
-/// a port.
+/// The sets. Their keys are an address, [`inverted`], IPv4 as in RFC 4291, 2.5.5.2; a prefix
+/// length; a port.
 const LIFTS: &str = "unentered_lifts";
 const ENDS: &str = "unentered_ends";
 /// The type of their keys, as the program nft has it: ipv6_addr . inet_service . inet_service.

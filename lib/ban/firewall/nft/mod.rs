@@ -243,6 +243,10 @@ impl Firewall for Nft {
         self.mark_restored().map_err(explain)
     }
 
+    fn forget_ended(&mut self) -> io::Result<()> {
+        Nft::forget_ended(self, Duration::ZERO).map_err(explain)
+    }
+
     fn lost_again(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
         Ok(!self.seen.is_restored())
