@@ -189,8 +189,8 @@ pub trait Firewall {
         self.lift(targets).map(|()| false)
     }
 
-    /// The changes that are kept; `None` if nothing was changed without a ledger since the bans were
-    /// [`restored`](Self::restored).
+    /// The changes that are kept; `None` if nothing was changed without a ledger since the bans
+    /// were [`restored`](Self::restored).
     fn kept(&mut self) -> io::Result<Option<Kept>> {
         Ok(None)
     }
