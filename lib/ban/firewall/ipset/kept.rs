@@ -113,7 +113,7 @@ mod tests {
                     add pipeban4-ends 52.255.142.248,udp:1\n\
                     add pipeban4-lifts 52.255.142.0/24,tcp:22\n\
                     add pipeban6-lifts dffe:f247::/32,udp:1\n\
-                    add pipeban6-ends dffe:f247::/48,udp:1\n\
+                    add pipeban6-ends dffe:f247:ffff::/48,udp:1\n\
                     add pipeban4-lifts 203.0.113.8,udp:53\nadd pipeban4 203.0.113.9 timeout 0\n";
         let kept = read(text);
         let [lifts, ends] = [kept.lifts, kept.ends].map(|targets| {
