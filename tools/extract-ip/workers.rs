@@ -11,7 +11,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, available_parallelism};
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
 use pipeban::output::Output;
 use pipeban::printer::{Printer, Spare};
@@ -104,16 +104,9 @@ impl Worker {
     /// Reads pieces while there are any and they can be printed.
     fn work(mut self) -> Extractor {
         let spare = Spare::default();
-        loop {
-            let next = self
-                .shared
-                .pieces
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next();
-            let Some((number, piece)) = next else {
-                return self.extractor;
-            };
+        // Messages come in the order of the pieces, too.
+        complain::hold();
+        while let Some((number, piece)) = self.next() {
             let printer = &self.shared.printer;
             printer.take_from(&mut self.output, number, &spare);
             let (extractor, output) = (&mut self.extractor, &mut self.output);
@@ -123,10 +116,18 @@ impl Worker {
                 Ok(()) => printer.end(number),
                 Err(fault) => {
                     printer.fail(fault);
-                    return self.extractor;
+                    break;
                 }
             }
         }
+        complain::held();
+        self.extractor
+    }
+
+    /// The next piece, with its number.
+    fn next(&self) -> Option<(usize, Piece)> {
+        let pieces = self.shared.pieces.lock();
+        pieces.unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 
