@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
-use crate::blocks::{Bytes, HeldBack, XzStreams};
+use crate::blocks::{Bytes, XzStreams};
 use crate::members::{Buffers, Members, Together, read_text};
 use crate::{PIECE, XZ, is_zstd, unpack};
 
@@ -33,7 +33,7 @@ pub fn unpack_file(
         None
     } else if first.starts_with(XZ) {
         let streams = XzStreams::new(BufReader::with_capacity(PIECE, bytes()), threads)?;
-        Some(Box::new(HeldBack::new(streams)))
+        Some(Box::new(streams))
     } else {
         let unpacked = Unpacked::new(file.clone(), threads, counter.clone())?;
         unpacked.map(|unpacked| Box::new(unpacked) as Box<dyn Read + Send>)

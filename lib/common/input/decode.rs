@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use crate::unpack::is_behind_text;
+
 /// The size of a chunk of unpacked text, in bytes, and the number of chunks ahead of the reader.
 const CHUNK: usize = 64 << 10;
 const AHEAD: usize = 8;
@@ -87,10 +89,14 @@ impl Decoded {
         }
         match &mut self.current {
             Ok(chunk) => chunk.read(buffer),
-            Err(e) => {
-                let e = io::Error::new(e.kind(), format!("can't be unpacked: {e}"));
-                (self.current, self.over) = (Ok(Cursor::default()), true);
-                Err(e)
+            current => {
+                self.over = true;
+                let text = std::mem::replace(current, Ok(Cursor::default()));
+                let told = |e| match is_behind_text(&e) {
+                    true => e,
+                    false => io::Error::new(e.kind(), format!("can't be unpacked: {e}")),
+                };
+                text.map(|_| 0).map_err(told)
             }
         }
     }

@@ -23,6 +23,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use crate::complain::{self, Fault, describe};
 use crate::figures;
+use crate::unpack::is_behind_text;
 use operand::{Operand, is_fifo, open};
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
@@ -398,7 +399,9 @@ impl Input {
                     return Err(Fault::new(&source.name, describe(&e)));
                 }
                 complain::error(&source.name, describe(&e));
-                self.held.end = whole_words(&self.buffer[self.held.clone()]);
+                if !is_behind_text(&e) {
+                    self.held.end = self.held.start + whole_words(&self.buffer[self.held.clone()]);
+                }
                 self.scanned = self.held.end;
                 Ok(Filled::EndOfSource)
             }
