@@ -1,5 +1,6 @@
 //! Compressed files: recognised by their first bytes, and unpacked.
 
+mod ahead; // the same, ahead of the reader
 mod blocks; // xz, block by block
 mod members; // the places of members in a file, and their text
 mod row; // members in a row, by one thread
@@ -11,6 +12,7 @@ use std::os::unix::fs::FileExt;
 
 use memchr::memmem;
 
+pub use ahead::MembersAhead;
 pub use row::is_behind_text;
 use row::{Ahead, Kind, Row};
 pub use several::unpack_file;

@@ -94,7 +94,7 @@ pub fn is_behind_text(e: &io::Error) -> bool {
 }
 
 /// The kind of a member.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Gzip,
     Zstd,

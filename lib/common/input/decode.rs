@@ -122,7 +122,7 @@ impl Decoded {
 fn next(text: &mut Text) -> Option<Chunk> {
     let text = match text {
         Ok(text) => text,
-        Err(e) => return Some(Err(io::Error::new(e.kind(), e.to_string()))),
+        Err(e) => return Some(Err(std::mem::replace(e, io::ErrorKind::Other.into()))),
     };
     let mut chunk = vec![0; CHUNK];
     match text.read(&mut chunk) {
