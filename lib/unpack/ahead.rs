@@ -113,7 +113,8 @@ impl MembersAhead {
         Some(length)
     }
 
-    /// The text behind what was given out, and the error in it, from one thread; to be called there.
+    /// The text behind the part that was given out, and the error in it, unpacked by one thread; to
+    /// be called there.
     pub fn rest(&self) -> impl FnOnce() -> io::Result<Box<dyn Read + Send>> + Send + use<> {
         let (file, all) = (self.file.clone(), self.all);
         move || unpack_rest(file, all)
@@ -167,3 +168,6 @@ impl MembersAhead {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::MtStreamBuilder;
 
-use crate::XZ_MEMORY;
+use crate::kind::XZ_MEMORY;
 
 /// The file's bytes from a place on, whatever others read. The number is that of bytes read.
 pub(crate) struct Bytes(

@@ -1,10 +1,14 @@
 //! Compressed files: recognised by their first bytes, and unpacked.
 
-mod ahead; // the same, ahead of the reader
+mod kind; // the kinds of compressed files
+
 mod blocks; // xz, block by block
-mod members; // the places of members in a file, and their text
 mod row; // members in a row, by one thread
+
+mod members; // the places of members in a file, and their text
 mod several; // a file unpacked by several threads
+
+mod ahead; // its members, unpacked ahead of the reader
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,39 +17,11 @@ use std::os::unix::fs::FileExt;
 use memchr::memmem;
 
 pub use ahead::MembersAhead;
+use kind::Kind;
+pub use kind::is_packed;
 pub use row::is_behind_text;
-use row::{Ahead, Kind, Row};
+use row::{Ahead, Row};
 pub use several::unpack_file;
-
-/// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
-/// bzip2's magic.
-const GZIP: &[u8] = b"\x1f\x8b\x08";
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-const XZ: &[u8] = b"\xfd7zXZ\0";
-const BZIP2: &[u8] = b"BZh";
-
-/// The greatest memory of xz's decoder, in bytes: twice the need of `xz -9`. A file may ask for 4
-/// GB. The other decoders take less: zstd's windows are bounded by its library to 128 MB.
-const XZ_MEMORY: u64 = 128 << 20;
-
-/// Compressed input is read in pieces of this size, in bytes.
-const PIECE: usize = 64 << 10;
-
-/// Whether a file that begins with these bytes is a compressed one; six bytes are enough to tell.
-pub fn is_packed(first: &[u8]) -> bool {
-    let magics = [GZIP, XZ, BZIP2];
-    magics.iter().any(|magic| first.starts_with(magic)) || is_zstd(first)
-}
-
-/// Whether these are the first bytes of a frame of zstd. pzstd begins with one to be skipped.
-fn is_zstd(first: &[u8]) -> bool {
-    first.starts_with(ZSTD) || is_skipped(first)
-}
-
-/// Whether these are the first bytes of a frame without text (RFC 8878 3.1.2).
-fn is_skipped(first: &[u8]) -> bool {
-    first.len() >= 4 && first[0] & 0xf0 == 0x50 && first[1..4] == *b"\x2a\x4d\x18"
-}
 
 /// The kind of a file that begins with these bytes, if it is one that can't be read as text, with a
 /// word on what to do.

@@ -9,8 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use flate2::bufread::GzDecoder;
 
-use crate::row::Kind;
-use crate::{GZIP, ZSTD, is_skipped};
+use crate::kind::{GZIP, Kind, ZSTD, is_skipped};
 
 /// Members are unpacked together until they have this size, in bytes.
 const TOGETHER: u64 = 128 << 10;

@@ -10,7 +10,7 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::stream::{Action, Status, Stream};
 
-use crate::{BZIP2, GZIP, PIECE, XZ, XZ_MEMORY, ZSTD, is_zstd};
+use crate::kind::{Kind, PIECE, XZ_MEMORY};
 
 /// The bytes that tell which member begins.
 const MAGIC: usize = 6;
@@ -93,46 +93,6 @@ pub fn is_behind_text(e: &io::Error) -> bool {
     e.get_ref().is_some_and(|e| e.is::<Garbage>())
 }
 
-/// The kind of a member.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
-    Gzip,
-    Zstd,
-    Xz,
-    Bzip2,
-}
-
-impl Kind {
-    /// That of a member that begins with these bytes.
-    pub(crate) fn of(first: &[u8]) -> Option<Self> {
-        let kinds = [(Kind::Gzip, GZIP), (Kind::Xz, XZ), (Kind::Bzip2, BZIP2)];
-        let kind = kinds.iter().find(|(_, magic)| first.starts_with(magic));
-        let kind = kind.map(|(kind, _)| *kind);
-        kind.or_else(|| is_zstd(first).then_some(Kind::Zstd))
-    }
-
-    /// Whether a member of this kind begins with these bytes, which may be cut.
-    fn begins(self, first: &[u8]) -> bool {
-        let magic = match self {
-            Kind::Gzip => GZIP,
-            Kind::Zstd => ZSTD,
-            Kind::Xz => XZ,
-            Kind::Bzip2 => BZIP2,
-        };
-        Kind::of(first) == Some(self) || magic.starts_with(first)
-    }
-
-    /// Whether so many zeros may end a file of this kind, and others before `more` members. gzip
-    /// files were padded on tapes; in those of xz a padding is a multiple of four bytes.
-    fn may_have(self, zeros: u64, more: bool) -> bool {
-        match self {
-            Kind::Gzip => !more || zeros == 0,
-            Kind::Xz => zeros.is_multiple_of(4),
-            Kind::Zstd | Kind::Bzip2 => zeros == 0,
-        }
-    }
-}
-
 /// A member that is being unpacked.
 enum Member<R: Read> {
     Gzip(GzDecoder<Ahead<R>>),
@@ -160,7 +120,7 @@ impl<R: Read> Member<R> {
         }
     }
 
-    /// What stands behind it, when all of it is read.
+    /// The bytes behind it, when all of it is read.
     fn into_inner(self) -> Ahead<R> {
         match self {
             Member::Gzip(member) => member.into_inner(),

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::blocks::{Bytes, XzStreams};
-use crate::{PIECE, XZ, unpack};
+use crate::kind::{PIECE, XZ};
+use crate::unpack;
 
 /// Unpacks a regular file that begins with these bytes; blocks of xz by this number of threads. The
 /// bytes that are read of it are added to `counter`.
@@ -69,6 +70,3 @@ impl Read for Checked {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -78,7 +78,7 @@ fn a_corrupt_one_is_reported_and_the_others_are_read() {
     }
 }
 
-/// What follows the last member is padding or is told; the last line before it is whole.
+/// Bytes behind the last member are padding or are told; the last line before it is whole.
 #[test]
 fn behind_the_last_member() {
     let shell = Shell::new();

@@ -116,8 +116,8 @@ impl Input {
     }
 
     /// From now on compressed regular files are unpacked by several threads, where their format
-    /// allows: by the [number](threads::most) that was asked for in all. Under a limit of addresses,
-    /// which their heaps would use up, one thread does it.
+    /// allows: by as many in all as are [asked](threads::most) for. Under a limit of addresses, for
+    /// the sake of their heaps, one thread does it.
     pub fn unpack_by(&mut self, asked: Option<u8>) {
         if threads::addresses().is_none() {
             let threads = threads::most(asked);

@@ -1,9 +1,11 @@
 //! Several threads beside one, on good, damaged and lying files.
 
 use super::*;
-use std::io::Write;
+use std::io::{BufReader, Write};
 
-use crate::MembersAhead;
+use crate::blocks::{Bytes, XzStreams};
+use crate::kind::{PIECE, XZ};
+use crate::several::unpack_file;
 
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
