@@ -50,6 +50,17 @@ fn the_smallest_set_in_order() {
             "0.0.0.0/0\n::/0\n",
         ),
         ("::/0\n", "--minus ::/1", "8000::/1\n"),
+        // Numbers of IPv6 that stand for IPv4 addresses are not printed as those.
+        (
+            "::fffe:0:0-::1:0:0:1\n",
+            "--minus ::fffe:0:0/97",
+            "::fffe:8000:0/97\n::1:0:0:0/127\n",
+        ),
+        (
+            "::/0\n",
+            "--minus ::-::fffe:ffff:fffe --minus ::1:0:0:2-f:: --ranges",
+            "::fffe:ffff:ffff-::1:0:0:1\nf::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n",
+        ),
         (
             "203.0.113.9\n203.0.113.8",
             "--json",
@@ -109,8 +120,13 @@ fn several_files_and_bad_lines() {
             "{flag}"
         );
     }
-    let nothing = shell.feed("merge-ip --minus 203.0.113.0/24", b"203.0.113.7\n");
-    assert_eq!((nothing.out.as_str(), nothing.status), ("", Some(1)));
+    for (input, minus) in [
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("::fffe:0:0/95", "::fffe:0:0/96"),
+    ] {
+        let nothing = shell.feed(&format!("merge-ip --minus {minus}"), input.as_bytes());
+        assert_eq!((nothing.out.as_str(), nothing.status), ("", Some(1)));
+    }
 }
 
 /// A list of a million bytes, over several reads: the union of its parts, and of its output.

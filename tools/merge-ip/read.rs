@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 
 use memchr::memchr;
+use pipeban::address::range::MAPPED;
 use pipeban::address::{Address, fast, mask4};
 use pipeban::complain::{self, Fault};
 use pipeban::hints::no_address;
@@ -63,7 +64,7 @@ impl Set {
     pub fn minus(&self, other: &Set) -> Set {
         Set {
             v4: minus(&self.v4, &other.v4),
-            v6: minus(&self.v6, &other.v6),
+            v6: without_mapped(minus(&self.v6, &other.v6)),
         }
     }
 
@@ -130,6 +131,20 @@ impl Set {
             Err(text) => Err(no_address(text)),
         }
     }
+}
+
+/// The ranges without the addresses at their ends that stand for IPv4 ones, and would be printed as
+/// those.
+fn without_mapped(ranges: Ranges<u128>) -> Ranges<u128> {
+    let cut = |(first, last): (u128, u128)| {
+        let is_mapped = |n: &u128| (MAPPED.0..=MAPPED.1).contains(n);
+        let first = Some(first)
+            .filter(|n| !is_mapped(n))
+            .unwrap_or(MAPPED.1 + 1);
+        let last = Some(last).filter(|n| !is_mapped(n)).unwrap_or(MAPPED.0 - 1);
+        (first <= last).then_some((first, last))
+    };
+    ranges.into_iter().filter_map(cut).collect()
 }
 
 /// The lines of a block that can't be read, each with its number, from 1, and the fault.

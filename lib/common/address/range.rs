@@ -6,6 +6,8 @@ use super::network::Address;
 
 /// The fewest networks that together hold the addresses from `first` to `last`, in order: at most
 /// 62 for IPv4, 254 for IPv6. `None` if the families differ or `last` comes before `first`.
+///
+/// A network inside [`MAPPED`] is left out of those of IPv6: written, it would mean one of IPv4.
 pub fn networks(first: IpAddr, last: IpAddr) -> Option<Networks> {
     let (next, last, bits) = match (first, last) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
@@ -19,6 +21,10 @@ pub fn networks(first: IpAddr, last: IpAddr) -> Option<Networks> {
     })
 }
 
+/// The first and the last number of the IPv6 addresses that stand for IPv4 ones (RFC 4291,
+/// 2.5.5.2). No IPv6 address is among them.
+pub const MAPPED: (u128, u128) = (0xffff << 32, (0x1_0000 << 32) - 1);
+
 /// See [`networks`].
 pub struct Networks {
     next: Option<u128>,
@@ -31,6 +37,26 @@ impl Iterator for Networks {
     type Item = Address;
 
     fn next(&mut self) -> Option<Address> {
+        let (first, host_bits) = loop {
+            let (first, host_bits) = self.step()?;
+            // All of it is inside: it has no more than the 32 bits of an IPv4 address.
+            let mapped = self.bits == 128 && first >> 32 == MAPPED.0 >> 32 && host_bits <= 32;
+            if !mapped {
+                break (first, host_bits);
+            }
+        };
+        let ip = match self.bits {
+            32 => Ipv4Addr::from_bits(first as u32).into(),
+            _ => Ipv6Addr::from_bits(first).into(),
+        };
+        Address::network(ip, (self.bits - host_bits) as u8)
+    }
+}
+
+impl Networks {
+    /// The next network: its first number, and its number of host bits.
+    #[inline]
+    fn step(&mut self) -> Option<(u128, u32)> {
         let first = self.next?;
         // The widest network that begins here, as far as it does not pass the end: no more host
         // bits than zeros here, and fewer addresses than are left.
@@ -44,11 +70,7 @@ impl Iterator for Networks {
         let step = 1u128.checked_shl(host_bits);
         let after = step.and_then(|step| first.checked_add(step));
         self.next = after.filter(|next| *next <= self.last);
-        let ip = match self.bits {
-            32 => Ipv4Addr::from_bits(first as u32).into(),
-            _ => Ipv6Addr::from_bits(first).into(),
-        };
-        Address::network(ip, (self.bits - host_bits) as u8)
+        Some((first, host_bits))
     }
 }
 
@@ -82,6 +104,13 @@ mod tests {
                 "2001:db8::1:0",
                 "2001:db8::/112 2001:db8::1:0",
             ),
+            // Those that stand for IPv4 addresses are none of IPv6.
+            (
+                "::fffe:ffff:ffff",
+                "::1:0:0:0",
+                "::fffe:ffff:ffff ::1:0:0:0",
+            ),
+            ("::fffe:0:0", "::1:0:0:0", "::fffe:0:0/95 ::1:0:0:0"),
             ("203.0.113.8", "203.0.113.7", "-"),
             ("203.0.113.8", "2001:db8::", "-"),
         ] {
