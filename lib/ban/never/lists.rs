@@ -163,9 +163,11 @@ impl Lists {
 
     fn collect(&mut self) {
         let mut set = NetSet::default();
-        let listed = self.lists.iter().flat_map(|list| &list.contents.networks);
+        for list in &self.lists {
+            set.add_list(&list.contents.networks);
+        }
         let answered = self.answers.values().flatten();
-        listed.chain(answered).for_each(|net| set.insert(*net));
+        answered.for_each(|net| set.insert(*net));
         self.set = set;
     }
 }

@@ -1,0 +1,114 @@
+//! The networks of a list, which may be long and name each of them many times.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Not;
+
+use super::network::Address;
+
+/// Networks, in memory that is in proportion to the different ones: those inside others are dropped
+/// when many have come.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetList {
+    v4: Ranges<u32>,
+    v6: Ranges<u128>,
+}
+
+/// From the first number of each network to the last.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Ranges<N> {
+    ranges: Vec<(N, N)>,
+    /// The number of them after the last sort.
+    sorted: usize,
+}
+
+/// Fewer ranges are not sorted while they come.
+const FEW: usize = 1 << 22;
+
+impl NetList {
+    /// Adds a network.
+    pub fn push(&mut self, net: Address) {
+        match (net.ip(), net.last()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => self.v4.push((a.to_bits(), b.to_bits())),
+            (IpAddr::V6(a), IpAddr::V6(b)) => self.v6.push((a.to_bits(), b.to_bits())),
+            _ => {}
+        }
+    }
+
+    /// The networks, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = Address> {
+        let v4 = self.v4.ranges.iter().filter_map(|(first, last)| {
+            let ip = Ipv4Addr::from_bits(*first).into();
+            Address::network(ip, (first ^ last).leading_zeros() as u8)
+        });
+        let v6 = self.v6.ranges.iter().filter_map(|(first, last)| {
+            let ip = Ipv6Addr::from_bits(*first).into();
+            Address::network(ip, (first ^ last).leading_zeros() as u8)
+        });
+        v4.chain(v6)
+    }
+
+    /// The ranges of numbers of IPv4, and those of IPv6: each network from its first number to its
+    /// last, in order, without those inside others.
+    pub fn into_ranges(mut self) -> (Vec<(u32, u32)>, Vec<(u128, u128)>) {
+        self.v4.sort();
+        self.v6.sort();
+        (self.v4.ranges, self.v6.ranges)
+    }
+}
+
+impl Extend<Address> for NetList {
+    fn extend<T: IntoIterator<Item = Address>>(&mut self, networks: T) {
+        networks.into_iter().for_each(|net| self.push(net));
+    }
+}
+
+impl<N: Copy + Ord + Not<Output = N>> Ranges<N> {
+    fn push(&mut self, range: (N, N)) {
+        if self.ranges.len() >= FEW.max(2 * self.sorted) {
+            self.sort();
+        }
+        self.ranges.push(range);
+    }
+
+    /// Sorts the ranges, and drops those inside others. Two networks are one inside the other, or
+    /// apart.
+    fn sort(&mut self) {
+        self.ranges
+            .sort_unstable_by_key(|(first, last)| (*first, !*last));
+        let mut end = None;
+        self.ranges.retain(|(_, last)| {
+            let apart = end.is_none_or(|end| *last > end);
+            end = end.max(Some(*last));
+            apart
+        });
+        self.sorted = self.ranges.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same networks again and again take no more memory, and none is lost.
+    #[test]
+    fn a_list_without_end() {
+        let net = |number: u32, len| Address::network(Ipv4Addr::from_bits(number).into(), len);
+        let (mut list, mut expected) = (NetList::default(), Vec::new());
+        for i in 0..1000 {
+            expected.extend(net(i << 20, 24));
+        }
+        for i in 0..4 * FEW as u32 {
+            let (number, len) = ((i % 1000) << 20, 24 + (i / 1000 % 9) as u8);
+            list.extend(net(number, len));
+        }
+        assert!(list.v4.ranges.len() <= FEW + 1);
+        let (v4, v6) = list.into_ranges();
+        let ranges = expected
+            .iter()
+            .map(|net| (net.ip(), net.last()))
+            .collect::<Vec<_>>();
+        let ip = |n: u32| IpAddr::from(Ipv4Addr::from_bits(n));
+        let found: Vec<_> = v4.iter().map(|(a, b)| (ip(*a), ip(*b))).collect();
+        assert_eq!((found, v6), (ranges, vec![]));
+    }
+}
