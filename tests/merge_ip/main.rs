@@ -61,6 +61,8 @@ fn the_smallest_set_in_order() {
             "--minus ::-::fffe:ffff:fffe --minus ::1:0:0:2-f:: --ranges",
             "::fffe:ffff:ffff-::1:0:0:1\nf::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n",
         ),
+        ("::/80\n::fffe:0:0/95", "", "::/80\n"),
+        ("::fffe:0:0/95", "--ranges", "::fffe:0:0-::fffe:ffff:ffff\n"),
         (
             "203.0.113.9\n203.0.113.8",
             "--json",

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 
 use memchr::memchr;
-use pipeban::address::range::MAPPED;
 use pipeban::address::{Address, fast, mask4};
 use pipeban::complain::{self, Fault};
 use pipeban::hints::no_address;
@@ -14,9 +13,9 @@ use pipeban::privilege::keep_none;
 
 use crate::set::{Ranges, and, merge, minus};
 
-/// From this number on, ranges are merged when they have become twice as many, so that the memory
-/// is that of the set and not of the input.
-const LONG: usize = 1 << 21;
+/// From this number on, ranges are merged when they have become three times as many, so that the
+/// memory is that of the set and not of the input.
+const LONG: usize = 1 << 22;
 
 /// A set of addresses of both families.
 #[derive(Default)]
@@ -38,7 +37,7 @@ impl Set {
         loop {
             if set.v4.len() > most.0 || set.v6.len() > most.1 {
                 set.merge();
-                most = (LONG.max(2 * set.v4.len()), LONG.max(2 * set.v6.len()));
+                most = (LONG.max(3 * set.v4.len()), LONG.max(3 * set.v6.len()));
             }
             let bad = match input.next_block(None)? {
                 Event::End => break,
@@ -69,7 +68,7 @@ impl Set {
     pub fn minus(&self, other: &Set) -> Set {
         Set {
             v4: minus(&self.v4, &other.v4),
-            v6: without_mapped(minus(&self.v6, &other.v6)),
+            v6: minus(&self.v6, &other.v6),
         }
     }
 
@@ -136,20 +135,6 @@ impl Set {
             Err(text) => Err(no_address(text)),
         }
     }
-}
-
-/// The ranges without the addresses at their ends that stand for IPv4 ones, and would be printed as
-/// those.
-fn without_mapped(ranges: Ranges<u128>) -> Ranges<u128> {
-    let cut = |(first, last): (u128, u128)| {
-        let is_mapped = |n: &u128| (MAPPED.0..=MAPPED.1).contains(n);
-        let first = Some(first)
-            .filter(|n| !is_mapped(n))
-            .unwrap_or(MAPPED.1 + 1);
-        let last = Some(last).filter(|n| !is_mapped(n)).unwrap_or(MAPPED.0 - 1);
-        (first <= last).then_some((first, last))
-    };
-    ranges.into_iter().filter_map(cut).collect()
 }
 
 /// The lines of a block that can't be read, each with its number, from 1, and the fault.

@@ -55,7 +55,7 @@ impl Iterator for Networks {
 
 impl Networks {
     /// The next network: its first number, and its number of host bits.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self) -> Option<(u128, u32)> {
         let first = self.next?;
         // The widest network that begins here, as far as it does not pass the end: no more host
