@@ -164,10 +164,9 @@ impl Lists {
     fn collect(&mut self) {
         let mut set = NetSet::default();
         for list in &self.lists {
-            set.add_list(&list.contents.networks);
+            set.extend(list.contents.networks.iter());
         }
-        let answered = self.answers.values().flatten();
-        answered.for_each(|net| set.insert(*net));
+        set.extend(self.answers.values().flatten().copied());
         self.set = set;
     }
 }

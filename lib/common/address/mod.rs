@@ -8,7 +8,7 @@ mod network; // an address or network
 
 pub mod range; // from one address to another
 
-mod net_list; // many networks
+pub mod net_list; // many networks
 
 pub use net_list::NetList;
 

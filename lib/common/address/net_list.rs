@@ -13,49 +13,46 @@ pub struct NetList {
     v6: Ranges<u128>,
 }
 
-/// From the first number of each network to the last.
+/// The first and the last number of each range.
+pub type Pairs<N> = Vec<(N, N)>;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Ranges<N> {
-    ranges: Vec<(N, N)>,
+    ranges: Pairs<N>,
     /// The number of them after the last sort.
     sorted: usize,
 }
 
 impl NetList {
-    /// Adds a network.
-    pub fn push(&mut self, net: Address) {
-        match (net.ip(), net.last()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => self.v4.push((a.to_bits(), b.to_bits())),
-            (IpAddr::V6(a), IpAddr::V6(b)) => self.v6.push((a.to_bits(), b.to_bits())),
-            _ => {}
+    /// Adds networks.
+    pub fn extend(&mut self, networks: impl IntoIterator<Item = Address>) {
+        for net in networks {
+            match (net.ip(), net.last()) {
+                (IpAddr::V4(a), IpAddr::V4(b)) => self.v4.push((a.to_bits(), b.to_bits())),
+                (IpAddr::V6(a), IpAddr::V6(b)) => self.v6.push((a.to_bits(), b.to_bits())),
+                _ => {}
+            }
         }
     }
 
     /// The networks, IPv4 first.
     pub fn iter(&self) -> impl Iterator<Item = Address> {
-        let v4 = self.v4.ranges.iter().filter_map(|(first, last)| {
-            let ip = Ipv4Addr::from_bits(*first).into();
-            Address::network(ip, (first ^ last).leading_zeros() as u8)
-        });
-        let v6 = self.v6.ranges.iter().filter_map(|(first, last)| {
-            let ip = Ipv6Addr::from_bits(*first).into();
-            Address::network(ip, (first ^ last).leading_zeros() as u8)
-        });
-        v4.chain(v6)
+        let net = |ip: IpAddr, len: u32| Address::network(ip, len as u8);
+        let v4 =
+            move |(a, b): &(u32, u32)| net(Ipv4Addr::from_bits(*a).into(), (a ^ b).leading_zeros());
+        let v6 = move |(a, b): &(u128, u128)| {
+            net(Ipv6Addr::from_bits(*a).into(), (a ^ b).leading_zeros())
+        };
+        let (fours, sixes) = (self.v4.ranges.iter(), self.v6.ranges.iter());
+        fours.filter_map(v4).chain(sixes.filter_map(v6))
     }
 
     /// The ranges of numbers of IPv4, and those of IPv6: each network from its first number to its
     /// last, in order, without those inside others.
-    pub fn into_ranges(mut self) -> (Vec<(u32, u32)>, Vec<(u128, u128)>) {
+    pub fn into_ranges(mut self) -> (Pairs<u32>, Pairs<u128>) {
         self.v4.sort();
         self.v6.sort();
         (self.v4.ranges, self.v6.ranges)
-    }
-}
-
-impl Extend<Address> for NetList {
-    fn extend<T: IntoIterator<Item = Address>>(&mut self, networks: T) {
-        networks.into_iter().for_each(|net| self.push(net));
     }
 }
 
@@ -100,7 +97,7 @@ mod tests {
         let few = Ranges::<u32>::FEW;
         for i in 0..3 * few as u32 {
             let (number, len) = ((i % 1000) << 20, 24 + (i / 1000 % 9) as u8);
-            list.extend(net(number, len));
+            list.extend([net(number, len).unwrap()]);
             assert!(list.v4.ranges.len() <= few);
         }
         let (v4, v6) = list.into_ranges();

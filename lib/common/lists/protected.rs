@@ -76,7 +76,7 @@ impl Protected {
     fn add(&mut self, text: &[u8], takes_names: bool) -> Result<(), String> {
         match line::parse(text) {
             Ok(Line::Blank) => {}
-            Ok(Line::Record(record)) => self.networks.push(record.address),
+            Ok(Line::Record(record)) => self.networks.extend([record.address]),
             Ok(Line::Form(form)) => match form.protected {
                 Some(networks) => self.networks.extend(networks),
                 None => {

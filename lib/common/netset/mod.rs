@@ -28,13 +28,12 @@ struct Tables {
 impl NetSet {
     /// Adds a network.
     pub fn insert(&mut self, net: Address) {
-        self.nets.push(net);
-        self.tables.take();
+        self.extend([net]);
     }
 
-    /// Adds the networks of a list.
-    pub fn add_list(&mut self, list: &NetList) {
-        self.nets.extend(list.iter());
+    /// Adds networks.
+    pub fn extend(&mut self, networks: impl IntoIterator<Item = Address>) {
+        self.nets.extend(networks);
         self.tables.take();
     }
 
@@ -42,7 +41,7 @@ impl NetSet {
     /// which must be understood whole; see
     /// [`lists::read_networks`].
     pub fn add_option(&mut self, value: &str) -> Result<(), Fault> {
-        self.add_list(&lists::read_networks(value)?);
+        self.extend(lists::read_networks(value)?.iter());
         Ok(())
     }
 
