@@ -8,6 +8,8 @@ use clap::{Parser, value_parser};
 use pipeban::complain::Fault;
 use pipeban::time::parse_duration;
 
+use crate::table::counts::Limits;
+
 /// Count the addresses of records.
 ///
 /// Reads records (lines that begin with an address or network). Without a threshold it prints
@@ -199,6 +201,14 @@ impl Arguments {
             usize::try_from(most).unwrap_or(usize::MAX)
         } else {
             0
+        }
+    }
+
+    /// Which totals are printed.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            least: self.min.unwrap_or(0),
+            top: self.top.unwrap_or(usize::MAX),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Counts of bare addresses, in a table of 8 bytes a slot for IPv4.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::bound::{Aged, Bound};
-use super::key::{Key, Seed};
-use super::memory::BATCH;
+use super::key::{Key, Part, Seed};
+use super::memory::{BATCH, vector};
 use super::open::Table;
 use super::slot::Slot;
 
@@ -20,6 +20,13 @@ pub fn keep_first<T, O: Ord>(all: &mut Vec<T>, top: usize, key: impl Fn(&T) -> O
 
 /// The highest count that fits into a slot beside the age; the excess is kept in a map.
 const MOST: u64 = (1 << 24) - 1;
+
+/// Which of all counts are printed: those of at least `least`; of these, the first `top`.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub least: u64,
+    pub top: usize,
+}
 
 /// Keys to be counted, and the place at which the search for each begins.
 pub struct Batch<K> {
@@ -66,11 +73,11 @@ pub struct Counts<K, const N: usize> {
 
 impl<K: Key, const N: usize> Counts<K, N> {
     /// An empty table.
-    pub fn new() -> Self {
+    pub fn new(seed: Seed) -> Self {
         Counts {
             table: Table::new(1024),
             used: 0,
-            seed: Seed::random(),
+            seed,
             excess: HashMap::new(),
         }
     }
@@ -144,6 +151,25 @@ impl<K: Key, const N: usize> Counts<K, N> {
         count.saturating_add(self.excess.remove(&key).unwrap_or(0))
     }
 
+    /// The count of a key.
+    pub fn count(&self, key: K) -> u64 {
+        let place = self.table.find(self.home(key), key, |_| true);
+        self.with_excess(key, self.table.get(place).value)
+    }
+
+    /// The sum of a key's counts in these tables, at most `u64::MAX`.
+    pub fn sum(tables: &[&Self], key: K) -> u64 {
+        let counts = tables.iter().map(|table| table.count(key));
+        counts.fold(0, u64::saturating_add)
+    }
+
+    /// The count in a slot's value, and the excess of its key.
+    #[inline(always)]
+    fn with_excess(&self, key: K, value: u32) -> u64 {
+        let more = self.excess.get(&key).copied().unwrap_or(0);
+        u64::from(value >> 8).saturating_add(more)
+    }
+
     /// Loads the slots of a key that is to be counted soon.
     #[inline(always)]
     pub fn prefetch(&self, key: K) {
@@ -164,8 +190,8 @@ impl<K: Key, const N: usize> Counts<K, N> {
         }
     }
 
-    /// The keys whose count is at least `least`; of these, the first `top`.
-    pub fn rank(self, least: u64, top: usize) -> Ranked<K> {
+    /// The counts within the limits.
+    pub fn rank(self, Limits { least, top }: Limits) -> Ranked<K> {
         // In place: most of the addresses that fill the memory are here.
         let mut slots = self.table.into_slots();
         // A count with an excess is higher than any without.
@@ -181,10 +207,46 @@ impl<K: Key, const N: usize> Counts<K, N> {
             more.is_none() && count >= least
         });
         first.retain(|(_, count)| *count >= least);
-        keep_first(&mut first, top, |(key, count)| (Reverse(*count), *key));
-        let top = top - first.len();
-        keep_first(&mut slots, top, |slot| slot.key.rank(slot.value >> 8));
-        Ranked { first, slots }
+        Ranked::new(first, slots, top)
+    }
+
+    /// The same of one part of the keys, if each of these tables has a part of their counts. All
+    /// tables have the same seed. `but` holds keys that are left out.
+    pub fn rank_part(
+        tables: &[&Self],
+        part: Part,
+        Limits { least, top }: Limits,
+        but: &HashSet<K>,
+    ) -> Ranked<K> {
+        let used = tables.iter().map(|table| table.used).max().unwrap_or(0);
+        // Most keys are in all tables, and the parts hardly differ.
+        let mut slots = vector(used * 17 / 16 / tables.len().max(1));
+        let mut first = Vec::new();
+        // All tables have the order of the hashes, so these look-ups go forward in memory.
+        let (from, to) = part.bounds();
+        for (number, table) in tables.iter().enumerate() {
+            let (before, behind) = (&tables[..number], &tables[number + 1..]);
+            for slot in table.table.used_between(from, to) {
+                let key = slot.key;
+                let is_other = !part.has(key.hash(table.seed)) || but.contains(&key);
+                if is_other || before.iter().any(|table| table.count(key) > 0) {
+                    continue;
+                }
+                let mine = table.with_excess(key, slot.value);
+                let count = mine.saturating_add(Self::sum(behind, key));
+                if count < least {
+                    continue;
+                }
+                match count {
+                    ..=MOST => slots.push(Slot {
+                        key,
+                        value: (count as u32) << 8,
+                    }),
+                    _ => first.push((key, count)),
+                }
+            }
+        }
+        Ranked::new(first, slots, top)
     }
 
     fn is_full(&self) -> bool {
@@ -200,6 +262,14 @@ pub struct Ranked<K> {
 }
 
 impl<K: Key> Ranked<K> {
+    /// The first `top` of counts that no slot can hold, and of lower ones.
+    fn new(mut first: Vec<(K, u64)>, mut slots: Vec<Slot<K>>, top: usize) -> Self {
+        keep_first(&mut first, top, |(key, count)| (Reverse(*count), *key));
+        let top = top - first.len();
+        keep_first(&mut slots, top, |slot| slot.key.rank(slot.value >> 8));
+        Ranked { first, slots }
+    }
+
     /// The number of keys.
     pub fn len(&self) -> usize {
         self.first.len() + self.slots.len()
@@ -270,11 +340,54 @@ impl<K: Key, const N: usize> Aged for Counts<K, N> {
 mod tests {
     use super::*;
 
+    /// The parts of several tables, of which each has some events of some keys, are together all
+    /// keys with all their events.
+    #[test]
+    fn parts_of_several_tables() {
+        let mut random = fastrand::Rng::with_seed(18);
+        let limits = Limits {
+            least: 2,
+            top: usize::MAX,
+        };
+        for round in 0..300 {
+            let (seed, number) = (Seed::random(), random.usize(1..9));
+            let keys = random.u32(1..3_000);
+            let mut sums = HashMap::<u32, u64>::new();
+            let mut tables: Vec<_> = (0..number).map(|_| Counts::<u32, 8>::new(seed)).collect();
+            for table in &mut tables {
+                let mut bound = Bound::new(None, true);
+                for _ in 0..random.u32(..2 * keys) {
+                    let key = random.u32(..keys);
+                    let n = [1, 1, 1, MOST, u64::MAX][random.usize(..5 - round % 3)];
+                    while !table.add(key, n, &mut bound) {
+                        bound.make_room([table as &mut dyn Aged]);
+                    }
+                    let sum = sums.entry(key).or_default();
+                    *sum = sum.saturating_add(n);
+                }
+            }
+            let but = HashSet::from([random.u32(..keys)]);
+            let tables: Vec<_> = tables.iter().collect();
+            let mut all = Vec::new();
+            for part in Part::all(number) {
+                let ranked = Counts::rank_part(&tables, part, limits, &but);
+                let before = all.len();
+                all.extend((0..).map_while(|place| ranked.get(place)));
+                assert!(all[before..].is_sorted_by_key(|(key, count)| (Reverse(*count), *key)));
+            }
+            all.sort_unstable();
+            sums.retain(|key, sum| *sum >= limits.least && !but.contains(key));
+            let mut sums: Vec<_> = sums.into_iter().collect();
+            sums.sort_unstable();
+            assert_eq!(all, sums);
+        }
+    }
+
     /// Counts that were taken out leave the others where they are found.
     #[test]
     fn after_some_were_taken_out() {
         let mut bound = Bound::new(None, true);
-        let mut counts = Counts::<u32, 8>::new();
+        let mut counts = Counts::<u32, 8>::new(Seed::random());
         let add = |counts: &mut Counts<u32, 8>, bound: &mut Bound, key| {
             while !counts.add(key, 1, bound) {
                 bound.make_room([counts as &mut dyn Aged]);
@@ -290,7 +403,10 @@ mod tests {
         assert_eq!(taken.len(), 6_666);
         counts.lower_ages(127);
         (0..10_000).for_each(|key| add(&mut counts, &mut bound, key));
-        let ranked = counts.rank(1, usize::MAX);
+        let ranked = counts.rank(Limits {
+            least: 1,
+            top: usize::MAX,
+        });
         let all: Vec<_> = (0..).map_while(|place| ranked.get(place)).collect();
         let twice = (0..10_000).filter(|key| key % 3 == 0).map(|key| (key, 2));
         let once = (0..10_000).filter(|key| key % 3 != 0).map(|key| (key, 1));

@@ -30,6 +30,42 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// One of several parts of all hashes, each as large as the others.
+#[derive(Clone, Copy)]
+pub struct Part {
+    number: usize,
+    of: usize,
+}
+
+impl Part {
+    /// All parts, if there are this many.
+    pub fn all(of: usize) -> impl Iterator<Item = Part> {
+        (0..of).map(move |number| Part { number, of })
+    }
+
+    /// The number of the part that has a hash, 0 for the first, if there are this many parts.
+    #[inline(always)]
+    pub fn number(hash: u64, of: usize) -> usize {
+        (((hash >> 32) * of as u64) >> 32) as usize
+    }
+
+    /// Whether a hash is in this part.
+    #[inline(always)]
+    pub fn has(self, hash: u64) -> bool {
+        Part::number(hash, self.of) == self.number
+    }
+
+    /// The lowest and the highest hash of this part.
+    pub fn bounds(self) -> (u64, u64) {
+        let first = |number: usize| ((number as u64) << 32).div_ceil(self.of as u64) << 32;
+        let last = match self.number + 1 {
+            next if next < self.of => first(next) - 1,
+            _ => u64::MAX,
+        };
+        (first(self.number), last)
+    }
+}
+
 /// An address as a number, in as few bytes as it takes.
 pub trait Key: Copy + Ord + Hash + Default {
     /// A count and a key in one number, so that one comparison sorts by both.

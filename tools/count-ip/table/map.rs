@@ -148,6 +148,11 @@ impl<K: MapKey, V: Default + Weight> Map<K, V> {
     }
 
     /// All keys with their values.
+    pub fn values(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|e| (&e.key, &e.value))
+    }
+
+    /// The same, of a map that is no longer needed.
     pub fn into_values(self) -> impl Iterator<Item = (K, V)> {
         self.entries.into_iter().map(|e| (e.key, e.value))
     }

@@ -43,7 +43,7 @@ pub fn has_capacity<T>(values: &Vec<T>, all: usize) -> bool {
 /// bound on memory allows, so that it can grow in place: this reserves addresses only, and the
 /// system gives memory when it is used. Where addresses are limited (`ulimit -v`), other vectors
 /// need them.
-fn vector<T>(values: usize) -> Vec<T> {
+pub fn vector<T>(values: usize) -> Vec<T> {
     let mut vector = Vec::new();
     let most = MEMORY / size_of::<T>();
     let many = values * size_of::<T>() >= LARGE_PAGE && values <= most;

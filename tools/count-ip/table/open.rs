@@ -9,6 +9,9 @@ use super::key::Key;
 use super::memory::{LINE, has_capacity, prefetch, reserve};
 use super::slot::{Slot, mask};
 
+/// Tables smaller than this grow to twice their size, in bytes.
+const SMALL: usize = 8 << 20;
+
 /// Values of 32 bits, by key.
 pub struct Table<K, const N: usize> {
     slots: Vec<Slot<K>>,
@@ -49,16 +52,20 @@ impl<K: Key, const N: usize> Table<K, N> {
     /// The memory that growing takes at its worst moment, in bytes beyond [`size`](Self::size).
     pub fn growth(&self) -> usize {
         if has_capacity(&self.slots, slots::<K>(self.grown())) {
-            self.size() / 2
+            (self.grown() - self.lines) * LINE
         } else {
             // Old and new stand side by side.
-            self.size() * 3 / 2
+            self.grown() * LINE
         }
     }
 
-    /// The number of lines after growing.
+    /// The number of lines after growing: twice as many while the table is small, as each slot is
+    /// moved each time; then half as many more.
     fn grown(&self) -> usize {
-        self.lines * 3 / 2 + 1
+        match self.lines * LINE {
+            ..SMALL => self.lines * 2,
+            _ => self.lines * 3 / 2 + 1,
+        }
     }
 
     /// The place at which the search for keys of this hash begins.
@@ -130,12 +137,25 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots.iter().filter(|slot| slot.value != 0)
     }
 
-    /// The same, to be changed.
+    /// Of these, those of keys whose hashes lie between two of them, and perhaps some others.
+    pub fn used_between(&self, first: u64, last: u64) -> impl Iterator<Item = &Slot<K>> {
+        let (from, to, end) = (self.home(first), self.home(last), self.slots.len());
+        // No empty slot lies between a key and its home, but where the search goes on at the
+        // table's start.
+        let behind = (to..end)
+            .chain(self.start..from)
+            .take_while(move |place| self.slots[*place].value != 0 || place + N > end)
+            .map(|place| &self.slots[place]);
+        let all = self.slots[from..to].iter().chain(behind);
+        all.filter(|slot| slot.value != 0)
+    }
+
+    /// All that are not empty, to be changed.
     pub fn used_mut(&mut self) -> impl Iterator<Item = &mut Slot<K>> {
         self.slots.iter_mut().filter(|slot| slot.value != 0)
     }
 
-    /// Grows by half. `hash` gives the hash of a slot's key.
+    /// Grows. `hash` gives the hash of a slot's key.
     pub fn grow(&mut self, hash: impl Fn(&Slot<K>) -> u64) {
         let old = self.len();
         self.extend(self.grown());

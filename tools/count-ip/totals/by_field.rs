@@ -14,6 +14,7 @@ use crate::fields::{Fields, Keys};
 use crate::line::{BadLines, Line};
 use crate::steps::Plain;
 use crate::table::bound::{Aged, Bound};
+use crate::table::counts::Limits;
 use crate::table::map::{AddressMap, Map, Weight};
 use crate::table::memory::BATCH;
 use crate::table::set::AddressSet;
@@ -242,9 +243,8 @@ impl FieldTotals {
         self.totals.into_values().map(|(_, total)| total)
     }
 
-    /// The totals of at least `least`, the highest first, then by value; of these, the first
-    /// `top`.
-    pub fn rank(self, least: u64, top: usize) -> Vec<Ranked> {
+    /// The totals within the limits, the highest first, then by value.
+    pub fn rank(self, Limits { least, top }: Limits) -> Vec<Ranked> {
         // With their keys, as they lie in the table: so the vector takes over its memory.
         let mut all: Vec<_> = self.totals.into_values().collect();
         all.retain(|(_, total)| total.sum.count >= least);

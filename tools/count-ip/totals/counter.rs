@@ -1,6 +1,6 @@
 //! The counts of all addresses, in memory.
 
-use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use pipeban::address::list::{Bits, Take, addresses};
 use pipeban::address::{Address, mask4, mask6};
 use pipeban::time::Time;
 
-use super::ranking::Ranking;
+use super::ranking::{Ranking, first_of};
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
 use crate::table::bound::{Aged, Bound};
-use crate::table::counts::{Batch, Counts, keep_first};
-use crate::table::key::Ipv6Key;
-use crate::table::map::AddressMap;
+use crate::table::counts::{Batch, Counts, Limits};
+use crate::table::key::{Ipv6Key, Key, Part, Seed};
+use crate::table::map::{AddressMap, MapKey};
 use crate::table::memory::BATCH;
 use crate::table::slot::Slot;
 use crate::throttle::{self, LastCounted};
@@ -59,12 +59,12 @@ impl Take for Batches<'_> {
 }
 
 impl Totals {
-    /// No counts yet.
-    pub fn new(arguments: &Arguments) -> Self {
+    /// No counts yet. Totals of one seed can be ranked together.
+    pub fn new(arguments: &Arguments, seed: Seed) -> Self {
         let [four, six] = arguments.sizes();
         Totals {
-            ipv4: Counts::new(),
-            ipv6: Counts::new(),
+            ipv4: Counts::new(seed),
+            ipv6: Counts::new(seed),
             others: AddressMap::new(),
             bound: Bound::new(arguments.max_addresses, true),
             merge: arguments.merge,
@@ -169,7 +169,7 @@ impl Totals {
         (fours, others)
     }
 
-    /// The memory that the addresses held here would take in tables for all, in bytes, at most: a
+    /// The memory that the addresses held here would take in tables for all, in bytes: a large
     /// table is half full before it grows, and a new one for other values stands beside the old.
     pub fn memory(&self) -> usize {
         let (four, six) = (self.ipv4.held(), self.ipv6.held());
@@ -271,30 +271,71 @@ impl Totals {
         self.bound.report(true);
     }
 
-    /// The totals of at least `least`; of these, the first `top`.
-    pub fn rank(mut self, least: u64, top: usize) -> Ranking {
-        let (len4, len6) = self.prefixes;
+    /// The totals that are to be printed.
+    pub fn rank(mut self, limits: Limits) -> Ranking {
         let mut others: Vec<_> = self.others.into_values().collect();
         // An address may have events both with a time and without.
         for (address, total) in &mut others {
-            let more = match address.ip() {
-                IpAddr::V4(ip) if address.prefix_len() == len4 => self.ipv4.take(ip.to_bits()),
-                IpAddr::V6(ip) if address.prefix_len() == len6 => {
-                    self.ipv6.take(ip.to_bits().into())
-                }
-                _ => 0,
+            let more = match bits(address, self.prefixes) {
+                Some(Bits::V4(ip)) => self.ipv4.take(ip),
+                Some(Bits::V6(ip)) => self.ipv6.take(ip.into()),
+                None => 0,
             };
             total.add(more, None);
         }
-        others.retain(|(_, total)| total.count >= least);
-        keep_first(&mut others, top, |(address, total)| {
-            (Reverse(total.count), *address)
-        });
         Ranking {
-            ipv4: self.ipv4.rank(least, top),
-            ipv6: self.ipv6.rank(least, top),
-            others,
+            ipv4: self.ipv4.rank(limits),
+            ipv6: self.ipv6.rank(limits),
+            others: first_of(others, limits),
             prefixes: self.prefixes,
         }
+    }
+
+    /// The same of a part of all addresses, if each of these has a part of their events. All have
+    /// this seed.
+    pub fn rank_part(all: &[Totals], part: Part, seed: Seed, arguments: &Arguments) -> Ranking {
+        let limits = arguments.limits();
+        let mut sum = Totals::new(arguments, seed);
+        let lengths = sum.prefixes;
+        let is_here = |address: &Address| match bits(address, lengths) {
+            Some(Bits::V4(ip)) => part.has(ip.hash(seed)),
+            Some(Bits::V6(ip)) => part.has(Ipv6Key::from(ip).hash(seed)),
+            None => part.has(address.hash(seed)),
+        };
+        let others = all.iter().flat_map(|totals| totals.others.values());
+        for (address, total) in others.filter(|(address, _)| is_here(address)) {
+            sum.count_other(*address, total.count, total.span);
+        }
+        let mut others: Vec<_> = sum.others.into_values().collect();
+        let ipv4: Vec<_> = all.iter().map(|totals| &totals.ipv4).collect();
+        let ipv6: Vec<_> = all.iter().map(|totals| &totals.ipv6).collect();
+        let (mut with_time4, mut with_time6) = (HashSet::new(), HashSet::new());
+        for (address, total) in &mut others {
+            match bits(address, sum.prefixes) {
+                Some(Bits::V4(ip)) => {
+                    total.add(Counts::sum(&ipv4, ip), None);
+                    with_time4.insert(ip);
+                }
+                Some(Bits::V6(ip)) => {
+                    total.add(Counts::sum(&ipv6, ip.into()), None);
+                    with_time6.insert(ip.into());
+                }
+                None => {}
+            }
+        }
+        Ranking {
+            ipv4: Counts::rank_part(&ipv4, part, limits, &with_time4),
+            ipv6: Counts::rank_part(&ipv6, part, limits, &with_time6),
+            others: first_of(others, limits),
+            prefixes: sum.prefixes,
+        }
+    }
+}
+
+/// The number of a network, if it is one of those that are counted.
+fn bits(address: &Address, (four, six): (u8, u8)) -> Option<Bits> {
+    match address.ip() {
+        IpAddr::V4(ip) => (address.prefix_len() == four).then(|| Bits::V4(ip.to_bits())),
+        IpAddr::V6(ip) => (address.prefix_len() == six).then(|| Bits::V6(ip.to_bits())),
     }
 }

@@ -16,6 +16,7 @@ mod print_fields; // the same for the values of a field
 mod print_slots; // the same by time slot
 mod saved; // totals that the state file keeps between runs
 mod shards; // counts of all addresses by several threads
+mod split; // events by shard
 
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ use pipeban::privilege::{keep_none, keep_reading};
 
 use crate::arguments::Arguments;
 use crate::line::{BadLines, report_bad};
+use crate::table::key::Seed;
 use by_field::FieldTotals;
 use counter::Totals;
 use per_slot::SlotTotals;
@@ -49,7 +51,7 @@ trait Counter {
 
 impl Counter for Totals {
     fn new(arguments: &Arguments) -> Self {
-        Totals::new(arguments)
+        Totals::new(arguments, Seed::random())
     }
 
     fn count(&mut self, block: &[u8]) -> (u64, BadLines) {
@@ -57,7 +59,7 @@ impl Counter for Totals {
     }
 
     fn take(&mut self, arguments: &Arguments) -> Self {
-        std::mem::replace(self, Totals::new(arguments))
+        std::mem::replace(self, Totals::new(arguments, Seed::random()))
     }
 
     fn save(self, saved: &mut Saved) -> Result<(), Fault> {
@@ -71,7 +73,7 @@ impl Counter for Totals {
 
     fn print(self, arguments: &Arguments) -> Result<bool, Fault> {
         self.report_evictions();
-        print::totals(vec![self], arguments)
+        print::totals(vec![self.rank(arguments.limits())], arguments)
     }
 }
 

@@ -12,6 +12,7 @@ use super::total::Total;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
 use crate::table::bound::{Aged, Bound};
+use crate::table::counts::Limits;
 use crate::table::key::Seed;
 use crate::table::map::{AddressMap, Map, MapKey};
 use crate::throttle::{self, LastCounted};
@@ -144,9 +145,9 @@ impl SlotTotals {
         all.map(|(SlotAddress(start, address), total)| (start, address, total.count))
     }
 
-    /// The slots in the order of time, each with the totals of at least `least`, the highest first,
-    /// then by address; of these, the first `top`.
-    pub fn rank(self, least: u64, top: usize) -> (Slots, Vec<Slot>) {
+    /// The slots in the order of time, each with the totals within the limits, the highest first,
+    /// then by address.
+    pub fn rank(self, Limits { least, top }: Limits) -> (Slots, Vec<Slot>) {
         let all = self.totals.into_values();
         let mut all: Vec<_> = all.map(|(key, total)| (key, total.count)).collect();
         all.sort_unstable_by_key(|(SlotAddress(slot, address), count)| {

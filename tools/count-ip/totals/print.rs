@@ -1,7 +1,6 @@
 //! Prints totals: as records, as `uniq -c` does, or in columns for a person.
 
 use std::io::Write;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{self, Builder};
@@ -12,7 +11,6 @@ use pipeban::output::Output;
 use pipeban::printer::{Printer, Spare};
 
 use super::columns;
-use super::counter::Totals;
 use super::ranking::{Place, Ranking, between};
 use super::total::Total;
 use crate::arguments::Arguments;
@@ -22,23 +20,8 @@ use crate::output::{check_saturation, print_count};
 const PART: usize = 1 << 14;
 
 /// Prints the totals of all shards, which have no address in common; true if there were any.
-pub fn totals(shards: Vec<Totals>, arguments: &Arguments) -> Result<bool, Fault> {
-    let least = arguments.min.unwrap_or(0);
-    let top = arguments.top.unwrap_or(usize::MAX);
-    let rank = |shard: Totals| shard.rank(least, top);
-    let ranked: Vec<_> = match <[Totals; 1]>::try_from(shards) {
-        Ok([only]) => vec![rank(only)],
-        Err(shards) => thread::scope(|scope| {
-            let sorted: Vec<_> = shards
-                .into_iter()
-                .map(|shard| scope.spawn(|| rank(shard)))
-                .collect();
-            let sorted = sorted.into_iter();
-            sorted
-                .map(|one| one.join().unwrap_or_else(|e| resume_unwind(e)))
-                .collect()
-        }),
-    };
+pub fn totals(ranked: Vec<Ranking>, arguments: &Arguments) -> Result<bool, Fault> {
+    let top = arguments.limits().top;
     let mut output = Output::new(arguments.json);
     let any = ranked.iter().any(|shard| shard.len() > 0);
     let columns = !arguments.plain && !arguments.json && Output::is_terminal();

@@ -17,10 +17,8 @@ use crate::output::check_saturation;
 
 /// Prints the totals; true if there were any.
 pub fn print(totals: FieldTotals, arguments: &Arguments) -> Result<bool, Fault> {
-    let least = arguments.min.unwrap_or(0);
-    let top = arguments.top.unwrap_or(usize::MAX);
     let key = arguments.by.as_deref().unwrap_or_default();
-    let ranked = totals.rank(least, top);
+    let ranked = totals.rank(arguments.limits());
     let mut output = Output::new(arguments.json);
     let terminal = Output::is_terminal() && !arguments.json && !arguments.plain;
     if terminal {

@@ -24,9 +24,7 @@ const EMPTY: usize = 24;
 
 /// Prints the totals; true if there were any.
 pub fn print(totals: SlotTotals, arguments: &Arguments) -> Result<bool, Fault> {
-    let least = arguments.min.unwrap_or(0);
-    let top = arguments.top.unwrap_or(usize::MAX);
-    let (slots, all) = totals.rank(least, top);
+    let (slots, all) = totals.rank(arguments.limits());
     let mut output = Output::new(arguments.json);
     if Output::is_terminal() && !arguments.json {
         picture(&slots, &all, &mut output)?;

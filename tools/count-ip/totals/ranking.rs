@@ -7,7 +7,7 @@ use std::ops::Range;
 use pipeban::address::Address;
 
 use super::total::Total;
-use crate::table::counts::Ranked;
+use crate::table::counts::{Limits, Ranked, keep_first};
 use crate::table::key::{Ipv6Key, Key};
 
 /// The totals of a shard, in order.
@@ -27,6 +27,13 @@ pub type InOrder<'a> = Box<dyn Iterator<Item = (Address, Total)> + 'a>;
 
 /// The lengths of the networks that are counted, of IPv4 and IPv6.
 type Prefixes = (u8, u8);
+
+/// The totals within the limits, in order.
+pub fn first_of(mut totals: Vec<(Address, Total)>, limits: Limits) -> Vec<(Address, Total)> {
+    totals.retain(|(_, total)| total.count >= limits.least);
+    keep_first(&mut totals, limits.top, place);
+    totals
+}
 
 fn place((address, total): &(Address, Total)) -> Place {
     (Reverse(total.count), *address)

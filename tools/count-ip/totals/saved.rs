@@ -12,6 +12,7 @@ use super::per_slot::SlotTotals;
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::hits::{self, Hits, bytes, characters};
+use crate::table::counts::Limits;
 
 /// The longest time that counted events stay out of the state file.
 pub const BEHIND: Duration = Duration::from_secs(1);
@@ -34,7 +35,10 @@ impl Saved {
 
     /// Adds these totals to those in the file.
     pub fn add(&mut self, totals: Totals) -> Result<(), Fault> {
-        let totals = totals.rank(1, usize::MAX);
+        let totals = totals.rank(Limits {
+            least: 1,
+            top: usize::MAX,
+        });
         let all = totals.all();
         self.add_all(all.map(|(address, total)| (address.to_string(), total)))
     }

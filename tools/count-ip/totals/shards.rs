@@ -1,6 +1,7 @@
 //! Totals counted by several threads. Each reads pieces of the files. While the addresses are few,
-//! it counts them all in its table. Beyond that, and in the end, its table is a shard: it has the
-//! addresses of some hashes. Events and counts go to the thread that has their address.
+//! it counts them all in its table; if they stay few, the tables are added up in the end, each part
+//! of the hashes by one thread. Beyond that its table is a shard: it has the addresses of some
+//! hashes. Events and counts go to the thread that has their address.
 //!
 //! Totals do not depend on the order of events, but evictions do. So where one thread would have to
 //! let go of addresses, and where something is wrong with a file, all begins again with one thread.
@@ -8,20 +9,23 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::iter::Enumerate;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, available_parallelism};
 
 use memchr::memchr;
-use pipeban::address::list::{Bits, Take, addresses};
+use pipeban::address::list::addresses;
 use pipeban::address::{mask4, mask6};
 use pipeban::input::{Event, Input, PIECE, Pieces};
 
 use super::counter::Totals;
+use super::ranking::Ranking;
+use super::split::{Events, Split};
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
-use crate::table::key::{Ipv6Key, Key, Seed};
+use crate::table::key::{Key, Part, Seed};
 use crate::table::memory::MEMORY;
 
 /// Threads that are used unasked, at most.
@@ -35,72 +39,6 @@ const OWN: usize = MEMORY / 4;
 /// The lines that are read between two looks at the events of others.
 const AT_ONCE: usize = 1 << 16;
 
-/// Events of one shard.
-#[derive(Default)]
-struct Events {
-    ipv4: Vec<u32>,
-    ipv6: Vec<Ipv6Key>,
-    others: Vec<Line>,
-    /// Of IPv4 networks, each with its number of events.
-    counts: Vec<(u32, u64)>,
-}
-
-impl Events {
-    fn len(&self) -> usize {
-        self.ipv4.len() + self.ipv6.len() + self.others.len() + self.counts.len()
-    }
-
-    fn clear(&mut self) {
-        self.ipv4.clear();
-        self.ipv6.clear();
-        self.others.clear();
-        self.counts.clear();
-    }
-}
-
-/// Takes addresses into the events of their shards.
-struct Split {
-    shards: Vec<Events>,
-    masks: (u32, u128),
-    seed: Seed,
-}
-
-impl Split {
-    /// The shard of a hash.
-    #[inline(always)]
-    fn shard(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.shards.len() as u64) >> 32) as usize
-    }
-
-    /// Takes a line that is more than an address.
-    fn take_line(&mut self, line: Line) {
-        let bits = match line.address.ip() {
-            std::net::IpAddr::V4(ip) => (ip.to_bits() & self.masks.0).hash(self.seed),
-            std::net::IpAddr::V6(ip) => Ipv6Key::from(ip.to_bits() & self.masks.1).hash(self.seed),
-        };
-        let shard = self.shard(bits);
-        self.shards[shard].others.push(line);
-    }
-}
-
-impl Take for Split {
-    #[inline(always)]
-    fn take(&mut self, bits: Bits) {
-        match bits {
-            Bits::V4(number) => {
-                let key = number & self.masks.0;
-                let shard = self.shard(key.hash(self.seed));
-                self.shards[shard].ipv4.push(key);
-            }
-            Bits::V6(number) => {
-                let key = Ipv6Key::from(number & self.masks.1);
-                let shard = self.shard(key.hash(self.seed));
-                self.shards[shard].ipv6.push(key);
-            }
-        }
-    }
-}
-
 /// A piece that was read: its number, that of its operand, its lines, and the bad ones.
 struct Told {
     piece: usize,
@@ -109,10 +47,25 @@ struct Told {
     bad: BadLines,
 }
 
+/// Whose addresses the tables have: each has all, that may change; each has all until the end, as
+/// one thread has read to the end; each has those of its shard.
+const ALL: u8 = 0;
+const ALL_TO_END: u8 = 1;
+const SHARD: u8 = 2;
+
 /// The pieces that are left, and whether all begins again.
 struct Shared {
     pieces: Mutex<Enumerate<Pieces>>,
     gives_up: AtomicBool,
+    tables: AtomicU8,
+}
+
+impl Shared {
+    /// Decides the tables' addresses, if that is not yet done; returns the decision.
+    fn decide(&self, tables: u8) -> u8 {
+        let decided = self.tables.compare_exchange(ALL, tables, Relaxed, Relaxed);
+        decided.map_or_else(|before| before, |_| tables)
+    }
 }
 
 struct Worker {
@@ -134,7 +87,7 @@ struct Worker {
 
 /// The counts of all shards, and the bad lines in the order of the files.
 pub(super) struct Counted {
-    pub(super) shards: Vec<Totals>,
+    pub(super) shards: Vec<Ranking>,
     /// The number of the operand and of the line, and what is wrong.
     pub(super) bad: Vec<(usize, u64, String)>,
 }
@@ -170,13 +123,14 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     let shared = Arc::new(Shared {
         pieces: Mutex::new(input.pieces(true).enumerate()),
         gives_up: AtomicBool::new(false),
+        tables: AtomicU8::new(ALL),
     });
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(WAITING)).unzip();
-    let seed = Seed::random();
+    let (seed, table_seed) = (Seed::random(), Seed::random());
     let [four, six] = arguments.sizes();
     let worker = |(number, inbox)| Worker {
         number,
-        totals: Totals::new(arguments),
+        totals: Totals::new(arguments, table_seed),
         splits: false,
         split: Split {
             shards: (0..threads).map(|_| Events::default()).collect(),
@@ -202,33 +156,58 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
         spawned
     });
     let spawned: Vec<_> = spawned.collect();
-    let mut counted = Counted {
-        shards: Vec::new(),
-        bad: Vec::new(),
-    };
-    let mut told = Vec::new();
+    let (mut tables, mut told) = (Vec::new(), Vec::new());
     for thread in spawned.into_iter().flatten() {
         let ended = thread.join();
-        let (shard, its) = ended.unwrap_or_else(|e| std::panic::resume_unwind(e));
-        counted.shards.push(shard);
+        let (totals, its) = ended.unwrap_or_else(|e| resume_unwind(e));
+        tables.push(totals);
         told.extend(its);
     }
     if shared.gives_up.load(Relaxed) {
         return None;
     }
+    let shards = match shared.tables.load(Relaxed) {
+        SHARD => {
+            let rank = |shard: Totals| move || shard.rank(arguments.limits());
+            all_of(tables.into_iter().map(rank))
+        }
+        _ => {
+            let tables = &tables;
+            let rank = |part| move || Totals::rank_part(tables, part, table_seed, arguments);
+            all_of(Part::all(threads).map(rank))
+        }
+    };
+    Some(Counted {
+        shards,
+        bad: bad_lines(told),
+    })
+}
+
+/// The results of these functions, each of which runs in a thread of its own.
+fn all_of<T: Send>(functions: impl Iterator<Item = impl FnOnce() -> T + Send>) -> Vec<T> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = functions.map(|function| scope.spawn(function)).collect();
+        let threads = threads.into_iter();
+        threads
+            .map(|thread| thread.join().unwrap_or_else(|e| resume_unwind(e)))
+            .collect()
+    })
+}
+
+/// The bad lines of all pieces, in order.
+fn bad_lines(mut told: Vec<Told>) -> Vec<(usize, u64, String)> {
     told.sort_by_key(|told| told.piece);
     let (mut operand, mut before) = (0, 0);
+    let mut bad = Vec::new();
     for told in told {
         if told.operand != operand {
             (operand, before) = (told.operand, 0);
         }
         let lines = told.bad.into_iter();
-        counted
-            .bad
-            .extend(lines.map(|(line, what)| (operand, before + line, what)));
+        bad.extend(lines.map(|(line, what)| (operand, before + line, what)));
         before += told.lines;
     }
-    Some(counted)
+    bad
 }
 
 impl Worker {
@@ -237,9 +216,11 @@ impl Worker {
         while self.read(&mut input) {
             self.pass_on();
         }
-        self.begin_to_split();
-        for to in 0..self.outboxes.len() {
-            self.send(to);
+        if self.shared.decide(ALL_TO_END) == SHARD {
+            self.begin_to_split();
+            for to in 0..self.outboxes.len() {
+                self.send(to);
+            }
         }
         self.outboxes.clear();
         // The others end when they have read all; until then events come.
@@ -285,11 +266,16 @@ impl Worker {
     }
 
     fn count_block(&mut self, block: &[u8], told: &mut Told) {
-        let most = OWN / self.split.shards.len();
-        if !self.splits && self.totals.memory() > most {
-            self.begin_to_split();
+        let memory = self.totals.memory() * self.split.shards.len();
+        let tables = match memory > OWN {
+            true => self.shared.decide(SHARD),
+            false => self.shared.tables.load(Relaxed),
+        };
+        if memory > MEMORY {
+            self.shared.gives_up.store(true, Relaxed);
         }
-        if self.splits {
+        if tables == SHARD {
+            self.begin_to_split();
             self.split_block(block, told);
             return self.pass_on();
         }
@@ -300,8 +286,8 @@ impl Worker {
         told.lines += lines;
     }
 
-    /// From now on the table has this shard alone: the counts of others go to the threads that have
-    /// the addresses.
+    /// Makes the table this shard's alone, if it is not yet: the counts of others go to the threads
+    /// that have the addresses.
     fn begin_to_split(&mut self) {
         if std::mem::replace(&mut self.splits, true) {
             return;
