@@ -222,18 +222,27 @@ impl<K: Key, const N: usize> Counts<K, N> {
         // Most keys are in all tables, and the parts hardly differ.
         let mut slots = vector(used * 17 / 16 / tables.len().max(1));
         let mut first = Vec::new();
+        let mut added: Vec<_> = tables
+            .iter()
+            .map(|table| Places::none(&table.table))
+            .collect();
         // All tables have the order of the hashes, so these look-ups go forward in memory.
         let (from, to) = part.bounds();
         for (number, table) in tables.iter().enumerate() {
-            let (before, behind) = (&tables[..number], &tables[number + 1..]);
-            for slot in table.table.used_between(from, to) {
-                let key = slot.key;
-                let is_other = !part.has(key.hash(table.seed)) || but.contains(&key);
-                if is_other || before.iter().any(|table| table.count(key) > 0) {
+            let (behind, added) = (&tables[number + 1..], &mut added[number..]);
+            for place in table.table.used_between(from, to) {
+                let Slot { key, value } = *table.table.get(place);
+                let hash = key.hash(table.seed);
+                if added[0].has(place) || !part.has(hash) || but.contains(&key) {
                     continue;
                 }
-                let mine = table.with_excess(key, slot.value);
-                let count = mine.saturating_add(Self::sum(behind, key));
+                let mut count = table.with_excess(key, value);
+                for (table, added) in behind.iter().zip(&mut added[1..]) {
+                    let place = table.table.find(table.table.home(hash), key, |_| true);
+                    let value = table.table.get(place).value;
+                    count = count.saturating_add(table.with_excess(key, value));
+                    added.add(place);
+                }
                 if count < least {
                     continue;
                 }
@@ -251,6 +260,25 @@ impl<K: Key, const N: usize> Counts<K, N> {
 
     fn is_full(&self) -> bool {
         self.used * 4 >= self.table.len() * 3
+    }
+}
+
+/// Places of a table.
+struct Places(Vec<u64>);
+
+impl Places {
+    fn none<K: Key, const N: usize>(table: &Table<K, N>) -> Self {
+        Places(vec![0; table.places().div_ceil(64)])
+    }
+
+    #[inline(always)]
+    fn has(&self, place: usize) -> bool {
+        self.0[place / 64] >> (place % 64) & 1 > 0
+    }
+
+    #[inline(always)]
+    fn add(&mut self, place: usize) {
+        self.0[place / 64] |= 1 << (place % 64);
     }
 }
 

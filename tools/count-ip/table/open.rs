@@ -137,17 +137,21 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots.iter().filter(|slot| slot.value != 0)
     }
 
-    /// Of these, those of keys whose hashes lie between two of them, and perhaps some others.
-    pub fn used_between(&self, first: u64, last: u64) -> impl Iterator<Item = &Slot<K>> {
+    /// The places of those of keys whose hashes lie between two of them, and perhaps of some others.
+    pub fn used_between(&self, first: u64, last: u64) -> impl Iterator<Item = usize> {
         let (from, to, end) = (self.home(first), self.home(last), self.slots.len());
         // No empty slot lies between a key and its home, but where the search goes on at the
         // table's start.
         let behind = (to..end)
             .chain(self.start..from)
-            .take_while(move |place| self.slots[*place].value != 0 || place + N > end)
-            .map(|place| &self.slots[place]);
-        let all = self.slots[from..to].iter().chain(behind);
-        all.filter(|slot| slot.value != 0)
+            .take_while(move |place| self.slots[*place].value != 0 || place + N > end);
+        let all = (from..to).chain(behind);
+        all.filter(|place| self.slots[*place].value != 0)
+    }
+
+    /// All places are lower than this.
+    pub fn places(&self) -> usize {
+        self.slots.len()
     }
 
     /// All that are not empty, to be changed.
