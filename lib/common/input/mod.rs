@@ -232,7 +232,13 @@ impl Input {
     /// Only the last line of an operand, or a line that was cut, lacks its newline.
     pub fn next_block(&mut self, deadline: Option<Instant>) -> Result<Event<'_>, Fault> {
         match self.find_block(deadline)? {
-            Filled::Some => Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)])),
+            Filled::Some => {
+                if self.block.is_empty() {
+                    // A line was cut of which no whole word is left; the reader can't count it.
+                    self.pass_lines(1);
+                }
+                Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)]))
+            }
             Filled::Idle => Ok(Event::Idle),
             _ => Ok(Event::End),
         }
@@ -313,10 +319,15 @@ impl Input {
                 self.held.start = self.held.end;
                 self.skipping = true;
                 let what = "a line longer than 1 MiB was cut there";
+                // Where lines are counted it is the one after the last.
+                let place = match &self.source {
+                    Some(s) if s.lines > 0 => format!("{}:{}", s.name, s.lines + 1),
+                    _ => self.place(),
+                };
                 if self.fails {
-                    return Err(Fault::new(self.place(), what));
+                    return Err(Fault::new(place, what));
                 }
-                complain::bad_line(self.place(), what);
+                complain::bad_line(place, what);
                 return Ok(Filled::Some);
             }
             match self.fill(deadline)? {
