@@ -13,12 +13,13 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Builder, available_parallelism};
+use std::thread::{self, Builder};
 
 use memchr::memchr;
 use pipeban::address::list::addresses;
 use pipeban::address::{mask4, mask6};
 use pipeban::input::{Event, Input, PIECE, Pieces};
+use pipeban::threads::most;
 
 use super::counter::Totals;
 use super::ranking::Ranking;
@@ -28,8 +29,6 @@ use crate::line::{BadLines, Line};
 use crate::table::key::{Key, Part, Seed};
 use crate::table::memory::MEMORY;
 
-/// Threads that are used unasked, at most.
-const MOST: usize = 16;
 /// Events are handed to another thread when there are this many, and this many times they may wait
 /// there.
 const TOGETHER: usize = 16 << 10;
@@ -106,9 +105,7 @@ fn threads(arguments: &Arguments) -> usize {
         return 1;
     };
     let pieces = sizes.iter().map(|size| size / PIECE + 1).sum::<u64>();
-    let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
-    let threads = arguments.threads.map_or_else(processors, usize::from);
-    threads.min(usize::try_from(pieces).unwrap_or(MOST))
+    most(arguments.threads).min(usize::try_from(pieces).unwrap_or(usize::MAX))
 }
 
 /// Counts all files by several threads; `None` if one has to do it.
