@@ -22,15 +22,13 @@ pub use pipeban_unpack as unpack; // compressed files, unpacked
 pub use pipeban_state::{state, state_file}; // files that tools keep between runs
 
 #[doc(inline)]
-pub use pipeban_process::{detach, privilege, program}; // this process, and programs that it runs
+pub use pipeban_process::{detach, privilege, program, threads}; // this process, and its programs
 
 pub mod address; // an address or network and its canonical text
 pub mod record; // a line that begins with an address, then `key=value`
 
 pub mod figures; // the figures of a running tool, told on SIGUSR1
 pub mod journal; // files of systemd's journal, read as lines
-
-pub mod threads; // the number of threads that a run may use
 
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod lists; // published lists, and the networks that their lines mean

@@ -5,6 +5,8 @@ mod kind; // the kinds of compressed files
 mod blocks; // xz, block by block
 mod row; // members in a row, by one thread
 
+mod decoded; // a text, unpacked in a thread
+
 mod members; // the places of members in a file, and their text
 mod several; // a file unpacked by several threads
 
@@ -17,6 +19,7 @@ use std::os::unix::fs::FileExt;
 use memchr::memmem;
 
 pub use ahead::MembersAhead;
+pub use decoded::Decoded;
 use kind::Kind;
 pub use kind::is_packed;
 pub use row::is_behind_text;

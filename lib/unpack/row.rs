@@ -9,6 +9,7 @@ use std::ops::Range;
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use liblzma::stream::{Action, Status, Stream};
+use zstd::stream::raw::{Decoder, Operation};
 
 use crate::kind::{Kind, PIECE, XZ_MEMORY};
 
@@ -93,10 +94,10 @@ pub fn is_behind_text(e: &io::Error) -> bool {
     e.get_ref().is_some_and(|e| e.is::<Garbage>())
 }
 
-/// A member that is being unpacked.
+/// A member that is being unpacked; of zstd all that follow.
 enum Member<R: Read> {
     Gzip(GzDecoder<Ahead<R>>),
-    Zstd(zstd::Decoder<'static, Ahead<R>>),
+    Zstd(ZstdFrames<R>),
     Xz(XzStream<R>),
     Bzip2(BzDecoder<Ahead<R>>),
 }
@@ -105,7 +106,7 @@ impl<R: Read> Member<R> {
     fn new(kind: Kind, stream: Ahead<R>) -> io::Result<Self> {
         Ok(match kind {
             Kind::Gzip => Member::Gzip(GzDecoder::new(stream)),
-            Kind::Zstd => Member::Zstd(zstd::Decoder::with_buffer(stream)?.single_frame()),
+            Kind::Zstd => Member::Zstd(ZstdFrames::new(stream)?),
             Kind::Xz => Member::Xz(XzStream::new(stream)?),
             Kind::Bzip2 => Member::Bzip2(BzDecoder::new(stream)),
         })
@@ -124,7 +125,7 @@ impl<R: Read> Member<R> {
     fn into_inner(self) -> Ahead<R> {
         match self {
             Member::Gzip(member) => member.into_inner(),
-            Member::Zstd(member) => member.finish(),
+            Member::Zstd(member) => member.bytes,
             Member::Xz(member) => member.bytes,
             Member::Bzip2(member) => member.into_inner(),
         }
@@ -175,6 +176,47 @@ impl<R: Read> Read for Row<R> {
             }
             let stream = self.member.take().map(Member::into_inner);
             self.member = stream.map_or(Ok(None), |stream| self.next(stream))?;
+        }
+        Ok(0)
+    }
+}
+
+/// Frames of zstd, by one decoder: to make one takes longer than to unpack a small frame.
+struct ZstdFrames<R> {
+    bytes: Ahead<R>,
+    decoder: Decoder<'static>,
+    /// Whether a frame has begun, and not ended.
+    inside: bool,
+}
+
+impl<R: Read> ZstdFrames<R> {
+    fn new(bytes: Ahead<R>) -> io::Result<Self> {
+        Ok(ZstdFrames {
+            bytes,
+            decoder: Decoder::new()?,
+            inside: false,
+        })
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !buffer.is_empty() {
+            if !self.inside {
+                let first = self.bytes.peek()?;
+                if first.is_empty() || !Kind::Zstd.begins(first) {
+                    break;
+                }
+            }
+            let input = self.bytes.fill_buf()?;
+            let is_end = input.is_empty();
+            let status = self.decoder.run_on_buffers(input, buffer)?;
+            self.bytes.consume(status.bytes_read);
+            self.inside = status.remaining > 0;
+            if status.bytes_written > 0 {
+                return Ok(status.bytes_written);
+            }
+            if self.inside && is_end {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
         Ok(0)
     }

@@ -30,8 +30,9 @@ pub(crate) fn first_stamp(path: &Path, reader: &mut LineReader) -> io::Result<Op
     let mut bytes = Vec::new();
     loop {
         let before = bytes.len();
-        (&mut stream).take(PIECE).read_to_end(&mut bytes)?;
-        let end = bytes.len() == before;
+        let read = (&mut stream).take(PIECE).read_to_end(&mut bytes);
+        // The text before an error is good.
+        let end = read.is_err() || bytes.len() == before;
         let whole = match memchr::memrchr(b'\n', &bytes) {
             Some(at) if !end => at,
             _ => bytes.len(),
@@ -251,5 +252,9 @@ mod tests {
             assert_eq!(first, found.then(start));
         }
         assert!(first_stamp(Path::new("/nonexistent"), &mut reader()).is_err());
+        // A compressed one that is damaged behind its first line.
+        let packed = zstd::encode_all(&b"2026-03-30T00:00:00Z x\n"[..], 1).unwrap();
+        std::fs::write(&path, [&packed[..], b"garbage"].concat()).unwrap();
+        assert_eq!(first_stamp(&path, &mut reader()).unwrap(), Some(start()));
     }
 }

@@ -3,7 +3,6 @@
 //! The input tells its reader when the next read would have to wait ([`Event::Idle`]), so that the
 //! reader can first hand on all that it holds. Thus a live pipeline is quick and a bulk run cheap.
 
-mod decode; // a compressed file, unpacked in a thread
 mod operand; // an operand that is not read yet
 mod pieces; // operands in pieces, for several threads
 mod progress; // the bar for a person

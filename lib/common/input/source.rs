@@ -15,11 +15,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use pipeban_journal::is_journal;
 
-use super::decode::Decoded;
 use crate::complain;
 use crate::figures;
 use crate::journal::JournalText;
-use crate::unpack::{Amid, MembersAhead, is_packed, is_packed_file, unpack, unpack_file, unread};
+use crate::unpack::{
+    Amid, Decoded, MembersAhead, is_packed, is_packed_file, unpack, unpack_file, unread,
+};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;

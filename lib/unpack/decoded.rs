@@ -6,17 +6,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use crate::unpack::is_behind_text;
+use crate::row::is_behind_text;
 
 /// The size of a chunk of unpacked text, in bytes, and the number of chunks ahead of the reader.
 const CHUNK: usize = 64 << 10;
 const AHEAD: usize = 8;
 
+/// A text, or the reason why there is none.
 type Text = io::Result<Box<dyn Read + Send>>;
 type Chunk = io::Result<Vec<u8>>;
 
 /// The reader's end of a thread that unpacks.
-pub(super) struct Decoded {
+pub struct Decoded {
     chunks: Chunks,
     /// The chunk that is being read, or the error that ended it.
     current: io::Result<Cursor<Vec<u8>>>,
@@ -31,7 +32,7 @@ enum Chunks {
 
 impl Decoded {
     /// Reads the text that `open` gives, which is called in the thread.
-    pub(super) fn start<F>(open: F) -> Self
+    pub fn start<F>(open: F) -> Self
     where
         F: FnOnce() -> Text + Send + 'static,
     {
@@ -64,7 +65,7 @@ impl Decoded {
     }
 
     /// Whether a read would answer at once, now or until the deadline.
-    pub(super) fn ready(&mut self, deadline: Option<Instant>) -> bool {
+    pub fn ready(&mut self, deadline: Option<Instant>) -> bool {
         let left = deadline.map_or(Duration::ZERO, |d| {
             d.saturating_duration_since(Instant::now())
         });
@@ -79,7 +80,8 @@ impl Decoded {
         }
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads some text; 0 at its end.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while !self.holds() {
             let received = match &mut self.chunks {
                 Chunks::Ahead(chunks) => chunks.recv().map_err(RecvTimeoutError::from),
