@@ -50,6 +50,10 @@ services() {
     fi
 }
 [ $action = install ] || services remove
+bans=0
+if [ $action = uninstall ] && [ -z "${DESTDIR:-}" ] && [ -x "$prefix/bin/ban-ip" ]; then
+    bans=$("$prefix/bin/ban-ip" --list 2>/dev/null | grep -c .) || true
+fi
 files | while read -r mode file place; do
     place=$prefix/$place
     if [ $action = uninstall ]; then
@@ -69,6 +73,8 @@ if [ $action = uninstall ]; then
     find "$prefix/share/doc/pipeban" "$prefix/lib/pipeban" -depth -type d -exec rmdir {} + \
         2>/dev/null || true
     echo "removed from $prefix"
+    [ "$bans" = 0 ] ||
+        echo "bans that stay in the firewall: $bans (with nft, \`nft delete table inet pipeban\` ends all)"
     exit
 fi
 services restart

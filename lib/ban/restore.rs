@@ -69,8 +69,9 @@ pub fn plan(
     }
     let mut teller = Teller::new(ledger, backend, firewall);
     let now = Time::now();
-    let lifts = teller.firewall.kept_lifts();
-    let lifts: HashSet<Target> = lifts.map_err(|e| teller.failure(&e))?.into_iter().collect();
+    let kept = teller.firewall.kept().map_err(|e| teller.failure(&e))?;
+    let kept = kept.unwrap_or_default();
+    let kept: HashSet<Target> = kept.lifts.into_iter().chain(kept.ends).collect();
     let mut longer = has_unentered(&mut teller)?.then(Vec::new);
     let mut holdings = look(&mut teller)?;
     let mut last = 0;
@@ -80,7 +81,7 @@ pub fn plan(
         last = *id;
         let chunk = without_refused(chunk, refuses)?.0;
         let mut missing = missing(&mut teller, &chunk, &mut holdings, &mut longer)?;
-        missing.retain(|(_, ban)| !lifts.contains(&ban.target));
+        missing.retain(|(_, ban)| !kept.contains(&ban.target));
         changes.put_back.extend(missing.iter().map(|(_, ban)| *ban));
     }
     let mut others = others(&mut teller, &mut holdings)?;
@@ -161,9 +162,13 @@ pub(crate) fn restore(
 ) -> Result<(), Failure> {
     teller.locked(|teller| {
         for _ in 0..ATTEMPTS {
-            teller.enter_lifts()?;
+            let knows_all = !has_unentered(teller)?;
+            teller.enter_kept()?;
             teller.is_complete()?;
-            restore_once(teller, printed.as_deref_mut())?;
+            let knows_all = !restore_once(teller, printed.as_deref_mut())? && knows_all;
+            if !knows_all {
+                forget_ended(teller)?;
+            }
             let restored = teller.firewall.restored();
             if restored.map_err(|e| teller.failure(&e))? {
                 if let Some(state) = teller.state_after()? {
@@ -180,7 +185,8 @@ pub(crate) fn restore(
     })
 }
 
-fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<(), Failure> {
+/// The same, once; answers whether others were lifted.
+fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Result<bool, Failure> {
     let begun = Time::now();
     let mut longer = has_unentered(teller)?.then(Vec::new);
     let mut holdings = look(teller)?;
@@ -232,11 +238,7 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     }
     let mut others = others(teller, &mut holdings)?;
     if has_unentered(teller)? {
-        // Half a ban, for a port, is none: it has no time left.
-        let is_whole = |(_, left): &mut Entry| *left != Some(Duration::ZERO);
-        let mut bans: Vec<Entry> = others.extract_if(.., is_whole).collect();
-        bans.extend(longer.into_iter().flatten());
-        teller.ledger.enter_bans(&teller.key, &bans, begun)?;
+        enter_bans(teller, &mut others, longer.unwrap_or_default(), begun)?;
     }
     let mut others: Vec<Target> = others.into_iter().map(|(target, _)| target).collect();
     others.sort();
@@ -245,10 +247,66 @@ fn restore_once(teller: &mut Teller, mut printed: Option<&mut Changes>) -> Resul
     }
     let lifted = teller.firewall.lift(&others);
     lifted.map_err(|e| teller.failure(&e))?;
+    let any = !others.is_empty();
     if let Some(printed) = printed {
         printed.let_go.extend(others);
     }
-    Ok(())
+    Ok(any)
+}
+
+fn forget_ended(teller: &mut Teller) -> Result<(), Failure> {
+    let forgotten = teller.firewall.forget_ended();
+    forgotten.map_err(|e| teller.failure(&e))
+}
+
+/// Enters the bans that were made without the ledger: those `others` that are no half bans, and are
+/// removed from it, and the `longer` ones.
+fn enter_bans(
+    teller: &mut Teller,
+    others: &mut Vec<Entry>,
+    longer: Vec<Entry>,
+    begun: Time,
+) -> Result<(), Failure> {
+    // Half a ban, for a port, is none: it has no time left.
+    let is_whole = |(_, left): &mut Entry| *left != Some(Duration::ZERO);
+    let mut bans: Vec<Entry> = others.extract_if(.., is_whole).collect();
+    bans.extend(longer);
+    Ok(teller.ledger.enter_bans(&teller.key, &bans, begun)?)
+}
+
+/// Enters all that was changed without the ledger. To be called before bans are entered or changed,
+/// which may be longer in the firewall than in the ledger; it costs next to nothing if nothing was
+/// changed so. The firewall's lock may be held.
+pub fn enter_changes(
+    ledger: &mut Ledger,
+    backend: &Backend,
+    firewall: &mut dyn Firewall,
+    is_locked: bool,
+) -> Result<(), Failure> {
+    let kept = firewall.kept().map_err(|e| Failure::of(backend, &e))?;
+    if kept.is_none() {
+        return Ok(());
+    }
+    let _lock = match is_locked {
+        true => None,
+        false => Some(ledger.lock(backend.name())?),
+    };
+    let mut teller = Teller::new(ledger, backend, firewall);
+    teller.enter_kept()?;
+    if !has_unentered(&mut teller)? {
+        return Ok(());
+    }
+    let begun = Time::now();
+    let mut holdings = look(&mut teller)?;
+    let (mut longer, mut last) = (Some(vec![]), 0);
+    loop {
+        let chunk = teller.ledger.in_force(&teller.key, last, begun, CHUNK)?;
+        let Some((id, _)) = chunk.last() else { break };
+        last = *id;
+        missing(&mut teller, &chunk, &mut holdings, &mut longer)?;
+    }
+    let mut others = others(&mut teller, &mut holdings)?;
+    enter_bans(&mut teller, &mut others, longer.unwrap_or_default(), begun)
 }
 
 /// The bans that the firewall holds.
@@ -337,6 +395,7 @@ pub fn adopt(
         let held = t.firewall.list().map_err(|e| t.failure(&e))?;
         let held = held.unwrap_or_default();
         t.ledger.enter_bans(&t.key, &held, begun)?;
+        forget_ended(t)?;
         t.ledger.note(&t.key, 0, &[], None)?;
         Ok(())
     })

@@ -113,9 +113,9 @@ impl<'a> Teller<'a> {
         self.firewall.state_after().map_err(|e| self.failure(&e))
     }
 
-    /// Enters the lifts that were made without the ledger; the lock is held.
-    pub(crate) fn enter_lifts(&mut self) -> Result<(), Failure> {
-        unentered::enter_lifts_locked(self.ledger, self.backend, self.firewall)
+    /// Enters the changes without the ledger that the firewall keeps; the lock is held.
+    pub(crate) fn enter_kept(&mut self) -> Result<(), Failure> {
+        unentered::enter_kept_locked(self.ledger, self.backend, self.firewall)
     }
 
     /// Does `work` while no other process tells this firewall.
@@ -145,7 +145,7 @@ impl<'a> Teller<'a> {
     ) -> Result<bool, Failure> {
         let limit = self.firewall.at_once();
         let (mut lost, mut tried) = (ensured, HashSet::new());
-        let mut entered_lifts = false;
+        let mut entered_kept = false;
         let (mut after, mut last) = (0, None);
         loop {
             let (bans, more) = self.locked(|teller| {
@@ -155,8 +155,8 @@ impl<'a> Teller<'a> {
                     let before = before.map(|_| teller.ledger.told(&teller.key));
                     teller.told_before = before.transpose()?;
                 }
-                if lost == Some(true) && !std::mem::replace(&mut entered_lifts, true) {
-                    teller.enter_lifts()?;
+                if lost == Some(true) && !std::mem::replace(&mut entered_kept, true) {
+                    teller.enter_kept()?;
                 }
                 let entered = match teller.held && lost == Some(false) && last.is_none() {
                     true => teller.ledger.pending_entered(&teller.key, limit),

@@ -139,6 +139,55 @@ fn send(from: &Place, ipv6: bool, port: u16, number: usize) {
     all_sent.recv().unwrap();
 }
 
+/// A ban that the ledger never knew leaves no figures for the next one of its address: one that was
+/// made and ended without the ledger, one of a ledger that was lost, and one of other hands.
+#[test]
+fn a_ban_that_no_ledger_knew_leaves_no_figures() {
+    in_namespace("a_ban_that_no_ledger_knew_leaves_no_figures", || {
+        let Some([bad, _good]) = network() else {
+            return;
+        };
+        let (shell, alone) = (Shell::new(), Shell::new());
+        std::fs::create_dir(alone.path("state.db")).unwrap();
+        let ban = "ban-ip --even-me --for 1h";
+        let next = "ban-ip --for 1h 203.0.113.1; ban-ip --sync";
+        let drop = |how: &dyn Fn()| {
+            how();
+            assert!(held("nft").contains("192.0.2.18"));
+            send(&bad, false, 9, 50);
+            wait_until("they are dropped", || {
+                let list = shell.run("ban-ip --list");
+                let line = list
+                    .out
+                    .lines()
+                    .find(|line| line.starts_with("192.0.2.18\t"));
+                line.is_some_and(|line| line.contains("\tpackets=50\t"))
+            });
+        };
+        let begins_anew = |about: &str| {
+            shell.run(&format!("{next}; {ban} 192.0.2.18"));
+            let list = shell.run("ban-ip --list");
+            let packets = field(&list, "packets");
+            assert_eq!(packets, ["0"; 2], "{about}: {list:?}");
+            shell.run("ban-ip --list | unban-at now; rm $PIPEBAN_STATE*; nft flush ruleset");
+        };
+        shell.run(next);
+        drop(&|| _ = alone.run(&format!("{ban} 192.0.2.18")));
+        alone.run("unban-at now 192.0.2.18");
+        begins_anew("made and lifted without the ledger");
+        drop(&|| _ = shell.run(&format!("{ban} 192.0.2.18")));
+        shell.run("unban-at now 192.0.2.18; rm $PIPEBAN_STATE*");
+        begins_anew("the ledger was lost");
+        shell.run(&format!(
+            "{ban} 192.0.2.18; unban-at now 192.0.2.18; rm $PIPEBAN_STATE*"
+        ));
+        shell.run(next);
+        let element = "add element inet pipeban ipv4_32 { 192.0.2.18 timeout 1h }";
+        drop(&|| _ = run("nft", &[element]));
+        begins_anew("made by other hands");
+    });
+}
+
 /// Each kind of ban counts its own packets; after a lift, and after its end, it begins anew; beside
 /// a full set of hits it drops all the same.
 #[test]

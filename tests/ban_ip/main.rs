@@ -12,6 +12,7 @@
 //! | bans are lost while they are restored | x | x | x | | `restore` |
 //! | a full disk, a ledger that can't be written | x | x | refused | refused | `no_ledger` |
 //! | the same, and the process has ended | x | x | | | `no_ledger` |
+//! | the same, and a ban gets another end | x | x | refused | | `other_ends` |
 //! | the same, while bans are restored | x | x | | | `meanwhile`, `no_ledger` |
 //! | one firewall, one ban or one row fails | x | x | | x | `one_fails` |
 //! | a firewall that hangs or is slow | | | | x | `hanging`, `one_fails` |
@@ -41,6 +42,7 @@ mod no_ledger;
 mod older_backends;
 mod one_fails;
 mod origins;
+mod other_ends;
 mod packets;
 mod ports;
 mod refusals;

@@ -46,7 +46,9 @@ fn agree(shell: &Shell, backend: &str, when: &str, banned: &[&str], lifted: &[&s
     ));
     assert_eq!((next.err.as_str(), next.status), ("", Some(0)), "{when}");
     let list = shell.run(&format!("ban-ip --backend {backend} --list"));
-    assert!(!list.out.contains("only="), "{when}: {list:?}");
+    for fault in ["only=", "firewall-until="] {
+        assert!(!list.out.contains(fault), "{when}: {list:?}");
+    }
     let held = held(backend);
     for address in banned {
         assert!(list.addresses().contains(address), "{when}: {list:?}");
@@ -68,7 +70,7 @@ fn a_restorer_that_stands_still_hides_nothing() {
         let mut stops = 0;
         for command in commands {
             for when in 1..100 {
-                shell.run("ban-ip --for 1h 203.0.113.1 203.0.113.2");
+                shell.run("ban-ip --for 1h 203.0.113.1 203.0.113.2 203.0.113.5");
                 alone.run("ban-ip --for 1h 203.0.113.3; unban-at now 203.0.113.4");
                 let Some(mut process) = stopped(&shell, when, command) else {
                     break;
@@ -76,7 +78,7 @@ fn a_restorer_that_stands_still_hides_nothing() {
                 stops += 1;
                 alone.run(
                     "ban-ip --for 1h 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2
-                     ban-ip --for 1h 203.0.113.2",
+                     ban-ip --for 1h 203.0.113.2; unban-at 30m 203.0.113.5",
                 );
                 signal("-CONT", &mut process);
                 process.wait().unwrap();
@@ -165,12 +167,13 @@ fn each_line_of_ipset_is_a_moment() {
         let ban = "ban-ip --backend ipset --for 1h";
         let restore = format!("{ban} 198.51.100.1");
         let begin = || {
-            shell.run(&format!("{ban} 203.0.113.1 203.0.113.2"));
+            shell.run(&format!("{ban} 203.0.113.1 203.0.113.2 203.0.113.5"));
             alone.run(&format!("{ban} 203.0.113.3; unban-at now 203.0.113.4"));
         };
         let changes = || {
             alone.run(&format!(
-                "{ban} 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2; {ban} 203.0.113.2"
+                "{ban} 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2
+                 {ban} 203.0.113.2; unban-at 30m 203.0.113.5"
             ));
         };
         let end = |when: &str| {
@@ -186,11 +189,12 @@ fn each_line_of_ipset_is_a_moment() {
             end(&format!("the restorer stands still at step {when}"));
         }
         // The one without a ledger stands still, and is killed.
-        let [one, other] = [
+        let [one, other, end] = [
             format!("{ban} 203.0.113.4"),
             "unban-at now 203.0.113.1".into(),
+            "unban-at 30m 203.0.113.5".into(),
         ];
-        for (script, rest) in [(&one, &other), (&other, &one)] {
+        for (script, rest) in [(&one, &other), (&other, &one), (&end, &other)] {
             for when in 1.. {
                 begin();
                 let meanwhile = || _ = shell.run(&restore);

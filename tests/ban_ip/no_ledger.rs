@@ -8,7 +8,7 @@ use crate::common::{Shell, in_namespace, left_out, run, unshared, wait_until};
 use pipeban::time::Time;
 
 /// Runs `body` with the state in a small file system of its own.
-fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
+pub fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
     unshared("-rnm", test, || {
         let shell = Shell::new();
         let directory = shell.directory.path().display().to_string();
@@ -20,7 +20,7 @@ fn with_small_disk(test: &str, body: impl Fn(&Shell)) {
     });
 }
 
-const FILL: &str = "cat /dev/zero >$(dirname $PIPEBAN_STATE)/big 2>/dev/null";
+pub const FILL: &str = "cat /dev/zero >$(dirname $PIPEBAN_STATE)/big 2>/dev/null";
 
 #[test]
 fn bans_are_made_on_a_full_disk() {

@@ -5,6 +5,21 @@ use std::process::Stdio;
 
 use crate::common::{Shell, in_namespace, run};
 
+/// A length that is written without its flag bans nobody: not until lifted, either.
+#[test]
+fn a_length_is_no_operand() {
+    let shell = Shell::new();
+    for operands in ["203.0.113.7 1h", "203.0.113.7 for 10m", "3600 203.0.113.7"] {
+        let ban = shell.run(&format!("ban-ip --backend none {operands}"));
+        assert_eq!((ban.out.as_str(), ban.status), ("", Some(2)), "{ban:?}");
+        assert!(ban.err.contains("the length of bans is --for "), "{ban:?}");
+    }
+    assert_eq!(shell.run("ban-ip --backend none --list").out, "");
+    // In a list it is a line like any other that is none.
+    let list = shell.feed("ban-ip --backend none --for 1h", b"1h\n203.0.113.7\n");
+    assert_eq!(list.addresses(), ["203.0.113.7"], "{list:?}");
+}
+
 #[test]
 fn nobody_locks_himself_out() {
     in_namespace("refusals::nobody_locks_himself_out", || {

@@ -101,3 +101,16 @@ fn bans_that_are_lost_while_they_are_restored_are_not_complete() {
         },
     );
 }
+
+/// Firewall and ledger agree: that is well, and the status says so.
+#[test]
+fn a_sync_without_work_is_well() {
+    in_namespace("a_sync_without_work_is_well", || {
+        let shell = Shell::new();
+        shell.run("ban-ip --for 1h 203.0.113.7");
+        for flags in ["", "--dry-run"] {
+            let sync = shell.run(&format!("ban-ip --sync {flags}"));
+            assert_eq!((sync.out.as_str(), sync.status), ("", Some(0)), "{sync:?}");
+        }
+    });
+}

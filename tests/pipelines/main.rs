@@ -12,6 +12,7 @@ mod main_job;
 mod mistakes;
 mod month;
 mod pages;
+mod pipeline_key;
 mod service;
 mod status;
 mod swatch;

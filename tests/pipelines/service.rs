@@ -334,6 +334,8 @@ const TRIAL: &str = r#"
     setup /etc/passwd
     setup smtp --dry-run
     setup --list
+    mv $HOME/log $HOME/moved
+    setup --dry-run sshd | sed "s|$HOME||" | grep '^log of'
     [ ! -e $HOME/etc ]
 "#;
 
@@ -356,6 +358,7 @@ pipeban-setup: no service that is known: smtp; one of: docker dovecot kubernetes
 status 2
 pipeban-setup: usage: unknown option --list (see --help)
 status 2
+log of sshd: /log /var/log/secure /var/log/messages (not there yet)
 ";
     prints_on_a_host("-mn", "the_setup_shows_the_last_day", TRIAL, expected);
 }

@@ -156,5 +156,14 @@ fn another_user_is_told() {
         ));
         let expected = "pipeban-status: the pipeline sshd is another user's: needs root\n";
         assert_eq!((told.err.as_str(), told.status), (expected, Some(2)));
+        // Without a pipeline it knows of no ban, and does not say that there is none.
+        let none = shell.run(&format!(
+            "cd {home}; rm etc/sshd.sh
+            export PIPELINES={home}/etc RUN={home}/run PIPEBAN_STATE=/nowhere/state
+            setpriv --reuid=1234 --regid=1234 --clear-groups --bounding-set=-all \
+                sh pipeban-status"
+        ));
+        let expected = "banned now: unknown (ban-ip --list tells why)";
+        assert!(none.out.contains(expected), "{none:?}");
     });
 }

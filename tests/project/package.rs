@@ -95,6 +95,16 @@ fn install_and_uninstall() {
         assert_eq!(files(&below), BTreeSet::new());
     }
     assert_eq!(install(&shell, "--help").status, Some(2));
+    // The bans that nobody lifts any more are told. This script would ask the host's services.
+    install(&shell, "");
+    let prefix = root.join("usr/local");
+    std::fs::remove_file(prefix.join("lib/pipeban/services")).unwrap();
+    shell.run("ban-ip --backend none --for 1h 203.0.113.7 203.0.113.8");
+    let directory = shell.directory.path().display();
+    let prefix = prefix.display();
+    let outcome = shell.run(&format!("sh {directory}/install.sh --uninstall {prefix}"));
+    let told = "bans that stay in the firewall: 2 (with nft, `nft delete table";
+    assert!(outcome.out.contains(told), "{outcome:?}");
 }
 
 /// Each program of the manifest is a tool that the other tests here know.

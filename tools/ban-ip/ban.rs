@@ -1,11 +1,14 @@
 //! Reads records and bans them in batches.
 
+use std::ffi::OsString;
 use std::time::Instant;
 
 use pipeban::complain::Fault;
+use pipeban::lists;
 use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::records::Records;
+use pipeban::time::parse_duration;
 use pipeban_ban::firewall::Backend;
 use pipeban_ban::never::Never;
 use pipeban_ban::privilege::keep_network_only;
@@ -76,6 +79,7 @@ impl Mode {
 
 /// Bans all records of the input; answers whether any ban is new or longer or was put back.
 pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
+    check_operands(&arguments.addresses)?;
     let mut never = Never::new(arguments.protected(), arguments.widest())?;
     let mut mode = Mode::open(arguments, backend.clone())?;
     // From here on remote parties write the input.
@@ -104,4 +108,18 @@ pub fn run(arguments: &Arguments, backend: Backend) -> Result<bool, Fault> {
     }
     mode.retry(true, true, &mut never)?;
     Ok(done)
+}
+
+/// Refuses a duration among the operands: without it the others would be banned until lifted.
+fn check_operands(operands: &[OsString]) -> Result<(), Fault> {
+    let texts = operands.iter().filter_map(|operand| operand.to_str());
+    let is_duration =
+        |text: &&str| parse_duration(text).is_ok() && lists::networks(text.as_bytes()).is_none();
+    match texts.into_iter().find(is_duration) {
+        Some(time) => {
+            let what = format!("not an address: \"{time}\"; the length of bans is --for {time}");
+            Err(Fault::new("operand", what))
+        }
+        None => Ok(()),
+    }
 }

@@ -1,5 +1,6 @@
 //! A record that may be banned, and the length of its ban.
 
+use std::ffi::OsString;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -21,11 +22,11 @@ const FACTS_KEPT: usize = 4_000;
 const PIPELINE: &str = "pipeline";
 
 /// The name of the pipeline that this run is a part of, if it is one.
-fn pipeline() -> Option<&'static str> {
-    static NAME: OnceLock<Option<String>> = OnceLock::new();
-    let named = || std::env::var("PIPEBAN_PIPELINE").ok();
+fn pipeline() -> Option<&'static [u8]> {
+    static NAME: OnceLock<Option<OsString>> = OnceLock::new();
+    let named = || std::env::var_os("PIPEBAN_PIPELINE");
     let name = NAME.get_or_init(|| named().filter(|name| !name.is_empty()));
-    name.as_deref()
+    name.as_ref().map(|name| name.as_encoded_bytes())
 }
 
 /// A record that may be banned, or lifted by the host that asked for it.
@@ -61,7 +62,7 @@ impl Candidate {
             ports = ports::parse(&text).map_err(|e| format!("not banned: {e}"))?;
         }
         if let Some(name) = pipeline() {
-            record.set(PIPELINE, name.as_bytes());
+            record.set(PIPELINE, name);
         }
         if !ports.is_empty() {
             record.set("port", ports::text(&ports).as_bytes());

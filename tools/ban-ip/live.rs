@@ -16,7 +16,7 @@ use pipeban_ban::ledger::{
     BackendLock, Ban, Entered, HostLift, Ledger, NewBan, Printing, lock_alone,
 };
 use pipeban_ban::never::Never;
-use pipeban_ban::restore::adopt;
+use pipeban_ban::restore::{adopt, enter_changes};
 use pipeban_ban::target::Target;
 use pipeban_ban::unentered;
 use pipeban_ban::waiter;
@@ -153,10 +153,7 @@ impl Live {
         let Some(ledger) = self.ledger.as_mut().filter(|_| !self.unentered.is_empty()) else {
             return Ok(());
         };
-        // Some may have been lifted by hand meanwhile. If that can't be told, they are entered.
-        let lifts = self.firewall.kept_lifts().unwrap_or_default();
-        self.unentered
-            .retain(|new| !lifts.contains(&new.ban.target));
+        unentered::as_held(self.firewall.as_mut(), &mut self.unentered);
         match ledger.ban(&self.key, &self.unentered, Time::now()) {
             Ok(_) => {
                 self.unentered.clear();
@@ -236,6 +233,11 @@ impl Live {
             complain::error("lifted=", text);
             return Ok(false);
         };
+        // The firewall's error comes again when it is told.
+        let firewall = self.firewall.as_mut();
+        if let Err(Failure::Ledger(fault)) = enter_changes(ledger, &self.backend, firewall, false) {
+            return self.do_without(fault).map(|()| false);
+        }
         let lifted = match ledger.lift_for_hosts(&self.key, &lifts, Time::now()) {
             Ok(lifted) => lifted,
             Err(fault) => return self.do_without(fault).map(|()| false),
@@ -280,11 +282,8 @@ impl Live {
             ..=FEW => ledger.try_lock(self.backend.name())?,
             _ => None,
         };
-        let enter_lifts = match lock {
-            Some(_) => unentered::enter_lifts_locked,
-            None => unentered::enter_lifts,
-        };
-        let entered = enter_lifts(ledger, &self.backend, self.firewall.as_mut());
+        let firewall = self.firewall.as_mut();
+        let entered = enter_changes(ledger, &self.backend, firewall, lock.is_some());
         if let Err(failure @ Failure::Ledger(_)) = entered {
             return Err(failure);
         }

@@ -85,6 +85,32 @@ pub(super) fn run(program: &str, arguments: &[&str], input: &[u8]) -> io::Result
     program::output(program, arguments, input, &PROGRAM)
 }
 
+/// The changes that no ledger knows and that a firewall keeps, beside its bans: those that a look
+/// at its bans would not tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// Targets that were lifted, and not banned since then.
+    pub lifts: Vec<Target>,
+    /// Targets whose bans end when the firewall has it, also if the ledger knows a later end: those
+    /// that the firewall does not hold have ended.
+    pub ends: Vec<Target>,
+}
+
+impl Kept {
+    /// Of lifts and ends as they are kept: the last change of each target. A ban removes a lift,
+    /// and a lift leaves an end.
+    pub(super) fn new(lifts: Vec<Target>, mut ends: Vec<Target>) -> Self {
+        let lifted: HashSet<Target> = lifts.iter().copied().collect();
+        ends.retain(|target| !lifted.contains(target));
+        Kept { lifts, ends }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lifts.is_empty() && self.ends.is_empty()
+    }
+}
+
 /// A firewall that drops all packets from a banned address: those to this host, those forwarded
 /// through it, and those of open connections.
 ///
@@ -108,6 +134,13 @@ pub trait Firewall {
     /// Notes in the kernel that the bans are complete; `false` if some may have been lost again
     /// since [`ensure`](Self::ensure).
     fn restored(&mut self) -> io::Result<bool>;
+
+    /// Forgets the packets that bans have dropped that have ended. To be called where bans were
+    /// made that the ledger never knew: [`ban_first`](Self::ban_first) does not look for their
+    /// counters.
+    fn forget_ended(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether bans may have been lost since [`ensure`](Self::ensure), as far as a backend can tell
     /// that at once; `false` if it can't.
@@ -139,9 +172,15 @@ pub trait Firewall {
     /// Bans all of these, which no ledger knows: after this, and after each part of it that is done
     /// before a kill, [`ensure`](Self::ensure) answers that the bans have to be restored, and then
     /// these are entered. This holds also if another process has listed the bans just before, and
-    /// notes now that they are restored. Lifts of these that are kept are forgotten before.
+    /// notes now that they are restored. Those of these whose lifts are kept have a kept end from
+    /// then on.
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.ban(entries)
+    }
+
+    /// The same for bans that are there and get another end, which is kept before.
+    fn end_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.ban_unentered(entries)
     }
 
     /// Lifts all of these, and no ledger knows; in all else as
@@ -150,13 +189,14 @@ pub trait Firewall {
         self.lift(targets).map(|()| false)
     }
 
-    /// The lifts that are kept.
-    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        Ok(vec![])
+    /// The changes that are kept; `None` if nothing was changed without a ledger since the bans
+    /// were [`restored`](Self::restored).
+    fn kept(&mut self) -> io::Result<Option<Kept>> {
+        Ok(None)
     }
 
     /// Forgets these, which were kept; `false` if there may be others since then.
-    fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
+    fn forget_kept(&mut self, _: &Kept) -> io::Result<bool> {
         Ok(true)
     }
 

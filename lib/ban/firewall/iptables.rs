@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use super::halves::{PROTOCOLS, Ports};
-use super::interface::{About, Counted, Dropped, Entry, Firewall, run};
+use super::interface::{About, Counted, Dropped, Entry, Firewall, Kept, run};
 use super::inverted::inverted;
 use super::routes::has_ipv6;
 use super::signs::may_have_chain;
@@ -311,18 +311,18 @@ impl Firewall for Iptables {
         Ok(true)
     }
 
-    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        let mut kept = Vec::new();
+    fn kept(&mut self) -> io::Result<Option<Kept>> {
+        let mut lifts = Vec::new();
         for ipv4 in families() {
-            kept.extend(read(ipv4)?.lifts);
+            lifts.extend(read(ipv4)?.lifts);
         }
-        Ok(kept)
+        Ok((!lifts.is_empty()).then(|| Kept::new(lifts, vec![])))
     }
 
-    fn forget_lifts(&mut self, lifts: &[Target]) -> io::Result<bool> {
+    fn forget_kept(&mut self, kept: &Kept) -> io::Result<bool> {
         for ipv4 in families() {
             let mut text = String::new();
-            let of_it = lifts.iter().filter(|lift| lift.is_ipv4() == ipv4);
+            let of_it = kept.lifts.iter().filter(|lift| lift.is_ipv4() == ipv4);
             of_it.for_each(|lift| write_lift(&mut text, "-D", lift));
             restore(ipv4, &text)?;
         }

@@ -16,5 +16,5 @@ mod routes;
 mod signs; // whether ipset or iptables may hold anything // default gateways, and whether there is IPv6
 
 pub use backend::{Backend, name_in};
-pub use interface::{About, Counted, Dropped, Entry, Firewall, lasts};
+pub use interface::{About, Counted, Dropped, Entry, Firewall, Kept, lasts};
 pub use routes::gateways;

@@ -87,4 +87,40 @@ impl Ledger {
             Ok(())
         })
     }
+
+    /// Gives bans the ends that a firewall has, each with the time that was left after the moment
+    /// `begun`: earlier ones for all hosts, and later ones. Without any time left one has ended.
+    /// The firewall has then to be told.
+    pub fn enter_ends(
+        &mut self,
+        backend: &str,
+        held: &[(Target, Option<Duration>)],
+        begun: Time,
+    ) -> Result<(), Fault> {
+        let now = Time::now();
+        self.state.write(|db| {
+            let mut find = db.prepare_cached(
+                "SELECT id FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
+                 AND (ends IS NULL OR ends > max(?4, ?5)) AND ends IS until",
+            )?;
+            let mut bans = Vec::with_capacity(held.len());
+            for (target, left) in held {
+                let new = NewBan::held(*target, *left, begun);
+                if let Some(until) = new.ban.until {
+                    let address = target.address.to_string();
+                    let later = params![address, backend, target.port, now.0, until.0];
+                    let ids = find.query_map(later, |row| row.get(0))?;
+                    let ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+                    for id in ids {
+                        set_end(db, id, until, now)?;
+                    }
+                }
+                if *left != Some(Duration::ZERO) {
+                    bans.push(new);
+                }
+            }
+            enter(db, &mut None, backend, &bans, now)?;
+            Ok(())
+        })
+    }
 }

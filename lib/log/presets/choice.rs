@@ -43,9 +43,11 @@ pub(super) fn choose(name: &str) -> Result<Choice<'_>, Fault> {
         None => (name, None),
     };
     let Some(number) = FILES.iter().position(|(n, _)| *n == service) else {
+        // `ssh` is sshd, although it is a word of another one's title.
+        let near = did_you_mean(service, FILES.iter().map(|(name, _)| *name));
         let guess = match titled(service) {
-            Some(titled) => format!("; did you mean \"{titled}\"?"),
-            None => did_you_mean(service, FILES.iter().map(|(name, _)| *name)),
+            Some(titled) if near.is_empty() => format!("; did you mean \"{titled}\"?"),
+            _ => near,
         };
         // A rule of a name that is none, where no file lies.
         let is_rule = !guess.is_empty() && !Path::new(own::split(name).0).exists();

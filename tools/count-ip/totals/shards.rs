@@ -13,12 +13,13 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, Builder, available_parallelism};
+use std::thread::{self, Builder};
 
 use memchr::memchr;
 use pipeban::address::list::addresses;
 use pipeban::address::{mask4, mask6};
 use pipeban::input::{Event, Input, PIECE, Pieces};
+use pipeban::threads::most;
 
 use super::counter::Totals;
 use super::ranking::Ranking;
@@ -28,8 +29,6 @@ use crate::line::{BadLines, Line};
 use crate::table::key::{Key, Part, Seed};
 use crate::table::memory::MEMORY;
 
-/// Threads that are used unasked, at most.
-const MOST: usize = 16;
 /// Events are handed to another thread when there are this many, and this many times they may wait
 /// there.
 const TOGETHER: usize = 16 << 10;
@@ -106,9 +105,7 @@ fn threads(arguments: &Arguments) -> usize {
         return 1;
     };
     let pieces = sizes.iter().map(|size| size / PIECE + 1).sum::<u64>();
-    let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
-    let threads = arguments.threads.map_or_else(processors, usize::from);
-    threads.min(usize::try_from(pieces).unwrap_or(MOST))
+    most(arguments.threads).min(usize::try_from(pieces).unwrap_or(usize::MAX))
 }
 
 /// Counts all files by several threads; `None` if one has to do it.
@@ -167,15 +164,10 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
         return None;
     }
     let shards = match shared.tables.load(Relaxed) {
-        SHARD => {
-            let rank = |shard: Totals| move || shard.rank(arguments.limits());
-            all_of(tables.into_iter().map(rank))
-        }
-        _ => {
-            let tables = &tables;
-            let rank = |part| move || Totals::rank_part(tables, part, table_seed, arguments);
-            all_of(Part::all(threads).map(rank))
-        }
+        SHARD => all_of(tables, |shard| shard.rank(arguments.limits())),
+        _ => all_of(Part::all(threads).collect(), |part| {
+            Totals::rank_part(&tables, part, table_seed, arguments)
+        }),
     };
     Some(Counted {
         shards,
@@ -183,15 +175,27 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     })
 }
 
-/// The results of these functions, each of which runs in a thread of its own.
-fn all_of<T: Send>(functions: impl Iterator<Item = impl FnOnce() -> T + Send>) -> Vec<T> {
+/// The results of these tasks, in any order, by as many threads.
+fn all_of<I: Send, T: Send>(tasks: Vec<I>, run: impl Fn(I) -> T + Sync) -> Vec<T> {
+    let threads = tasks.len();
+    let (tasks, done) = (Mutex::new(tasks), Mutex::new(Vec::new()));
+    let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        while let Some(task) = next() {
+            let result = run(task);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(result);
+        }
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = functions.map(|function| scope.spawn(function)).collect();
-        let threads = threads.into_iter();
-        threads
-            .map(|thread| thread.join().unwrap_or_else(|e| resume_unwind(e)))
-            .collect()
-    })
+        for _ in 1..threads {
+            // Where a thread can't be had the others do its work.
+            let _ = Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bad lines of all pieces, in order.

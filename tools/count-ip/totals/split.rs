@@ -37,8 +37,8 @@ pub struct Split {
     pub shards: Vec<Events>,
     /// Of the networks that are counted, IPv4 and IPv6.
     pub masks: (u32, u128),
-    /// Of the hashes that tell the shard; with that of the tables, each would use a part of its
-    /// own.
+    /// Of the hashes that tell the shard. Those of the tables have another: each would else use a
+    /// part of its own.
     pub seed: Seed,
 }
 

@@ -1,5 +1,6 @@
 //! Sets the ends of bans in ledger and firewalls.
 
+mod alone; // firewalls without the ledger
 mod around; // networks around addresses
 
 use std::collections::{HashMap, HashSet};
@@ -14,14 +15,13 @@ use pipeban::time::Time;
 use pipeban_ban::enforce::enforce;
 use pipeban_ban::failure::Failure;
 use pipeban_ban::firewall::{About, Backend, Entry};
-use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose, lock_alone};
+use pipeban_ban::ledger::{Ban, Ledger, NewBan, Printing, Whose};
 use pipeban_ban::look::Firewalls;
 use pipeban_ban::never::NeverLater;
 use pipeban_ban::ports;
-use pipeban_ban::restore::adopt;
+use pipeban_ban::restore::{adopt, enter_changes};
 use pipeban_ban::stored::stored;
 use pipeban_ban::target::Target;
-use pipeban_ban::unentered::enter_lifts;
 use pipeban_ban::waiter;
 use pipeban_ban::whose;
 
@@ -50,7 +50,8 @@ pub struct Ends {
     not_banned: usize,
 }
 
-/// The bans of an address, each with its firewall as the ledger writes it.
+/// The bans of an address, each with its firewall as the ledger writes it; without one if it was
+/// reported that its end is not set.
 type Bans = Vec<(String, Ban)>;
 
 /// The targets of such bans.
@@ -137,7 +138,7 @@ impl Ends {
     ) -> Result<Vec<Bans>, Fault> {
         if let (Some(ledger), Ok(usual)) = (&mut self.ledger, self.firewalls.open(&self.usual)) {
             // It matters only for that firewall; an error comes again where it is told.
-            let _ = enter_lifts(ledger, &self.usual, usual);
+            let _ = enter_changes(ledger, &self.usual, usual, false);
         }
         let mut ended = self.end(addresses, until, now)?;
         // A ban that the ledger does not know is nobody's.
@@ -174,8 +175,7 @@ impl Ends {
         }
         for bans in &mut ended {
             if bans.iter().any(|(_, ban)| failed.contains(&ban.target)) {
-                // Reported, and tried again by the next run.
-                bans.truncate(1);
+                // It is tried again by the next run.
                 bans.iter_mut().for_each(|(backend, _)| backend.clear());
             }
         }
@@ -291,58 +291,6 @@ impl Ends {
         Ok(outcome.not_lifted)
     }
 
-    /// Sets the ends in the firewalls alone; answers the bans of each address whose end is set.
-    fn set_alone(&mut self, addresses: &[Address], until: Time, now: Time) -> Vec<Bans> {
-        let found = self.look_for(addresses, &HashSet::new());
-        let mut ended: HashMap<Address, Bans> = HashMap::new();
-        for (backend, held) in found.into_iter().filter(|(_, held)| !held.is_empty()) {
-            let Ok(firewall) = self.firewalls.open(&backend) else {
-                continue;
-            };
-            let targets: Vec<Target> = held.iter().map(|(target, _)| *target).collect();
-            let left = until.since(now);
-            let _lock = lock_alone(self.state_file.as_deref(), backend.name());
-            let set = if until <= now {
-                firewall.lift_unentered(&targets)
-            } else if firewall.expires(left) {
-                let entries: Vec<Entry> = targets.iter().map(|t| (*t, Some(left))).collect();
-                firewall.ban_unentered(&entries).map(|()| true)
-            } else {
-                let text = "nothing would lift its bans, without the ledger";
-                Err(std::io::Error::other(text))
-            };
-            let is_kept = match set {
-                Ok(is_kept) => is_kept,
-                Err(e) => {
-                    if let Fault::Error { place, what } = backend.fault(&e) {
-                        complain::error(place, what);
-                    }
-                    continue;
-                }
-            };
-            if !is_kept {
-                let text = "lifted here only: the ledger bans again when bans are restored; \
-                            lift again once it can be used";
-                complain::error(backend.name(), text);
-            }
-            for target in targets {
-                let ban = NewBan::held(target, Some(left), now).ban;
-                let bans = ended.entry(target.address).or_default();
-                bans.push((
-                    backend.to_string(),
-                    Ban {
-                        until: Some(until),
-                        ..ban
-                    },
-                ));
-            }
-        }
-        let bans = addresses
-            .iter()
-            .map(|a| ended.remove(a).unwrap_or_default());
-        bans.collect()
-    }
-
     /// Prints the records whose ends are set, and reports the others; answers whether any is set.
     fn print(
         &mut self,
@@ -366,7 +314,7 @@ impl Ends {
         for (mut record, bans) in batch.into_iter().zip(ended) {
             let address = record.address;
             match (bans.first(), around.get(&address)) {
-                (Some((backend, _)), _) if backend.is_empty() => continue,
+                _ if bans.iter().any(|(backend, _)| backend.is_empty()) => continue,
                 (Some((_, ban)), around) => {
                     let ports = bans.iter().map(|(_, ban)| ban.target.port);
                     let mut ports: Vec<u16> = ports.collect();

@@ -2,14 +2,14 @@
 //! drops packets from the addresses in the set. For bans of single ports there are two sets more,
 //! made when the first such ban is.
 
-mod lifts;
+mod kept;
 mod set;
 mod upgrade;
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::interface::{About, Counted, Entry, Firewall, PROGRAM, run};
+use super::interface::{About, Counted, Entry, Firewall, Kept, PROGRAM, run};
 use super::iptables::accepted_before;
 use super::signs::may_have_set;
 use crate::target::Target;
@@ -151,7 +151,7 @@ impl Ipset {
     /// case that this ends in between, the last ones for one who restores bans and has removed the
     /// first. All are for one program, which goes on if this process is killed.
     fn put_unentered(&mut self, lines: &str) -> io::Result<()> {
-        let mut marks = String::new();
+        let mut marks = kept::create();
         // First these: one that restores bans just now begins again without them, or has looked
         // for them already, and then does not delete the others.
         for set in &self.sets {
@@ -206,7 +206,7 @@ impl Firewall for Ipset {
         let mut lines = String::new();
         let any_unentered = self.has_unentered()?;
         if any_unentered {
-            if !lifts::kept()?.is_empty() {
+            if !kept::read_all()?.is_empty() {
                 return Ok(false);
             }
             // A mark that is made from now on stays.
@@ -242,25 +242,32 @@ impl Firewall for Ipset {
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         self.put("")?;
         let targets: Vec<Target> = entries.iter().map(|(target, _)| *target).collect();
-        let lines = lifts::forget(&targets) + &self.ban_lines(entries)?;
+        let lines = kept::lifts_become_ends(&targets)? + &self.ban_lines(entries)?;
+        self.put_unentered(&lines)
+    }
+
+    fn end_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
+        self.put("")?;
+        let targets: Vec<Target> = entries.iter().map(|(target, _)| *target).collect();
+        let lines = kept::keep_ends(&targets) + &self.ban_lines(entries)?;
         self.put_unentered(&lines)
     }
 
     fn lift_unentered(&mut self, targets: &[Target]) -> io::Result<bool> {
         self.put("")?;
-        let lines = lifts::keep(targets) + &self.lift_lines(targets);
+        let lines = kept::keep_lifts(targets) + &self.lift_lines(targets);
         self.put_unentered(&lines).map(|()| true)
     }
 
-    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
-        match lifts::may_be_kept() && self.has_unentered()? {
-            true => lifts::kept(),
-            false => Ok(vec![]),
+    fn kept(&mut self) -> io::Result<Option<Kept>> {
+        match kept::may_be() && self.has_unentered()? {
+            true => kept::read_all().map(Some),
+            false => Ok(None),
         }
     }
 
-    fn forget_lifts(&mut self, lifts: &[Target]) -> io::Result<bool> {
-        restore(&lifts::forget(lifts)).map(|()| true)
+    fn forget_kept(&mut self, kept: &Kept) -> io::Result<bool> {
+        restore(&kept::forget(kept)).map(|()| true)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use nix::errno::Errno;
 
 use super::header::{RESTORED, UNENTERED};
-use super::{Nft, again, lifts, ruleset};
+use super::{Nft, again, kept, ruleset};
 
 impl Nft {
     /// Marks that the bans are complete; `false` if the table is not the one that was seen by
@@ -24,7 +24,7 @@ impl Nft {
                 ruleset::put_mark(r, RESTORED, old, number);
                 if unentered {
                     ruleset::delete_mark(r, UNENTERED);
-                    lifts::forget(r);
+                    kept::forget(r);
                 }
             });
             self.socket.ask(&request, |_, _, _| ())?;

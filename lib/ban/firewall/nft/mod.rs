@@ -9,7 +9,7 @@
 mod elements;
 mod header;
 mod hits;
-mod lifts;
+mod kept;
 mod listing;
 mod marks;
 mod put;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::interface::{About, Counted, Dropped, Entry, Firewall};
+use super::interface::{About, Counted, Dropped, Entry, Firewall, Kept};
 use super::netlink::{Request, Socket};
 use super::routes;
 use crate::target::Target;
@@ -60,7 +60,7 @@ pub(super) struct Nft {
     /// The table whose bans are being restored, by its handle, and its mark that bans were changed
     /// without a ledger.
     restoring: (Option<u64>, Option<Option<u64>>),
-    /// That mark when the kept lifts were read.
+    /// That mark when the kept changes were read.
     kept: Option<Option<u64>>,
     /// The last elements were there already: then it is quicker not to expect new ones.
     expect_old: bool,
@@ -243,6 +243,10 @@ impl Firewall for Nft {
         self.mark_restored().map_err(explain)
     }
 
+    fn forget_ended(&mut self) -> io::Result<()> {
+        Nft::forget_ended(self, Duration::ZERO).map_err(explain)
+    }
+
     fn lost_again(&mut self) -> io::Result<bool> {
         self.put_in_place().map_err(explain)?;
         Ok(!self.seen.is_restored())
@@ -303,7 +307,15 @@ impl Firewall for Nft {
     fn ban_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
         let targets = entries.iter().map(|(target, _)| *target).collect();
         self.unentered(|nft| {
-            nft.forget_lifts_of(&targets).map_err(explain)?;
+            nft.lifts_become_ends(&targets).map_err(explain)?;
+            nft.ban(entries)
+        })
+    }
+
+    fn end_unentered(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let targets: Vec<Target> = entries.iter().map(|(target, _)| *target).collect();
+        self.unentered(|nft| {
+            nft.keep_ends(&targets).map_err(explain)?;
             nft.ban(entries)
         })
     }
@@ -315,19 +327,19 @@ impl Firewall for Nft {
         })
     }
 
-    fn kept_lifts(&mut self) -> io::Result<Vec<Target>> {
+    fn kept(&mut self) -> io::Result<Option<Kept>> {
         // A saved ruleset may have old ones, but no mark.
         let is_marked = self.has_unentered()?;
         self.kept = self.seen.unentered;
         if !is_marked {
-            return Ok(vec![]);
+            return Ok(None);
         }
         self.looked = false;
-        Nft::kept_lifts(self).map_err(explain)
+        self.read_kept().map(Some).map_err(explain)
     }
 
-    fn forget_lifts(&mut self, _: &[Target]) -> io::Result<bool> {
-        self.forget_kept().map_err(explain)
+    fn forget_kept(&mut self, _: &Kept) -> io::Result<bool> {
+        self.forget_all_kept().map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {

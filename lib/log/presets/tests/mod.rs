@@ -134,6 +134,7 @@ fn names() {
     assert!(Presets::new(["sshd", "dovecot"]).is_ok());
     for (wrong, meant) in [
         ("sshx", "sshd"),
+        ("ssh", "sshd"),
         ("forgejo", "gitea"),
         ("mariadb", "mysqld"),
     ] {

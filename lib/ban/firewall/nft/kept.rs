@@ -1,4 +1,4 @@
-//! Lifts that no ledger knows of: kept in a set of our table that no rule uses.
+//! Changes that no ledger knows of: kept in two sets of our table that no rule uses.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,15 +8,17 @@ use nix::errno::Errno;
 use super::header::*;
 use super::set::data;
 use super::{Nft, STEP, again, ruleset};
+use crate::firewall::interface::Kept;
 use crate::firewall::inverted::inverted;
 use crate::firewall::netlink::{Attributes, NLM_F_CREATE, NLM_F_DUMP, Request};
 use crate::target::Target;
 use pipeban::address::Address;
 
-/// The set. Its keys are an address, [`inverted`], IPv4 as in RFC 4291, 2.5.5.2; a prefix length; a
-/// port.
+/// The sets. Their keys are an address, [`inverted`], IPv4 as in RFC 4291, 2.5.5.2; a prefix
+/// length; a port.
 const LIFTS: &str = "unentered_lifts";
-/// The type of its keys, as the program nft has it: ipv6_addr . inet_service . inet_service.
+const ENDS: &str = "unentered_ends";
+/// The type of their keys, as the program nft has it: ipv6_addr . inet_service . inet_service.
 const KEY_TYPE: u32 = (8 << 6 | 13) << 6 | 13;
 /// Each part of a key fills whole registers of four bytes.
 const KEY_LEN: u32 = 16 + 4 + 4;
@@ -25,16 +27,21 @@ impl Nft {
     /// Keeps these lifts.
     pub(super) fn keep_lifts(&mut self, targets: &[Target]) -> Result<(), Errno> {
         for step in targets.chunks(STEP) {
-            self.change(|r, _| {
-                put_set(r);
-                put(r, NFT_MSG_NEWSETELEM, step);
-            })?;
+            self.change(|r, _| put(r, LIFTS, step))?;
         }
         Ok(())
     }
 
-    /// Forgets the lifts that were read; `false` if bans were changed without a ledger since then.
-    pub(super) fn forget_kept(&mut self) -> Result<bool, Errno> {
+    /// Keeps that these bans end when they do here.
+    pub(super) fn keep_ends(&mut self, targets: &[Target]) -> Result<(), Errno> {
+        for step in targets.chunks(STEP) {
+            self.change(|r, _| put(r, ENDS, step))?;
+        }
+        self.lifts_become_ends(&targets.iter().copied().collect())
+    }
+
+    /// Forgets all that was read; `false` if bans were changed without a ledger since then.
+    pub(super) fn forget_all_kept(&mut self) -> Result<bool, Errno> {
         again(|| {
             self.put_in_place()?;
             if self.seen.unentered != self.kept {
@@ -47,27 +54,34 @@ impl Nft {
         })
     }
 
-    /// Forgets the lifts of these targets, which are banned then.
-    pub(super) fn forget_lifts_of(&mut self, targets: &HashSet<Target>) -> Result<(), Errno> {
-        let mut kept = self.kept_lifts()?;
+    /// Keeps the ends of those of these targets whose lifts are kept: they are banned then.
+    pub(super) fn lifts_become_ends(&mut self, targets: &HashSet<Target>) -> Result<(), Errno> {
+        let mut kept = self.read_set(LIFTS)?;
         kept.retain(|target| targets.contains(target));
         for step in kept.chunks(STEP) {
             self.change(|r, _| {
+                put(r, ENDS, step);
                 // Another process may have forgotten them: to delete a missing one fails.
-                put_set(r);
-                put(r, NFT_MSG_NEWSETELEM, step);
-                put(r, NFT_MSG_DELSETELEM, step);
+                put(r, LIFTS, step);
+                elements(r, NFT_MSG_DELSETELEM, LIFTS, step);
             })?;
         }
         Ok(())
     }
 
-    /// The lifts that are kept.
-    pub(super) fn kept_lifts(&mut self) -> Result<Vec<Target>, Errno> {
+    /// All that is kept.
+    pub(super) fn read_kept(&mut self) -> Result<Kept, Errno> {
+        // In this order: what moves from the first to the second meanwhile is not missed.
+        let lifts = self.read_set(LIFTS)?;
+        Ok(Kept::new(lifts, self.read_set(ENDS)?))
+    }
+
+    /// The targets in one of the sets, which need not be there.
+    fn read_set(&mut self, name: &str) -> Result<Vec<Target>, Errno> {
         let mut request = Request::default();
         request.message(NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET, |r| {
             r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
-            r.put_text(NFTA_SET_ELEM_LIST_SET, LIFTS);
+            r.put_text(NFTA_SET_ELEM_LIST_SET, name);
         });
         let mut found = Vec::new();
         match self.socket.ask(&request, |_, _, a| found.extend(read(a))) {
@@ -77,31 +91,39 @@ impl Nft {
     }
 }
 
-/// Deletes the set, which need not be there.
+/// Deletes the sets, which need not be there.
 pub(super) fn forget(r: &mut Request) {
-    put_set(r);
-    r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
-        r.put_text(NFTA_SET_TABLE, TABLE);
-        r.put_text(NFTA_SET_NAME, LIFTS);
-    });
+    for name in [LIFTS, ENDS] {
+        put_set(r, name);
+        r.message(NFT_MSG_DELSET, 0, NFPROTO_INET, |r| {
+            r.put_text(NFTA_SET_TABLE, TABLE);
+            r.put_text(NFTA_SET_NAME, name);
+        });
+    }
 }
 
-fn put_set(r: &mut Request) {
+fn put_set(r: &mut Request, name: &str) {
     r.message(NFT_MSG_NEWSET, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_TABLE, TABLE);
-        r.put_text(NFTA_SET_NAME, LIFTS);
+        r.put_text(NFTA_SET_NAME, name);
         r.put_u32(NFTA_SET_FLAGS, 0);
         r.put_u32(NFTA_SET_KEY_TYPE, KEY_TYPE);
         r.put_u32(NFTA_SET_KEY_LEN, KEY_LEN);
-        r.put_u32(NFTA_SET_ID, 1);
+        r.put_u32(NFTA_SET_ID, if name == LIFTS { 1 } else { 2 });
     });
 }
 
-/// Puts these into the set, or removes them.
-fn put(r: &mut Request, message: u16, targets: &[Target]) {
+/// Puts these into a set, which need not be there.
+fn put(r: &mut Request, name: &str, targets: &[Target]) {
+    put_set(r, name);
+    elements(r, NFT_MSG_NEWSETELEM, name, targets);
+}
+
+/// Tells of these elements of a set.
+fn elements(r: &mut Request, message: u16, name: &str, targets: &[Target]) {
     r.message(message, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
-        r.put_text(NFTA_SET_ELEM_LIST_SET, LIFTS);
+        r.put_text(NFTA_SET_ELEM_LIST_SET, name);
         r.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |r| {
             for target in targets {
                 r.nest(NFTA_LIST_ELEM, |r| data(r, NFTA_SET_ELEM_KEY, &key(target)));
@@ -123,7 +145,7 @@ fn key(target: &Target) -> [u8; KEY_LEN as usize] {
     key
 }
 
-/// The lifts in a part of the set's dump.
+/// The targets in a part of a set's dump.
 fn read(a: Attributes) -> impl Iterator<Item = Target> {
     let elements = a.nested(NFTA_SET_ELEM_LIST_ELEMENTS);
     elements.filter_map(|(_, element)| {
