@@ -19,6 +19,9 @@ pub use pipeban_masks as masks; // many bytes compared at once
 pub use pipeban_unpack as unpack; // compressed files, unpacked
 
 #[doc(inline)]
+pub use pipeban_state::{state, state_file}; // files that tools keep between runs
+
+#[doc(inline)]
 pub use pipeban_process::{detach, privilege, program}; // this process, and programs that it runs
 
 pub mod address; // an address or network and its canonical text
@@ -36,9 +39,5 @@ pub mod printer; // the text of several threads, printed in order
 pub mod records; // records from lines or from operands
 
 pub mod netset; // a set of networks, asked which of them touches an address
-
-pub mod state_file; // its files, for their owner alone
-
-pub mod state; // what tools keep between runs: one SQLite file
 
 pub mod cli; // arguments in, a run, an exit status out

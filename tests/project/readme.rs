@@ -38,6 +38,7 @@ fn every_dependency_has_its_reason() {
         "lib/terminal/",
         "lib/journal/",
         "lib/process/",
+        "lib/state/",
         "lib/unpack/",
         "lib/common/",
         "lib/log/",

@@ -17,9 +17,9 @@ use nix::unistd::geteuid;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::complain::{Fault, describe};
 use crate::state_file;
-use crate::time::Time;
+use pipeban_terminal::complain::{Fault, describe};
+use pipeban_time::Time;
 
 /// The steps from each version of the file (`PRAGMA user_version`) to the next, the first from 0.
 ///
