@@ -14,7 +14,10 @@ use crate::read::Set;
 pub fn networks(set: &Set, output: &mut Output) -> Result<bool, Fault> {
     let mut any = false;
     for (first, last) in bounds(set) {
-        for net in range::networks(first, last).into_iter().flatten() {
+        let Some(networks) = range::networks(first, last) else {
+            continue;
+        };
+        for net in networks {
             any = true;
             if output.is_json() {
                 output.record(&Record::new(net))?;

@@ -13,9 +13,9 @@ use pipeban::privilege::keep_none;
 
 use crate::set::{Ranges, and, merge, minus};
 
-/// From this number on, ranges are merged when they have become three times as many, so that the
-/// memory is that of the set and not of the input.
-const LONG: usize = 1 << 22;
+/// From these numbers on, ranges of IPv4 and IPv6 are merged when they have become three times as
+/// many, so that the memory is that of the set and not of the input.
+const LONG: (usize, usize) = (1 << 23, 1 << 21);
 
 /// A set of addresses of both families.
 #[derive(Default)]
@@ -33,11 +33,11 @@ impl Set {
         input.open_all();
         keep_none().map_err(|e| Fault::new("capabilities", e))?;
         let mut set = Set::default();
-        let mut most = (LONG, LONG);
+        let mut most = LONG;
         loop {
             if set.v4.len() > most.0 || set.v6.len() > most.1 {
                 set.merge();
-                most = (LONG.max(3 * set.v4.len()), LONG.max(3 * set.v6.len()));
+                most = (LONG.0.max(3 * set.v4.len()), LONG.1.max(3 * set.v6.len()));
             }
             let bad = match input.next_block(None)? {
                 Event::End => break,

@@ -61,7 +61,7 @@ impl<N: Copy + Ord + Not<Output = N>> Ranges<N> {
     const FEW: usize = (64 << 20) / size_of::<(N, N)>();
 
     fn push(&mut self, range: (N, N)) {
-        if self.ranges.len() >= Self::FEW.max(2 * self.sorted) {
+        if self.ranges.len() >= Self::FEW.max(4 * self.sorted) {
             self.sort();
         }
         self.ranges.push(range);

@@ -32,6 +32,7 @@ impl Hash for Address {
 
 impl Address {
     /// The network of `len` bits that `ip` lies in; `None` if `len` is above 32 or 128.
+    #[inline]
     pub fn network(ip: IpAddr, len: u8) -> Option<Self> {
         match ip {
             IpAddr::V4(v4) if len <= 32 => {

@@ -35,6 +35,7 @@ enum Left {
 impl Iterator for Networks {
     type Item = Address;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Address> {
         match &mut self.0 {
             Left::V4(next, last) => {
@@ -45,22 +46,26 @@ impl Iterator for Networks {
                 *next = after.ok().filter(|after| after <= last);
                 Address::network(Ipv4Addr::from_bits(first).into(), (32 - host_bits) as u8)
             }
-            Left::V6(next, last) => loop {
-                let first = (*next)?;
-                let fits = match (*last - first).checked_add(1) {
-                    Some(count) => count.ilog2(),
-                    None => 128,
-                };
-                let host_bits = first.trailing_zeros().min(fits);
-                let step = 1u128.checked_shl(host_bits);
-                let after = step.and_then(|step| first.checked_add(step));
-                *next = after.filter(|after| after <= last);
-                // One inside has no more than the 32 bits of an IPv4 address.
-                if host_bits > 32 || !(MAPPED.0..=MAPPED.1).contains(&first) {
-                    let ip = Ipv6Addr::from_bits(first).into();
-                    return Address::network(ip, (128 - host_bits) as u8);
-                }
-            },
+            Left::V6(next, last) => next_of_v6(next, *last),
+        }
+    }
+}
+
+fn next_of_v6(next: &mut Option<u128>, last: u128) -> Option<Address> {
+    loop {
+        let first = (*next)?;
+        let fits = match (last - first).checked_add(1) {
+            Some(count) => count.ilog2(),
+            None => 128,
+        };
+        let host_bits = first.trailing_zeros().min(fits);
+        let step = 1u128.checked_shl(host_bits);
+        let after = step.and_then(|step| first.checked_add(step));
+        *next = after.filter(|after| *after <= last);
+        // One inside has no more than the 32 bits of an IPv4 address.
+        if host_bits > 32 || !(MAPPED.0..=MAPPED.1).contains(&first) {
+            let ip = Ipv6Addr::from_bits(first).into();
+            return Address::network(ip, (128 - host_bits) as u8);
         }
     }
 }
