@@ -27,6 +27,8 @@ pub mod record; // a line that begins with an address, then `key=value`
 pub mod figures; // the figures of a running tool, told on SIGUSR1
 pub mod journal; // files of systemd's journal, read as lines
 
+pub mod threads; // the number of threads that a run may use
+
 pub mod input; // the one way in: lines of the operands or of standard input
 pub mod lists; // published lists, and the networks that their lines mean
 pub mod output; // the one way out: flushed before a wait

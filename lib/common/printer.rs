@@ -1,4 +1,5 @@
-//! The text of several threads, printed in the order of their pieces, by these threads themselves.
+//! The text of several threads, printed in the order of their pieces, by these threads themselves;
+//! and their messages, if they [wait](complain::hold), each before the text behind it.
 //!
 //! Text of the piece whose turn it is goes out at once; that of later pieces waits, and is printed
 //! by the thread that ends the piece before. Nobody has to be woken for it. A thread that is too
@@ -9,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::complain::Fault;
+use crate::complain::{self, Fault, Held};
 use crate::figures;
 use crate::output::{BLOCK, Output};
 
@@ -30,6 +31,7 @@ impl Spare {
         // Text is added until there is more than the size of a block.
         let empty = spare.unwrap_or_else(|| Vec::with_capacity(BLOCK * 2));
         Block {
+            held: complain::held_so_far(),
             text: std::mem::replace(buffer, empty),
             spare: self.clone(),
         }
@@ -45,14 +47,16 @@ impl Spare {
     }
 }
 
-/// Text of a thread, and the place for its buffer.
+/// Text of a thread, the messages before it, and the place for its buffer.
 struct Block {
+    held: Held,
     text: Vec<u8>,
     spare: Spare,
 }
 
 impl Block {
     fn print(mut self, output: &mut Output) -> Result<(), Fault> {
+        self.held.tell(0);
         std::mem::swap(output.buffer(), &mut self.text);
         let printed = output.flush();
         std::mem::swap(output.buffer(), &mut self.text);
@@ -175,7 +179,13 @@ impl Printer {
     /// Ends a piece; prints the text behind it that waits.
     pub fn end(&self, piece: usize) {
         let mut state = self.lock();
-        state.piece(piece).ended = true;
+        let held = complain::held_so_far();
+        let ended = state.piece(piece);
+        if !held.is_empty() {
+            let (text, spare) = (Vec::new(), Spare::default());
+            ended.blocks.push_back(Block { held, text, spare });
+        }
+        ended.ended = true;
         drop(self.print(state));
     }
 

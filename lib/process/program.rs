@@ -221,7 +221,7 @@ pub fn within<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (tell, hear) = std::sync::mpsc::channel();
-    std::thread::spawn(move || tell.send(work()));
+    std::thread::Builder::new().spawn(move || tell.send(work()))?;
     hear.recv_timeout(time)
         .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }

@@ -50,8 +50,15 @@ enum Message {
 }
 
 impl Held {
-    /// Tells them. The numbers of lines are counted from the one behind these `lines`.
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.bad_lines == 0
+    }
+
+    /// Tells them now, though others of this thread wait. The numbers of lines are counted from the
+    /// one behind these `lines`.
     pub fn tell(self, lines: u64) {
+        let others = HELD.take();
         let mut untold = self.bad_lines;
         for message in self.messages {
             match message {
@@ -66,6 +73,7 @@ impl Held {
         if let Ok(mut lines) = BAD_LINES.lock() {
             lines.all += untold;
         }
+        HELD.set(others);
     }
 }
 
@@ -77,6 +85,12 @@ pub fn hold() {
 /// Ends that; answers the messages that wait.
 pub fn held() -> Held {
     HELD.take().unwrap_or_default()
+}
+
+/// The messages that wait, if those of this thread do; later ones wait again.
+pub fn held_so_far() -> Held {
+    let held = |held: &mut Option<Held>| held.as_mut().map(std::mem::take);
+    HELD.with_borrow_mut(held).unwrap_or_default()
 }
 
 /// Lets a message wait, if those of this thread do.
@@ -329,6 +343,13 @@ mod tests {
         // The error, the first ten of the bad lines, and their number.
         assert_eq!((held.messages.len(), held.bad_lines), (11, 12));
         assert!(!waits(|_| {}));
+        // They are told, though others wait meanwhile.
+        hold();
+        held.tell(0);
+        assert!(held_so_far().is_empty());
+        error("log", "unreadable");
+        assert!(!held_so_far().is_empty());
+        assert!(waits(|_| {}));
     }
 
     #[test]

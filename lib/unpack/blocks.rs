@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::MtStreamBuilder;
 
-use crate::XZ_MEMORY;
+use crate::kind::XZ_MEMORY;
 
 /// The file's bytes from a place on, whatever others read. The number is that of bytes read.
 pub(crate) struct Bytes(
@@ -64,51 +64,6 @@ impl Read for XzStreams {
             let bytes = self.decoder.take().map(XzDecoder::into_inner);
             let bytes = bytes.ok_or(io::ErrorKind::InvalidData)?;
             self.decoder = Some(Self::decoder(bytes, self.threads)?);
-        }
-    }
-}
-
-/// Text that is given out only when there is more behind it, or when it has ended well: at an error
-/// one thread loses the text of the read that fails.
-pub(crate) struct HeldBack<R> {
-    from: R,
-    held: Vec<u8>,
-    /// The part of it that was given out.
-    given: usize,
-    ended: bool,
-}
-
-/// More than a read of any caller, in bytes.
-const HELD: usize = 1 << 20;
-
-impl<R: Read> HeldBack<R> {
-    pub(crate) fn new(from: R) -> Self {
-        HeldBack {
-            from,
-            held: Vec::new(),
-            given: 0,
-            ended: false,
-        }
-    }
-}
-
-impl<R: Read> Read for HeldBack<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let back = if self.ended { 0 } else { HELD };
-            let ready = (self.held.len() - self.given).saturating_sub(back);
-            if ready > 0 || self.ended {
-                let length = ready.min(buffer.len());
-                buffer[..length].copy_from_slice(&self.held[self.given..][..length]);
-                self.given += length;
-                return Ok(length);
-            }
-            self.held.drain(..std::mem::take(&mut self.given));
-            let end = self.held.len();
-            self.held.resize(end + HELD, 0);
-            let read = self.from.read(&mut self.held[end..]);
-            self.held.truncate(end + *read.as_ref().unwrap_or(&0));
-            self.ended = read? == 0;
         }
     }
 }

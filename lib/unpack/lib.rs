@@ -1,48 +1,27 @@
 //! Compressed files: recognised by their first bytes, and unpacked.
 
-mod blocks; // xz, block by block
-mod members; // the places of members in a file, and their text
+mod kind; // the kinds of compressed files
 
+mod blocks; // xz, block by block
+mod row; // members in a row, by one thread
+
+mod members; // the places of members in a file, and their text
 mod several; // a file unpacked by several threads
 
+mod ahead; // its members, unpacked ahead of the reader
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
-use liblzma::stream::{CONCATENATED, Stream};
 use memchr::memmem;
 
+pub use ahead::MembersAhead;
+use kind::Kind;
+pub use kind::is_packed;
+pub use row::is_behind_text;
+use row::{Ahead, Row};
 pub use several::unpack_file;
-
-/// The first bytes of compressed files: RFC 1952 2.3.1, RFC 8878 3.1.1, the .xz format 2.1.1.1,
-/// bzip2's magic.
-const GZIP: &[u8] = b"\x1f\x8b\x08";
-const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-const XZ: &[u8] = b"\xfd7zXZ\0";
-const BZIP2: &[u8] = b"BZh";
-
-/// The greatest memory of xz's decoder, in bytes: twice the need of `xz -9`. A file may ask for 4
-/// GB. The other decoders take less: zstd's windows are bounded by its library to 128 MB.
-const XZ_MEMORY: u64 = 128 << 20;
-
-/// Compressed input is read in pieces of this size, in bytes.
-const PIECE: usize = 64 << 10;
-
-/// Whether a file that begins with these bytes is a compressed one; six bytes are enough to tell.
-pub fn is_packed(first: &[u8]) -> bool {
-    let magics = [GZIP, XZ, BZIP2];
-    magics.iter().any(|magic| first.starts_with(magic)) || is_zstd(first)
-}
-
-/// Whether these are the first bytes of a frame of zstd. pzstd begins with one to be skipped.
-fn is_zstd(first: &[u8]) -> bool {
-    first.starts_with(ZSTD) || is_skipped(first)
-}
-
-/// Whether these are the first bytes of a frame without text (RFC 8878 3.1.2).
-fn is_skipped(first: &[u8]) -> bool {
-    first.len() >= 4 && first[0] & 0xf0 == 0x50 && first[1..4] == *b"\x2a\x4d\x18"
-}
 
 /// The kind of a file that begins with these bytes, if it is one that can't be read as text, with a
 /// word on what to do.
@@ -122,26 +101,12 @@ fn has_controls(piece: &[u8]) -> bool {
 }
 
 /// Reads a stream, and unpacks it if it is a compressed one. Several members in a row are read as
-/// one text.
+/// one text. Other bytes behind them are an error, of which [`is_behind_text`] tells.
 pub fn unpack(stream: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-    let mut stream = BufReader::with_capacity(PIECE, stream);
-    let first = loop {
-        match stream.fill_buf() {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            other => break other?,
-        }
-    };
-    Ok(if first.starts_with(GZIP) {
-        Box::new(flate2::bufread::MultiGzDecoder::new(stream))
-    } else if is_zstd(first) {
-        Box::new(zstd::stream::read::Decoder::with_buffer(stream)?)
-    } else if first.starts_with(XZ) {
-        let decoder = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
-        Box::new(liblzma::bufread::XzDecoder::new_stream(stream, decoder))
-    } else if first.starts_with(BZIP2) {
-        Box::new(bzip2::bufread::MultiBzDecoder::new(stream))
-    } else {
-        Box::new(stream)
+    let mut stream = Ahead::new(stream);
+    Ok(match Kind::of(stream.peek()?) {
+        Some(kind) => Box::new(Row::new(kind, stream)?),
+        None => Box::new(stream),
     })
 }
 
@@ -204,6 +169,53 @@ mod tests {
                 .unwrap(),
             0
         );
+    }
+
+    /// The text is whole, and the error says so, as the tools of each format do.
+    #[test]
+    fn behind_the_last_member() {
+        let text = b"203.0.113.7 ".repeat(20_000);
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        let xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+        fn all<W: Write>(mut out: W, text: &[u8], finish: fn(W) -> Vec<u8>) -> Vec<u8> {
+            out.write_all(text).unwrap();
+            finish(out)
+        }
+        let zstd = zstd::encode_all(&text[..], 1).unwrap();
+        let [zeros, seven]: [&[u8]; 2] = [&[0; 200_000], &[0; 7]];
+        let (padded, garbage) = ([zeros, b"x"].concat(), [zeros, &zstd].concat());
+        let tails: [&[u8]; 7] = [b"", zeros, seven, b"x", b"\x1f\x8b\x09", &padded, &garbage];
+        // Each file, and the tails that are none.
+        let files = [
+            (
+                all(gzip, &text, |out| out.finish().unwrap()),
+                &[0, 1, 2][..],
+            ),
+            (all(xz, &text, |out| out.finish().unwrap()), &[0, 1]),
+            (all(bzip2, &text, |out| out.finish().unwrap()), &[0]),
+            (zstd.clone(), &[0]),
+        ];
+        for (file, good) in &files {
+            for (i, tail) in tails.iter().enumerate() {
+                let packed = [file, *tail].concat();
+                let mut read = Vec::new();
+                let mut unpacked = unpack(io::Cursor::new(packed)).unwrap();
+                let error = unpacked.read_to_end(&mut read).err();
+                let about = format!("tail {i} of {:?}: {error:?}", &file[..2]);
+                assert_eq!(error.is_none(), good.contains(&i), "{about}");
+                assert!(error.is_none_or(|e| is_behind_text(&e)), "{about}");
+                assert!(read == text, "{about}");
+            }
+            // One that begins is cut.
+            for length in [1, 2, 5] {
+                let packed = [file, &file[..length]].concat();
+                let mut read = Vec::new();
+                let mut unpacked = unpack(io::Cursor::new(packed)).unwrap();
+                let error = unpacked.read_to_end(&mut read).unwrap_err();
+                assert!(!is_behind_text(&error) && read == text);
+            }
+        }
     }
 
     /// However the bytes come, and however much text stands before.

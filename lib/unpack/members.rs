@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use flate2::bufread::GzDecoder;
 
-use crate::{GZIP, ZSTD, is_skipped};
+use crate::kind::{GZIP, Kind, ZSTD, is_skipped};
 
 /// Members are unpacked together until they have this size, in bytes.
 const TOGETHER: u64 = 128 << 10;
@@ -25,6 +25,8 @@ const LOOK: usize = 4 << 10;
 /// The members of a file, several at a time.
 pub(crate) struct Members {
     at: u64,
+    /// That of all of them, once it is known.
+    kind: Option<Kind>,
     window: Vec<u8>,
     window_at: u64,
 }
@@ -36,6 +38,7 @@ impl Members {
     pub(crate) fn new() -> Self {
         Members {
             at: 0,
+            kind: None,
             window: Vec::new(),
             window_at: 0,
         }
@@ -61,20 +64,20 @@ impl Members {
     fn end(&mut self, file: &File) -> io::Result<Option<u64>> {
         let at = self.at;
         let first = self.look(file, at, 18)?;
-        if first.starts_with(GZIP) {
-            return Ok(bgzf_size(first).map(|size| at + size));
-        }
-        if is_skipped(first) {
+        let kind = Kind::of(first);
+        let end = match kind {
+            Some(Kind::Gzip) => bgzf_size(first).map(|size| at + size),
             // Its size stands behind the magic number.
-            let size = first[4..]
+            Some(Kind::Zstd) if is_skipped(first) => first[4..]
                 .first_chunk()
-                .map(|size| u32::from_le_bytes(*size));
-            return Ok(size.map(|size| at + 8 + u64::from(size)));
-        }
-        match first.starts_with(ZSTD) {
-            true => self.frame_end(file),
-            false => Ok(None),
-        }
+                .map(|size| at + 8 + u64::from(u32::from_le_bytes(*size))),
+            Some(Kind::Zstd) => self.frame_end(file)?,
+            _ => None,
+        };
+        // One thread reads those of one kind.
+        let is_first = self.kind.is_none();
+        self.kind = self.kind.or(kind);
+        Ok(end.filter(|_| is_first || self.kind == kind))
     }
 
     /// The same of a frame with text.

@@ -99,23 +99,44 @@ fn bars_over_time() {
         .into_iter()
         .map(record)
         .collect();
-    let command = format!(
-        "printf '{input}' | env TZ=UTC LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 {program} --per 1h"
-    );
-    let output = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
-        return left_out("script is not installed");
-    };
-    let expected = format!(
-        "from                 count  addresses\r\n\
-         2026-03-30 00:00:00      4          1  {}\r\n2026-03-30 01:00:00      0\r\n\
-         2026-03-30 02:00:00      2          1  {}\r\n2026-03-30 03:00:00      1          1  {}\r\n",
-        "█".repeat(40),
-        "█".repeat(20),
-        "█".repeat(10)
-    );
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    // Of each width: whether the numbers of addresses have room, and the bars.
+    for (columns, addresses, bars) in [
+        (80, true, [40, 20, 10]),
+        (47, true, [8, 4, 2]),
+        (44, false, [16, 8, 4]),
+        (32, false, [4, 2, 1]),
+        (20, false, [0; 3]),
+    ] {
+        let command = format!(
+            "stty cols {columns} rows 24; printf '{input}' | \
+             env TZ=UTC LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 {program} --per 1h"
+        );
+        let output = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = output else {
+            return left_out("script is not installed");
+        };
+        let shown = String::from_utf8(output.stdout).unwrap();
+        let row = |hour, count, blocks: usize| {
+            let number = if addresses { "          1" } else { "" };
+            let bar = match blocks {
+                0 => String::new(),
+                n => format!("  {}", "█".repeat(n)),
+            };
+            format!("2026-03-30 {hour:02}:00:00      {count}{number}{bar}\r\n")
+        };
+        let expected = [
+            format!(
+                "from                 count{}\r\n",
+                if addresses { "  addresses" } else { "" }
+            ),
+            row(0, 4, bars[0]),
+            "2026-03-30 01:00:00      0\r\n".into(),
+            row(2, 2, bars[1]),
+            row(3, 1, bars[2]),
+        ];
+        assert_eq!(shown, expected.concat(), "{columns}");
+    }
 }

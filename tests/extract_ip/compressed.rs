@@ -78,6 +78,26 @@ fn a_corrupt_one_is_reported_and_the_others_are_read() {
     }
 }
 
+/// Bytes behind the last member are padding or are told; the last line before it is whole.
+#[test]
+fn behind_the_last_member() {
+    let shell = Shell::new();
+    for (suffix, packed) in compressed(b"from 192.0.2.1\nfrom 198.51.100.123") {
+        let path = shell.path(&format!("log.{suffix}"));
+        for (tail, good) in [(&[0; 8], ["gz", "xz"]), (b"garbage\n", ["", ""])] {
+            std::fs::write(&path, [&packed[..], tail].concat()).expect("a file of the test's own");
+            let found = shell.run(&format!("extract-ip {}", path.display()));
+            assert_eq!(found.out, "192.0.2.1\n198.51.100.123\n", "{suffix}");
+            let told = format!("extract-ip: {}: trailing garbage ignored\n", path.display());
+            let expected = match good.contains(&suffix) {
+                true => ("", Some(0)),
+                false => (told.as_str(), Some(2)),
+            };
+            assert_eq!((found.err.as_str(), found.status), expected, "{suffix}");
+        }
+    }
+}
+
 /// The number at the end of what can be unpacked may be the half of another.
 #[test]
 fn half_an_address_is_none() {

@@ -413,3 +413,12 @@ fn presets_read_objects() {
         ]);
     }
 }
+
+/// A line that was cut counts as one, also where no whole word of it is left.
+#[test]
+fn lines_behind_one_that_was_cut() {
+    let log = format!("{{\"a\":\"192.0.2.7\"}}\n{}\nfoo\n", "x".repeat(2 << 20));
+    let outcome = run("--key a", &log);
+    let told = "extract-ip: standard input:3: not one whole JSON object";
+    assert_eq!(outcome.err.lines().nth(1), Some(told));
+}

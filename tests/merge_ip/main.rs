@@ -50,6 +50,19 @@ fn the_smallest_set_in_order() {
             "0.0.0.0/0\n::/0\n",
         ),
         ("::/0\n", "--minus ::/1", "8000::/1\n"),
+        // Numbers of IPv6 that stand for IPv4 addresses are not printed as those.
+        (
+            "::fffe:0:0-::1:0:0:1\n",
+            "--minus ::fffe:0:0/97",
+            "::fffe:8000:0/97\n::1:0:0:0/127\n",
+        ),
+        (
+            "::/0\n",
+            "--minus ::-::fffe:ffff:fffe --minus ::1:0:0:2-f:: --ranges",
+            "::fffe:ffff:ffff-::1:0:0:1\nf::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n",
+        ),
+        ("::/80\n::fffe:0:0/95", "", "::/80\n"),
+        ("::fffe:0:0/95", "--ranges", "::fffe:0:0-::fffe:ffff:ffff\n"),
         (
             "203.0.113.9\n203.0.113.8",
             "--json",
@@ -109,8 +122,13 @@ fn several_files_and_bad_lines() {
             "{flag}"
         );
     }
-    let nothing = shell.feed("merge-ip --minus 203.0.113.0/24", b"203.0.113.7\n");
-    assert_eq!((nothing.out.as_str(), nothing.status), ("", Some(1)));
+    for (input, minus) in [
+        ("203.0.113.7", "203.0.113.0/24"),
+        ("::fffe:0:0/95", "::fffe:0:0/96"),
+    ] {
+        let nothing = shell.feed(&format!("merge-ip --minus {minus}"), input.as_bytes());
+        assert_eq!((nothing.out.as_str(), nothing.status), ("", Some(1)));
+    }
 }
 
 /// A list of a million bytes, over several reads: the union of its parts, and of its output.
@@ -151,4 +169,54 @@ fn the_output_means_the_input() {
         let left = shell.run(&script);
         assert_eq!((left.out.as_str(), left.err.as_str()), ("", ""), "{flag}");
     }
+}
+
+/// The memory is that of the set, not of the lists.
+#[test]
+fn a_list_that_says_one_thing_again_and_again() {
+    let shell = Shell::new();
+    let list = "yes 203.0.113.7 | head -n 40000000";
+    let merged = shell.run(&format!("{list} | (ulimit -v 300000; merge-ip)"));
+    let all = (merged.out.as_str(), merged.err.as_str(), merged.status);
+    assert_eq!(all, ("203.0.113.7\n", "", Some(0)));
+}
+
+/// The list of an option: standard input, one with a long line, one with a host name.
+#[test]
+fn lists_of_options() {
+    let shell = Shell::new();
+    let write = |name: &str, text: &[u8]| std::fs::write(shell.path(name), text).unwrap();
+    write("one", b"203.0.113.7\n203.0.113.8\n");
+    write("names", b"203.0.113.7\n# ours\noffice.example.org\n");
+    write(
+        "long",
+        &[b"203.0.113.7\n", &[b'x'; 2 << 20][..], b"\n203.0.113.8\n"].concat(),
+    );
+    let here = shell.directory.path().display();
+    let cut = "long:2: a line longer than 1 MiB was cut there";
+    let name = "names:3: not an address: \"office.example.org\"";
+    for (command, out, err) in [
+        ("merge-ip one --minus -", "203.0.113.8\n", ""),
+        ("extract-ip one --only -", "203.0.113.7\n", ""),
+        ("merge-ip one --minus long", "", cut),
+        ("extract-ip one --not long", "", cut),
+        ("merge-ip one --minus names", "", name),
+        ("extract-ip one --only names", "", name),
+    ] {
+        let done = shell.feed(&format!("cd {here}; {command}"), b"203.0.113.7\n");
+        let err = match err {
+            "" => String::new(),
+            err => format!("{}: {err}\n", command.split(' ').next().unwrap_or_default()),
+        };
+        assert_eq!((done.out.as_str(), done.err), (out, err), "{command}");
+    }
+    // The line counts as one, also where no whole word of it is left.
+    write(
+        "bad",
+        &[b"203.0.113.7\n", &[b'x'; 2 << 20][..], b"\nfoo\n"].concat(),
+    );
+    let done = shell.run(&format!("cd {here}; merge-ip bad"));
+    let cut = cut.replace("long:", "bad:");
+    let told = format!("merge-ip: {cut}\nmerge-ip: bad:3: not an address: \"foo\"\n");
+    assert_eq!((done.out.as_str(), done.err), ("203.0.113.7\n", told));
 }

@@ -9,18 +9,16 @@ use std::fs;
 use std::iter::Enumerate;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, available_parallelism};
+use std::thread::Builder;
 
-use pipeban::complain::Fault;
+use pipeban::complain::{self, Fault};
 use pipeban::input::{Event, Input, PIECE, Piece, Pieces};
 use pipeban::output::Output;
 use pipeban::printer::{Printer, Spare};
+use pipeban::threads;
 
 use crate::arguments::Arguments;
 use crate::extract::Extractor;
-
-/// Threads that are used unasked, at most: more would share the memory's bandwidth.
-const MOST: usize = 16;
 
 /// The number of threads that pay: one if an operand is no regular file, or if no file is cut.
 pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
@@ -35,9 +33,8 @@ pub(crate) fn count(arguments: &Arguments, cuts: bool) -> usize {
         return 1;
     };
     let pieces = sizes.iter().map(|size| size / PIECE + 1).sum::<u64>();
-    let processors = || available_parallelism().map_or(1, |n| n.get()).min(MOST);
-    let threads = arguments.threads.map_or_else(processors, usize::from);
-    threads.min(usize::try_from(pieces).unwrap_or(MOST)).max(1)
+    let threads = threads::most(arguments.threads);
+    threads.min(usize::try_from(pieces).unwrap_or(threads))
 }
 
 /// The pieces that are left, and the printer of their text.
@@ -104,16 +101,9 @@ impl Worker {
     /// Reads pieces while there are any and they can be printed.
     fn work(mut self) -> Extractor {
         let spare = Spare::default();
-        loop {
-            let next = self
-                .shared
-                .pieces
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .next();
-            let Some((number, piece)) = next else {
-                return self.extractor;
-            };
+        // Messages come in the order of the pieces, too.
+        complain::hold();
+        while let Some((number, piece)) = self.next() {
             let printer = &self.shared.printer;
             printer.take_from(&mut self.output, number, &spare);
             let (extractor, output) = (&mut self.extractor, &mut self.output);
@@ -123,10 +113,18 @@ impl Worker {
                 Ok(()) => printer.end(number),
                 Err(fault) => {
                     printer.fail(fault);
-                    return self.extractor;
+                    break;
                 }
             }
         }
+        complain::held();
+        self.extractor
+    }
+
+    /// The next piece, with its number.
+    fn next(&self) -> Option<(usize, Piece)> {
+        let pieces = self.shared.pieces.lock();
+        pieces.unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::Builder;
 use std::time::Duration;
 
 use pipeban::complain::{self, Fault, describe};
@@ -95,7 +96,7 @@ fn start(outbox: &Outbox) -> Result<Option<Receiver<()>>, Fault> {
         .map_err(fault)?;
     let messages = child.stderr.take();
     let (tell, tried) = channel();
-    std::thread::spawn(move || {
+    let hear = move || {
         let lines = messages.map(|m| BufReader::new(m).lines());
         for line in lines.into_iter().flatten().map_while(Result::ok) {
             match line
@@ -108,7 +109,8 @@ fn start(outbox: &Outbox) -> Result<Option<Receiver<()>>, Fault> {
             }
         }
         let _ = child.wait();
-    });
+    };
+    Builder::new().spawn(hear).map_err(fault)?;
     Ok(Some(tried))
 }
 

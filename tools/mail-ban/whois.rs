@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::Command;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use pipeban::address::Address;
@@ -56,11 +57,13 @@ pub fn ask(
             .iter()
             .map(|address| {
                 let (source, query) = (source.clone(), address.ip().to_string());
-                std::thread::spawn(move || question(source, query))
+                Builder::new().spawn(move || question(source, query))
             })
             .collect();
         for (address, question) in few.iter().zip(questions) {
-            let answer = question.join().ok().and_then(Result::ok);
+            // Without a thread nobody was asked, which is as if nobody had answered.
+            let answered = question.ok().and_then(|asked| asked.join().ok());
+            let answer = answered.and_then(Result::ok);
             let text = answer
                 .map(|raw| excerpt(&raw))
                 .filter(|text| !text.is_empty());

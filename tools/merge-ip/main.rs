@@ -41,10 +41,8 @@ fn run(arguments: Arguments) -> Result<bool, Fault> {
     for other in &and {
         set = set.and(other);
     }
-    if arguments.ranges {
-        print::ranges(&set, &mut output)?;
-    } else {
-        print::networks(&set, &mut output)?;
+    match arguments.ranges {
+        true => print::ranges(&set, &mut output),
+        false => print::networks(&set, &mut output),
     }
-    Ok(!set.v4.is_empty() || !set.v6.is_empty())
 }

@@ -13,6 +13,10 @@ use pipeban::privilege::keep_none;
 
 use crate::set::{Ranges, and, merge, minus};
 
+/// From this number on, ranges are merged when they have become three times as many, so that the
+/// memory is that of the set and not of the input.
+const LONG: usize = 1 << 22;
+
 /// A set of addresses of both families.
 #[derive(Default)]
 pub struct Set {
@@ -29,7 +33,12 @@ impl Set {
         input.open_all();
         keep_none().map_err(|e| Fault::new("capabilities", e))?;
         let mut set = Set::default();
+        let mut most = (LONG, LONG);
         loop {
+            if set.v4.len() > most.0 || set.v6.len() > most.1 {
+                set.merge();
+                most = (LONG.max(3 * set.v4.len()), LONG.max(3 * set.v6.len()));
+            }
             let bad = match input.next_block(None)? {
                 Event::End => break,
                 Event::Idle => continue,
@@ -49,12 +58,8 @@ impl Set {
 
     /// The addresses of a list that must be understood whole.
     pub fn of_option(value: &str) -> Result<Self, Fault> {
-        let list = lists::read(value)?;
-        if let Some(name) = list.names.first() {
-            return Err(Fault::new(value, format!("not an address: \"{name}\"")));
-        }
-        let mut set = Set::default();
-        list.networks.iter().for_each(|net| set.add(net));
+        let (v4, v6) = lists::read_networks(value)?.into_ranges();
+        let mut set = Set { v4, v6 };
         set.merge();
         Ok(set)
     }

@@ -168,7 +168,7 @@ fn never(values: &[String]) -> Result<Vec<Address>, Fault> {
     let mut networks = vec![];
     for value in values {
         let list = lists::read(value)?;
-        networks.extend(list.networks);
+        networks.extend(list.networks.iter());
         for name in list.names {
             let found = resolve(&name).map_err(|what| Fault::new(&name, what))?;
             networks.extend(found.into_iter().map(Address::from));

@@ -163,9 +163,10 @@ impl Lists {
 
     fn collect(&mut self) {
         let mut set = NetSet::default();
-        let listed = self.lists.iter().flat_map(|list| &list.contents.networks);
-        let answered = self.answers.values().flatten();
-        listed.chain(answered).for_each(|net| set.insert(*net));
+        for list in &self.lists {
+            set.extend(list.contents.networks.iter());
+        }
+        set.extend(self.answers.values().flatten().copied());
         self.set = set;
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use pipeban::address::Address;
@@ -57,8 +57,15 @@ impl Names {
         let state = state.ok().flatten();
         let (ask, asked) = channel();
         let (answer, answered) = channel();
-        thread::spawn(move || run(&asked, &answer, state, keep));
+        let last = state.as_ref().map(load).unwrap_or_default();
+        let work = move || run(&asked, &answer, state, keep);
+        let thread = Builder::new().spawn(work);
         let started = Names { ask, answered };
+        if let Err(e) = thread {
+            let what = format!("can't be asked for, their last answers are used: {e}");
+            complain::error("host names", what);
+            return (started, last);
+        }
         started.ask(names);
         let answers = started.answered.recv().unwrap_or_default();
         (started, answers)
@@ -130,12 +137,14 @@ fn resolve_all(names: &BTreeSet<String>) -> Vec<(String, Vec<Address>)> {
     let mut all = Vec::new();
     for some in names.chunks(AT_ONCE) {
         thread::scope(|scope| {
-            let asked: Vec<_> = some
-                .iter()
-                .map(|name| (*name, scope.spawn(|| resolve(name))))
-                .collect();
+            let ask = |name| Builder::new().spawn_scoped(scope, move || resolve(name));
+            let asked: Vec<_> = some.iter().map(|name| (*name, ask(*name))).collect();
             for (name, asked) in asked {
-                all.push((name.clone(), asked.join().unwrap_or_default()));
+                let found = match asked {
+                    Ok(asked) => asked.join().unwrap_or_default(),
+                    Err(_) => resolve(name),
+                };
+                all.push((name.clone(), found));
             }
         });
     }

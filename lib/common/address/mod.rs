@@ -8,4 +8,8 @@ mod network; // an address or network
 
 pub mod range; // from one address to another
 
+pub mod net_list; // many networks
+
+pub use net_list::NetList;
+
 pub use network::{Address, mask4, mask6, write_number};

@@ -6,49 +6,62 @@ use super::network::Address;
 
 /// The fewest networks that together hold the addresses from `first` to `last`, in order: at most
 /// 62 for IPv4, 254 for IPv6. `None` if the families differ or `last` comes before `first`.
+///
+/// A network inside [`MAPPED`] is left out of those of IPv6: written, it would mean one of IPv4.
 pub fn networks(first: IpAddr, last: IpAddr) -> Option<Networks> {
-    let (next, last, bits) = match (first, last) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits().into(), b.to_bits().into(), 32),
-        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
+    let left = match (first, last) {
+        (IpAddr::V4(a), IpAddr::V4(b)) if a <= b => Left::V4(Some(a.to_bits()), b.to_bits()),
+        (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => Left::V6(Some(a.to_bits()), b.to_bits()),
         _ => return None,
     };
-    (next <= last).then_some(Networks {
-        next: Some(next),
-        last,
-        bits,
-    })
+    Some(Networks(left))
 }
+
+/// The first and the last number of the IPv6 addresses that stand for IPv4 ones (RFC 4291,
+/// 2.5.5.2). No IPv6 address is among them.
+pub const MAPPED: (u128, u128) = (0xffff << 32, (0x1_0000 << 32) - 1);
 
 /// See [`networks`].
-pub struct Networks {
-    next: Option<u128>,
-    last: u128,
-    /// 32 or 128.
-    bits: u32,
+pub struct Networks(Left);
+
+/// The first number that is left, and the last.
+enum Left {
+    V4(Option<u32>, u32),
+    V6(Option<u128>, u128),
 }
 
+/// Each time the widest network that begins at the first number, as far as it does not pass the
+/// last: no more host bits than zeros here, and fewer addresses than are left.
 impl Iterator for Networks {
     type Item = Address;
 
     fn next(&mut self) -> Option<Address> {
-        let first = self.next?;
-        // The widest network that begins here, as far as it does not pass the end: no more host
-        // bits than zeros here, and fewer addresses than are left.
-        let zeros = first.trailing_zeros().min(self.bits);
-        let left = self.last - first;
-        let fits = match left.checked_add(1) {
-            Some(count) => count.ilog2(),
-            None => 128,
-        };
-        let host_bits = zeros.min(fits);
-        let step = 1u128.checked_shl(host_bits);
-        let after = step.and_then(|step| first.checked_add(step));
-        self.next = after.filter(|next| *next <= self.last);
-        let ip = match self.bits {
-            32 => Ipv4Addr::from_bits(first as u32).into(),
-            _ => Ipv6Addr::from_bits(first).into(),
-        };
-        Address::network(ip, (self.bits - host_bits) as u8)
+        match &mut self.0 {
+            Left::V4(next, last) => {
+                let first = (*next)?;
+                let count = u64::from(*last - first) + 1;
+                let host_bits = first.trailing_zeros().min(count.ilog2());
+                let after = u32::try_from(u64::from(first) + (1 << host_bits));
+                *next = after.ok().filter(|after| after <= last);
+                Address::network(Ipv4Addr::from_bits(first).into(), (32 - host_bits) as u8)
+            }
+            Left::V6(next, last) => loop {
+                let first = (*next)?;
+                let fits = match (*last - first).checked_add(1) {
+                    Some(count) => count.ilog2(),
+                    None => 128,
+                };
+                let host_bits = first.trailing_zeros().min(fits);
+                let step = 1u128.checked_shl(host_bits);
+                let after = step.and_then(|step| first.checked_add(step));
+                *next = after.filter(|after| after <= last);
+                // One inside has no more than the 32 bits of an IPv4 address.
+                if host_bits > 32 || !(MAPPED.0..=MAPPED.1).contains(&first) {
+                    let ip = Ipv6Addr::from_bits(first).into();
+                    return Address::network(ip, (128 - host_bits) as u8);
+                }
+            },
+        }
     }
 }
 
@@ -82,6 +95,13 @@ mod tests {
                 "2001:db8::1:0",
                 "2001:db8::/112 2001:db8::1:0",
             ),
+            // Those that stand for IPv4 addresses are none of IPv6.
+            (
+                "::fffe:ffff:ffff",
+                "::1:0:0:0",
+                "::fffe:ffff:ffff ::1:0:0:0",
+            ),
+            ("::fffe:0:0", "::1:0:0:0", "::fffe:0:0/95 ::1:0:0:0"),
             ("203.0.113.8", "203.0.113.7", "-"),
             ("203.0.113.8", "2001:db8::", "-"),
         ] {

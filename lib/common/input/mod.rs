@@ -14,15 +14,15 @@ use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::thread::available_parallelism;
 use std::time::Instant;
 
 use memchr::{memchr, memrchr};
 use nix::errno::Errno;
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use crate::complain::{self, Fault, describe};
 use crate::figures;
+use crate::threads;
+use crate::unpack::is_behind_text;
 use operand::{Operand, is_fifo, open};
 use progress::Progress;
 use source::{STANDARD_INPUT, Source};
@@ -116,15 +116,13 @@ impl Input {
     }
 
     /// From now on compressed regular files are unpacked by several threads, where their format
-    /// allows: by this number in all, or by as many as there are processors, at most 16. Under a
-    /// limit of addresses, which their heaps would use up, one thread does it.
-    pub fn unpack_by(&mut self, threads: Option<u8>) {
-        if getrlimit(Resource::RLIMIT_AS).is_ok_and(|(limit, _)| limit != RLIM_INFINITY) {
-            return;
+    /// allows: by as many in all as are [asked](threads::most) for. Under a limit of addresses, for
+    /// the sake of their heaps, one thread does it.
+    pub fn unpack_by(&mut self, asked: Option<u8>) {
+        if threads::addresses().is_none() {
+            let threads = threads::most(asked);
+            self.unpackers = threads.div_ceil(self.operands.len().max(1));
         }
-        let processors = || available_parallelism().map_or(1, |n| n.get()).min(16);
-        let threads = threads.map_or_else(processors, usize::from);
-        self.unpackers = threads.div_ceil(self.operands.len().max(1));
     }
 
     /// From now on of a regular file that is not compressed only a part is read.
@@ -234,7 +232,13 @@ impl Input {
     /// Only the last line of an operand, or a line that was cut, lacks its newline.
     pub fn next_block(&mut self, deadline: Option<Instant>) -> Result<Event<'_>, Fault> {
         match self.find_block(deadline)? {
-            Filled::Some => Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)])),
+            Filled::Some => {
+                if self.block.is_empty() {
+                    // A line was cut of which no whole word is left; the reader can't count it.
+                    self.pass_lines(1);
+                }
+                Ok(Event::Data(&self.buffer[std::mem::take(&mut self.block)]))
+            }
             Filled::Idle => Ok(Event::Idle),
             _ => Ok(Event::End),
         }
@@ -315,10 +319,15 @@ impl Input {
                 self.held.start = self.held.end;
                 self.skipping = true;
                 let what = "a line longer than 1 MiB was cut there";
+                // Where lines are counted it is the one after the last.
+                let place = match &self.source {
+                    Some(s) if s.lines > 0 => format!("{}:{}", s.name, s.lines + 1),
+                    _ => self.place(),
+                };
                 if self.fails {
-                    return Err(Fault::new(self.place(), what));
+                    return Err(Fault::new(place, what));
                 }
-                complain::bad_line(self.place(), what);
+                complain::bad_line(place, what);
                 return Ok(Filled::Some);
             }
             match self.fill(deadline)? {
@@ -398,7 +407,9 @@ impl Input {
                     return Err(Fault::new(&source.name, describe(&e)));
                 }
                 complain::error(&source.name, describe(&e));
-                self.held.end = whole_words(&self.buffer[self.held.clone()]);
+                if !is_behind_text(&e) {
+                    self.held.end = self.held.start + whole_words(&self.buffer[self.held.clone()]);
+                }
                 self.scanned = self.held.end;
                 Ok(Filled::EndOfSource)
             }

@@ -19,7 +19,7 @@ use super::decode::Decoded;
 use crate::complain;
 use crate::figures;
 use crate::journal::JournalText;
-use crate::unpack::{Amid, is_packed, is_packed_file, unpack, unpack_file, unread};
+use crate::unpack::{Amid, MembersAhead, is_packed, is_packed_file, unpack, unpack_file, unread};
 
 /// The part of a file that is to be read, as offsets of lines' beginnings.
 pub type Part = dyn Fn(&File) -> io::Result<Range<u64>> + Send + Sync;
@@ -56,6 +56,8 @@ enum Bytes {
         waits: bool,
     },
     Decoded(Decoded),
+    /// A compressed file whose members several threads unpack.
+    Members(Box<MembersAhead>),
     /// A part of a file whose other parts are read at the same time.
     Part(Shared),
     /// The end, or an error, was reached.
@@ -160,7 +162,7 @@ impl Source {
         match &mut self.bytes {
             Bytes::Unread { file, waits } | Bytes::Plain { file, waits } => !*waits || file.ready(),
             Bytes::Decoded(decoded) => decoded.ready(None),
-            Bytes::Part(_) | Bytes::Over => true,
+            Bytes::Members(_) | Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -171,7 +173,7 @@ impl Source {
                 !*waits || figures::wait(file.0.as_fd(), deadline)
             }
             Bytes::Decoded(decoded) => deadline.is_none() || decoded.ready(deadline),
-            Bytes::Part(_) | Bytes::Over => true,
+            Bytes::Members(_) | Bytes::Part(_) | Bytes::Over => true,
         }
     }
 
@@ -181,7 +183,7 @@ impl Source {
                 let length = file.read(buffer)?;
                 self.begin(&buffer[..length])?;
                 match &mut self.bytes {
-                    Bytes::Decoded(decoded) => decoded.read(buffer),
+                    Bytes::Decoded(_) | Bytes::Members(_) => self.read(buffer),
                     _ => {
                         self.look(&buffer[..length]);
                         Ok(length)
@@ -194,6 +196,13 @@ impl Source {
                 Ok(length)
             }
             Bytes::Decoded(decoded) => decoded.read(buffer),
+            Bytes::Members(members) => match members.read(buffer) {
+                Some(length) => Ok(length),
+                None => {
+                    self.bytes = Bytes::Decoded(Decoded::start(members.rest()));
+                    self.read(buffer)
+                }
+            },
             Bytes::Part(part) => {
                 let length = part.read(buffer)?;
                 self.look(&buffer[..length]);
@@ -224,9 +233,12 @@ impl Source {
             self.bytes = if is_packed(&head) && is_whole {
                 let Blocking(file, counter, _) = file;
                 counter.fetch_sub(head.len() as u64, Relaxed);
-                Bytes::Decoded(Decoded::start(move || {
-                    unpack_file(file, &head, threads, counter)
-                }))
+                match MembersAhead::start(&file, threads, &counter) {
+                    Some(members) => Bytes::Members(Box::new(members)),
+                    None => Bytes::Decoded(Decoded::start(move || {
+                        unpack_file(file, &head, threads, counter)
+                    })),
+                }
             } else if is_packed(&head) {
                 let whole = io::Cursor::new(head).chain(file);
                 Bytes::Decoded(Decoded::start(|| unpack(whole)))

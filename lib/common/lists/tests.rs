@@ -317,8 +317,9 @@ fn read_text(text: &[u8]) -> Result<Protected, String> {
 #[test]
 fn a_list_that_protects_is_understood_whole() {
     let list = read_text(b"# ours\n203.0.113.7, 198.51.100.1\noffice.example.org # us\n").unwrap();
-    assert_eq!(join(&list.networks), "203.0.113.7 198.51.100.1");
-    assert_eq!(list.names, ["office.example.org"]);
+    let all: Vec<_> = list.networks.iter().collect();
+    assert_eq!(join(&all), "203.0.113.7 198.51.100.1");
+    assert!(list.names.iter().eq(["office.example.org"]));
     for (text, what) in [
         (
             &b"203.0.113.7\n203.0.113.256\n"[..],
@@ -350,8 +351,6 @@ fn a_list_that_protects_is_understood_whole() {
     for missing in ["/nonexistent/list", "203.0.113.256", "/"] {
         assert!(read(missing).is_err(), "{missing}");
     }
-    assert_eq!(
-        read("office.example.org").unwrap().names,
-        ["office.example.org"]
-    );
+    let names = read("office.example.org").unwrap().names;
+    assert!(names.iter().eq(["office.example.org"]));
 }

@@ -5,7 +5,7 @@ pub mod ranges; // ranges of numbers, and the question
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
 
-use crate::address::{Address, mask4, mask6};
+use crate::address::{Address, NetList, mask4, mask6};
 use crate::complain::Fault;
 use crate::lists;
 use ranges::Ranges;
@@ -13,7 +13,7 @@ use ranges::Ranges;
 /// A set of networks, as `--never`, `--not` and `--only` give them.
 #[derive(Clone, Debug, Default)]
 pub struct NetSet {
-    nets: Vec<Address>,
+    nets: NetList,
     /// Made at the first question.
     tables: OnceLock<Tables>,
 }
@@ -28,19 +28,20 @@ struct Tables {
 impl NetSet {
     /// Adds a network.
     pub fn insert(&mut self, net: Address) {
-        self.nets.push(net);
+        self.extend([net]);
+    }
+
+    /// Adds networks.
+    pub fn extend(&mut self, networks: impl IntoIterator<Item = Address>) {
+        self.nets.extend(networks);
         self.tables.take();
     }
 
     /// Adds the value of a flag: an address, a network, a range, or the name of a file of them,
-    /// which must be understood whole.
+    /// which must be understood whole; see
+    /// [`lists::read_networks`].
     pub fn add_option(&mut self, value: &str) -> Result<(), Fault> {
-        let list = lists::read(value)?;
-        if let Some(name) = list.names.first() {
-            let what = format!("neither an address or network nor a file of them: \"{name}\"");
-            return Err(Fault::new(value, what));
-        }
-        list.networks.into_iter().for_each(|net| self.insert(net));
+        self.extend(lists::read_networks(value)?.iter());
         Ok(())
     }
 
@@ -87,17 +88,8 @@ impl NetSet {
 
 impl Tables {
     #[cold]
-    fn new(nets: &[Address]) -> Self {
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for net in nets {
-            match (net.ip(), net.last()) {
-                (IpAddr::V4(a), IpAddr::V4(b)) => v4.push((a.to_bits(), b.to_bits())),
-                (IpAddr::V6(a), IpAddr::V6(b)) => v6.push((a.to_bits(), b.to_bits())),
-                _ => {}
-            }
-        }
-        v4.sort_unstable_by_key(|(first, last)| (*first, !*last));
-        v6.sort_unstable_by_key(|(first, last)| (*first, !*last));
+    fn new(nets: &NetList) -> Self {
+        let (v4, v6) = nets.clone().into_ranges();
         Tables {
             v4: Ranges::new(v4.into_iter()),
             v6: Ranges::new(v6.into_iter()),

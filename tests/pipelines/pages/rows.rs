@@ -58,7 +58,11 @@ pub(super) const ROWS: [Row; 28] = [
         // The first pretended to log in, before and after its ban.
         &["203.0.113.7", "192.0.2.10"],
     ),
-    Row("uniq -c", &["      5 2026-03-29T02h"], &[]),
+    Row(
+        "--per 1h",
+        &["198.51.100.23\tat=2026-03-29T02:00:00+09:00\tcount=5"],
+        &[],
+    ),
     Row("sort -u >in-auth", &["203.0.113.200"], &["203.0.113.7"]),
     Row(
         "--preset sshd --only 203.0.113.7",
@@ -81,7 +85,11 @@ pub(super) const ROWS: [Row; 28] = [
         &["203.0.113.0/24\t", "2001:db8:bad::/48\t"],
         &["192.0.2.128/25"],
     ),
-    Row("comm -13", &["203.0.113.200"], &["192.0.2.10"]),
+    Row(
+        "access.log | count-ip",
+        &["203.0.113.200\tcount="],
+        &["192.0.2.10"],
+    ),
     Row(
         "--never proxies",
         &["203.0.113.0/24\t", "198.51.100.0/25\t"],

@@ -9,8 +9,8 @@ use super::key::Key;
 use super::memory::{LINE, has_capacity, prefetch, reserve};
 use super::slot::{Slot, mask};
 
-/// Tables smaller than this grow to twice their size, in bytes.
-const SMALL: usize = 8 << 20;
+/// Tables smaller than this grow to four times their size, in bytes.
+const SMALL: usize = 4 << 20;
 
 /// Values of 32 bits, by key.
 pub struct Table<K, const N: usize> {
@@ -59,11 +59,11 @@ impl<K: Key, const N: usize> Table<K, N> {
         }
     }
 
-    /// The number of lines after growing: twice as many while the table is small, as each slot is
-    /// moved each time; then half as many more.
+    /// The number of lines after growing: four times as many while the table is small, as each slot
+    /// is moved each time; then half as many more.
     fn grown(&self) -> usize {
         match self.lines * LINE {
-            ..SMALL => self.lines * 2,
+            ..SMALL => self.lines * 4,
             _ => self.lines * 3 / 2 + 1,
         }
     }

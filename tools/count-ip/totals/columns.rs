@@ -16,9 +16,9 @@ const LOOK_AHEAD: usize = 1000;
 /// The longest bar, in characters.
 const WIDEST_BAR: usize = 40;
 /// A shorter bar shows nothing: the times have its room.
-const SHORTEST_BAR: usize = 8;
+pub const SHORTEST_BAR: usize = 8;
 /// The width of a time, in characters.
-const TIME: usize = 19;
+pub const TIME: usize = 19;
 
 /// Prints the address, the count, a bar in proportion to it, and the first and the last time, as
 /// far as a line of the terminal has room.

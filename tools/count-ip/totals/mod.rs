@@ -7,6 +7,8 @@ mod ranking; // totals in the order in which they are printed
 mod by_field; // counts of a field's values, in memory
 mod columns; // totals as a person reads them
 mod counter; // counts of all addresses, in memory
+mod slots; // the beginnings of time slots
+
 mod per_slot; // counts of addresses by time slot, in memory
 
 mod print; // totals as records, as uniq -c prints them, or as columns

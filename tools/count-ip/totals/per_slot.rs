@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use memchr::memchr;
 use pipeban::address::Address;
-use pipeban::time::{Time, Zone};
+use pipeban::time::Time;
 
+use super::slots::Slots;
 use super::total::Total;
 use crate::arguments::Arguments;
 use crate::line::{BadLines, Line};
@@ -16,54 +17,6 @@ use crate::table::key::Seed;
 use crate::table::map::{AddressMap, Map, MapKey};
 use crate::throttle::{self, LastCounted};
 use crate::times::{Times, is_live};
-
-/// Divides time into slots, which begin at round hours, midnights or Mondays of a time zone.
-pub struct Slots {
-    /// The length of a slot, in seconds.
-    length: i64,
-    zone: Zone,
-}
-
-impl Slots {
-    /// Slots of this length, at least a second, in the local time zone.
-    pub fn new(length: Duration) -> Self {
-        Slots {
-            length: i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1),
-            zone: Zone::local(),
-        }
-    }
-
-    /// The beginning of the slot in which a moment lies.
-    pub fn start(&self, at: Time) -> Time {
-        const DAY: i64 = 86_400;
-        let moment = at.0.div_euclid(1_000_000);
-        let offset = self.zone.offset_at(moment);
-        let local = moment.saturating_add(offset.into());
-        // 1970 began on a Thursday; slots of weeks begin on Mondays.
-        let shift = if self.length % (7 * DAY) == 0 {
-            3 * DAY
-        } else {
-            0
-        };
-        let passed = local.saturating_add(shift).rem_euclid(self.length);
-        let start = moment.saturating_sub(passed);
-        // Where clocks were set since then, the slot begins at the same time of the clock.
-        if self.zone.offset_at(start) == offset {
-            Time::from_secs(start)
-        } else {
-            Time::from_secs(self.zone.moments(local - passed).0)
-        }
-    }
-
-    /// The beginning of the slot after that which begins at `start`.
-    pub fn next(&self, start: Time) -> Time {
-        // An hour more, as a day may have 25.
-        let later = start + Duration::from_secs(self.length.unsigned_abs().saturating_add(3600));
-        let next = self.start(later);
-        let one = self.start(start + Duration::from_secs(self.length.unsigned_abs()));
-        if one > start { one } else { next }
-    }
-}
 
 /// A slot's beginning, and its totals by address.
 pub type Slot = (Time, Vec<(Address, u64)>);
@@ -206,85 +159,5 @@ impl SlotTotals {
             (slot[0].0.0, totals.collect())
         });
         (self.slots, slots.collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Rows: the zone, the length in seconds, a moment, the slot's beginning and the next one's.
-    #[test]
-    fn slots_begin_at_round_times() {
-        for (zone, length, at, start, next) in [
-            (
-                "UTC",
-                3600,
-                "2026-03-30T02:59:59.9Z",
-                "2026-03-30T02:00:00Z",
-                "2026-03-30T03:00:00Z",
-            ),
-            (
-                "+09:00",
-                86_400,
-                "2026-03-30T15:30:00Z",
-                "2026-03-30T15:00:00Z",
-                "2026-03-31T15:00:00Z",
-            ),
-            (
-                "+05:30",
-                3600,
-                "2026-03-30T00:29:00Z",
-                "2026-03-29T23:30:00Z",
-                "2026-03-30T00:30:00Z",
-            ),
-            // A week begins on Monday.
-            (
-                "UTC",
-                604_800,
-                "2026-03-29T23:00:00Z",
-                "2026-03-23T00:00:00Z",
-                "2026-03-30T00:00:00Z",
-            ),
-            (
-                "UTC",
-                900,
-                "1969-12-31T23:59:00Z",
-                "1969-12-31T23:45:00Z",
-                "1970-01-01T00:00:00Z",
-            ),
-            // Days of 23 and of 25 hours.
-            (
-                "Europe/Berlin",
-                86_400,
-                "2026-03-29T20:00:00Z",
-                "2026-03-28T23:00:00Z",
-                "2026-03-29T22:00:00Z",
-            ),
-            (
-                "Europe/Berlin",
-                86_400,
-                "2026-10-25T22:30:00Z",
-                "2026-10-24T22:00:00Z",
-                "2026-10-25T23:00:00Z",
-            ),
-            // The hour that clocks show twice is two slots.
-            (
-                "Europe/Berlin",
-                3600,
-                "2026-10-25T00:30:00Z",
-                "2026-10-25T00:00:00Z",
-                "2026-10-25T01:00:00Z",
-            ),
-        ] {
-            // Without the system's database of zones these rows say nothing.
-            let Ok(zone) = Zone::parse(zone) else {
-                continue;
-            };
-            let slots = Slots { length, zone };
-            let time = |text: &str| Time::parse(text.as_bytes()).expect("a time");
-            assert_eq!(slots.start(time(at)), time(start), "{at}");
-            assert_eq!(slots.next(time(start)), time(next), "{at}");
-        }
     }
 }

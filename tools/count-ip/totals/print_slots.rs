@@ -8,16 +8,16 @@ use pipeban::output::Output;
 use pipeban::record::Record;
 use pipeban::terminal;
 
-use super::columns::{bar, clock, colours};
-use super::per_slot::{Slot, SlotTotals, Slots};
+use super::columns::{SHORTEST_BAR, TIME, bar, clock, colours};
+use super::per_slot::{Slot, SlotTotals};
+use super::slots::Slots;
 use crate::arguments::Arguments;
 use crate::output::check_saturation;
 
 /// The widest bar, in characters.
 const BAR: usize = 40;
 
-/// The width of a time, in characters.
-const TIME: usize = 19;
+const FITS: &str = "a Vec takes every write";
 
 /// A longer row of empty slots is one line of a picture.
 const EMPTY: usize = 24;
@@ -60,7 +60,8 @@ fn records(all: &[Slot], output: &mut Output) -> Result<(), Fault> {
 }
 
 /// Prints the beginning of each slot, the sum of its counts, the number of addresses, and a bar in
-/// proportion to the sum. Slots without events are rows too.
+/// proportion to the sum. Slots without events are rows too. A narrow terminal has no room for the
+/// numbers of addresses.
 fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault> {
     let sum = |slot: &Slot| {
         slot.1
@@ -70,19 +71,24 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
     let sums: Vec<_> = all.iter().map(sum).collect();
     let most = sums.iter().copied().max().unwrap_or(0).max(1);
     let addresses = all.iter().map(|(_, totals)| totals.len()).max();
-    let digits = most.to_string().len();
+    let digits = most.to_string().len().max("count".len());
     let address_digits = addresses.unwrap_or(0).to_string().len();
+    let address_digits = address_digits.max("addresses".len());
+    let room = terminal::columns().saturating_sub(TIME + 2 + digits + 2);
+    let addresses = room.checked_sub(address_digits + 2);
+    let addresses = addresses.filter(|room| *room >= SHORTEST_BAR);
+    let width = addresses.unwrap_or(room).min(BAR);
+    let column = |text: &str| match addresses {
+        Some(_) => format!("  {text:>address_digits$}"),
+        None => String::new(),
+    };
     output.allow_escapes();
     let (on, off) = colours();
-    let (digits, address_digits) = (
-        digits.max("count".len()),
-        address_digits.max("addresses".len()),
-    );
-    let taken = TIME + 2 + digits + 2 + address_digits + 2;
-    let width = terminal::columns().saturating_sub(taken).min(BAR);
     let heading = format!(
-        "{:TIME$}  {:>digits$}  {:>address_digits$}",
-        "from", "count", "addresses"
+        "{:TIME$}  {:>digits$}{}",
+        "from",
+        "count",
+        column("addresses")
     );
     output.line(heading.as_bytes())?;
     let mut expected = None;
@@ -102,19 +108,12 @@ fn picture(slots: &Slots, all: &[Slot], output: &mut Output) -> Result<(), Fault
             }
         }
         check_saturation(sum);
-        let addresses = totals.len();
-        let bar = match sum {
-            _ if width == 0 => String::new(),
-            0 => String::new(),
-            sum => bar(sum, most, width),
-        };
         let buffer = output.buffer();
-        write!(
-            buffer,
-            "{}  {sum:digits$}  {addresses:address_digits$}  {on}{bar}{off}",
-            clock(*start)
-        )
-        .expect("a Vec takes every write");
+        let number = column(&totals.len().to_string());
+        write!(buffer, "{}  {sum:digits$}{number}", clock(*start)).expect(FITS);
+        if sum > 0 && width > 0 {
+            write!(buffer, "  {on}{}{off}", bar(sum, most, width)).expect(FITS);
+        }
         output.line(b"")?;
         expected = Some(slots.next(*start));
     }

@@ -1,6 +1,7 @@
 //! Totals in the order in which they are printed: the highest first, then by address.
 
 use std::cmp::Reverse;
+use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -118,32 +119,48 @@ pub fn between(shards: &[Ranking], from: Option<Place>, to: Option<Place>) -> In
 }
 
 /// The counts of several shards, in order: before anything is made of a key, as there are millions.
-struct Merged<'a, K>(Vec<(&'a Ranked<K>, Range<usize>)>);
+struct Merged<'a, K>(Vec<Rest<'a, K>>);
+
+/// The counts of a shard that are left: the first, and the places of those behind it.
+struct Rest<'a, K> {
+    first: (K, u64),
+    list: &'a Ranked<K>,
+    behind: Range<usize>,
+}
 
 impl<'a, K: Key> Merged<'a, K> {
     fn new(parts: impl Iterator<Item = (&'a Ranked<K>, Range<usize>)>) -> Self {
-        Merged(parts.filter(|(_, range)| !range.is_empty()).collect())
+        let rest = |(list, mut behind): (&'a Ranked<K>, Range<usize>)| {
+            let first = list.get(behind.next()?)?;
+            Some(Rest {
+                first,
+                list,
+                behind,
+            })
+        };
+        Merged(parts.filter_map(rest).collect())
     }
 }
 
 impl<K: Key> Iterator for Merged<'_, K> {
     type Item = (K, u64);
 
+    #[inline]
     fn next(&mut self) -> Option<(K, u64)> {
-        let mut first: Option<((K, u64), usize)> = None;
-        for (number, (list, range)) in self.0.iter().enumerate() {
-            let Some((key, count)) = list.get(range.start) else {
-                continue;
-            };
-            if first.is_none_or(|((k, n), _)| (Reverse(count), key) < (Reverse(n), k)) {
-                first = Some(((key, count), number));
-            }
+        let place = |rest: &Rest<K>| (!rest.first.1, rest.first.0);
+        let (first, others) = self.0.split_first()?;
+        let (mut number, mut least) = (0, place(first));
+        for (other, rest) in (1..).zip(others) {
+            let is_less = place(rest) < least;
+            // No branch, as it would be one that nobody can foretell.
+            number = select_unpredictable(is_less, other, number);
+            least = select_unpredictable(is_less, place(rest), least);
         }
-        let (found, number) = first?;
-        let (_, range) = &mut self.0[number];
-        range.start += 1;
-        if range.start == range.end {
-            self.0.swap_remove(number);
+        let rest = &mut self.0[number];
+        let found = rest.first;
+        match rest.behind.next().and_then(|next| rest.list.get(next)) {
+            Some(next) => rest.first = next,
+            None => _ = self.0.swap_remove(number),
         }
         Some(found)
     }

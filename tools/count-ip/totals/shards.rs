@@ -167,15 +167,10 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
         return None;
     }
     let shards = match shared.tables.load(Relaxed) {
-        SHARD => {
-            let rank = |shard: Totals| move || shard.rank(arguments.limits());
-            all_of(tables.into_iter().map(rank))
-        }
-        _ => {
-            let tables = &tables;
-            let rank = |part| move || Totals::rank_part(tables, part, table_seed, arguments);
-            all_of(Part::all(threads).map(rank))
-        }
+        SHARD => all_of(tables, |shard| shard.rank(arguments.limits())),
+        _ => all_of(Part::all(threads).collect(), |part| {
+            Totals::rank_part(&tables, part, table_seed, arguments)
+        }),
     };
     Some(Counted {
         shards,
@@ -183,15 +178,27 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     })
 }
 
-/// The results of these functions, each of which runs in a thread of its own.
-fn all_of<T: Send>(functions: impl Iterator<Item = impl FnOnce() -> T + Send>) -> Vec<T> {
+/// The results of these tasks, in any order, by as many threads.
+fn all_of<I: Send, T: Send>(tasks: Vec<I>, run: impl Fn(I) -> T + Sync) -> Vec<T> {
+    let threads = tasks.len();
+    let (tasks, done) = (Mutex::new(tasks), Mutex::new(Vec::new()));
+    let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        while let Some(task) = next() {
+            let result = run(task);
+            done.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(result);
+        }
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = functions.map(|function| scope.spawn(function)).collect();
-        let threads = threads.into_iter();
-        threads
-            .map(|thread| thread.join().unwrap_or_else(|e| resume_unwind(e)))
-            .collect()
-    })
+        for _ in 1..threads {
+            // Where a thread can't be had the others do its work.
+            let _ = Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The bad lines of all pieces, in order.

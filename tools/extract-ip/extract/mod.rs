@@ -178,6 +178,8 @@ impl Extractor {
             self.done |= out.len() > before;
             return output.flush_if_full();
         }
+        // A line was cut of which nothing is left.
+        self.lines += u64::from(block.is_empty());
         let bare_lines = !self.needs_head && self.chooser.objects.is_none();
         self.bare_lines = bare_lines && self.has_no_carrier(block);
         let mut lines = match self.bare_lines {

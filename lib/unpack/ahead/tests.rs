@@ -1,7 +1,11 @@
 //! Several threads beside one, on good, damaged and lying files.
 
 use super::*;
-use std::io::Write;
+use std::io::{BufReader, Write};
+
+use crate::blocks::{Bytes, XzStreams};
+use crate::kind::{PIECE, XZ};
+use crate::several::unpack_file;
 
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
@@ -57,6 +61,24 @@ fn xz(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// Members, or what is behind them.
+struct Whole(Result<MembersAhead, Box<dyn Read + Send>>);
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Ok(members) => match members.read(buffer) {
+                Some(length) => Ok(length),
+                None => {
+                    self.0 = Err(members.rest()()?);
+                    self.read(buffer)
+                }
+            },
+            Err(rest) => rest.read(buffer),
+        }
+    }
+}
+
 /// The text, and the error at its end.
 fn all(mut from: Box<dyn Read + Send>) -> (Vec<u8>, Option<String>) {
     let (mut text, mut buffer) = (Vec::new(), vec![0; PIECE]);
@@ -74,9 +96,12 @@ fn compare(packed: &[u8], about: &str) -> Vec<u8> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(packed).unwrap();
     let first = &packed[..packed.len().min(1000)];
-    let unpacked = |threads| {
-        let file = file.try_clone().unwrap();
-        all(unpack_file(file, first, threads, Arc::default()).unwrap())
+    let unpacked = |threads| match MembersAhead::start(&file, threads, &Arc::default()) {
+        Some(members) => all(Box::new(Whole(Ok(members)))),
+        None => {
+            let file = file.try_clone().unwrap();
+            all(unpack_file(file, first, threads, Arc::default()).unwrap())
+        }
     };
     let one = unpacked(1);
     for threads in [2, 3, 8] {
@@ -96,8 +121,15 @@ fn without_doubt(packed: &[u8]) -> Vec<u8> {
         let bytes = BufReader::new(Bytes(file, 0, Arc::default()));
         all(Box::new(XzStreams::new(bytes, 2).unwrap()))
     } else {
-        let unpacked = Unpacked::new(file, 2, Arc::default()).unwrap();
-        all(Box::new(unpacked.expect("several members")))
+        let mut members = MembersAhead::start(&file, 2, &Arc::default()).expect("several members");
+        let (mut text, mut buffer) = (Vec::new(), vec![0; PIECE]);
+        loop {
+            match members.read(&mut buffer) {
+                Some(0) => break (text, None),
+                Some(length) => text.extend_from_slice(&buffer[..length]),
+                None => break (text, Some("a doubt".into())),
+            }
+        }
     };
     assert_eq!(doubt, None);
     text
@@ -116,6 +148,10 @@ fn as_one_thread() {
         let twice = [&good[..], &good].concat();
         assert!(compare(&twice, name) == [&text[..], &text].concat());
         compare(&[&good[..], b"no member"].concat(), name);
+        for (other, form) in forms {
+            let mixed = [&good[..], &form(&text[..900_000])].concat();
+            compare(&mixed, &format!("{name} and {other}"));
+        }
         compare(&[&good[..], &[0; 8], &good].concat(), name);
         for _ in 0..12 {
             let mut bad = good.clone();
