@@ -228,8 +228,8 @@ impl Ledger {
         })
     }
 
-    /// Whether a firewall has still to lift a ban of this target that has ended by now: the last try
-    /// was in vain.
+    /// Whether a firewall has still to lift a ban of this target that has ended by now: the last
+    /// try was in vain.
     pub fn is_to_be_lifted(
         &self,
         backend: &str,
