@@ -11,12 +11,24 @@ use crate::no_ledger::signal;
 /// Starts a command that is stopped at its message to the kernel with this number; `None` if it has
 /// ended before.
 pub fn stopped(shell: &Shell, when: usize, command: &str) -> Option<Child> {
+    stopped_at(shell, &["-e"], "sendto", when, command)
+}
+
+/// The same at another system call, of those that these words of strace's choose.
+pub fn stopped_at(
+    shell: &Shell,
+    words: &[&str],
+    call: &str,
+    when: usize,
+    command: &str,
+) -> Option<Child> {
     let log = shell.path("calls");
     let _ = std::fs::remove_file(&log);
     let mut process = shell
         .command("strace")
-        .args(["-qq", "-o", &log.display().to_string(), "-e"])
-        .arg(format!("inject=sendto:signal=STOP:when={when}"))
+        .args(["-qq", "-o", &log.display().to_string()])
+        .args(words)
+        .arg(format!("inject={call}:signal=STOP:when={when}"))
         .arg("--")
         .args(command.split(' '))
         .stdout(Stdio::null())

@@ -3,7 +3,9 @@
 use std::os::unix::net::UnixDatagram;
 
 use crate::both::{ended, held};
-use crate::common::{Shell, in_namespace, run, unshared};
+use crate::common::{Shell, in_namespace, left_out, run, unshared};
+use crate::meanwhile::stopped_at;
+use crate::no_ledger::signal;
 
 /// A shell with a command for `--backend exec` that fails for one address.
 fn failing_shell() -> (Shell, String) {
@@ -51,6 +53,53 @@ fn a_lift_that_fails_is_not_forgotten() {
             shell.run("unban-at --due");
             !shell.path("held-203.0.113.1").exists()
         });
+        end_waiter(&shell);
+    });
+}
+
+/// Another process is first to tell the lift, and in vain: the one that was asked for it knows.
+#[test]
+fn a_lift_that_fails_elsewhere_is_reported() {
+    in_namespace("a_lift_that_fails_elsewhere_is_reported", || {
+        if run("strace", &["-V"]).is_none() {
+            return;
+        }
+        let lift = "unban-at now 203.0.113.1";
+        let banned = || {
+            let (shell, ban) = failing_shell();
+            shell.run(&format!("{ban} 203.0.113.1"));
+            std::fs::write(shell.path("no-del-203.0.113.1"), "").unwrap();
+            shell
+        };
+        // The number of its last lock in the ledger before it waits for the lock of this firewall:
+        // then the lift is entered, and not told.
+        let shell = banned();
+        shell.run(&format!(
+            "strace -qq -o $PIPEBAN_STATE.calls -e trace=fcntl -P $PIPEBAN_STATE-shm \
+                 -P $PIPEBAN_STATE-lock {lift}"
+        ));
+        end_waiter(&shell);
+        let calls = std::fs::read_to_string(shell.path("state.db.calls")).unwrap_or_default();
+        let before = calls
+            .lines()
+            .take_while(|line| !line.contains("l_start=3,"));
+        let number = before.filter(|line| line.contains("F_SETLK,")).count();
+        if number == 0 {
+            return left_out("strace can't trace here");
+        }
+        let shell = banned();
+        let ledger = shell.path("state.db-shm").display().to_string();
+        let words = ["-P", &ledger, "-e"];
+        let mut process = stopped_at(&shell, &words, "fcntl", number, lift).unwrap();
+        let other = shell.run("unban-at --due");
+        assert_eq!(
+            (other.out.as_str(), other.status),
+            ("", Some(2)),
+            "{other:?}"
+        );
+        signal("-CONT", &mut process);
+        assert_eq!(process.wait().unwrap().code(), Some(2));
+        assert!(shell.path("held-203.0.113.1").exists());
         end_waiter(&shell);
     });
 }

@@ -222,8 +222,12 @@ const INIT: &str = r#"
     banned() { ban-ip --list | grep -q ^203.0.113.9; }
     runs() { pid=$(pgrep -f "^extract-ip --preset sshd --time$" -u pipeban) && [ "$pid" != "$1" ]; }
     sh $HOME/init status || echo status $?
+    # By hand, before there is a user pipeban to own the ledger.
+    rmdir $HOME/state
+    ban-ip --for 1h 198.51.100.200 > /dev/null
     sh $HOME/init start
     until_true banned
+    ban-ip --list | grep -c 'only=\|198.51.100.200'
     sh $HOME/init status
     runs none
     kill -9 $pid
@@ -238,6 +242,7 @@ fn without_systemd() {
     let expected = "\
 sshd is stopped
 status 3
+1
 sshd is running
 sshd is stopped
 status 3

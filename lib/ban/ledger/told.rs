@@ -8,6 +8,7 @@ use super::forget::forget_reminder;
 use super::recent::Recent;
 use super::rows::{IS_LONGEST, highest, is_shared, longest, readable, told};
 use super::store::Ledger;
+use crate::target::Target;
 use pipeban::complain::Fault;
 use pipeban::time::Time;
 
@@ -224,6 +225,28 @@ impl Ledger {
         self.state.run(|db| {
             let db = db.unchecked_transaction()?;
             Ok((highest(&db)?, told(&db, backend)?))
+        })
+    }
+
+    /// Whether a firewall has still to lift a ban of this target that has ended by now: the last
+    /// try was in vain.
+    pub fn is_to_be_lifted(
+        &self,
+        backend: &str,
+        target: &Target,
+        now: Time,
+    ) -> Result<bool, Fault> {
+        self.state.run(|db| {
+            let mut query = db.prepare_cached(
+                "SELECT 1 FROM ban JOIN later ON later.ban = ban.id
+                 WHERE address = ?1 AND ban.backend = ?2 AND port = ?3 AND ends <= ?4",
+            )?;
+            query.exists(params![
+                target.address.to_string(),
+                backend,
+                target.port,
+                now.0
+            ])
         })
     }
 

@@ -164,7 +164,15 @@ impl Ends {
         let mut failed = HashSet::new();
         for backend in backends {
             match self.enforce(&backend) {
-                Ok(not_lifted) => failed.extend(not_lifted),
+                Ok(not_lifted) => {
+                    let of_it = ended.iter().flatten().filter(|(b, _)| *b == backend);
+                    let targets = of_it.map(|(_, ban)| ban.target);
+                    let unsaid: Vec<Target> = targets.filter(|t| !not_lifted.contains(t)).collect();
+                    failed.extend(not_lifted);
+                    if until <= now {
+                        failed.extend(self.lifted_in_vain(&backend, unsaid)?);
+                    }
+                }
                 Err(Failure::Ledger(fault)) => return Err(fault),
                 Err(Failure::Firewall { fault, .. }) => {
                     complain::fault(fault)?;
@@ -180,6 +188,30 @@ impl Ends {
             }
         }
         Ok(ended)
+    }
+
+    /// Those of these targets whose lifts another process was first to tell, and in vain; they are
+    /// reported, since that process may have told nobody.
+    fn lifted_in_vain(
+        &mut self,
+        backend: &str,
+        targets: Vec<Target>,
+    ) -> Result<Vec<Target>, Fault> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(vec![]);
+        };
+        let now = Time::now();
+        let mut failed = Vec::new();
+        if ledger.next_due()?.is_none() {
+            return Ok(failed);
+        }
+        for target in targets {
+            if ledger.is_to_be_lifted(backend, &target, now)? {
+                complain::error(target, "the lift failed, and is tried again");
+                failed.push(target);
+            }
+        }
+        Ok(failed)
     }
 
     /// Sets the end of the bans of these addresses in the ledger; see [`Ledger::end`].
