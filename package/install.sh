@@ -74,7 +74,8 @@ if [ $action = uninstall ]; then
         2>/dev/null || true
     echo "removed from $prefix"
     [ "$bans" = 0 ] ||
-        echo "bans that stay in the firewall: $bans (with nft, \`nft delete table inet pipeban\` ends all)"
+        echo "bans that stay in the firewall: $bans" \
+            "(with nft, \`nft delete table inet pipeban\` ends all)"
     exit
 fi
 services restart

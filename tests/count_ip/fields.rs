@@ -1,9 +1,7 @@
 //! `--distinct`, `--by` and `--forgive` as a user sees them.
 
-use std::process::{Command, Stdio};
-
-use crate::common::{Shell, left_out};
-use crate::count_ip;
+use crate::common::Shell;
+use crate::{count_ip, on_a_terminal};
 
 /// `7@65 alice` is a failure of alice at 203.0.113.7, 65 s after midnight; `+` marks a success.
 fn records(events: &str) -> String {
@@ -305,14 +303,9 @@ fn values_on_a_terminal() {
     let long = "x".repeat(300);
     let input = format!("192.0.2.1\\tuser=\\033[31mred\\n192.0.2.1\\tuser={long}\\n");
     let command = format!("printf '{input}' | env LC_ALL=C.UTF-8 TERM=xterm {program} --by user");
-    let output = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
-        return left_out("script is not installed");
+    let Some(text) = on_a_terminal(&command) else {
+        return;
     };
-    let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("\\u{1b}[31mred"), "{text:?}");
     assert!(
         !text.contains('\u{1b}') && text.contains("xxx…      1          1  █"),

@@ -23,6 +23,19 @@ fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
     (outcome.out, outcome.err, outcome.status.unwrap())
 }
 
+/// The output of a command of the shell on a terminal; `None` where that is not to be had.
+fn on_a_terminal(command: &str) -> Option<String> {
+    let output = Command::new("script")
+        .args(["-qec", command, "/dev/null"])
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        left_out("script is not installed");
+        return None;
+    };
+    Some(String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
 #[test]
 fn totals() {
     let rows: &[(&[&str], &str, &str)] = &[
@@ -286,14 +299,10 @@ fn columns_for_a_person() {
         let program = env!("CARGO_BIN_EXE_count-ip");
         let command =
             format!("printf '{input}' | env LC_ALL=C.UTF-8 TERM=xterm {environment} {program}");
-        let output = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .stdin(Stdio::null())
-            .output();
-        output.map(|output| String::from_utf8(output.stdout).unwrap())
+        on_a_terminal(&command)
     };
-    let Ok(plain) = on_terminal("NO_COLOR=1") else {
-        return left_out("script is not installed");
+    let Some(plain) = on_terminal("NO_COLOR=1") else {
+        return;
     };
     let expected = format!(
         "address     count\r\n192.0.2.1       3  {}\r\n192.0.2.10      1  {}▎\r\n",

@@ -1,9 +1,6 @@
 //! `--per`: totals by time slot.
 
-use std::process::{Command, Stdio};
-
-use crate::common::left_out;
-use crate::count_ip;
+use crate::{count_ip, on_a_terminal};
 
 fn at(second: u32) -> String {
     let (hour, minute) = (second / 3600, second / 60 % 60);
@@ -111,14 +108,9 @@ fn bars_over_time() {
             "stty cols {columns} rows 24; printf '{input}' | \
              env TZ=UTC LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1 {program} --per 1h"
         );
-        let output = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .stdin(Stdio::null())
-            .output();
-        let Ok(output) = output else {
-            return left_out("script is not installed");
+        let Some(shown) = on_a_terminal(&command) else {
+            return;
         };
-        let shown = String::from_utf8(output.stdout).unwrap();
         let row = |hour, count, blocks: usize| {
             let number = if addresses { "          1" } else { "" };
             let bar = match blocks {

@@ -11,8 +11,8 @@ fn no_log_line_forges_it() {
     let shell = Shell::new();
     let user = "x\tpipeline=evil pipeline=evil";
     let line = format!(
-        "Mar 30 02:16:17 h sshd[1]: Failed password for invalid user {user} from 203.0.113.7 port 4 \
-         ssh2"
+        "Mar 30 02:16:17 h sshd[1]: Failed password for invalid user {user} \
+         from 203.0.113.7 port 4 ssh2"
     );
     let object =
         r#"{"ip":"203.0.113.8","pipeline":"evil","user":"x\tpipeline=evil\npipeline=evil"}"#;

@@ -167,7 +167,8 @@ fn another_user_is_told() {
         assert!(none.out.contains(expected), "{none:?}");
         // A ban that only one of the two holds, as where the ledger can't be written, is told.
         let apart = shell.run(&format!(
-            "cd {home}; mkdir bin; printf '#!/bin/sh\nprintf \"203.0.113.7\\\\tonly=firewall\\\\n\"' > bin/ban-ip
+            "cd {home}; mkdir bin
+            printf '#!/bin/sh\nprintf \"203.0.113.7\\\\tonly=firewall\\\\n\"' > bin/ban-ip
             chmod 755 bin/ban-ip; export PATH={home}/bin:$PATH PIPELINES={home}/etc RUN={home}/run
             sh pipeban-status"
         ));

@@ -137,7 +137,7 @@ impl<K: Key, const N: usize> Table<K, N> {
         self.slots.iter().filter(|slot| slot.value != 0)
     }
 
-    /// The places of those of keys whose hashes lie between two of them, and perhaps of some others.
+    /// The places of those of keys whose hashes lie between these, and perhaps of some others.
     pub fn used_between(&self, first: u64, last: u64) -> impl Iterator<Item = usize> {
         let (from, to, end) = (self.home(first), self.home(last), self.slots.len());
         // No empty slot lies between a key and its home, but where the search goes on at the
