@@ -143,17 +143,23 @@ pub(super) fn count(arguments: &Arguments) -> Option<Counted> {
     };
     let workers: Vec<_> = inboxes.into_iter().enumerate().map(worker).collect();
     drop(outboxes);
-    let spawned = workers.into_iter().map(|worker| {
+    let work = workers.into_iter().map(|worker| {
         let mut input = input.empty_copy();
         input.fail_on_error();
-        let spawned = Builder::new().spawn(move || worker.work(input));
-        if spawned.is_err() {
-            shared.gives_up.store(true, Relaxed);
-        }
-        spawned
+        move || worker.work(input)
     });
-    let spawned: Vec<_> = spawned.collect();
-    let (mut tables, mut told) = (Vec::new(), Vec::new());
+    let mut work: Vec<_> = work.collect();
+    // This thread works, too: it keeps its processor for all that comes behind.
+    let here = work.swap_remove(0);
+    let spawned: Vec<_> = work
+        .into_iter()
+        .map(|work| Builder::new().spawn(work))
+        .collect();
+    if spawned.iter().any(Result::is_err) {
+        shared.gives_up.store(true, Relaxed);
+    }
+    let (totals, mut told) = here();
+    let mut tables = vec![totals];
     for thread in spawned.into_iter().flatten() {
         let ended = thread.join();
         let (totals, its) = ended.unwrap_or_else(|e| resume_unwind(e));
