@@ -13,13 +13,18 @@
 //!    before any ban is entered or told ([`enter_kept_locked`]). A ban without the ledger makes a
 //!    kept lift of its target a kept end. A lift ends all bans of the ledger, also one that was
 //!    entered beside it and told before the lift was seen: the mark is looked for again after that.
+//!    The firewall counts as told of such lifts, if it was told all else: they are made once more
+//!    when they are forgotten, by nft only if nothing was changed meanwhile, and not later, when
+//!    the target may be banned anew without the ledger.
 //! 4. The mark is removed only by a restorer, when nothing is kept: it has the firewall's lock, it
 //!    has listed the bans after it took it, and each of them that the ledger does not have is
 //!    entered, or is lifted, or has a change in the ledger that the firewall has still to be told.
 //! 5. Where the lock's file can't be opened, or is another one, a change without the ledger can
 //!    come between 4's list and its removal of the mark. Then the mark is another one than at the
 //!    beginning, and the restorer begins again. A kill leaves the mark. An end that is set so
-//!    while the restorer puts the same ban back is the restorer's: the ban may end later.
+//!    while the restorer puts the same ban back is the restorer's: the ban may end later. A kept
+//!    lift that is entered beside changes that the firewall has still to be told is told with them:
+//!    a ban of the same target that comes between the two is lost.
 //!
 //! The order of changes is that of the ledger's numbers and of the lock; no clock is asked, because
 //! clocks are set.

@@ -82,19 +82,20 @@ fn a_restorer_that_stands_still_hides_nothing() {
         let mut stops = 0;
         for command in commands {
             for when in 1..100 {
-                shell.run("ban-ip --for 1h 203.0.113.1 203.0.113.2 203.0.113.5");
-                alone.run("ban-ip --for 1h 203.0.113.3; unban-at now 203.0.113.4");
+                shell.run("ban-ip --for 1h 203.0.113.1 203.0.113.2 203.0.113.5 203.0.113.6");
+                alone.run("ban-ip --for 1h 203.0.113.3; unban-at now 203.0.113.4 203.0.113.6");
                 let Some(mut process) = stopped(&shell, when, command) else {
                     break;
                 };
                 stops += 1;
                 alone.run(
-                    "ban-ip --for 1h 203.0.113.4; unban-at now 203.0.113.1 203.0.113.2
-                     ban-ip --for 1h 203.0.113.2; unban-at 30m 203.0.113.5",
+                    "ban-ip --for 1h 203.0.113.4 203.0.113.6
+                     unban-at now 203.0.113.1 203.0.113.2; ban-ip --for 1h 203.0.113.2; unban-at 30m 203.0.113.5",
                 );
                 signal("-CONT", &mut process);
                 process.wait().unwrap();
-                let banned = ["203.0.113.2", "203.0.113.3", "203.0.113.4"];
+                let banned = [2, 3, 4, 6].map(|n| format!("203.0.113.{n}"));
+                let banned = banned.each_ref().map(String::as_str);
                 let when = format!("{command}, stop {when}");
                 agree(&shell, "nft", &when, &banned, &["203.0.113.1"]);
                 shell.run("ban-ip --list | unban-at now");

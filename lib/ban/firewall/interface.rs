@@ -195,7 +195,9 @@ pub trait Firewall {
         Ok(None)
     }
 
-    /// Forgets these, which were kept; `false` if there may be others since then.
+    /// Forgets these, which were kept, and lifts the targets of the lifts once more: one who
+    /// restores bans may have put them back. `false` if there may be others since then: where a
+    /// backend can tell that, it leaves bans that were made since then as they are.
     fn forget_kept(&mut self, _: &Kept) -> io::Result<bool> {
         Ok(true)
     }

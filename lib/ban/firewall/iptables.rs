@@ -320,6 +320,9 @@ impl Firewall for Iptables {
     }
 
     fn forget_kept(&mut self, kept: &Kept) -> io::Result<bool> {
+        if !kept.lifts.is_empty() {
+            self.lift(&kept.lifts)?;
+        }
         for ipv4 in families() {
             let mut text = String::new();
             let of_it = kept.lifts.iter().filter(|lift| lift.is_ipv4() == ipv4);

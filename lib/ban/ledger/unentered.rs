@@ -62,12 +62,17 @@ impl Ledger {
         })
     }
 
-    /// Enters lifts that a firewall has kept, by hand and for all hosts. It has then to be told.
+    /// Enters lifts that a firewall has kept, by hand and for all hosts.
+    ///
+    /// If it was told all else, it counts as told of these too: it has made them, and a lift that
+    /// it is told later would lift a ban that is made without the ledger until then.
+    ///
     /// A lift of an address without a ban is remembered too: a process may have a ban that is
     /// older, and enter it later.
     pub fn enter_lifts(&mut self, backend: &str, lifts: &[Target]) -> Result<(), Fault> {
         let now = Time::now();
         self.state.write(|db| {
+            let is_told_all = last_after(db, backend, told(db, backend)?)?.is_none();
             let mut find = db.prepare_cached(
                 "SELECT id FROM ban WHERE address = ?1 AND backend = ?2 AND port = ?3
                  AND (ends IS NULL OR ends > ?4) AND ends IS until",
@@ -83,6 +88,9 @@ impl Ledger {
                 if target.port == 0 {
                     remember(db, &target.address, now)?;
                 }
+            }
+            if is_told_all && !lifts.is_empty() {
+                note_told(db, backend, highest(db)?)?;
             }
             Ok(())
         })

@@ -267,6 +267,9 @@ impl Firewall for Ipset {
     }
 
     fn forget_kept(&mut self, kept: &Kept) -> io::Result<bool> {
+        if !kept.lifts.is_empty() {
+            self.lift(&kept.lifts)?;
+        }
         restore(&kept::forget(kept)).map(|()| true)
     }
 

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
+use super::elements::{self, Element};
 use super::header::*;
+use super::seen::Ruleset;
 use super::set::data;
 use super::{Nft, STEP, again, ruleset};
 use crate::firewall::interface::Kept;
@@ -40,16 +42,40 @@ impl Nft {
         self.lifts_become_ends(&targets.iter().copied().collect())
     }
 
-    /// Forgets all that was read; `false` if bans were changed without a ledger since then.
-    pub(super) fn forget_all_kept(&mut self) -> Result<bool, Errno> {
+    /// Lifts the targets of the kept lifts and forgets all that was read; `false` if bans were
+    /// changed without a ledger since then: those may be new bans of the same targets.
+    pub(super) fn forget_all_kept(&mut self, lifts: &[Target]) -> Result<bool, Errno> {
+        let mut elements: Vec<Element> = lifts.iter().map(|t| (&(*t, None)).into()).collect();
+        elements.sort_by_key(Element::order);
+        for step in elements.chunks(STEP) {
+            let is_same = self.change_if_same(|r, seen| {
+                for group in step.chunk_by(|a, b| a.set == b.set) {
+                    if seen.sets.contains(&group[0].set) {
+                        elements::remove(r, group);
+                    }
+                }
+            })?;
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        self.change_if_same(|r, _| forget(r))
+    }
+
+    /// Sends the messages of `body` as one transaction; `false`, and nothing is changed, if bans
+    /// were changed without a ledger since the kept changes were read.
+    fn change_if_same(&mut self, body: impl Fn(&mut Request, &Ruleset)) -> Result<bool, Errno> {
+        self.is_certain = false;
         again(|| {
             self.put_in_place()?;
             if self.seen.unentered != self.kept {
                 return Ok(false);
             }
-            let request = ruleset::batch(self.seen.generation, forget);
-            self.socket.ask(&request, |_, _, _| ())?;
-            self.seen.generation = ruleset::next(self.seen.generation);
+            let request = ruleset::batch(self.seen.generation, |r| body(r, &self.seen));
+            if !request.is_empty() {
+                self.socket.ask(&request, |_, _, _| ())?;
+                self.seen.generation = ruleset::next(self.seen.generation);
+            }
             Ok(true)
         })
     }
@@ -63,7 +89,7 @@ impl Nft {
                 put(r, ENDS, step);
                 // Another process may have forgotten them: to delete a missing one fails.
                 put(r, LIFTS, step);
-                elements(r, NFT_MSG_DELSETELEM, LIFTS, step);
+                change_elements(r, NFT_MSG_DELSETELEM, LIFTS, step);
             })?;
         }
         Ok(())
@@ -116,11 +142,11 @@ fn put_set(r: &mut Request, name: &str) {
 /// Puts these into a set, which need not be there.
 fn put(r: &mut Request, name: &str, targets: &[Target]) {
     put_set(r, name);
-    elements(r, NFT_MSG_NEWSETELEM, name, targets);
+    change_elements(r, NFT_MSG_NEWSETELEM, name, targets);
 }
 
 /// Tells of these elements of a set.
-fn elements(r: &mut Request, message: u16, name: &str, targets: &[Target]) {
+fn change_elements(r: &mut Request, message: u16, name: &str, targets: &[Target]) {
     r.message(message, NLM_F_CREATE, NFPROTO_INET, |r| {
         r.put_text(NFTA_SET_ELEM_LIST_TABLE, TABLE);
         r.put_text(NFTA_SET_ELEM_LIST_SET, name);

@@ -338,8 +338,8 @@ impl Firewall for Nft {
         self.read_kept().map(Some).map_err(explain)
     }
 
-    fn forget_kept(&mut self, _: &Kept) -> io::Result<bool> {
-        self.forget_all_kept().map_err(explain)
+    fn forget_kept(&mut self, kept: &Kept) -> io::Result<bool> {
+        self.forget_all_kept(&kept.lifts).map_err(explain)
     }
 
     fn has_unentered(&mut self) -> io::Result<bool> {
