@@ -90,7 +90,8 @@ fn a_restorer_that_stands_still_hides_nothing() {
                 stops += 1;
                 alone.run(
                     "ban-ip --for 1h 203.0.113.4 203.0.113.6
-                     unban-at now 203.0.113.1 203.0.113.2; ban-ip --for 1h 203.0.113.2; unban-at 30m 203.0.113.5",
+                     unban-at now 203.0.113.1 203.0.113.2
+                     ban-ip --for 1h 203.0.113.2; unban-at 30m 203.0.113.5",
                 );
                 signal("-CONT", &mut process);
                 process.wait().unwrap();
