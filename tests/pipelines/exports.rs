@@ -125,10 +125,14 @@ fn nginx_refuses() {
         let line = "include /etc/nginx/bans.conf;";
         assert!(PAGE.contains(line));
         let line = line.replace("/etc/nginx", &directory.to_string());
+        // Its own directories can't be given away in the namespace of an ordinary user.
+        let own = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let own = own.map(|of| format!("{of}_temp_path {directory}/{of};\n"));
+        let own = own.concat();
         let config = format!(
             "user root; daemon off; pid {directory}/pid; error_log {directory}/error;\n\
              events {{}}\n\
-             http {{ access_log off; {line}\n\
+             http {{ access_log off; {line}\n{own}\
              server {{ listen 127.0.0.1:8000; listen [::1]:8000; root {directory}/www; }} }}\n"
         );
         fs::write(shell.path("nginx.conf"), config).unwrap();
