@@ -1,7 +1,7 @@
 //! `--distinct`, `--by` and `--forgive` as a user sees them.
 
 use crate::common::Shell;
-use crate::{count_ip, on_a_terminal};
+use crate::count_ip;
 
 /// `7@65 alice` is a failure of alice at 203.0.113.7, 65 s after midnight; `+` marks a success.
 fn records(events: &str) -> String {
@@ -294,23 +294,6 @@ fn totals_by_a_field() {
     let merged = "192.0.2.1\tuser=root\tcount=40\n192.0.2.2\tuser=root\tcount=2\n";
     let (output, _, _) = count_ip(&["--by", "user", "--merge"], merged.as_bytes());
     assert_eq!(output, "user=root\tcount=42\taddresses=2\n");
-}
-
-/// A value never reaches a terminal raw, and a long one is cut.
-#[test]
-fn values_on_a_terminal() {
-    let program = env!("CARGO_BIN_EXE_count-ip");
-    let long = "x".repeat(300);
-    let input = format!("192.0.2.1\\tuser=\\033[31mred\\n192.0.2.1\\tuser={long}\\n");
-    let command = format!("printf '{input}' | env LC_ALL=C.UTF-8 TERM=xterm {program} --by user");
-    let Some(text) = on_a_terminal(&command) else {
-        return;
-    };
-    assert!(text.contains("\\u{1b}[31mred"), "{text:?}");
-    assert!(
-        !text.contains('\u{1b}') && text.contains("xxx…      1          1  █"),
-        "{text:?}"
-    );
 }
 
 /// A million names of one attacker, and one of each of many: the memory is bounded, an attacker

@@ -8,12 +8,13 @@ mod merge;
 mod per;
 mod slow;
 mod state;
+mod terminal;
 mod threads;
 mod times;
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use common::{feed, left_out};
+use common::feed;
 use times::late_message;
 
 /// Runs count-ip; returns standard output, standard error and the exit status.
@@ -21,19 +22,6 @@ fn count_ip(arguments: &[&str], input: &[u8]) -> (String, String, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_count-ip"));
     let outcome = feed(command.args(arguments).env("TZ", "UTC"), input);
     (outcome.out, outcome.err, outcome.status.unwrap())
-}
-
-/// The output of a command of the shell on a terminal; `None` where that is not to be had.
-fn on_a_terminal(command: &str) -> Option<String> {
-    let output = Command::new("script")
-        .args(["-qec", command, "/dev/null"])
-        .stdin(Stdio::null())
-        .output();
-    let Ok(output) = output else {
-        left_out("script is not installed");
-        return None;
-    };
-    Some(String::from_utf8(output.stdout).expect("UTF-8"))
 }
 
 #[test]
@@ -289,41 +277,6 @@ fn the_deciding_record_passes_its_fields() {
                  first=2026-03-30T02:16:17+00:00\tlast=2";
     assert!(output.starts_with(begin), "{output}");
     assert_eq!((output.lines().count(), status), (1, 0));
-}
-
-/// On a terminal of 80 columns, which script(1) makes.
-#[test]
-fn columns_for_a_person() {
-    let input = "192.0.2.1\\n192.0.2.1\\n192.0.2.1\\n192.0.2.10\\n";
-    let on_terminal = |environment: &str| {
-        let program = env!("CARGO_BIN_EXE_count-ip");
-        let command =
-            format!("printf '{input}' | env LC_ALL=C.UTF-8 TERM=xterm {environment} {program}");
-        on_a_terminal(&command)
-    };
-    let Some(plain) = on_terminal("NO_COLOR=1") else {
-        return;
-    };
-    let expected = format!(
-        "address     count\r\n192.0.2.1       3  {}\r\n192.0.2.10      1  {}▎\r\n",
-        "█".repeat(40),
-        "█".repeat(13)
-    );
-    assert_eq!(plain, expected);
-    for simple in ["TERM=dumb", "LC_ALL=C NO_COLOR=1"] {
-        let text = on_terminal(simple).unwrap();
-        let expected = format!(
-            "address     count\r\n192.0.2.1       3  {}\r\n192.0.2.10      1  {}\r\n",
-            "#".repeat(40),
-            "#".repeat(14)
-        );
-        assert_eq!(text, expected, "{simple}");
-    }
-    let coloured = on_terminal("NO_COLOR=").unwrap();
-    assert!(
-        coloured.contains("\u{1b}[36m█") && coloured.contains("█\u{1b}[0m\r\n"),
-        "{coloured}"
-    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `--per`: totals by time slot.
 
-use crate::{count_ip, on_a_terminal};
+use crate::count_ip;
+use crate::terminal::on_a_terminal;
 
 fn at(second: u32) -> String {
     let (hour, minute) = (second / 3600, second / 60 % 60);

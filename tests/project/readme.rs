@@ -10,6 +10,9 @@ fn dependencies(manifest: &str) -> Vec<String> {
     for line in manifest.lines() {
         if line.starts_with('[') {
             inside = line.ends_with("dependencies]") && !line.starts_with("[workspace.");
+            // A crate may have a section of its own.
+            let own = line.split_once("dependencies.").map(|(_, name)| name);
+            names.extend(own.map(|name| name.trim_end_matches(']').to_string()));
         } else if let Some((name, _)) = line.split_once(['.', ' ']).filter(|_| inside)
             && !name.starts_with("pipeban-")
             && !name.starts_with('#')

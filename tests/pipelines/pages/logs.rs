@@ -20,7 +20,8 @@ const STUBS: [(&str, &str); 3] = [
 fn failures(address: &str, day: &str, times: &[&str]) -> String {
     let line = |time: &&str| {
         format!(
-            "Mar {day} {time} trippyboy sshd[4287]: Failed password for root from {address} port 50045 ssh2\n"
+            "Mar {day} {time} trippyboy sshd[4287]: Failed password for root \
+             from {address} port 50045 ssh2\n"
         )
     };
     times.iter().map(line).collect()
@@ -29,7 +30,8 @@ fn failures(address: &str, day: &str, times: &[&str]) -> String {
 /// Lays out the logs and the stubs that the pages name.
 pub(super) fn lay_out(shell: &Shell) {
     let close = ["02:16:00", "02:16:10", "02:16:20", "02:16:30", "02:16:40"];
-    let hostile = "Mar 30 02:20:00 trippyboy sshd[4287]: Failed password for invalid user x from 198.51.100.77 port 1 ssh2 from 203.0.113.7 port 2 ssh2\n";
+    let hostile = "Mar 30 02:20:00 trippyboy sshd[4287]: Failed password for invalid user x \
+                   from 198.51.100.77 port 1 ssh2 from 203.0.113.7 port 2 ssh2\n";
     let mut auth = failures("203.0.113.7", "30", &close) + hostile;
     auth += &failures(
         "2001:db8::7",
@@ -44,13 +46,16 @@ pub(super) fn lay_out(shell: &Shell) {
              from 192.0.2.46 port 50045 ssh2\n";
     auth += &failures("192.0.2.46", "30", &later).replace("root", "hanako");
     auth += &failures("192.0.2.44", "30", &["04:00:00", "05:00:00"]);
-    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro from 198.51.100.23 port 50045 ssh2\n";
-    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted publickey for taro from 192.0.2.10 port 50045 ssh2: RSA x\n";
+    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted password for taro \
+             from 198.51.100.23 port 50045 ssh2\n";
+    auth += "Mar 30 06:00:00 trippyboy sshd[4290]: Accepted publickey for taro \
+             from 192.0.2.10 port 50045 ssh2: RSA x\n";
     auth += "Mar 30 06:00:01 trippyboy sshd[4290]: Received disconnect from 192.0.2.44 \
              port 9:11: Accepted password for root from 203.0.113.7 port 1 ssh2\n";
     let yesterday = failures("198.51.100.23", "29", &close);
     let before = failures("203.0.113.7", " 1", &["01:00:00", "02:00:00", "03:00:00"]);
-    let access = "203.0.113.200 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 404 0\n192.0.2.10 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 200 9\n";
+    let access = "203.0.113.200 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 404 0\n\
+                  192.0.2.10 - - [30/Mar/2026:02:16:17 +0900] \"GET / HTTP/1.1\" 200 9\n";
     for directory in [
         "bin",
         "work",

@@ -15,7 +15,8 @@ pub(super) const ROWS: [Row; 28] = [
         &["192.0.2.10\t"],
     ),
     Row(
-        "--preset sshd /var/log/auth.log |\n  count-ip --threshold 5 --within 10m |\n  ban-ip --for 1h --dry-run",
+        "--preset sshd /var/log/auth.log |\n  count-ip --threshold 5 --within 10m |\n  \
+         ban-ip --for 1h --dry-run",
         &["203.0.113.7\t", "2001:db8::7\t", "192.0.2.46\t"],
         &["192.0.2.44", "198.51.100.77"],
     ),
